@@ -1,0 +1,53 @@
+package actions
+
+// Settings are one destination's, by the names that the hosted destination
+// gives them.
+type Settings struct {
+	TwilioAccountSID      string `yaml:"twilioAccountSID"`
+	TwilioAPIKeySID       string `yaml:"twilioApiKeySID"`
+	TwilioAPIKeySecret    string `yaml:"twilioApiKeySecret"`
+	ProfileAPIEnvironment string `yaml:"profileApiEnvironment"`
+	ProfileAPIAccessToken string `yaml:"profileApiAccessToken"`
+	SpaceID               string `yaml:"spaceId"`
+	SourceID              string `yaml:"sourceId"`
+	WebhookURL            string `yaml:"webhookUrl"`
+	TwilioHostname        string `yaml:"twilioHostname"`
+	ContentHostname       string `yaml:"contentHostname"`
+	ProfileAPIHostname    string `yaml:"profileApiHostname"`
+	ConnectionOverrides   string `yaml:"connectionOverrides"`
+	Region                string `yaml:"region"`
+}
+
+// ActionType is what an action sends.
+type ActionType string
+
+const (
+	SendSMS      ActionType = "sendSms"
+	SendWhatsApp ActionType = "sendWhatsApp"
+)
+
+// ActionDefinition is an action as configured.
+type ActionDefinition struct {
+	Name    string
+	Type    ActionType
+	Trigger string         // FQL; empty means DefaultTrigger
+	Mapping map[string]any // field -> JSON-like value: nil, bool, float64, string, []any, map[string]any
+}
+
+// DefaultTrigger is the hosted destination's.
+const DefaultTrigger = `type = "track" and event = "Audience Entered"`
+
+// Definition is a destination as configured.
+type Definition struct {
+	Name     string
+	Settings Settings
+	Actions  []ActionDefinition
+}
+
+// Fault is something wrong with a definition.
+type Fault struct {
+	// Path leads to the place inside the definition, in the notation of
+	// the configuration file: "actions[0].mapping.body", "settings.region".
+	Path    string
+	Message string // what is wrong and the way out; holds no secret
+}

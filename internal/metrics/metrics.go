@@ -1,0 +1,94 @@
+// Package metrics declares every metric of the worker, in one place, so that
+// dashboards, alerts and docs/operations.md can be checked against it.
+//
+// Labels are bounded: destinations, actions, regions and partitions come from
+// the configuration and the topic, reasons and outcomes from enums.
+package metrics
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics holds the worker's metrics. All are safe for concurrent use.
+type Metrics struct {
+	Events          *prometheus.CounterVec   // destination, action, outcome, reason
+	RecordsRead     *prometheus.CounterVec   // destination, stream
+	RequestDuration *prometheus.HistogramVec // destination, region, outcome
+	EndToEnd        *prometheus.HistogramVec // destination, region
+	GateWait        *prometheus.HistogramVec // region
+	BreakerState    *prometheus.GaugeVec     // region: 0 closed, 1 half-open, 2 open
+	InFlight        *prometheus.GaugeVec     // region
+	InFlightLimit   *prometheus.GaugeVec     // region
+	RateLimit       *prometheus.GaugeVec     // region: this replica's share, messages/s
+	Throttled       *prometheus.CounterVec   // region
+	Lag             *prometheus.GaugeVec     // destination, stream, partition
+	UncommittedSpan *prometheus.GaugeVec     // destination, stream, partition
+	Shards          *prometheus.GaugeVec     // destination
+	StuckShards     *prometheus.GaugeVec     // destination
+	Rebalances      *prometheus.CounterVec   // destination
+	Commits         *prometheus.CounterVec   // destination, result
+	Held            *prometheus.GaugeVec     // destination, cause
+	DeadLetters     *prometheus.CounterVec   // destination, action, reason, disposition
+	Retries         *prometheus.CounterVec   // destination, tier
+	LedgerRestore   *prometheus.HistogramVec // destination
+	LedgerRestored  *prometheus.CounterVec   // destination
+	LedgerEntries   *prometheus.GaugeVec     // destination
+	LedgerWrite     *prometheus.HistogramVec // destination
+	Reconciliations *prometheus.CounterVec   // destination, result
+	Lookups         *prometheus.CounterVec   // destination, kind, result
+	OpenBytes       prometheus.Gauge
+	BuildInfo       *prometheus.GaugeVec // version, revision, goversion
+}
+
+// latency covers 1 ms to about 65 s in powers of two.
+var latency = prometheus.ExponentialBuckets(0.001, 2, 17)
+
+// New declares the metrics and registers them with reg.
+func New(reg prometheus.Registerer) *Metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+		reg.MustRegister(v)
+		return v
+	}
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+		reg.MustRegister(v)
+		return v
+	}
+	histogram := func(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+		v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
+		reg.MustRegister(v)
+		return v
+	}
+	m := &Metrics{
+		Events:          counter("engage_events_total", "Deliveries by what became of them; events that no trigger wants count once, with an empty action.", "destination", "action", "outcome", "reason"),
+		RecordsRead:     counter("engage_records_read_total", "Records read from the source and the retry topics.", "destination", "stream"),
+		RequestDuration: histogram("engage_request_duration_seconds", "Time of one request to Twilio.", latency, "destination", "region", "outcome"),
+		EndToEnd:        histogram("engage_end_to_end_seconds", "From the Kafka record's timestamp to Twilio's acceptance.", prometheus.ExponentialBuckets(0.005, 2, 20), "destination", "region"),
+		GateWait:        histogram("engage_gate_wait_seconds", "Time a delivery waited for its region's rate and requests in flight.", latency, "region"),
+		BreakerState:    gauge("engage_breaker_state", "The region's circuit breaker: 0 closed, 1 half-open, 2 open.", "region"),
+		InFlight:        gauge("engage_in_flight", "Requests to Twilio in flight.", "region"),
+		InFlightLimit:   gauge("engage_in_flight_limit", "Requests in flight that the region allows at the moment.", "region"),
+		RateLimit:       gauge("engage_rate_limit", "This replica's share of the region's rate, in messages per second.", "region"),
+		Throttled:       counter("engage_throttled_total", "Answers by which Twilio asked to slow down.", "region"),
+		Lag:             gauge("engage_lag", "Records between the committed offset and the end of the log.", "destination", "stream", "partition"),
+		UncommittedSpan: gauge("engage_uncommitted_span", "Offsets between the watermark and the fetch position.", "destination", "stream", "partition"),
+		Shards:          gauge("engage_shards", "Shards that this replica owns.", "destination"),
+		StuckShards:     gauge("engage_stuck_shards", "Owned shards with open events and no progress for a while.", "destination"),
+		Rebalances:      counter("engage_rebalances_total", "Generations of the consumer group that this replica joined.", "destination"),
+		Commits:         counter("engage_commits_total", "Offset commits by result.", "destination", "result"),
+		Held:            gauge("engage_held", "Deliveries held: their region's breaker is open, or a topic can't be written.", "destination", "cause"),
+		DeadLetters:     counter("engage_dead_letters_total", "Dead letters acknowledged by all in-sync replicas.", "destination", "action", "reason", "disposition"),
+		Retries:         counter("engage_retries_total", "Deliveries put into a retry topic.", "destination", "tier"),
+		LedgerRestore:   histogram("engage_ledger_restore_seconds", "Time to read a shard's ledger on assignment.", latency, "destination"),
+		LedgerRestored:  counter("engage_ledger_restored_records_total", "Ledger records read on assignment.", "destination"),
+		LedgerEntries:   gauge("engage_ledger_entries", "Ledger entries in memory.", "destination"),
+		LedgerWrite:     histogram("engage_ledger_write_seconds", "Time until a ledger record was acknowledged by all in-sync replicas.", latency, "destination"),
+		Reconciliations: counter("engage_reconciliations_total", "Ambiguous deliveries by what Twilio's message list said.", "destination", "result"),
+		Lookups:         counter("engage_lookups_total", "Look-ups of profiles and content templates by result.", "destination", "kind", "result"),
+		OpenBytes:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "engage_open_bytes", Help: "Bytes of events that are open in this process."}),
+		BuildInfo:       gauge("engage_build_info", "What runs here; always 1.", "version", "revision", "goversion"),
+	}
+	reg.MustRegister(m.OpenBytes)
+	return m
+}
