@@ -1,0 +1,94 @@
+// Command engage-worker turns audience events on a Kafka topic into SMS, MMS
+// and WhatsApp messages through Twilio.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"engage-worker/internal/config"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal ends the context; after it the default is back, so
+	// that a second one ends the process at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// cli is the command line. Each command lives in the file of its name.
+type cli struct {
+	Config  string           `help:"The configuration file." short:"c" default:"engage.yaml" env:"ENGAGE_CONFIG" placeholder:"FILE"`
+	Version kong.VersionFlag `help:"Print the version and exit."`
+
+	Validate validateCmd `cmd:"" help:"Check a configuration and print it with its defaults."`
+	Topics   topicsCmd   `cmd:"" help:"Create or check the topics that the worker needs."`
+}
+
+// app is what a command may use of its process. A command has the method
+// Run(ctx context.Context, app *app) error; ctx ends at SIGINT and SIGTERM.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	configPath     string
+	load           func(path string) (*config.Config, error)
+	version        string
+}
+
+// config loads the configuration that --config names. Its error is a
+// *config.Faults.
+func (a *app) config() (*config.Config, error) { return a.load(a.configPath) }
+
+// run is the whole program but for the process: it parses args, runs the
+// command and returns the exit code (see exitCode).
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, load: config.Load, version: version()}
+	var c cli
+	exited := -1 // set by --help and --version, after which kong parses on
+	parser, err := kong.New(&c,
+		kong.Name("engage-worker"),
+		kong.Description("Turns audience events on a Kafka topic into SMS, MMS and WhatsApp messages through Twilio."),
+		kong.Vars{"version": "engage-worker " + a.version},
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exited = code }),
+		kong.UsageOnError(),
+		kong.Bind(a),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if err != nil {
+		return report(stderr, err)
+	}
+	kctx, err := parser.Parse(args)
+	if exited >= 0 {
+		return exited
+	}
+	if err != nil {
+		return report(stderr, badInput(err))
+	}
+	a.configPath = c.Config
+	return report(stderr, kctx.Run())
+}
+
+// version is the module's, or the commit that it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return "devel"
+}

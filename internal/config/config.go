@@ -1,0 +1,200 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"engage-worker/actions"
+)
+
+// Config is a whole configuration with its defaults filled in. What Load
+// returns is valid and not changed afterwards.
+type Config struct {
+	Kafka           Kafka
+	HTTP            HTTP
+	Log             Log
+	ShutdownTimeout time.Duration
+	Delivery        Delivery
+	Regions         map[string]Region // those with an entry; ask Region for any
+	Destinations    []Destination
+
+	file   string          // as given to Load
+	veiled map[string]bool // paths of the scalars that hold a ${...} reference
+}
+
+// Kafka is how to reach the cluster and what to read there.
+type Kafka struct {
+	Brokers        []string // host:port
+	Topic          string
+	GroupPrefix    string
+	StartOffset    StartOffset
+	SessionTimeout time.Duration
+	CommitInterval time.Duration
+	DeadLetter     string // deadLetterTopic as configured; see Config.DeadLetterTopic
+	TLS            TLS
+	SASL           SASL
+}
+
+// StartOffset is where a group without offsets begins.
+type StartOffset string
+
+const (
+	StartLatest   StartOffset = "latest"
+	StartEarliest StartOffset = "earliest"
+)
+
+// TLS names PEM files. Without CAFile the system's authorities are trusted;
+// CertFile and KeyFile are both set or neither.
+type TLS struct {
+	Enabled  bool
+	CAFile   string
+	CertFile string
+	KeyFile  string
+}
+
+// SASL is how to log in; an empty Mechanism means not at all.
+type SASL struct {
+	Mechanism SASLMechanism
+	Username  string
+	Password  Secret
+}
+
+// SASLMechanism is a way to log in to Kafka.
+type SASLMechanism string
+
+const (
+	SASLNone        SASLMechanism = ""
+	SASLPlain       SASLMechanism = "plain"
+	SASLScramSHA256 SASLMechanism = "scram-sha-256"
+	SASLScramSHA512 SASLMechanism = "scram-sha-512"
+)
+
+// HTTP is the operators' listener. Token guards what is more than a probe or
+// a metric; without one that isn't served.
+type HTTP struct {
+	Listen string
+	Token  Secret
+}
+
+// Log is what is logged and how.
+type Log struct {
+	Level  string // a level of zerolog: trace, debug, info, warn, error
+	Format LogFormat
+}
+
+// LogFormat is how a log line looks.
+type LogFormat string
+
+const (
+	LogJSON    LogFormat = "json"
+	LogConsole LogFormat = "console"
+)
+
+// Delivery is how hard to try.
+type Delivery struct {
+	MaxEventAge    time.Duration // 0: no limit
+	Attempts       int           // in place, the first included
+	Backoff        Backoff
+	RequestTimeout time.Duration
+	UnknownOutcome UnknownOutcome
+	MaxUncommitted int // offsets open in a shard before its fetching pauses
+}
+
+// Backoff is the wait between attempts in place.
+type Backoff struct {
+	Initial time.Duration
+	Max     time.Duration
+}
+
+// UnknownOutcome is what to do when Twilio can't tell whether it sent.
+type UnknownOutcome string
+
+const (
+	UnknownDeadLetter UnknownOutcome = "deadLetter"
+	UnknownResend     UnknownOutcome = "resend"
+)
+
+// Region is a gate: what the fleet may send through it.
+type Region struct {
+	Rate         float64 // messages per second, of the whole fleet
+	Burst        int     // messages that may leave at once after a lull, of the whole fleet
+	MaxInFlight  int     // requests in flight of one replica
+	Breaker      Breaker
+	TwilioRegion string // with TwilioEdge, or neither
+	TwilioEdge   string
+}
+
+// Breaker opens for OpenFor when, of at least MinRequests, FailureRatio
+// failed; then HalfOpenRequests try whether the vendor is back.
+type Breaker struct {
+	FailureRatio     float64 // in (0, 1]
+	MinRequests      int
+	OpenFor          time.Duration
+	HalfOpenRequests int
+}
+
+// Destination is a destination as configured; its definition compiles.
+type Destination struct {
+	actions.Definition
+}
+
+// Region is the named region: as configured, or the built-in defaults.
+func (c *Config) Region(name string) Region {
+	if r, ok := c.Regions[name]; ok {
+		return r
+	}
+	return defaultRegion()
+}
+
+// RegionNames are the regions with an entry or named by a destination's
+// settings, sorted. Mappings may name others.
+func (c *Config) RegionNames() []string {
+	names := make(map[string]bool, len(c.Regions))
+	for name := range c.Regions {
+		names[name] = true
+	}
+	for _, d := range c.Destinations {
+		names[d.Settings.Region] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// TwilioRegion is the region and edge of Twilio's hosts for the named region,
+// both empty when it has none: actions.Options.Region.
+func (c *Config) TwilioRegion(name string) (twilioRegion, twilioEdge string) {
+	r := c.Region(name)
+	return r.TwilioRegion, r.TwilioEdge
+}
+
+// GroupID is the consumer group of a destination.
+func (c *Config) GroupID(destination string) string {
+	return c.Kafka.GroupPrefix + "." + destination
+}
+
+// DeadLetterTopic is where deliveries go that can't be made.
+func (c *Config) DeadLetterTopic() string {
+	if c.Kafka.DeadLetter != "" {
+		return c.Kafka.DeadLetter
+	}
+	return c.Kafka.Topic + ".dlq"
+}
+
+// RetryTopics are a destination's, in the order of RetryDelays.
+func (c *Config) RetryTopics(destination string) [3]string {
+	prefix := c.Kafka.Topic + "." + destination + ".retry."
+	return [3]string{prefix + "30s", prefix + "5m", prefix + "30m"}
+}
+
+// RetryDelays are the waits that the retry topics stand for.
+func RetryDelays() [3]time.Duration {
+	return [3]time.Duration{30 * time.Second, 5 * time.Minute, 30 * time.Minute}
+}
+
+// LedgerTopic is where a destination remembers what it sent.
+func (c *Config) LedgerTopic(destination string) string {
+	return c.Kafka.Topic + "." + destination + ".ledger"
+}
+
+// File is the path that the configuration was read from.
+func (c *Config) File() string { return c.file }
