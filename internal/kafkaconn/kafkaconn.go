@@ -1,0 +1,167 @@
+// Package kafkaconn opens connections to Kafka as the configuration says,
+// makes and checks the worker's topics, and says in plain words what went
+// wrong with either.
+package kafkaconn
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/sasl"
+	"github.com/segmentio/kafka-go/sasl/plain"
+	"github.com/segmentio/kafka-go/sasl/scram"
+
+	"engage-worker/internal/config"
+)
+
+const (
+	// clientID is what brokers see in their logs and quotas.
+	clientID = "engage-worker"
+
+	// dialTimeout bounds a connection's whole beginning: name, TCP, TLS, login.
+	dialTimeout = 5 * time.Second
+
+	// callTimeout bounds one administrative request.
+	callTimeout = 15 * time.Second
+)
+
+// Dialer makes connections for a ConsumerGroup and for Conn.ReadBatch loops.
+// It is safe for concurrent use. Errors are the configuration's: files that
+// can't be read, a mechanism that isn't known.
+func Dialer(cfg config.Kafka) (*kafka.Dialer, error) {
+	dial, mechanism, err := prepare(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &kafka.Dialer{
+		ClientID:      clientID,
+		Timeout:       dialTimeout,
+		DialFunc:      dial.dial,
+		SASLMechanism: mechanism,
+	}, nil
+}
+
+// A Transport is a pool of connections for kafka.Writer and kafka.Client. Its
+// errors know the brokers, for Explain. Whoever made it calls
+// CloseIdleConnections in the end.
+type Transport struct {
+	*kafka.Transport
+	login bool
+}
+
+// NewTransport makes a pool. It connects when first used.
+func NewTransport(cfg config.Kafka) (*Transport, error) {
+	dial, mechanism, err := prepare(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Transport{
+		Transport: &kafka.Transport{
+			ClientID:    clientID,
+			DialTimeout: dialTimeout,
+			Dial:        dial.dial,
+			SASL:        mechanism,
+		},
+		login: mechanism != nil,
+	}, nil
+}
+
+// RoundTrip is kafka.Transport's; an error is a *ClusterError.
+func (t *Transport) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Request) (kafka.Response, error) {
+	res, err := t.Transport.RoundTrip(ctx, addr, req)
+	if err != nil {
+		return res, &ClusterError{Brokers: addr.String(), Login: t.login, Err: err}
+	}
+	return res, nil
+}
+
+// Client is for administrative requests, each bounded to 15 s beside its
+// context. Whoever made it calls CloseClient in the end.
+func Client(cfg config.Kafka) (*kafka.Client, error) {
+	transport, err := NewTransport(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &kafka.Client{
+		Addr:      kafka.TCP(cfg.Brokers...),
+		Timeout:   callTimeout,
+		Transport: transport,
+	}, nil
+}
+
+// CloseClient closes the connections of a client that Client made.
+func CloseClient(c *kafka.Client) {
+	if t, ok := c.Transport.(*Transport); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+// prepare reads what the configuration names.
+func prepare(cfg config.Kafka) (dialer, sasl.Mechanism, error) {
+	tlsConfig, err := tlsConfig(cfg.TLS)
+	if err != nil {
+		return dialer{}, nil, err
+	}
+	mechanism, err := saslMechanism(cfg.SASL)
+	if err != nil {
+		return dialer{}, nil, err
+	}
+	return dialer{tls: tlsConfig}, mechanism, nil
+}
+
+// tlsConfig is nil when TLS is off.
+func tlsConfig(cfg config.TLS) (*tls.Config, error) {
+	if !cfg.Enabled {
+		return nil, nil
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	if cfg.CAFile != "" {
+		pem, err := os.ReadFile(cfg.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("read kafka.tls.caFile: %w", err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("read kafka.tls.caFile: %s holds no PEM certificate", cfg.CAFile)
+		}
+	}
+	if cfg.CertFile != "" {
+		cert, err := tls.LoadX509KeyPair(cfg.CertFile, cfg.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("read kafka.tls.certFile and keyFile: %w", err)
+		}
+		c.Certificates = []tls.Certificate{cert}
+	}
+	return c, nil
+}
+
+// saslMechanism is nil when there is no login.
+func saslMechanism(cfg config.SASL) (sasl.Mechanism, error) {
+	switch cfg.Mechanism {
+	case config.SASLNone:
+		return nil, nil
+	case config.SASLPlain:
+		return plain.Mechanism{Username: cfg.Username, Password: cfg.Password.Reveal()}, nil
+	case config.SASLScramSHA256:
+		return scramMechanism(scram.SHA256, cfg)
+	case config.SASLScramSHA512:
+		return scramMechanism(scram.SHA512, cfg)
+	default:
+		return nil, fmt.Errorf("kafka.sasl.mechanism %q is unknown", cfg.Mechanism)
+	}
+}
+
+// scramMechanism hides the library's error, which may quote the password.
+func scramMechanism(algorithm scram.Algorithm, cfg config.SASL) (sasl.Mechanism, error) {
+	m, err := scram.Mechanism(algorithm, cfg.Username, cfg.Password.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("kafka.sasl: the username or the password has characters that %s doesn't allow", cfg.Mechanism)
+	}
+	return m, nil
+}
