@@ -1,0 +1,108 @@
+package deadletter
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"go.uber.org/goleak"
+
+	"engage-worker/internal/embedded"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// broker is an embedded broker with a transport to it.
+type broker struct {
+	*embedded.Broker
+	transport *kafka.Transport
+	client    *kafka.Client
+}
+
+func newBroker(t *testing.T, opts ...kfake.Opt) *broker {
+	t.Helper()
+	b, err := embedded.Start(opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	transport := &kafka.Transport{MetadataTTL: time.Second}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &broker{b, transport, &kafka.Client{Addr: kafka.TCP(b.Brokers()...), Transport: transport, Timeout: 10 * time.Second}}
+}
+
+func (b *broker) createTopic(t *testing.T, name string, partitions int, config ...kafka.ConfigEntry) {
+	t.Helper()
+	res, err := b.client.CreateTopics(t.Context(), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{
+		Topic: name, NumPartitions: partitions, ReplicationFactor: 1, ConfigEntries: config,
+	}}})
+	if err == nil {
+		err = res.Errors[name]
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// partition reads all of a partition with kafka-go's own decoding.
+func (b *broker) partition(t *testing.T, topic string, partition int) []kafka.Message {
+	t.Helper()
+	conn, err := kafka.DialLeader(t.Context(), "tcp", b.Brokers()[0], topic, partition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	first, last, err := conn.ReadOffsets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Seek(first, kafka.SeekAbsolute); err != nil {
+		t.Fatal(err)
+	}
+	var msgs []kafka.Message
+	for next := first; next < last; {
+		m, err := conn.ReadMessage(64 << 20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		msgs = append(msgs, m)
+		next = m.Offset + 1
+	}
+	return msgs
+}
+
+func at(s string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+// headers turns "name=value" into headers.
+func headers(pairs ...string) []kafka.Header {
+	hs := make([]kafka.Header, len(pairs))
+	for i, p := range pairs {
+		name, value, _ := strings.Cut(p, "=")
+		hs[i] = kafka.Header{Key: name, Value: []byte(value)}
+	}
+	return hs
+}
+
+func lines(hs []kafka.Header) string {
+	var b bytes.Buffer
+	for _, h := range hs {
+		b.WriteString(h.Key + "=" + string(h.Value) + "\n")
+	}
+	return b.String()
+}
+
+func canceled() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}

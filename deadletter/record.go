@@ -1,0 +1,105 @@
+package deadletter
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// Record is one dead letter. Its zero value of a field means unknown. It
+// holds personal data: never log it.
+type Record struct {
+	// The event, byte for byte. A nil Value was null, an empty one empty.
+	Key     []byte
+	Value   []byte
+	Headers []kafka.Header
+
+	// Where the event was when it failed, and who failed on it.
+	Topic         string
+	Partition     int
+	Offset        int64
+	Timestamp     time.Time // of the event's Kafka record
+	Group         string
+	DeliveryCount int    // attempts, over all retries
+	Message       string // for people: what went wrong; no secret, body or full number
+
+	// Origin is "topic/partition/offset" of the event's first appearance
+	// when this one was replayed (HeaderReplayOrigin), else "".
+	Origin string
+
+	Destination   string
+	Action        string // "" when malformed
+	Reason        string // outcome.Reason's name
+	Disposition   Disposition
+	MessageID     string
+	UserID        string
+	Region        string
+	Recipient     string // masked
+	TwilioCode    int
+	TwilioStatus  int // HTTP
+	RequestID     string
+	FirstFailedAt time.Time
+	LastFailedAt  time.Time
+	Replays       int // how often the event was replayed before this death
+
+	// Where the dead letter is; set by Decode.
+	Position Position
+
+	id string // what the record says of itself; see ID
+}
+
+// Position is a place in a dead-letter topic.
+type Position struct {
+	Topic     string
+	Partition int
+	Offset    int64
+	Time      time.Time // when it was written
+}
+
+// ID is short, and the same whenever the same event dies under the same
+// action of the same destination, replayed or not.
+func (r *Record) ID() string {
+	if r.id != "" {
+		return r.id
+	}
+	h := sha256.New()
+	for _, part := range []string{r.Destination, r.Action, r.IdempotencyKey()} {
+		// The length keeps ("a", "bc") and ("ab", "c") apart.
+		io.WriteString(h, strconv.Itoa(len(part))+":"+part)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// IdempotencyKey is the event's identity: its messageId, or else
+// "topic/partition/offset" of its first appearance.
+func (r *Record) IdempotencyKey() string {
+	if r.MessageID != "" {
+		return r.MessageID
+	}
+	return r.origin()
+}
+
+func (r *Record) origin() string {
+	if r.Origin != "" {
+		return r.Origin
+	}
+	return Origin(r.Topic, r.Partition, r.Offset)
+}
+
+// Origin writes a position as HeaderReplayOrigin and the idempotency key of
+// an event without a messageId do.
+func Origin(topic string, partition int, offset int64) string {
+	return topic + "/" + strconv.Itoa(partition) + "/" + strconv.FormatInt(offset, 10)
+}
+
+// FailedAt is when the delivery failed for good, as far as the record tells.
+func (r *Record) FailedAt() time.Time {
+	if !r.LastFailedAt.IsZero() {
+		return r.LastFailedAt
+	}
+	return r.Position.Time
+}

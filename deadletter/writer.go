@@ -1,0 +1,144 @@
+package deadletter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+const (
+	// lingering is how long a record waits for company. Someone waits for
+	// each: it is small beside a round trip to all replicas.
+	lingering = 5 * time.Millisecond
+
+	// batchBytes bounds a batch of small records, and decides which are
+	// small. The broker measures a whole batch against max.message.bytes
+	// and refuses all of it, so records that come near it travel alone.
+	batchBytes = 256 << 10
+
+	// largestRequest is there only because kafka-go wants a limit; how
+	// large a record may be is the broker's to say.
+	largestRequest = 256 << 20
+
+	writeTimeout = 10 * time.Second
+)
+
+// writer puts records into chosen partitions of a topic, acknowledged by all
+// in-sync replicas, one attempt each.
+type writer struct {
+	topic string
+	small *kafka.Writer
+	large *kafka.Writer
+}
+
+func newWriter(addr net.Addr, transport kafka.RoundTripper, topic string) *writer {
+	base := func() *kafka.Writer {
+		return &kafka.Writer{
+			Addr:         addr,
+			Topic:        topic,
+			Transport:    transport,
+			RequiredAcks: kafka.RequireAll,
+			Balancer:     kafka.BalancerFunc(chosenPartition),
+			BatchTimeout: lingering,
+			WriteTimeout: writeTimeout,
+			ReadTimeout:  writeTimeout,
+			MaxAttempts:  1, // retrying is the caller's, who knows what it holds up
+		}
+	}
+	w := &writer{topic: topic, small: base(), large: base()}
+	w.small.BatchBytes = batchBytes
+	w.small.Compression = kafka.Lz4
+	w.large.BatchBytes = largestRequest
+	w.large.BatchSize = 1
+	// A large event was probably compressed well by its producer, and
+	// max.message.bytes holds for what is compressed.
+	w.large.Compression = kafka.Zstd
+	return w
+}
+
+// write returns nil once all in-sync replicas have m in the partition, or in
+// one that its key chooses if the topic has no such partition. The error is a
+// *WriteError. m's memory must stay as it is, also after an error.
+func (w *writer) write(ctx context.Context, m kafka.Message, partition int) error {
+	m.WriterData = partition
+	to := w.small
+	if size(m) > batchBytes/2 {
+		to = w.large
+	}
+	err := to.WriteMessages(ctx, m)
+	if err == nil {
+		return nil
+	}
+	var each kafka.WriteErrors
+	if errors.As(err, &each) && len(each) == 1 {
+		err = each[0]
+	}
+	return &WriteError{Topic: w.topic, Partition: partition, Err: err}
+}
+
+// close waits for what is under way, at most about a writeTimeout.
+func (w *writer) close() error { return errors.Join(w.small.Close(), w.large.Close()) }
+
+// size is about what m takes in a batch, uncompressed.
+func size(m kafka.Message) int {
+	n := len(m.Key) + len(m.Value)
+	for _, h := range m.Headers {
+		n += len(h.Key) + len(h.Value) + 8
+	}
+	return n
+}
+
+// chosenPartition takes the partition that write put into WriterData.
+func chosenPartition(m kafka.Message, partitions ...int) int {
+	p, ok := m.WriterData.(int)
+	if ok && slices.Contains(partitions, p) {
+		return p
+	}
+	h := fnv.New32a()
+	h.Write(m.Key)
+	return partitions[int(h.Sum32()%uint32(len(partitions)))]
+}
+
+// WriteError is a record that was not acknowledged. It may have been written
+// all the same: readers fold records by their id.
+type WriteError struct {
+	Topic     string
+	Partition int
+	Err       error
+}
+
+func (e *WriteError) Error() string {
+	at := fmt.Sprintf("write to %s, partition %d", e.Topic, e.Partition)
+	if e.TooLarge() {
+		return fmt.Sprintf("%s: %v: raise the topic's max.message.bytes to the source topic's plus %d", at, e.Err, HeaderRoom)
+	}
+	return fmt.Sprintf("%s: %v", at, e.Err)
+}
+
+func (e *WriteError) Unwrap() error { return e.Err }
+
+// TooLarge reports that the topic refuses a record of this size.
+func (e *WriteError) TooLarge() bool {
+	var local kafka.MessageTooLargeError
+	return errors.Is(e.Err, kafka.MessageSizeTooLarge) || errors.Is(e.Err, kafka.RecordListTooLarge) || errors.As(e.Err, &local)
+}
+
+// Temporary reports that another attempt may succeed without anybody
+// changing anything. A cancelled context and lost connections count as such;
+// what the broker refuses for good, by size or permission, doesn't.
+func (e *WriteError) Temporary() bool {
+	if e.TooLarge() {
+		return false
+	}
+	var broker kafka.Error
+	if errors.As(e.Err, &broker) {
+		return broker.Temporary()
+	}
+	return true
+}
