@@ -1,0 +1,143 @@
+package consumer
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"sync"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// balancer assigns whole shards: a partition number of all the group's topics
+// goes to one member. Members keep what they own as far as an even split
+// allows, so that a rebalance moves few ledgers.
+//
+// Each member says in its join request which shards it owns.
+type balancer struct {
+	mu    sync.Mutex
+	owned []int
+}
+
+func (b *balancer) setOwned(shards []int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.owned = slices.Clone(shards)
+}
+
+// ProtocolName implements kafka.GroupBalancer. It changes when the meaning of
+// UserData does.
+func (b *balancer) ProtocolName() string { return "engage-shards" }
+
+// UserData implements kafka.GroupBalancer: the owned shards, four bytes each.
+func (b *balancer) UserData() ([]byte, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	data := make([]byte, 0, 4*len(b.owned))
+	for _, s := range b.owned {
+		data = binary.BigEndian.AppendUint32(data, uint32(s))
+	}
+	return data, nil
+}
+
+func decodeOwned(data []byte) []int {
+	var shards []int
+	for ; len(data) >= 4; data = data[4:] {
+		shards = append(shards, int(binary.BigEndian.Uint32(data)))
+	}
+	return shards
+}
+
+// AssignGroups implements kafka.GroupBalancer; the group's leader calls it.
+func (b *balancer) AssignGroups(members []kafka.GroupMember, partitions []kafka.Partition) kafka.GroupMemberAssignments {
+	topics := map[string][]int{}
+	for _, p := range partitions {
+		topics[p.Topic] = append(topics[p.Topic], p.ID)
+	}
+	owned := make(map[string][]int, len(members))
+	for _, m := range members {
+		owned[m.ID] = decodeOwned(m.UserData)
+	}
+	assigned := assignShards(owned, commonShards(topics))
+	result := kafka.GroupMemberAssignments{}
+	for member, shards := range assigned {
+		byTopic := map[string][]int{}
+		for topic := range topics {
+			byTopic[topic] = shards
+		}
+		result[member] = byTopic
+	}
+	return result
+}
+
+// commonShards are the partition numbers that every topic has: a shard whose
+// retry topics lag behind a grown source isn't assigned until they catch up.
+func commonShards(topics map[string][]int) []int {
+	count := map[int]int{}
+	for _, ids := range topics {
+		for _, id := range ids {
+			count[id]++
+		}
+	}
+	var shards []int
+	for id, n := range count {
+		if n == len(topics) {
+			shards = append(shards, id)
+		}
+	}
+	slices.Sort(shards)
+	return shards
+}
+
+// assignShards splits shards evenly over the members: their numbers differ by
+// one at most. A member keeps what it owned while its share allows; a shard
+// that two claim goes to the first by name.
+func assignShards(owned map[string][]int, shards []int) map[string][]int {
+	members := make([]string, 0, len(owned))
+	for m := range owned {
+		members = append(members, m)
+	}
+	slices.Sort(members)
+	assigned := make(map[string][]int, len(members))
+	if len(members) == 0 {
+		return assigned
+	}
+	free := make(map[int]bool, len(shards))
+	for _, s := range shards {
+		free[s] = true
+	}
+	share, extra := len(shards)/len(members), len(shards)%len(members)
+	// Those who own most keep the larger shares.
+	byOwned := slices.SortedStableFunc(slices.Values(members), func(a, b string) int { return cmp.Compare(len(owned[b]), len(owned[a])) })
+	for _, m := range byOwned {
+		assigned[m] = nil
+		for _, s := range owned[m] {
+			if !free[s] {
+				continue
+			}
+			if n := len(assigned[m]); n < share {
+				assigned[m] = append(assigned[m], s)
+			} else if n == share && extra > 0 {
+				assigned[m] = append(assigned[m], s)
+				extra--
+			} else {
+				break
+			}
+			delete(free, s)
+		}
+	}
+	rest := make([]int, 0, len(free))
+	for _, s := range shards {
+		if free[s] {
+			rest = append(rest, s)
+		}
+	}
+	for _, s := range rest {
+		least := slices.MinFunc(members, func(a, b string) int { return cmp.Compare(len(assigned[a]), len(assigned[b])) })
+		assigned[least] = append(assigned[least], s)
+	}
+	for _, s := range assigned {
+		slices.Sort(s)
+	}
+	return assigned
+}

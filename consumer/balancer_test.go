@@ -1,0 +1,107 @@
+package consumer
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/segmentio/kafka-go"
+	"pgregory.net/rapid"
+)
+
+func TestAssignShards(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		owned  map[string][]int
+		shards int
+		want   map[string][]int
+	}{
+		{"alone", map[string][]int{"a": nil}, 3, map[string][]int{"a": {0, 1, 2}}},
+		{"one joins", map[string][]int{"a": {0, 1, 2, 3, 4, 5}, "b": nil}, 6, map[string][]int{"a": {0, 1, 2}, "b": {3, 4, 5}}},
+		{"one left", map[string][]int{"b": {2, 3}, "c": {4, 5}}, 6, map[string][]int{"b": {0, 2, 3}, "c": {1, 4, 5}}},
+		{"both claim", map[string][]int{"a": {0, 1}, "b": {0, 1}}, 2, map[string][]int{"a": {0}, "b": {1}}},
+		{"more members than shards", map[string][]int{"a": nil, "b": {0}, "c": nil}, 1, map[string][]int{"a": nil, "b": {0}, "c": nil}},
+		{"partitions added", map[string][]int{"a": {0}, "b": {1}}, 4, map[string][]int{"a": {0, 2}, "b": {1, 3}}},
+		{"owned shard is gone", map[string][]int{"a": {7}, "b": nil}, 2, map[string][]int{"a": {0}, "b": {1}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := assignShards(c.owned, seq(c.shards))
+			if !maps.EqualFunc(got, c.want, slices.Equal) {
+				t.Fatalf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAssignShardsIsEvenAndSticky(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(0, 60).Draw(t, "shards")
+		before := map[string][]int{}
+		for i := range rapid.IntRange(1, 12).Draw(t, "members") {
+			before[fmt.Sprintf("m%02d", i)] = nil
+		}
+		first := assignShards(before, seq(n))
+		again := assignShards(first, seq(n))
+		if !maps.EqualFunc(first, again, slices.Equal) {
+			t.Fatalf("nothing changed, but %v became %v", first, again)
+		}
+		first["new"] = nil
+		moved := assignShards(first, seq(n))
+		for m, shards := range moved {
+			if m == "new" {
+				continue
+			}
+			for _, s := range shards {
+				if !slices.Contains(first[m], s) {
+					t.Fatalf("shard %d moved to %s, which isn't new", s, m)
+				}
+			}
+		}
+		var all []int
+		low, high := n, 0
+		for _, shards := range moved {
+			all = append(all, shards...)
+			low, high = min(low, len(shards)), max(high, len(shards))
+		}
+		slices.Sort(all)
+		if !slices.Equal(all, seq(n)) {
+			t.Fatalf("not each shard once: %v", moved)
+		}
+		if high-low > 1 {
+			t.Fatalf("uneven: %v", moved)
+		}
+	})
+}
+
+func TestBalancerKeepsAShardTogether(t *testing.T) {
+	var partitions []kafka.Partition
+	for _, topic := range []string{"events", "events.retry"} {
+		for id := range 4 {
+			partitions = append(partitions, kafka.Partition{Topic: topic, ID: id})
+		}
+	}
+	partitions = append(partitions, kafka.Partition{Topic: "events", ID: 4}) // the retry topic hasn't grown yet
+	b := &balancer{}
+	b.setOwned([]int{3})
+	data, err := b.UserData()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := b.AssignGroups([]kafka.GroupMember{{ID: "a"}, {ID: "b", UserData: data}}, partitions)
+	want := kafka.GroupMemberAssignments{
+		"a": {"events": {0, 2}, "events.retry": {0, 2}},
+		"b": {"events": {1, 3}, "events.retry": {1, 3}},
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Fatalf("got %v, want %v", got, want)
+	}
+}
+
+func seq(n int) []int {
+	s := make([]int, n)
+	for i := range s {
+		s[i] = i
+	}
+	return s
+}

@@ -1,0 +1,45 @@
+package consumer
+
+import (
+	"sync"
+	"time"
+)
+
+// lease is an owner's right to send: it lasts until the session timeout after
+// the last commit that the coordinator accepted in this generation. The
+// coordinator takes a commit as a sign of life and gives a shard away only
+// when it saw none for the session timeout, so a lease that holds here means
+// that nobody else owns the shard. It is safe for concurrent use.
+//
+// Both clocks must agree that it holds: the monotonic one doesn't jump, but
+// may stand still while a machine sleeps; the wall clock goes on then.
+type lease struct {
+	mu    sync.Mutex
+	until time.Time // with its monotonic reading
+}
+
+// extend renews the lease to run from start, the moment before the commit was
+// sent.
+func (l *lease) extend(start time.Time, session time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.until = start.Add(session)
+}
+
+// end gives the lease up.
+func (l *lease) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.until = time.Time{}
+}
+
+// remaining is how long the lease holds at least; 0 when it doesn't.
+func (l *lease) remaining(now time.Time) time.Duration {
+	l.mu.Lock()
+	until := l.until
+	l.mu.Unlock()
+	if until.IsZero() {
+		return 0
+	}
+	return max(0, min(until.Sub(now), until.Round(0).Sub(now.Round(0))))
+}

@@ -1,0 +1,163 @@
+package ledger
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"strconv"
+	"time"
+)
+
+// State is what the ledger knows of a delivery.
+type State uint8
+
+const (
+	// Intent: a request was about to leave; without an outcome it may or may
+	// not have been sent.
+	Intent State = iota + 1
+	// Sent: Twilio accepted it under SID.
+	Sent
+	// Refused: surely not sent.
+	Refused
+	// Dead: surely not sent, and its dead letter is written.
+	Dead
+)
+
+var stateNames = [...]string{Intent: "intent", Sent: "sent", Refused: "refused", Dead: "dead"}
+
+func (s State) String() string { return stateNames[s] }
+
+// Position is where a delivery's event was read first: in the source topic.
+type Position struct {
+	Partition int
+	Offset    int64
+}
+
+// Entry is one record of the ledger.
+type Entry struct {
+	State      State
+	SID        string    // set when Sent and known
+	Time       time.Time // by the writer's clock, to the millisecond
+	Position   Position
+	Generation int32 // of the consumer group, when it was written
+}
+
+// version leads every value, so that a later format can be told apart.
+const version = "1"
+
+// AppendKey appends a record's key: the action and the idempotency key.
+func AppendKey(b []byte, action, idempotencyKey string) []byte {
+	b = append(b, action...)
+	b = append(b, 0)
+	return append(b, idempotencyKey...)
+}
+
+// AppendValue appends a record's value, one line that people can read:
+//
+//	1 sent 1732390000123 3/12345 7 SM0123...
+//
+// version, state, time in Unix milliseconds, source position, generation, SID.
+func (e Entry) AppendValue(b []byte) []byte {
+	b = append(b, version...)
+	b = append(b, ' ')
+	b = append(b, e.State.String()...)
+	b = append(b, ' ')
+	b = strconv.AppendInt(b, e.Time.UnixMilli(), 10)
+	b = append(b, ' ')
+	b = strconv.AppendInt(b, int64(e.Position.Partition), 10)
+	b = append(b, '/')
+	b = strconv.AppendInt(b, e.Position.Offset, 10)
+	b = append(b, ' ')
+	b = strconv.AppendInt(b, int64(e.Generation), 10)
+	if e.SID != "" {
+		b = append(b, ' ')
+		b = append(b, e.SID...)
+	}
+	return b
+}
+
+// ErrFormat says that a value isn't a ledger entry.
+var ErrFormat = errors.New("not a ledger entry")
+
+// ParseEntry is AppendValue's inverse.
+func ParseEntry(value []byte) (Entry, error) {
+	var e Entry
+	field := func() []byte {
+		f, rest, _ := bytes.Cut(value, []byte{' '})
+		value = rest
+		return f
+	}
+	if v := field(); string(v) != version {
+		return e, fmt.Errorf("%w: version %q is unknown here", ErrFormat, clip(v))
+	}
+	switch s := field(); string(s) {
+	case "intent":
+		e.State = Intent
+	case "sent":
+		e.State = Sent
+	case "refused":
+		e.State = Refused
+	case "dead":
+		e.State = Dead
+	default:
+		return e, fmt.Errorf("%w: state %q is unknown here", ErrFormat, clip(s))
+	}
+	ms, ok := parseInt(field())
+	if !ok {
+		return e, fmt.Errorf("%w: its time is no number", ErrFormat)
+	}
+	e.Time = time.UnixMilli(ms)
+	p, o, _ := bytes.Cut(field(), []byte{'/'})
+	partition, ok1 := parseInt(p)
+	offset, ok2 := parseInt(o)
+	if !ok1 || !ok2 {
+		return e, fmt.Errorf("%w: its position is no partition/offset", ErrFormat)
+	}
+	e.Position = Position{Partition: int(partition), Offset: offset}
+	generation, ok := parseInt(field())
+	if !ok {
+		return e, fmt.Errorf("%w: its generation is no number", ErrFormat)
+	}
+	e.Generation = int32(generation)
+	e.SID = string(field())
+	return e, nil
+}
+
+// parseInt reads a decimal number without allocating.
+func parseInt(b []byte) (int64, bool) {
+	neg := len(b) > 1 && b[0] == '-'
+	if neg {
+		b = b[1:]
+	}
+	if len(b) == 0 || len(b) > 18 {
+		return 0, false
+	}
+	var n int64
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	if neg {
+		n = -n
+	}
+	return n, true
+}
+
+func clip(b []byte) []byte { return b[:min(len(b), 20)] }
+
+// Key identifies a delivery in memory: 128 bits of its record key, hashed
+// with a seed of this process. Two of a billion deliveries collide with a
+// probability of about 1e-21.
+type Key struct{ hi, lo uint64 }
+
+// keys hashes record keys; its seeds never leave the process.
+type keys struct{ hi, lo maphash.Seed }
+
+func newKeys() keys { return keys{maphash.MakeSeed(), maphash.MakeSeed()} }
+
+func (k keys) of(recordKey []byte) Key {
+	return Key{maphash.Bytes(k.hi, recordKey), maphash.Bytes(k.lo, recordKey)}
+}

@@ -1,0 +1,350 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/segmentio/kafka-go"
+
+	"engage-worker/internal/partition"
+)
+
+// Config is a shard's part of the ledger.
+type Config struct {
+	Cluster   partition.Cluster
+	Topic     string
+	Partition int
+	Retention time.Duration             // entries are remembered at least that long
+	Linger    time.Duration             // how long a batch may wait for company; 0: not at all
+	Observe   func(write time.Duration) // called for each acknowledged batch; may be nil
+	Log       zerolog.Logger
+}
+
+// Ledger is a shard's part of the ledger. It is safe for concurrent use.
+//
+// Its life: New, Restore (at the start of each assignment, before anything is
+// sent), Run while the shard is owned, and again Restore at the next
+// assignment, which reads only what is new.
+type Ledger struct {
+	cfg Config
+
+	mu      sync.Mutex
+	index   *index
+	pending []pending
+	next    int64         // the log is known up to here; -1: nothing is
+	wake    chan struct{} // of size one: a signal that pending isn't empty
+}
+
+// pending is a record that waits to be written.
+type pending struct {
+	key, value []byte
+	entry      Entry
+	done       chan<- error // of size one, so that the writer never waits
+}
+
+// New makes a ledger that knows nothing yet.
+func New(cfg Config) *Ledger {
+	return &Ledger{cfg: cfg, index: newIndex(cfg.Retention), next: -1, wake: make(chan struct{}, 1)}
+}
+
+const (
+	restoreFetch = 4 << 20 // bytes a fetch while reading the log
+	maxBatch     = 1000    // records a write
+)
+
+// Restore reads what the log holds beyond what is known already, up to its
+// end at the time of the call, and returns how many records that were.
+func (l *Ledger) Restore(ctx context.Context) (n int, err error) {
+	first, end, err := l.cfg.Cluster.Bounds(ctx, l.cfg.Topic, l.cfg.Partition)
+	if err != nil {
+		return 0, fmt.Errorf("restore the ledger: %w", err)
+	}
+	l.mu.Lock()
+	next := max(first, l.next)
+	l.mu.Unlock()
+	if next, n, err = l.read(ctx, next, end); err != nil {
+		return n, fmt.Errorf("restore the ledger: %w", err)
+	}
+	l.mu.Lock()
+	l.next = max(next, end)
+	l.mu.Unlock()
+	return n, nil
+}
+
+// read folds the log's records of [from, end) into the index.
+func (l *Ledger) read(ctx context.Context, from, end int64) (next int64, n int, err error) {
+	if from >= end {
+		return from, 0, nil
+	}
+	conn, err := l.cfg.Cluster.Dial(ctx, l.cfg.Topic, l.cfg.Partition)
+	if err != nil {
+		return from, 0, err
+	}
+	defer conn.Close()
+	now := time.Now()
+	for from < end {
+		from, _, err = partition.Fetch(ctx, conn, from, partition.FetchConfig{MaxBytes: restoreFetch, MaxWait: time.Second}, func(m kafka.Message) bool {
+			if m.Offset >= end {
+				return false
+			}
+			n++
+			if m.Value == nil || isControl(m) {
+				return true
+			}
+			e, perr := ParseEntry(m.Value)
+			if perr != nil {
+				l.cfg.Log.Error().Err(perr).Str("topic", l.cfg.Topic).Int("partition", l.cfg.Partition).Int64("offset", m.Offset).
+					Msg("a ledger record can't be read and is passed over; was it written by a newer version, or by something else?")
+				return true
+			}
+			l.mu.Lock()
+			l.index.put(l.index.keys.of(m.Key), e, now)
+			l.mu.Unlock()
+			return true
+		})
+		if err != nil {
+			return from, n, err
+		}
+	}
+	return from, n, nil
+}
+
+// isControl tells a transaction's marker, which kafka-go hands out like a record.
+func isControl(m kafka.Message) bool { return len(m.Key) == 4 && len(m.Value) == 6 && m.Value[0] == 0 }
+
+// Get is what is known of a delivery.
+func (l *Ledger) Get(recordKey []byte) (Entry, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.index.get(l.index.keys.of(recordKey))
+}
+
+// Key hashes a record key, for maps of what is going on in this process.
+func (l *Ledger) Key(recordKey []byte) Key {
+	return l.index.keys.of(recordKey)
+}
+
+// Claimed tells whether some delivery of the shard was sent under sid.
+func (l *Ledger) Claimed(sid string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.index.hasClaimed(sid)
+}
+
+// Len is the number of entries in memory.
+func (l *Ledger) Len() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.index.len()
+}
+
+// Append writes an entry and returns once all in-sync replicas have it. When
+// ctx ends first, the entry may or may not be written. Append needs Run.
+func (l *Ledger) Append(ctx context.Context, recordKey []byte, e Entry) error {
+	done := make(chan error, 1)
+	l.mu.Lock()
+	l.pending = append(l.pending, pending{key: recordKey, value: e.AppendValue(nil), entry: e, done: done})
+	l.mu.Unlock()
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Run writes what Append is given, in batches over the shard's concurrent
+// deliveries, until ctx ends: what can't be written is tried again with
+// backoff. It returns with nothing of its own left running.
+func (l *Ledger) Run(ctx context.Context) {
+	for {
+		select {
+		case <-l.wake:
+		case <-ctx.Done():
+			l.refuse(ctx.Err())
+			return
+		}
+		if l.cfg.Linger > 0 {
+			wait(ctx, l.cfg.Linger)
+		}
+		for batch := l.take(); len(batch) > 0; batch = l.take() {
+			l.write(ctx, batch)
+		}
+	}
+}
+
+// take removes up to maxBatch records from what is pending.
+func (l *Ledger) take() []pending {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	batch := l.pending
+	if len(batch) > maxBatch {
+		batch, l.pending = batch[:maxBatch:maxBatch], batch[maxBatch:]
+		return batch
+	}
+	l.pending = nil
+	return batch
+}
+
+// refuse answers all that is pending.
+func (l *Ledger) refuse(err error) {
+	for batch := l.take(); len(batch) > 0; batch = l.take() {
+		for _, p := range batch {
+			p.done <- err
+		}
+	}
+}
+
+// write produces one batch and answers its records.
+func (l *Ledger) write(ctx context.Context, batch []pending) {
+	base, err := l.produce(ctx, batch)
+	if err != nil {
+		for _, p := range batch {
+			p.done <- err
+		}
+		return
+	}
+	now := time.Now()
+	l.mu.Lock()
+	foreign := l.next >= 0 && base > l.next
+	gap := [2]int64{l.next, base}
+	for _, p := range batch {
+		l.index.put(l.index.keys.of(p.key), p.entry, now)
+	}
+	l.mu.Unlock()
+	if foreign {
+		// Somebody else's writes, or ours that were applied without an answer.
+		if err := l.readForeign(ctx, gap[0], gap[1]); err != nil {
+			// The next assignment reads it: next stays where it is.
+			l.cfg.Log.Warn().Err(err).Str("topic", l.cfg.Topic).Int("partition", l.cfg.Partition).Msg("records in the ledger that this owner didn't write couldn't be read yet")
+			l.answer(batch)
+			return
+		}
+	}
+	l.mu.Lock()
+	if l.next >= 0 {
+		l.next = base + int64(len(batch))
+	}
+	l.mu.Unlock()
+	l.answer(batch)
+}
+
+func (l *Ledger) answer(batch []pending) {
+	for _, p := range batch {
+		p.done <- nil
+	}
+}
+
+// produce writes the batch with acknowledgement by all in-sync replicas,
+// again and again until it works or ctx ends.
+func (l *Ledger) produce(ctx context.Context, batch []pending) (base int64, err error) {
+	backoff := 50 * time.Millisecond
+	warned := false
+	for {
+		records := make([]kafka.Record, len(batch))
+		for i, p := range batch {
+			records[i] = kafka.Record{Key: kafka.NewBytes(p.key), Value: kafka.NewBytes(p.value), Time: p.entry.Time}
+		}
+		start := time.Now()
+		// Not bounded by ctx alone: a request that hangs must be given up.
+		attempt, cancel := context.WithTimeout(ctx, produceTimeout)
+		res, err := l.cfg.Cluster.Client.Produce(attempt, &kafka.ProduceRequest{
+			Topic: l.cfg.Topic, Partition: l.cfg.Partition, RequiredAcks: kafka.RequireAll, Records: kafka.NewRecordReader(records...),
+		})
+		cancel()
+		if err == nil {
+			err = res.Error
+		}
+		if err == nil {
+			if l.cfg.Observe != nil {
+				l.cfg.Observe(time.Since(start))
+			}
+			return res.BaseOffset, nil
+		}
+		if ctx.Err() != nil {
+			return 0, fmt.Errorf("write the ledger: %w", ctx.Err())
+		}
+		if permanent(err) {
+			return 0, fmt.Errorf("write the ledger: %w", err)
+		}
+		if !warned && backoff > 200*time.Millisecond {
+			warned = true
+			l.cfg.Log.Warn().Err(err).Str("topic", l.cfg.Topic).Int("partition", l.cfg.Partition).Msg("the ledger can't be written; its deliveries are held until it can")
+		}
+		wait(ctx, backoff/2+rand.N(backoff))
+		backoff = min(2*backoff, 2*time.Second)
+	}
+}
+
+// produceTimeout is how long one write may take before it's tried again.
+const produceTimeout = 5 * time.Second
+
+// permanent tells errors of the record itself, which trying again can't mend.
+func permanent(err error) bool {
+	return errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.InvalidRecord)
+}
+
+// readForeign folds [from, end), which this owner didn't write, into the
+// index, and writes again what it would lose once the topic is compacted: an
+// outcome that now stands before somebody's late intent of the same key.
+func (l *Ledger) readForeign(ctx context.Context, from, end int64) error {
+	conn, err := l.cfg.Cluster.Dial(ctx, l.cfg.Topic, l.cfg.Partition)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	now := time.Now()
+	var again []pending
+	for from < end {
+		from, _, err = partition.Fetch(ctx, conn, from, partition.FetchConfig{MaxBytes: restoreFetch, MaxWait: time.Second}, func(m kafka.Message) bool {
+			if m.Offset >= end {
+				return false
+			}
+			e, perr := ParseEntry(m.Value)
+			if perr != nil {
+				return true
+			}
+			l.mu.Lock()
+			k := l.index.keys.of(m.Key)
+			if !l.index.put(k, e, now) {
+				known, _ := l.index.get(k)
+				known.Generation = e.Generation
+				again = append(again, pending{key: m.Key, value: known.AppendValue(nil), entry: known, done: make(chan error, 1)})
+			}
+			l.mu.Unlock()
+			return true
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(again) > 0 {
+		l.mu.Lock()
+		l.pending = append(l.pending, again...)
+		l.mu.Unlock()
+		select {
+		case l.wake <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+// wait sleeps for d or until ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

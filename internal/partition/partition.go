@@ -1,0 +1,138 @@
+// Package partition connects to the leader of one topic partition and reads
+// its log with kafka-go's Conn, the fastest way that kafka-go offers.
+package partition
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// Cluster is how to reach a Kafka cluster. It is safe for concurrent use.
+type Cluster struct {
+	Client *kafka.Client // its Addr leads to the cluster
+	Dialer *kafka.Dialer
+}
+
+// Count is the number of partitions of each topic that exists; topics that
+// don't are absent.
+func (c Cluster) Count(ctx context.Context, topics ...string) (map[string]int, error) {
+	meta, err := c.Client.Metadata(ctx, &kafka.MetadataRequest{Topics: topics})
+	if err != nil {
+		return nil, fmt.Errorf("read the metadata of %v: %w", topics, err)
+	}
+	n := make(map[string]int, len(topics))
+	for _, t := range meta.Topics {
+		switch {
+		case errors.Is(t.Error, kafka.UnknownTopicOrPartition):
+		case t.Error != nil:
+			return nil, fmt.Errorf("read the metadata of topic %s: %w", t.Name, t.Error)
+		default:
+			n[t.Name] = len(t.Partitions)
+		}
+	}
+	return n, nil
+}
+
+// Dial connects to the partition's leader. A partition without a leader is
+// kafka.LeaderNotAvailable, an unknown one kafka.UnknownTopicOrPartition.
+func (c Cluster) Dial(ctx context.Context, topic string, partition int) (*kafka.Conn, error) {
+	meta, err := c.Client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
+	if err != nil {
+		return nil, fmt.Errorf("find the leader of %s/%d: %w", topic, partition, err)
+	}
+	for _, t := range meta.Topics {
+		if t.Error != nil {
+			return nil, fmt.Errorf("find the leader of %s/%d: %w", topic, partition, t.Error)
+		}
+		for _, p := range t.Partitions {
+			if p.ID != partition {
+				continue
+			}
+			if p.Leader.Host == "" {
+				return nil, fmt.Errorf("find the leader of %s/%d: %w", topic, partition, kafka.LeaderNotAvailable)
+			}
+			conn, err := c.Dialer.DialPartition(ctx, "tcp", "", kafka.Partition{Topic: topic, ID: partition, Leader: p.Leader})
+			if err != nil {
+				return nil, fmt.Errorf("connect to %s, the leader of %s/%d: %w", net.JoinHostPort(p.Leader.Host, strconv.Itoa(p.Leader.Port)), topic, partition, err)
+			}
+			return conn, nil
+		}
+	}
+	return nil, fmt.Errorf("find the leader of %s/%d: %w", topic, partition, kafka.UnknownTopicOrPartition)
+}
+
+// Bounds are the partition's first offset and the one after its last.
+func (c Cluster) Bounds(ctx context.Context, topic string, partition int) (first, end int64, err error) {
+	res, err := c.Client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{
+		topic: {kafka.FirstOffsetOf(partition), kafka.LastOffsetOf(partition)},
+	}})
+	if err != nil {
+		return 0, 0, fmt.Errorf("read the bounds of %s/%d: %w", topic, partition, err)
+	}
+	for _, p := range res.Topics[topic] {
+		if p.Partition != partition {
+			continue
+		}
+		if p.Error != nil {
+			return 0, 0, fmt.Errorf("read the bounds of %s/%d: %w", topic, partition, p.Error)
+		}
+		return p.FirstOffset, p.LastOffset, nil
+	}
+	return 0, 0, fmt.Errorf("read the bounds of %s/%d: %w", topic, partition, kafka.UnknownTopicOrPartition)
+}
+
+// FetchConfig bounds one fetch.
+type FetchConfig struct {
+	MaxBytes int           // of one answer; a larger record still comes whole
+	MaxWait  time.Duration // how long the broker may wait for a first byte
+}
+
+// fetchGrace is how long an answer may take beyond MaxWait before the
+// connection counts as dead.
+const fetchGrace = 10 * time.Second
+
+// Fetch asks conn for one batch from offset on and calls each for its
+// records, in order. It returns the next offset to ask for, stepping over
+// what compaction took away, and the log's end as the broker saw it. When
+// each returns false, fetching stops after that record. End ctx to interrupt
+// a fetch: that closes conn.
+func Fetch(ctx context.Context, conn *kafka.Conn, offset int64, cfg FetchConfig, each func(kafka.Message) bool) (next, end int64, err error) {
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	if err := conn.SetReadDeadline(time.Now().Add(cfg.MaxWait + fetchGrace)); err != nil {
+		return offset, -1, err
+	}
+	if _, err := conn.Seek(offset, kafka.SeekAbsolute|kafka.SeekDontCheck); err != nil {
+		return offset, -1, err
+	}
+	batch := conn.ReadBatchWith(kafka.ReadBatchConfig{MinBytes: 1, MaxBytes: cfg.MaxBytes, MaxWait: cfg.MaxWait})
+	end = batch.HighWaterMark()
+	for {
+		m, err := batch.ReadMessage()
+		if err != nil {
+			// Only Close tells a fully consumed batch (io.EOF) from a broken one.
+			next = max(offset, batch.Offset())
+			if cerr := batch.Close(); cerr != nil {
+				err = cerr
+			}
+			if ctx.Err() != nil {
+				return next, end, ctx.Err()
+			}
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			return next, end, err
+		}
+		if !each(m) {
+			next = batch.Offset()
+			return next, end, batch.Close()
+		}
+	}
+}
