@@ -1,0 +1,116 @@
+package ratelimit
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/rs/zerolog"
+
+	"engage-worker/internal/metrics"
+)
+
+const (
+	// maxUnconfigured bounds the gates, and the metrics' labels, that a
+	// mapping which computes regions from events can bring about.
+	maxUnconfigured = 64
+	maxRegionName   = 64 // bytes
+)
+
+// Gates are a process's gates, by region. They are safe for concurrent use.
+type Gates struct {
+	defaults Config
+	metrics  *metrics.Metrics
+	log      zerolog.Logger
+
+	mu           sync.RWMutex
+	gates        map[string]*Gate
+	unconfigured int
+	share        float64 // of gates to come
+}
+
+// RegionError says that a region can't have a gate.
+type RegionError struct {
+	Region string
+	Cause  string
+}
+
+func (e *RegionError) Error() string {
+	return fmt.Sprintf("gate of region %q: %s", e.Region, e.Cause)
+}
+
+// NewGates makes the gates of the configured regions; others get one with
+// the defaults when they are first asked for.
+func NewGates(regions map[string]Config, defaults Config, m *metrics.Metrics, log zerolog.Logger) *Gates {
+	g := &Gates{defaults: defaults, metrics: m, log: log, gates: make(map[string]*Gate, len(regions))}
+	for region, config := range regions {
+		g.gates[region] = New(region, config, m, log)
+	}
+	return g
+}
+
+// Get returns a region's gate. It fails with a *RegionError for a name that
+// can't be a region's, and when too many regions were asked for that the
+// configuration doesn't know.
+func (g *Gates) Get(region string) (*Gate, error) {
+	g.mu.RLock()
+	gate, ok := g.gates[region]
+	g.mu.RUnlock()
+	if ok {
+		return gate, nil
+	}
+	if region == "" || len(region) > maxRegionName || !utf8.ValidString(region) {
+		return nil, &RegionError{Region: region[:min(len(region), maxRegionName)], Cause: fmt.Sprintf("a region's name has 1 to %d bytes of UTF-8", maxRegionName)}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if gate, ok := g.gates[region]; ok {
+		return gate, nil
+	}
+	if g.unconfigured == maxUnconfigured {
+		return nil, &RegionError{Region: region, Cause: fmt.Sprintf("there are %d regions already that the configuration doesn't know; add an entry under regions", maxUnconfigured)}
+	}
+	g.unconfigured++
+	gate = New(region, g.defaults, g.metrics, g.log)
+	gate.SetShare(g.share)
+	g.gates[region] = gate
+	return gate, nil
+}
+
+// SetShare tells all gates, those to come too, this replica's part of the
+// fleet. See Gate.SetShare.
+func (g *Gates) SetShare(fraction float64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.share = fraction
+	for _, gate := range g.gates {
+		gate.SetShare(fraction)
+	}
+}
+
+// SetRegionShare tells one region's gate this replica's part of the fleet,
+// until the next SetShare. See Gate.SetShare.
+func (g *Gates) SetRegionShare(region string, fraction float64) error {
+	gate, err := g.Get(region)
+	if err != nil {
+		return err
+	}
+	gate.SetShare(fraction)
+	return nil
+}
+
+// Snapshots are the gates' as they are now, by region.
+func (g *Gates) Snapshots() []Snapshot {
+	g.mu.RLock()
+	gates := slices.Collect(maps.Values(g.gates))
+	g.mu.RUnlock()
+	snapshots := make([]Snapshot, len(gates))
+	for i, gate := range gates {
+		snapshots[i] = gate.Snapshot()
+	}
+	slices.SortFunc(snapshots, func(a, b Snapshot) int { return cmp.Compare(a.Region, b.Region) })
+	return snapshots
+}

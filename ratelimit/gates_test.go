@@ -1,0 +1,70 @@
+package ratelimit
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"engage-worker/internal/metrics"
+)
+
+func TestGates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gates := NewGates(map[string]Config{
+			"us-west-2": {Rate: 100, Burst: 100, MaxInFlight: 128},
+			"eu-west-1": {Rate: 50, Burst: 10, MaxInFlight: 16},
+		}, Config{Rate: 10, Burst: 1, MaxInFlight: 4}, metrics.New(prometheus.NewRegistry()), zerolog.Nop())
+		gates.SetShare(0.5)
+		eu, err := gates.Get("eu-west-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := gates.Get("moon"); err != nil { // gets the share that the others have
+			t.Fatal(err)
+		}
+		if err := gates.SetRegionShare("eu-west-1", 1); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		want := []Snapshot{
+			{Region: "eu-west-1", Breaker: Closed, Rate: 50, InFlightLimit: 16},
+			{Region: "moon", Breaker: Closed, Rate: 5, InFlightLimit: 4},
+			{Region: "us-west-2", Breaker: Closed, Rate: 50, InFlightLimit: 128},
+		}
+		if got := gates.Snapshots(); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("snapshots\n%+v\nwant\n%+v", got, want)
+		}
+		if again, err := gates.Get("eu-west-1"); err != nil || again != eu {
+			t.Errorf("a second Get gave another gate: %v", err)
+		}
+	})
+}
+
+func TestGatesAreBounded(t *testing.T) {
+	gates := NewGates(map[string]Config{"us": {}}, Config{}, metrics.New(prometheus.NewRegistry()), zerolog.Nop())
+	for i := range 64 {
+		if _, err := gates.Get(fmt.Sprintf("region-%d", i)); err != nil {
+			t.Fatalf("region %d: %v", i, err)
+		}
+	}
+	for _, region := range []string{"one-too-many", "", strings.Repeat("x", 65), "\xff"} {
+		gate, err := gates.Get(region)
+		if refused := (*RegionError)(nil); gate != nil || !errors.As(err, &refused) {
+			t.Errorf("Get(%q) gave %v, %v; want a RegionError", region, gate, err)
+		}
+	}
+	for _, region := range []string{"us", "region-0", "region-63"} {
+		if _, err := gates.Get(region); err != nil {
+			t.Errorf("Get(%q): %v", region, err)
+		}
+	}
+	if err := gates.SetRegionShare("another", 1); err == nil {
+		t.Error("SetRegionShare made one gate too many")
+	}
+}

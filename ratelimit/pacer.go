@@ -1,0 +1,120 @@
+package ratelimit
+
+import (
+	"math"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// windowSize is the second in which a rate holds, and a margin for what the
+// network does to the spacing.
+const windowSize = 1020 * time.Millisecond
+
+// pacer says when the next permit may be given: never more than the share
+// of the rate in any window, evenly spaced under load, with a burst after
+// idleness. It is pure arithmetic over the times that it is told, which must
+// not go backwards; it is not safe for concurrent use.
+type pacer struct {
+	rate  float64 // the fleet's
+	burst int     // the fleet's
+
+	share  share
+	perSec float64       // the usable rate of this replica
+	slots  int           // permits in any span; 0 lets nothing through
+	span   time.Duration // windowSize, or longer when perSec is less than one
+	given  window
+	bucket *rate.Limiter // spacing and burst
+	waited bool          // somebody was kept waiting by the window or a pause
+}
+
+func newPacer(fleetRate float64, burst int, now time.Time) *pacer {
+	p := &pacer{rate: fleetRate, burst: burst, share: newShare(), bucket: rate.NewLimiter(0, 0)}
+	p.apply(0, now)
+	return p
+}
+
+// setShare takes this replica's part of the fleet from now on.
+func (p *pacer) setShare(fraction float64, now time.Time) {
+	p.share.set(fraction, now)
+	p.settle(now)
+}
+
+// settle puts the share that is in force now into effect and returns when
+// the next one will be, or the zero time.
+func (p *pacer) settle(now time.Time) (next time.Time) {
+	fraction, next := p.share.inForce(now)
+	if perSec := max(p.rate, 0) * fraction; perSec != p.perSec {
+		p.apply(perSec, now)
+	}
+	return next
+}
+
+// apply changes the usable rate. The bucket starts empty: a re-split is no
+// idleness.
+func (p *pacer) apply(perSec float64, now time.Time) {
+	p.perSec = perSec
+	switch {
+	case perSec >= 1:
+		const rounding = 1e-9 // 100 * 0.29 is a little less than 29
+		p.slots, p.span = int(min(perSec+perSec*rounding, math.MaxInt32)), windowSize
+		perSec = float64(p.slots)
+	case perSec > 0:
+		p.slots, p.span = 1, time.Duration(min(float64(windowSize)/perSec, math.MaxInt64/4))
+	default:
+		p.slots, p.span = 0, windowSize
+	}
+	burst := 1
+	if p.rate > 0 {
+		burst = min(max(int(float64(p.burst)*p.perSec/p.rate), 1), max(p.slots, 1))
+	}
+	p.bucket = rate.NewLimiter(rate.Limit(perSec), burst)
+	p.bucket.AllowN(now, burst)
+}
+
+// next returns the earliest time at which a permit may be given, or at which
+// to ask again because the share rises. ok is false when no time will come.
+func (p *pacer) next(now time.Time) (at time.Time, ok bool) {
+	rise := p.settle(now)
+	if p.slots == 0 {
+		return rise, !rise.IsZero()
+	}
+	at = now
+	p.given.forget(now.Add(-p.span))
+	if p.given.n >= p.slots {
+		at = p.given.last(p.slots).Add(p.span)
+		p.waited = true
+	} else if wait := (1 - p.tokens(now)) / float64(p.bucket.Limit()) * float64(time.Second); wait >= 1 {
+		at = now.Add(time.Duration(math.Ceil(min(wait, math.MaxInt64/4))))
+	}
+	if !rise.IsZero() && rise.Before(at) {
+		at = rise
+	}
+	return at, true
+}
+
+// tokens are the bucket's. Who was kept waiting by the window or a pause
+// wasn't idle, so that the time spent so earns no burst.
+func (p *pacer) tokens(now time.Time) float64 {
+	tokens := p.bucket.TokensAt(now)
+	if p.waited {
+		p.waited = false
+		if excess := int(tokens) - 1; excess > 0 {
+			p.bucket.AllowN(now, excess)
+			tokens -= float64(excess)
+		}
+	}
+	return tokens
+}
+
+// take gives a permit; next said that it may be given now.
+func (p *pacer) take(now time.Time) {
+	p.bucket.AllowN(now, 1)
+	p.given.add(now)
+}
+
+// wait tells that somebody is kept waiting by something else than the pace.
+func (p *pacer) wait() { p.waited = true }
+
+// idle tells that nobody waits.
+func (p *pacer) idle() { p.waited = false }

@@ -1,0 +1,42 @@
+package ratelimit
+
+import "time"
+
+// VerdictKind is what a request's answer means for its region.
+type VerdictKind uint8
+
+const (
+	// Delivered: the vendor accepted the message.
+	Delivered VerdictKind = iota + 1
+	// Refused: the vendor works and refused this message (its own 4xx).
+	// For the region that is a success.
+	Refused
+	// VendorFault: the vendor failed (5xx, timeout, no connection). Only
+	// this counts against the breaker.
+	VendorFault
+	// Throttled: the vendor asked to slow down (429). It slows the region
+	// and never counts against the breaker.
+	Throttled
+	// Abandoned: nothing was learnt of the vendor (cancelled, not sent
+	// after all). It counts for nothing.
+	Abandoned
+)
+
+// Verdict is the outcome of one request.
+type Verdict struct {
+	Kind VerdictKind
+	// RetryAfter is what a Throttled answer asked for; 0 if nothing.
+	RetryAfter time.Duration
+}
+
+// Permit allows one request. Its holder must call Done.
+type Permit struct {
+	gate    *Gate
+	granted time.Time
+	ticket  ticket
+	done    bool // guarded by gate.mu
+}
+
+// Done returns the permit with what came of the request. Only the first call
+// counts.
+func (p *Permit) Done(v Verdict) { p.gate.done(p, v) }
