@@ -10,6 +10,7 @@ import (
 // Message is one request to Twilio's Messages resource, ready to be sent.
 // It holds personal data: never log it.
 type Message struct {
+	BaseURL string      // scheme://host[:port] of the API, as BaseURL makes it
 	To      string      // as Twilio gets it: +1555..., whatsapp:+1555...
 	From    string      // as Twilio gets it: a number, a sender id, MG... or whatsapp:+...
 	Body    string      // rendered; empty when Twilio renders ContentSid

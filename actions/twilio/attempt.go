@@ -1,0 +1,116 @@
+package twilio
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/twilio/twilio-go/client"
+
+	"engage-worker/actions/internal/lookup"
+)
+
+// attempt is twilio-go's BaseClient for one request. It carries what twilio-go
+// has no place for (a context, the shared connections, form values that
+// CreateMessageParams lacks) and keeps what twilio-go drops (the status, the
+// headers, whether anything was written).
+type attempt struct {
+	ctx    context.Context
+	client *Client
+	msg    *Message
+
+	written atomic.Bool // a connection was given the request: any byte of it may be out
+	got     Attempt
+}
+
+// userAgent names both parties, as Twilio asks of its SDK's users.
+const userAgent = "engage-worker twilio-go/" + client.LibraryVersion
+
+// errNotCreated ends twilio-go's part where there is no message to decode;
+// what happened is in attempt.got.
+var errNotCreated = errors.New("not created")
+
+// AccountSid fills the path that twilio-go makes.
+func (a *attempt) AccountSid() string { return a.client.accountSID }
+
+// SetTimeout does nothing: the context limits the attempt.
+func (a *attempt) SetTimeout(time.Duration) {}
+
+// SetOauth does nothing: the account's API key authenticates.
+func (a *attempt) SetOauth(client.OAuth) {}
+
+// OAuth is none.
+func (a *attempt) OAuth() client.OAuth { return nil }
+
+// SendRequest posts the message's form to the message's host. Of rawURL only
+// the path counts: twilio-go puts the host together from the environment's
+// TWILIO_EDGE and TWILIO_REGION, which are nobody's setting here. data is
+// empty, since the form is the message's.
+func (a *attempt) SendRequest(method, rawURL string, _ url.Values, _ map[string]any, _ ...byte) (*http.Response, error) {
+	_, rest, _ := strings.Cut(rawURL, "://")
+	slash := strings.IndexByte(rest, '/')
+	if slash < 0 {
+		return nil, a.fail(errors.New("twilio-go made a URL without a path"))
+	}
+	trace := httptrace.ClientTrace{
+		// Before each connection that is tried; net/http tries another
+		// one for a POST only when nothing of it was written.
+		GetConn: func(string) { a.written.Store(false) },
+		GotConn: func(httptrace.GotConnInfo) { a.written.Store(true) },
+	}
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(a.ctx, &trace), method,
+		a.msg.BaseURL+rest[slash:], strings.NewReader(encodeForm(a.msg.Form)))
+	if err != nil {
+		return nil, a.fail(errBaseURL)
+	}
+	// No Idempotency-Key, ever: net/http takes a POST that has one for
+	// repeatable, and may send it twice.
+	req.Header = http.Header{
+		"Authorization": a.client.authorization,
+		"Content-Type":  {"application/x-www-form-urlencoded"},
+		"Accept":        {"application/json"},
+		"User-Agent":    {userAgent},
+	}
+	resp, err := a.client.http.Do(req)
+	if err != nil {
+		return nil, a.fail(lookup.StripURL(err))
+	}
+	a.got.Status, a.got.Header = resp.StatusCode, resp.Header
+	a.got.Body, a.got.Err = lookup.ReadBody(resp.Body, maxSendBody)
+	if resp.StatusCode < 200 || resp.StatusCode > 299 || a.got.Err != nil {
+		return nil, errNotCreated
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(a.got.Body))
+	return resp, nil
+}
+
+func (a *attempt) fail(err error) error {
+	a.got.Err = err
+	return errNotCreated
+}
+
+// encodeForm is form as application/x-www-form-urlencoded, in its order.
+func encodeForm(form []FormValue) string {
+	size := 0
+	for _, v := range form {
+		size += len(v.Name) + 3*len(v.Value) + 2
+	}
+	var b strings.Builder
+	b.Grow(size)
+	for i, v := range form {
+		if i > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(url.QueryEscape(v.Name))
+		b.WriteByte('=')
+		b.WriteString(url.QueryEscape(v.Value))
+	}
+	return b.String()
+}

@@ -1,0 +1,98 @@
+package twilio
+
+import (
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"engage-worker/actions/internal/lookup"
+)
+
+// LookupError is why a list or a template could not be had: with an HTTP
+// status, whether another attempt may succeed, and when.
+type LookupError = lookup.Error
+
+// Config is one account's access.
+type Config struct {
+	AccountSID string
+	KeySID     string // of an API key, which is valid in the region that made it only
+	KeySecret  string
+	HTTP       *http.Client     // shared; nil: one of its own, as NewHTTPClient makes it. Redirects are never followed
+	Timeout    time.Duration    // of one request, besides its context; 0: 30 s, as a shorter one may fire while Twilio still works
+	Now        func() time.Time // nil: time.Now
+}
+
+// Client talks to Twilio for one account. It is safe for concurrent use.
+type Client struct {
+	accountSID    string
+	authorization []string // as a header's value; shared by all requests and never changed
+	http          *http.Client
+	timeout       time.Duration
+	now           func() time.Time
+	lists         lookup.Getter
+	contents      lookup.Getter
+}
+
+// The largest answers that are read. An error is a few hundred bytes, a
+// message 2 kB, a template at most 100 kB, a page 1,000 messages.
+const (
+	maxSendBody    = 64 << 10
+	maxContentBody = 1 << 20
+	maxListBody    = 16 << 20
+)
+
+// New makes a Client.
+func New(cfg Config) (*Client, error) {
+	switch {
+	case !isSID(cfg.AccountSID):
+		return nil, errors.New("twilioAccountSID: want letters and digits (AC...)")
+	case cfg.KeySID == "" || strings.Contains(cfg.KeySID, ":"):
+		return nil, errors.New("twilioApiKeySID: want an API key's SID (SK...)")
+	case cfg.KeySecret == "":
+		return nil, errors.New("twilioApiKeySecret is empty: want the API key's secret")
+	}
+	if cfg.HTTP == nil {
+		cfg.HTTP = NewHTTPClient(0)
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = 30 * time.Second
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	shared := *cfg.HTTP
+	shared.CheckRedirect = noRedirect
+	get := lookup.Getter{
+		HTTP: &shared, Username: cfg.KeySID, Password: cfg.KeySecret,
+		Attempts: 1, Timeout: cfg.Timeout, MaxBody: maxListBody, Now: cfg.Now,
+	}
+	c := &Client{
+		accountSID:    cfg.AccountSID,
+		authorization: []string{"Basic " + base64.StdEncoding.EncodeToString([]byte(cfg.KeySID+":"+cfg.KeySecret))},
+		http:          &shared,
+		timeout:       cfg.Timeout,
+		now:           cfg.Now,
+		lists:         get, // reconciling has its own schedule
+	}
+	get.Attempts, get.Backoff = 3, 200*time.Millisecond
+	get.Timeout, get.MaxBody = min(cfg.Timeout, 10*time.Second), maxContentBody
+	c.contents = get
+	return c, nil
+}
+
+// Close releases idle connections; those of a shared http.Client too.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// isSID tells whether s can stand in a path as it is.
+func isSID(s string) bool {
+	for _, c := range []byte(s) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,36 @@
+package twilio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	api "github.com/twilio/twilio-go/rest/api/v2010"
+)
+
+// errBaseURL is a message that no request can be made of.
+var errBaseURL = errors.New("the message's base URL is not a URL")
+
+// Send makes one attempt at sending m: one request, no retry, and no
+// redirect. It ends with ctx or the client's timeout, whichever is first.
+// When ctx ended it, Result.Err wraps ctx.Err(), and the kind says whether
+// the request had left: Unavailable (it hadn't) or Ambiguous.
+func (c *Client) Send(ctx context.Context, m *Message) Result {
+	attemptCtx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	a := attempt{ctx: attemptCtx, client: c, msg: m}
+
+	// No parameters: m.Form is the whole form, and holds names that
+	// CreateMessageParams lacks. An error is in a.got already, in full.
+	created, err := api.NewApiServiceWithClient(&a).CreateMessage(nil)
+	if err == nil && created.Sid != nil {
+		a.got.SID = *created.Sid
+	}
+	a.got.Written = a.written.Load()
+	a.got.At = c.now()
+	// net/http may report a cause of ctx's own instead of ctx.Err().
+	if ended := ctx.Err(); ended != nil && a.got.Err != nil && !errors.Is(a.got.Err, ended) {
+		a.got.Err = fmt.Errorf("%w: %w", ended, a.got.Err)
+	}
+	return Classify(a.got)
+}
