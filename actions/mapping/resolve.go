@@ -1,0 +1,78 @@
+package mapping
+
+import (
+	"engage-worker/actions/jsvalue"
+)
+
+// constant is a value without directives.
+type constant struct{ value any }
+
+func (c constant) resolve(*run, any) (any, error) { return c.value, nil }
+
+type array []node
+
+func (a array) resolve(r *run, payload any) (any, error) {
+	if err := r.spend(len(a)); err != nil {
+		return nil, err
+	}
+	items := make([]any, len(a))
+	for i, n := range a {
+		var err error
+		if items[i], err = n.resolve(r, payload); err != nil {
+			return nil, err
+		}
+	}
+	return items, nil
+}
+
+type object struct {
+	keys   []string
+	values []node
+}
+
+func (o object) resolve(r *run, payload any) (any, error) {
+	if err := r.spend(len(o.keys)); err != nil {
+		return nil, err
+	}
+	resolved := jsvalue.NewObject(len(o.keys))
+	for i, key := range o.keys {
+		value, err := o.values[i].resolve(r, payload)
+		if err != nil {
+			return nil, err
+		}
+		resolved.Set(key, value)
+	}
+	return resolved, nil
+}
+
+// hasUndefined tells whether an object inside of v, or v itself, has something
+// undefined. Only what the mapping made can have; the event's values are
+// searched all the same, to no harm.
+func hasUndefined(v any, depth int) bool {
+	if depth > jsvalue.MaxDepth {
+		return false
+	}
+	switch v := v.(type) {
+	case jsvalue.Undefined:
+		return true
+	case []any:
+		for _, item := range v {
+			if hasUndefined(item, depth+1) {
+				return true
+			}
+		}
+	case *jsvalue.Object:
+		for _, value := range v.All() {
+			if hasUndefined(value, depth+1) {
+				return true
+			}
+		}
+	case map[string]any:
+		for _, value := range v {
+			if hasUndefined(value, depth+1) {
+				return true
+			}
+		}
+	}
+	return false
+}

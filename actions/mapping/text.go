@@ -1,0 +1,347 @@
+package mapping
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"engage-worker/actions/jsvalue"
+	"engage-worker/actions/liquid"
+)
+
+// pathOf is @path.
+type pathOf struct {
+	fixed   path
+	dynamic node // computes the path, or nil
+	at      string
+}
+
+func (c *compiler) path(v any, at string, depth int) node {
+	switch n := c.compileText(v, at, depth).(type) {
+	case nil:
+		return constant{}
+	case constant:
+		s, ok := n.value.(string)
+		if !ok {
+			return c.fault(at, "should be a string, is %s", kind(n.value))
+		}
+		return pathOf{fixed: parsePath(withoutRoot(s)), at: at}
+	default:
+		return pathOf{dynamic: n, at: at}
+	}
+}
+
+func (n pathOf) resolve(r *run, payload any) (any, error) {
+	if n.dynamic == nil {
+		return n.fixed.get(payload), nil
+	}
+	s, err := resolveText(r, n.dynamic, payload, n.at)
+	if err != nil {
+		return nil, err
+	}
+	return parsePath(withoutRoot(s)).get(payload), nil
+}
+
+// compileText compiles what has to be a string or a directive; nil after a
+// fault.
+func (c *compiler) compileText(v any, at string, depth int) node {
+	if _, ok := v.(string); !ok && !isDirective(v) {
+		c.fault(at, "should be a string or a directive, is %s", kind(v))
+		return nil
+	}
+	return c.compile(v, at, depth+1)
+}
+
+func resolveText(r *run, n node, payload any, at string) (string, error) {
+	v, err := n.resolve(r, payload)
+	if err != nil {
+		return "", err
+	}
+	s, ok := v.(string)
+	if !ok {
+		return "", &ResolveError{at, fmt.Errorf("should resolve to a string, is %s", kind(v))}
+	}
+	return s, r.spend(len(s))
+}
+
+// template is @template.
+type template struct {
+	fixed   parsedTemplate
+	dynamic node // computes the template, or nil
+	at      string
+}
+
+func (c *compiler) template(v any, at string, depth int) node {
+	switch n := c.compileText(v, at, depth).(type) {
+	case nil:
+		return constant{}
+	case constant:
+		s, ok := n.value.(string)
+		if !ok {
+			return c.fault(at, "should be a string, is %s", kind(n.value))
+		}
+		t := parseTemplate(s)
+		if t.static() {
+			return constant{s}
+		}
+		return template{fixed: t, at: at}
+	default:
+		return template{dynamic: n, at: at}
+	}
+}
+
+func (n template) resolve(r *run, payload any) (any, error) {
+	t := n.fixed
+	if n.dynamic != nil {
+		s, err := resolveText(r, n.dynamic, payload, n.at)
+		if err != nil {
+			return nil, err
+		}
+		t = parseTemplate(s)
+	}
+	s := t.render(payload)
+	if err := r.spend(len(s)); err != nil {
+		return nil, &ResolveError{n.at, err}
+	}
+	return s, nil
+}
+
+// changeCase is @case.
+type changeCase struct {
+	upper bool
+	value node
+}
+
+func (c *compiler) changeCase(v any, path string, depth int) node {
+	o := c.options(v, path, depth, "operator", "value")
+	if !o.ok() {
+		return constant{}
+	}
+	operator := o.oneOf("operator", "lower", "upper")
+	value := o.text("value")
+	if raw, _ := o.get("value"); value == nil || raw == "" {
+		return constant{jsvalue.Undefined{}}
+	}
+	return changeCase{operator == "upper", value}
+}
+
+func (n changeCase) resolve(r *run, payload any) (any, error) {
+	v, err := n.value.resolve(r, payload)
+	if err != nil {
+		return nil, err
+	}
+	s, ok := v.(string)
+	switch {
+	case !ok:
+		return v, nil
+	case n.upper:
+		return jsvalue.ToUpper(s), nil
+	default:
+		return jsvalue.ToLower(s), nil
+	}
+}
+
+// maxPattern is how long, in UTF-16 units, @replace's patterns and
+// replacements may be.
+const maxPattern = 10
+
+// replace is @replace.
+type replace struct {
+	value  node
+	steps  []step
+	global bool
+	fold   bool
+	at     string
+}
+
+type step struct {
+	pattern     string
+	replacement string
+}
+
+func (c *compiler) replace(v any, path string, depth int) node {
+	o := c.options(v, path, depth, "pattern", "replacement", "pattern2", "replacement2", "value", "global", "ignorecase")
+	if !o.ok() {
+		return constant{}
+	}
+	n := replace{global: o.flag("global", true), fold: o.flag("ignorecase", false), at: path}
+	first := step{o.bounded("pattern"), o.bounded("replacement")}
+	if _, there := o.get("pattern"); !there {
+		c.fault(path, `needs "pattern"`)
+	} else if v, _ := o.get("pattern"); v == "" {
+		c.fault(o.at("pattern"), "should not be empty")
+	}
+	n.steps = append(n.steps, first)
+	if v, _ := o.get("pattern2"); truthy(v) {
+		second := step{pattern: o.bounded("pattern2")}
+		if v, _ := o.get("replacement2"); v != nil {
+			second.replacement = o.bounded("replacement2")
+		}
+		n.steps = append(n.steps, second)
+	}
+	if n.value = o.text("value"); n.value == nil {
+		return c.fault(path, `needs "value"`)
+	}
+	if raw, _ := o.get("value"); raw == "" {
+		return constant{jsvalue.Undefined{}}
+	}
+	return n
+}
+
+// bounded is an optional string of the mapping itself, of limited length.
+func (o options) bounded(name string) string {
+	s, _ := o.fixed(name)
+	if jsvalue.StringLen(s) > maxPattern {
+		o.c.fault(o.at(name), "should have at most %d characters", maxPattern)
+	}
+	return s
+}
+
+func (n replace) resolve(r *run, payload any) (any, error) {
+	v, err := n.value.resolve(r, payload)
+	if err != nil {
+		return nil, err
+	}
+	switch v.(type) {
+	case bool, float64:
+		v = jsvalue.String(v)
+	}
+	s, ok := v.(string)
+	if !ok {
+		return "", nil
+	}
+	for _, step := range n.steps {
+		if s, err = step.apply(r, s, n.global, n.fold); err != nil {
+			return nil, &ResolveError{n.at, err}
+		}
+	}
+	return s, nil
+}
+
+// apply replaces the pattern in s, taken literally.
+func (t step) apply(r *run, s string, global, fold bool) (string, error) {
+	var b strings.Builder
+	rest := 0
+	for at := 0; at <= len(s); {
+		n, found := match(s[at:], t.pattern, fold)
+		if !found {
+			if at == len(s) {
+				break
+			}
+			_, size := utf8.DecodeRuneInString(s[at:])
+			at += size
+			continue
+		}
+		if err := r.spend(at - rest + len(t.replacement)); err != nil {
+			return "", err
+		}
+		b.WriteString(s[rest:at])
+		if err := t.expand(r, &b, s, at, at+n); err != nil {
+			return "", err
+		}
+		at += n
+		rest = at
+		if !global {
+			break
+		}
+	}
+	b.WriteString(s[rest:])
+	return b.String(), nil
+}
+
+// match tells whether s starts with pattern, and with how many bytes. Folding
+// compares as a regular expression's i flag without u does: by the simple
+// upper case, which never turns others into ASCII letters.
+func match(s, pattern string, fold bool) (int, bool) {
+	if !fold {
+		return len(pattern), strings.HasPrefix(s, pattern)
+	}
+	n := 0
+	for _, want := range pattern {
+		got, size := utf8.DecodeRuneInString(s[n:])
+		if size == 0 || canonical(got) != canonical(want) {
+			return 0, false
+		}
+		n += size
+	}
+	return n, true
+}
+
+func canonical(r rune) rune {
+	upper := unicode.ToUpper(r)
+	if r >= utf8.RuneSelf && upper < utf8.RuneSelf {
+		return r
+	}
+	return upper
+}
+
+// expand writes the replacement for s[start:end]. JavaScript gives "$" a
+// meaning: $$ is a dollar, $& the match, $` what is before it, $' what is
+// after it.
+func (t step) expand(r *run, b *strings.Builder, s string, start, end int) error {
+	for i := 0; i < len(t.replacement); i++ {
+		text := t.replacement[i : i+1]
+		if text == "$" && i+1 < len(t.replacement) {
+			i++
+			switch t.replacement[i] {
+			case '$':
+			case '&':
+				text = s[start:end]
+			case '`':
+				text = s[:start]
+			case '\'':
+				text = s[end:]
+			default:
+				i--
+			}
+		}
+		if err := r.spend(len(text)); err != nil {
+			return err
+		}
+		b.WriteString(text)
+	}
+	return nil
+}
+
+// liquidTemplate is @liquid.
+type liquidTemplate struct {
+	template *liquid.Template
+	at       string
+}
+
+// maxLiquid is how long, in UTF-16 units, a @liquid may be.
+const maxLiquid = 1000
+
+func (c *compiler) liquid(v any, path string) node {
+	source, ok := v.(string)
+	if !ok {
+		return c.fault(path, "should be a string, is %s", kind(v))
+	}
+	if jsvalue.StringLen(source) > maxLiquid {
+		return c.fault(path, "should have at most %d characters", maxLiquid)
+	}
+	t, err := liquid.CompileDirective(source)
+	if err != nil {
+		return c.fault(path, "%v", err)
+	}
+	if t.Static() {
+		s, err := t.Render(nil)
+		if err != nil {
+			return c.fault(path, "%v", err)
+		}
+		return constant{s}
+	}
+	return liquidTemplate{t, path}
+}
+
+func (n liquidTemplate) resolve(r *run, payload any) (any, error) {
+	s, err := n.template.Render(payload)
+	if err == nil {
+		err = r.spend(len(s))
+	}
+	if err != nil {
+		return nil, &ResolveError{n.at, err}
+	}
+	return s, nil
+}
