@@ -1,0 +1,161 @@
+package trigger
+
+import (
+	"fmt"
+	"unicode/utf8"
+)
+
+// root is a top-level field that triggers ask for often; Parse notes where
+// it lies.
+type root uint8
+
+const (
+	rootType root = iota
+	rootEvent
+	rootName
+	rootUserID
+	rootAnonymousID
+	rootMessageID
+	rootProperties
+	rootTraits
+	rootContext
+	rootCount
+	rootOther = rootCount // any other field: found by a scan
+)
+
+func rootOf(name string) root {
+	switch name {
+	case "type":
+		return rootType
+	case "event":
+		return rootEvent
+	case "name":
+		return rootName
+	case "userId":
+		return rootUserID
+	case "anonymousId":
+		return rootAnonymousID
+	case "messageId":
+		return rootMessageID
+	case "properties":
+		return rootProperties
+	case "traits":
+		return rootTraits
+	case "context":
+		return rootContext
+	default:
+		return rootOther
+	}
+}
+
+// Event is one event whose bytes have been checked and whose top-level
+// fields have been found: what several triggers share. It refers to the bytes
+// that Parse was given, which must not change while it is in use.
+type Event struct {
+	raw   []byte
+	roots [rootCount]span
+}
+
+// span is a place in an event; the zero value is none.
+type span struct{ start, end uint32 }
+
+// MalformedError says why bytes aren't one JSON object.
+type MalformedError struct {
+	Offset  int    // of the byte that can't be there
+	Message string // holds nothing of the event but that byte
+}
+
+func (e *MalformedError) Error() string {
+	return fmt.Sprintf("%s at byte %d", e.Message, e.Offset)
+}
+
+// Parse checks that event is exactly one JSON object (RFC 8259) with nothing
+// but white space around it, and finds its top-level fields. The error is a
+// *MalformedError. Without one, Parse allocates nothing.
+func Parse(event []byte) (Event, error) {
+	e := Event{raw: event}
+	start := skipSpace(event, 0)
+	if start >= len(event) || event[start] != '{' {
+		return Event{}, malformed(event, start, true)
+	}
+	m, ok := firstMember(event, start)
+	for ; ok; m, ok = nextMember(event, m.end) {
+		if m.end = scanValue(event, m.value, 1); m.end < 0 {
+			return Event{}, malformed(event, ^m.end, false)
+		}
+		r := rootOf(view(m.key))
+		if r == rootOther {
+			if plain(m.key) {
+				continue
+			}
+			if r = rootOf(text(m.key)); r == rootOther {
+				continue
+			}
+		}
+		// Of fields with the same name the last one counts.
+		e.roots[r] = span{uint32(skipSpace(event, m.value)), uint32(m.end)}
+	}
+	if m.end < 0 {
+		return Event{}, malformed(event, ^m.end, false)
+	}
+	if end := skipSpace(event, m.end); end < len(event) {
+		return Event{}, &MalformedError{Offset: end, Message: "something follows the JSON object"}
+	}
+	return e, nil
+}
+
+// Valid returns nil if event is exactly one JSON object, and what Parse
+// finds wrong with it if not. It allocates nothing then.
+func Valid(event []byte) error {
+	_, err := Parse(event)
+	return err
+}
+
+func malformed(event []byte, at int, first bool) error {
+	e := &MalformedError{Offset: at}
+	switch {
+	case len(event) == 0:
+		e.Message = "empty: no JSON object"
+	case at >= len(event) && first:
+		e.Message = "white space only: no JSON object"
+	case at >= len(event):
+		e.Message = "the JSON object is cut off"
+	case first && validAt(event, at):
+		e.Message = "JSON, but not an object,"
+	case !first && depthAt(event, at) >= maxDepth:
+		e.Message = fmt.Sprintf("nested deeper than %d levels", maxDepth)
+	default:
+		r, size := utf8.DecodeRune(event[at:])
+		if r == utf8.RuneError && size <= 1 {
+			e.Message = fmt.Sprintf("unexpected byte 0x%02x", event[at])
+		} else {
+			e.Message = fmt.Sprintf("unexpected character %q", r)
+		}
+	}
+	return e
+}
+
+// validAt reports whether a value of another kind starts at event[at] and
+// ends with the event.
+func validAt(event []byte, at int) bool {
+	end := scanValue(event, at, 0)
+	return end >= 0 && skipSpace(event, end) == len(event)
+}
+
+// depthAt counts the objects and arrays that are open before event[at].
+func depthAt(event []byte, at int) (depth int) {
+	for i := 0; i < at; i++ {
+		switch event[i] {
+		case '"':
+			i = scanString(event, i) - 1
+			if i < 0 {
+				return depth
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		}
+	}
+	return depth
+}

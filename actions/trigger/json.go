@@ -1,0 +1,305 @@
+package trigger
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"math/bits"
+	"unicode/utf8"
+	"unsafe"
+)
+
+// maxDepth is how deep values may nest: encoding/json's limit, so that what
+// passes here can be decoded.
+const maxDepth = 10_000
+
+// The scanning functions below take the offset of the first byte of what
+// they read and return the offset after it, or ^o (which is negative) when
+// the byte at o can't be there. They accept exactly RFC 8259's grammar, but
+// for strings that aren't UTF-8: those are taken with U+FFFD for what is
+// wrong, as encoding/json and JSON.parse of a decoded buffer take them.
+
+// skipSpace returns the offset of the first byte at or after i that isn't
+// white space.
+func skipSpace(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// scanValue reads any value. White space may precede it.
+func scanValue(b []byte, i, depth int) int {
+	if i = skipSpace(b, i); i >= len(b) {
+		return ^i
+	}
+	switch c := b[i]; c {
+	case '"':
+		return scanString(b, i)
+	case '{':
+		return scanObject(b, i, depth+1)
+	case '[':
+		return scanArray(b, i, depth+1)
+	case 't':
+		return scanWord(b, i, "true")
+	case 'f':
+		return scanWord(b, i, "false")
+	case 'n':
+		return scanWord(b, i, "null")
+	default:
+		if c == '-' || '0' <= c && c <= '9' {
+			return scanNumber(b, i)
+		}
+		return ^i
+	}
+}
+
+func scanObject(b []byte, i, depth int) int {
+	if depth > maxDepth {
+		return ^i
+	}
+	m, ok := firstMember(b, i)
+	for ; ok; m, ok = nextMember(b, m.end) {
+		if m.end = scanValue(b, m.value, depth); m.end < 0 {
+			return m.end
+		}
+	}
+	return m.end
+}
+
+// member is a key of an object and the place of its value.
+type member struct {
+	key   []byte // as written, without its quotes
+	value int    // offset of the value, or of white space before it
+	end   int    // for the caller: where the value ends; without a member: where the object does
+}
+
+// firstMember reads the first key of the object that opens at b[i]. ok is
+// false after the last one; end is then the offset after the object or ^o.
+func firstMember(b []byte, i int) (m member, ok bool) {
+	i = skipSpace(b, i+1)
+	if i < len(b) && b[i] == '}' {
+		return member{end: i + 1}, false
+	}
+	return readKey(b, i)
+}
+
+// nextMember reads the key after the value that ended at b[i].
+func nextMember(b []byte, i int) (m member, ok bool) {
+	if i >= len(b) || b[i] != ',' {
+		if i = skipSpace(b, i); i >= len(b) {
+			return member{end: ^i}, false
+		}
+		if b[i] == '}' {
+			return member{end: i + 1}, false
+		}
+		if b[i] != ',' {
+			return member{end: ^i}, false
+		}
+	}
+	return readKey(b, skipSpace(b, i+1))
+}
+
+func readKey(b []byte, i int) (m member, ok bool) {
+	if i >= len(b) || b[i] != '"' {
+		return member{end: ^i}, false
+	}
+	end := scanString(b, i)
+	if end < 0 {
+		return member{end: end}, false
+	}
+	colon := end
+	if colon >= len(b) || b[colon] != ':' {
+		if colon = skipSpace(b, colon); colon >= len(b) || b[colon] != ':' {
+			return member{end: ^colon}, false
+		}
+	}
+	return member{key: b[i+1 : end-1], value: colon + 1}, true
+}
+
+func scanArray(b []byte, i, depth int) int {
+	if depth > maxDepth {
+		return ^i
+	}
+	at, ok := firstElement(b, i)
+	for ok {
+		if at = scanValue(b, at, depth); at < 0 {
+			return at
+		}
+		at, ok = nextElement(b, at)
+	}
+	return at
+}
+
+// firstElement returns the offset of the first element of the array that
+// opens at b[i]; ok is false after the last one, and at is then the offset
+// after the array or ^o.
+func firstElement(b []byte, i int) (at int, ok bool) {
+	i = skipSpace(b, i+1)
+	if i < len(b) && b[i] == ']' {
+		return i + 1, false
+	}
+	return i, true
+}
+
+// nextElement returns the offset of the element after the one that ended at b[i].
+func nextElement(b []byte, i int) (at int, ok bool) {
+	if i = skipSpace(b, i); i >= len(b) {
+		return ^i, false
+	}
+	switch b[i] {
+	case ',':
+		return i + 1, true
+	case ']':
+		return i + 1, false
+	default:
+		return ^i, false
+	}
+}
+
+func scanWord(b []byte, i int, word string) int {
+	for k := range len(word) {
+		if i+k >= len(b) || b[i+k] != word[k] {
+			return ^(i + k)
+		}
+	}
+	return i + len(word)
+}
+
+func scanNumber(b []byte, i int) int {
+	if b[i] == '-' {
+		i++
+	}
+	if i < len(b) && b[i] == '0' {
+		i++
+	} else if i = scanDigits(b, i); i < 0 {
+		return i
+	}
+	if i < len(b) && b[i] == '.' {
+		if i = scanDigits(b, i+1); i < 0 {
+			return i
+		}
+	}
+	if i < len(b) && (b[i] == 'e' || b[i] == 'E') {
+		if i++; i < len(b) && (b[i] == '+' || b[i] == '-') {
+			i++
+		}
+		return scanDigits(b, i)
+	}
+	return i
+}
+
+// scanDigits reads one digit or more.
+func scanDigits(b []byte, i int) int {
+	start := i
+	for i < len(b) && '0' <= b[i] && b[i] <= '9' {
+		i++
+	}
+	if i == start {
+		return ^i
+	}
+	return i
+}
+
+// scanString reads the string that opens at b[i].
+func scanString(b []byte, i int) int {
+	const (
+		ones  = 0x0101010101010101
+		highs = 0x8080808080808080
+	)
+	i++
+next:
+	// Eight bytes at once, until one of them needs a look.
+	for i+8 <= len(b) {
+		w := binary.LittleEndian.Uint64(b[i:])
+		quote, slash := w^(ones*'"'), w^(ones*'\\')
+		special := (w - ones*' ') &^ w // below a space
+		special |= (quote - ones) &^ quote
+		special |= (slash - ones) &^ slash
+		if special &= highs; special != 0 {
+			i += bits.TrailingZeros64(special) / 8
+			break
+		}
+		i += 8
+	}
+	for ; i < len(b); i++ {
+		switch c := b[i]; {
+		case c == '"':
+			return i + 1
+		case c == '\\':
+			if i = scanEscape(b, i); i < 0 {
+				return i
+			}
+			goto next
+		case c < ' ':
+			return ^i
+		}
+	}
+	return ^i
+}
+
+func scanEscape(b []byte, i int) int {
+	if i++; i >= len(b) {
+		return ^i
+	}
+	switch b[i] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return i + 1
+	case 'u':
+		for range 4 {
+			if i++; i >= len(b) || !isHex(b[i]) {
+				return ^i
+			}
+		}
+		return i + 1
+	default:
+		return ^i
+	}
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+// text returns what the string between the quotes of a scanned string says.
+// It shares raw's memory where it can, which is nearly always.
+func text(raw []byte) string {
+	if plain(raw) {
+		return view(raw)
+	}
+	// Escapes or broken UTF-8: rare, so decoding may cost an allocation.
+	quoted := make([]byte, 0, len(raw)+2)
+	quoted = append(append(append(quoted, '"'), raw...), '"')
+	var s string
+	if err := json.Unmarshal(quoted, &s); err != nil {
+		return "" // raw was scanned: it can't fail
+	}
+	return s
+}
+
+// plain reports whether a scanned string means what its bytes say.
+func plain(raw []byte) bool {
+	for _, c := range raw {
+		if c == '\\' {
+			return false
+		}
+		if c >= utf8.RuneSelf {
+			return plainUnicode(raw)
+		}
+	}
+	return true
+}
+
+func plainUnicode(raw []byte) bool {
+	for _, c := range raw {
+		if c == '\\' {
+			return false
+		}
+	}
+	return utf8.Valid(raw)
+}
+
+// view is raw as a string, without a copy. It lives as long as one
+// evaluation: nothing of an event is kept.
+func view(raw []byte) string {
+	return unsafe.String(unsafe.SliceData(raw), len(raw))
+}
