@@ -1,11 +1,18 @@
 package main
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 type validateCmd struct{}
 
-// Run checks the configuration.
-func (validateCmd) Run(_ context.Context, app *app) error {
-	_, err := app.config()
-	return err
+// Run prints what the configuration amounts to, or every fault of it.
+func (*validateCmd) Run(_ context.Context, app *app) error {
+	cfg, err := app.config()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(app.stdout, "# %s is good. With every default it says the following; *** stands for what isn't shown.\n", cfg.File())
+	return cfg.Print(app.stdout)
 }

@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"engage-worker/actions"
+)
 
 // Default is the configuration of an empty file: everything that has a
 // default, no destination.
@@ -47,3 +51,11 @@ func defaultRegion() Region {
 // defaultBurst is a tenth of a second's messages: enough to keep the rate
 // used when goroutines wake late, too little to be seen as a burst.
 func defaultBurst(rate float64) int { return max(1, int(rate/10)) }
+
+// defaultSettings are the hosted destination's.
+func defaultSettings() actions.Settings {
+	return actions.Settings{
+		ConnectionOverrides: "rp=all&rc=5",
+		Region:              "us-west-2",
+	}
+}

@@ -11,7 +11,7 @@ import (
 type Fault struct {
 	File    string
 	Line    int    // from 1; 0 when the fault has no place in the file
-	Column  int    // from 1
+	Column  int    // from 1; 0 when only the line is known
 	Path    string // the key, as in "kafka.brokers[0]"; empty for the whole file
 	Message string // what is wrong and the way out; holds no secret
 }
@@ -21,7 +21,10 @@ func (f Fault) Error() string {
 	var b strings.Builder
 	b.WriteString(f.File)
 	if f.Line > 0 {
-		fmt.Fprintf(&b, ":%d:%d", f.Line, f.Column)
+		fmt.Fprintf(&b, ":%d", f.Line)
+	}
+	if f.Column > 0 {
+		fmt.Fprintf(&b, ":%d", f.Column)
 	}
 	b.WriteString(": ")
 	if f.Path != "" {

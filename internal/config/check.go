@@ -1,0 +1,264 @@
+package config
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxTopicName is Kafka's limit (org.apache.kafka.common.internals.Topic).
+const maxTopicName = 249
+
+// maxActions is how many one destination may have: a trigger's verdict is a
+// bit of a word.
+const maxActions = 64
+
+var (
+	topicCharacters = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+	wordCharacters  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
+	labelCharacters = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+)
+
+// orEmpty lets the empty text pass.
+func orEmpty(check func(string) error) func(string) error {
+	return func(s string) error {
+		if s == "" {
+			return nil
+		}
+		return check(s)
+	}
+}
+
+// topicName holds Kafka's rules for a topic's name.
+func topicName(s string) error {
+	switch {
+	case s == "":
+		return errors.New("must not be empty")
+	case s == ".", s == "..":
+		return errors.New("Kafka allows no topic named . or ..")
+	case !topicCharacters.MatchString(s):
+		return errors.New("may hold letters, digits, '.', '_' and '-' only: Kafka allows no others in a topic's name")
+	case len(s) > maxTopicName:
+		return fmt.Errorf("is %d characters long; Kafka allows %d", len(s), maxTopicName)
+	}
+	return nil
+}
+
+// word is a name that fits into topic names, metrics' labels and paths.
+func word(what string) func(string) error {
+	return func(s string) error {
+		if !wordCharacters.MatchString(s) {
+			return fmt.Errorf("%s begins with a letter or digit and holds letters, digits, '_' and '-' only", what)
+		}
+		return nil
+	}
+}
+
+// hostLabel is a part of a host name.
+func hostLabel(s string) error {
+	if !labelCharacters.MatchString(s) {
+		return errors.New("must be a part of a host name: lower-case letters, digits and '-'")
+	}
+	return nil
+}
+
+// listenAddress is host:port, where the host may be empty and the port 0.
+func listenAddress(s string) error {
+	_, port, err := net.SplitHostPort(s)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return errors.New("must be an address to listen on: host:port, or :port for every network")
+	}
+	return nil
+}
+
+// brokersShape takes a list of host:port. An item, or the whole value, may
+// hold several with commas between them, as an environment variable does.
+func brokersShape(into *[]string) shape {
+	return shape{read: func(r *reader, n *node) {
+		items := []*node{n}
+		if n.kind != kindText {
+			if !r.expect(n, kindList) {
+				return
+			}
+			items = n.items
+		}
+		var brokers []string
+		for _, item := range items {
+			if !r.expect(item, kindText) {
+				return
+			}
+			for broker := range strings.SplitSeq(item.text, ",") {
+				broker = strings.TrimSpace(broker)
+				if !isHostPort(broker) {
+					r.fault(item, "must be host:port, as in localhost:9092")
+					return
+				}
+				if !slices.Contains(brokers, broker) {
+					brokers = append(brokers, broker)
+				}
+			}
+		}
+		if len(brokers) == 0 {
+			r.fault(n, "must name at least one broker, as in localhost:9092")
+			return
+		}
+		*into = brokers
+	}}
+}
+
+func isHostPort(s string) bool {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil || host == "" || strings.ContainsAny(host, "/@ \t") {
+		return false
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && number > 0
+}
+
+// checkWhole checks what lies between keys.
+func (r *reader) checkWhole(root *node, c *Config) {
+	at := root.resolve
+	if interval := at("kafka.commitInterval"); c.Kafka.CommitInterval > c.Kafka.SessionTimeout/2 && !interval.broken && !at("kafka.sessionTimeout").broken {
+		r.fault(interval, "commitInterval (%s) may be half of sessionTimeout (%s) at most: each commit renews the lease under which messages are sent",
+			durationText(c.Kafka.CommitInterval), durationText(c.Kafka.SessionTimeout))
+	}
+	if backoff := at("delivery.backoff"); c.Delivery.Backoff.Initial > c.Delivery.Backoff.Max && !backoff.get("initial").isBroken() && !backoff.get("max").isBroken() {
+		r.fault(backoff, "initial (%s) is longer than max (%s)",
+			durationText(c.Delivery.Backoff.Initial), durationText(c.Delivery.Backoff.Max))
+	}
+	r.checkTLS(at("kafka.tls"), c.Kafka.TLS)
+	r.checkSASL(at("kafka.sasl"), c.Kafka.SASL)
+	r.checkDestinations(at("destinations"), c)
+	r.checkTopics(root, c)
+}
+
+// checkTLS reads the files, so that a wrong one is known before the start.
+func (r *reader) checkTLS(n *node, c TLS) {
+	if (c.CertFile == "") != (c.KeyFile == "") {
+		r.fault(n, "certFile and keyFile go together: set both, or neither")
+		return
+	}
+	if !c.Enabled {
+		return
+	}
+	if c.CAFile != "" {
+		switch pem, err := os.ReadFile(c.CAFile); {
+		case err != nil:
+			r.fault(n.resolve("caFile"), "the file can't be read: %s", pathless(err))
+		case !x509.NewCertPool().AppendCertsFromPEM(pem):
+			r.fault(n.resolve("caFile"), "the file holds no certificate in PEM form")
+		}
+	}
+	if c.CertFile != "" {
+		r.checkKeyPair(n, c)
+	}
+}
+
+// checkKeyPair says nothing of the key but what is wrong with it.
+func (r *reader) checkKeyPair(n *node, c TLS) {
+	cert, err := os.ReadFile(c.CertFile)
+	if err != nil {
+		r.fault(n.resolve("certFile"), "the file can't be read: %s", pathless(err))
+	}
+	key, keyErr := os.ReadFile(c.KeyFile)
+	if keyErr != nil {
+		r.fault(n.resolve("keyFile"), "the file can't be read: %s", pathless(keyErr))
+	}
+	if err != nil || keyErr != nil {
+		return
+	}
+	if _, err := tls.X509KeyPair(cert, key); err != nil {
+		r.fault(n.resolve("certFile"), "certFile and keyFile aren't a certificate in PEM form and its private key: %s", err)
+	}
+}
+
+func (r *reader) checkSASL(n *node, c SASL) {
+	switch {
+	case n.broken || n.resolve("mechanism").broken:
+	case c.Mechanism == SASLNone && (c.Username != "" || c.Password != ""):
+		r.fault(n, "there is a username or a password but no mechanism; set mechanism to plain, scram-sha-256 or scram-sha-512")
+	case c.Mechanism != SASLNone && c.Username == "" && !n.resolve("username").broken:
+		r.fault(n.resolve("username"), "%s needs a username", c.Mechanism)
+	case c.Mechanism != SASLNone && c.Password == "" && !n.resolve("password").broken:
+		r.fault(n.resolve("password"), "%s needs a password", c.Mechanism)
+	}
+}
+
+func (r *reader) checkDestinations(n *node, c *Config) {
+	if n.kind == kindList && len(n.items) == 0 {
+		r.fault(n, "must have at least one destination")
+	}
+	first := map[string]*node{}
+	for i, d := range c.Destinations {
+		at := n.resolve(element("", i))
+		r.checkUnique(first, at.resolve("name"), d.Name)
+		list := at.resolve("actions")
+		switch {
+		case list.kind == kindList && len(list.items) == 0:
+			r.fault(list, "must have at least one action")
+		case len(d.Actions) > maxActions:
+			r.fault(list, "%d actions; a destination may have %d", len(d.Actions), maxActions)
+		}
+		firstAction := map[string]*node{}
+		for j, a := range d.Actions {
+			r.checkUnique(firstAction, list.resolve(element("", j)).resolve("name"), a.Name)
+		}
+	}
+}
+
+func (r *reader) checkUnique(first map[string]*node, n *node, name string) {
+	if name == "" {
+		return // reported as missing or wrong
+	}
+	if earlier, double := first[name]; double {
+		r.fault(n, "the name %s is taken in line %d; give each its own", n.shown(), earlier.line)
+		return
+	}
+	first[name] = n
+}
+
+// checkTopics holds the derived topics to Kafka's rules: none too long, none
+// that collides with another ('.' and '_' are one to Kafka there).
+func (r *reader) checkTopics(root *node, c *Config) {
+	source := root.resolve("kafka.topic")
+	taken := map[string]string{}
+	claim := func(n *node, topic, what string) {
+		key := strings.ReplaceAll(topic, ".", "_")
+		if other, double := taken[key]; double {
+			r.fault(n, "%s would be the topic of %s, too; Kafka takes '.' and '_' for the same there", what, other)
+			return
+		}
+		taken[key] = what
+		if len(topic) > maxTopicName && !n.broken {
+			r.fault(n, "%s would be %d characters long; Kafka allows %d", what, len(topic), maxTopicName)
+		}
+	}
+	claim(source, c.Kafka.Topic, "the source topic")
+	deadLetter := root.resolve("kafka.deadLetterTopic")
+	if c.Kafka.DeadLetter == "" {
+		deadLetter = source
+	}
+	claim(deadLetter, c.DeadLetterTopic(), "the dead-letter topic")
+	names := map[string]bool{}
+	for i, d := range c.Destinations {
+		if d.Name == "" || names[d.Name] {
+			continue
+		}
+		names[d.Name] = true
+		at := root.resolve(child(element("destinations", i), "name"))
+		for _, topic := range c.RetryTopics(d.Name) {
+			claim(at, topic, "the retry topic of "+d.Name)
+		}
+		claim(at, c.LedgerTopic(d.Name), "the ledger of "+d.Name)
+	}
+}

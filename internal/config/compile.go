@@ -1,0 +1,52 @@
+package config
+
+import (
+	"strings"
+
+	"engage-worker/actions"
+)
+
+// compile has the definitions compiled and puts their faults where they stand
+// in the file. What is reported already isn't reported again as its
+// consequence.
+func (r *reader) compile(root *node, c *Config, compile func(actions.Definition, actions.Options) []actions.Fault) {
+	broken := map[string]bool{}
+	for _, f := range r.faults {
+		broken[f.Path] = true
+	}
+	for i, d := range c.Destinations {
+		base := element("destinations", i)
+		at := root.resolve(base)
+		if at.kind != kindObject {
+			continue
+		}
+		for _, f := range compile(d.Definition, actions.Options{Region: c.TwilioRegion}) {
+			path := base
+			if f.Path != "" {
+				path = join(base, f.Path)
+			}
+			if consequence(broken, path) {
+				continue
+			}
+			n := *at.resolve(f.Path)
+			n.path = path
+			r.fault(&n, "%s", f.Message)
+		}
+	}
+}
+
+// consequence says whether path, something in it or what it is in is broken.
+func consequence(broken map[string]bool, path string) bool {
+	for b := range broken {
+		if b == path || b != "" && (below(path, b) || below(b, path)) {
+			return true
+		}
+	}
+	return false
+}
+
+// below says whether path is inside of base.
+func below(path, base string) bool {
+	rest, ok := strings.CutPrefix(path, base)
+	return ok && rest != "" && (rest[0] == '.' || rest[0] == '[')
+}

@@ -1,0 +1,279 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"engage-worker/actions"
+)
+
+// Print writes c as the configuration file that it amounts to, with every
+// default and the regions that a destination names, and then, as comments,
+// the topics and groups that follow from it. Secrets and whatever holds a
+// ${...} reference are ***.
+func (c *Config) Print(w io.Writer) error {
+	p := printer{veiled: c.veiled}
+	var out bytes.Buffer
+	encoder := yaml.NewEncoder(&out)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(p.node("", c.pairs())); err != nil {
+		return fmt.Errorf("print the configuration: %w", err)
+	}
+	if err := encoder.Close(); err != nil {
+		return fmt.Errorf("print the configuration: %w", err)
+	}
+	c.printNames(&out)
+	_, err := w.Write(out.Bytes())
+	return err
+}
+
+// pair is a key and its value, in the order of the documentation.
+type pair struct {
+	key   string
+	value any // string, Secret, bool, int, float64, time.Duration, list, []pair, or JSON-like
+}
+
+func (c *Config) pairs() []pair {
+	k, d := c.Kafka, c.Delivery
+	brokers := k.Brokers
+	for path := range c.veiled {
+		if path == "kafka.brokers" || below(path, "kafka.brokers") {
+			brokers = []string{veil} // a reference may hold several: items don't tell which
+		}
+	}
+	return []pair{
+		{"kafka", []pair{
+			{"brokers", brokers},
+			{"topic", k.Topic},
+			{"groupPrefix", k.GroupPrefix},
+			{"startOffset", string(k.StartOffset)},
+			{"sessionTimeout", k.SessionTimeout},
+			{"commitInterval", k.CommitInterval},
+			{"deadLetterTopic", c.veiledNames().DeadLetterTopic()},
+			{"tls", []pair{
+				{"enabled", k.TLS.Enabled},
+				{"caFile", k.TLS.CAFile},
+				{"certFile", k.TLS.CertFile},
+				{"keyFile", k.TLS.KeyFile},
+			}},
+			{"sasl", []pair{
+				{"mechanism", string(k.SASL.Mechanism)},
+				{"username", k.SASL.Username},
+				{"password", k.SASL.Password},
+			}},
+		}},
+		{"http", []pair{{"listen", c.HTTP.Listen}, {"token", c.HTTP.Token}}},
+		{"log", []pair{{"level", c.Log.Level}, {"format", string(c.Log.Format)}}},
+		{"shutdownTimeout", c.ShutdownTimeout},
+		{"delivery", []pair{
+			{"maxEventAge", d.MaxEventAge},
+			{"attempts", d.Attempts},
+			{"backoff", []pair{{"initial", d.Backoff.Initial}, {"max", d.Backoff.Max}}},
+			{"requestTimeout", d.RequestTimeout},
+			{"unknownOutcome", string(d.UnknownOutcome)},
+			{"maxUncommitted", d.MaxUncommitted},
+		}},
+		{"regions", c.regionPairs()},
+		{"destinations", c.destinationPairs()},
+	}
+}
+
+func (c *Config) regionPairs() []pair {
+	var pairs []pair
+	for _, name := range c.RegionNames() {
+		if _, entry := c.Regions[name]; !entry && c.regionVeiled(name) {
+			continue // its name would show what the reference holds
+		}
+		r := c.Region(name)
+		pairs = append(pairs, pair{name, []pair{
+			{"rate", r.Rate},
+			{"burst", r.Burst},
+			{"maxInFlight", r.MaxInFlight},
+			{"breaker", []pair{
+				{"failureRatio", r.Breaker.FailureRatio},
+				{"minRequests", r.Breaker.MinRequests},
+				{"openFor", r.Breaker.OpenFor},
+				{"halfOpenRequests", r.Breaker.HalfOpenRequests},
+			}},
+			{"twilioRegion", r.TwilioRegion},
+			{"twilioEdge", r.TwilioEdge},
+		}})
+	}
+	return pairs
+}
+
+// regionVeiled says whether a reference holds the region's name somewhere.
+func (c *Config) regionVeiled(name string) bool {
+	for i, d := range c.Destinations {
+		if d.Settings.Region == name && c.veiled[element("destinations", i)+".settings.region"] {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Config) destinationPairs() [][]pair {
+	var list [][]pair
+	for _, d := range c.Destinations {
+		s := d.Settings
+		var actionList [][]pair
+		for _, a := range d.Actions {
+			trigger := a.Trigger
+			if trigger == "" {
+				trigger = actions.DefaultTrigger
+			}
+			actionList = append(actionList, []pair{
+				{"name", a.Name},
+				{"type", string(a.Type)},
+				{"trigger", trigger},
+				{"mapping", a.Mapping},
+			})
+		}
+		list = append(list, []pair{
+			{"name", d.Name},
+			{"settings", []pair{
+				{"twilioAccountSID", s.TwilioAccountSID},
+				{"twilioApiKeySID", s.TwilioAPIKeySID},
+				{"twilioApiKeySecret", Secret(s.TwilioAPIKeySecret)},
+				{"profileApiEnvironment", s.ProfileAPIEnvironment},
+				{"profileApiAccessToken", Secret(s.ProfileAPIAccessToken)},
+				{"spaceId", s.SpaceID},
+				{"sourceId", s.SourceID},
+				{"webhookUrl", withoutPassword(s.WebhookURL)},
+				{"twilioHostname", s.TwilioHostname},
+				{"contentHostname", s.ContentHostname},
+				{"profileApiHostname", s.ProfileAPIHostname},
+				{"connectionOverrides", s.ConnectionOverrides},
+				{"region", s.Region},
+			}},
+			{"actions", actionList},
+		})
+	}
+	return list
+}
+
+// withoutPassword veils the password of an address, if it has one.
+func withoutPassword(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	if _, has := u.User.Password(); !has {
+		return address
+	}
+	before, after, _ := strings.Cut(address, "@")
+	scheme, _, _ := strings.Cut(before, "//")
+	return scheme + "//" + u.User.Username() + ":" + veil + "@" + after
+}
+
+// veiledNames is c as far as names of topics and groups go, with *** for
+// what a reference holds.
+func (c *Config) veiledNames() *Config {
+	v := &Config{Kafka: c.Kafka}
+	for path, text := range map[string]*string{
+		"kafka.topic":           &v.Kafka.Topic,
+		"kafka.groupPrefix":     &v.Kafka.GroupPrefix,
+		"kafka.deadLetterTopic": &v.Kafka.DeadLetter,
+	} {
+		if c.veiled[path] && *text != "" {
+			*text = veil
+		}
+	}
+	for i, d := range c.Destinations {
+		if c.veiled[element("destinations", i)+".name"] {
+			d.Name = veil
+		}
+		v.Destinations = append(v.Destinations, d)
+	}
+	return v
+}
+
+// printNames writes what follows from the configuration, as comments.
+func (c *Config) printNames(out *bytes.Buffer) {
+	v := c.veiledNames()
+	fmt.Fprintf(out, "\n# Topics and consumer groups that follow from this\n")
+	fmt.Fprintf(out, "#   source          %s\n", v.Kafka.Topic)
+	fmt.Fprintf(out, "#   dead letters    %s\n", v.DeadLetterTopic())
+	for _, d := range v.Destinations {
+		fmt.Fprintf(out, "# %s\n", d.Name)
+		fmt.Fprintf(out, "#   consumer group  %s\n", v.GroupID(d.Name))
+		for _, topic := range v.RetryTopics(d.Name) {
+			fmt.Fprintf(out, "#   retry           %s\n", topic)
+		}
+		fmt.Fprintf(out, "#   ledger          %s\n", v.LedgerTopic(d.Name))
+	}
+}
+
+// printer makes YAML of values, veiling by path.
+type printer struct{ veiled map[string]bool }
+
+func (p printer) node(path string, value any) *yaml.Node {
+	if p.veiled[path] {
+		return scalarNode("!!str", veil)
+	}
+	switch v := value.(type) {
+	case nil:
+		return scalarNode("!!null", "null")
+	case string:
+		return scalarNode("!!str", v)
+	case Secret:
+		return scalarNode("!!str", v.String())
+	case bool:
+		return scalarNode("!!bool", strconv.FormatBool(v))
+	case int:
+		return scalarNode("!!int", strconv.Itoa(v))
+	case float64:
+		return numberNode(v)
+	case time.Duration:
+		return scalarNode("!!str", durationText(v))
+	case []pair:
+		n := &yaml.Node{Kind: yaml.MappingNode}
+		for _, pair := range v {
+			n.Content = append(n.Content, scalarNode("!!str", pair.key), p.node(child(path, pair.key), pair.value))
+		}
+		return n
+	case map[string]any:
+		n := &yaml.Node{Kind: yaml.MappingNode}
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			n.Content = append(n.Content, scalarNode("!!str", key), p.node(child(path, key), v[key]))
+		}
+		return n
+	case []string:
+		return printList(p, path, v)
+	case []any:
+		return printList(p, path, v)
+	case [][]pair:
+		return printList(p, path, v)
+	default:
+		return scalarNode("!!str", fmt.Sprint(v))
+	}
+}
+
+func printList[T any](p printer, path string, items []T) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.SequenceNode}
+	for i, item := range items {
+		n.Content = append(n.Content, p.node(element(path, i), item))
+	}
+	return n
+}
+
+func scalarNode(tag, text string) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: text}
+}
+
+func numberNode(f float64) *yaml.Node {
+	tag, text := "!!float", strconv.FormatFloat(f, 'f', -1, 64)
+	if !strings.Contains(text, ".") {
+		tag = "!!int"
+	}
+	return scalarNode(tag, text)
+}
