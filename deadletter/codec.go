@@ -103,18 +103,40 @@ var ErrForeign = errors.New("not a dead letter of engage-worker")
 // It returns a Record in any case, with all that could be understood. The
 // error says what could not: ErrForeign, or one *HeaderError for each of our
 // headers that isn't what it should be, joined.
-func Decode(m kafka.Message) (*Record, error) {
+func Decode(m kafka.Message) (*Record, error) { return new(decoder).decode(m) }
+
+// decoder decodes many records. Those of a topic name the same few topics,
+// actions and reasons again and again: names, if it isn't nil, keeps one copy
+// of each. It is not safe for concurrent use.
+type decoder struct{ names map[string]string }
+
+// maxNames bounds names, should somebody fill a topic with ever new ones.
+const maxNames = 4096
+
+func (d *decoder) name(b []byte) string {
+	if s, ok := d.names[string(b)]; ok {
+		return s
+	}
+	s := string(b)
+	if d.names != nil && len(d.names) < maxNames {
+		d.names[s] = s
+	}
+	return s
+}
+
+func (d *decoder) decode(m kafka.Message) (*Record, error) {
 	r := &Record{
 		Key:      m.Key,
 		Value:    m.Value,
 		Position: Position{Topic: m.Topic, Partition: m.Partition, Offset: m.Offset, Time: m.Time},
 	}
 	var faults []error
-	for _, h := range m.Headers {
+	for i := range m.Headers {
+		h := &m.Headers[i]
 		if !ours(h.Key) {
 			continue
 		}
-		if err := r.setHeader(h.Key, h.Value); err != nil {
+		if err := r.setHeader(d, h.Key, h.Value); err != nil {
 			faults = append(faults, &HeaderError{Name: h.Key, Err: err})
 		}
 	}
@@ -141,10 +163,10 @@ var (
 )
 
 // setHeader takes one of our headers. Of two of a name, the later one counts.
-func (r *Record) setHeader(name string, value []byte) error {
+func (r *Record) setHeader(d *decoder, name string, value []byte) error {
 	switch name {
 	case HeaderTopic:
-		r.Topic = string(value)
+		r.Topic = d.name(value)
 	case HeaderPartition:
 		return setInt(&r.Partition, value)
 	case HeaderOffset:
@@ -152,7 +174,7 @@ func (r *Record) setHeader(name string, value []byte) error {
 		r.Offset = n
 		return err
 	case HeaderGroup:
-		r.Group = string(value)
+		r.Group = d.name(value)
 	case HeaderDeliveryCount:
 		return setInt(&r.DeliveryCount, value)
 	case HeaderMessage:
@@ -160,19 +182,19 @@ func (r *Record) setHeader(name string, value []byte) error {
 	case HeaderID:
 		r.id = string(value)
 	case HeaderDestination:
-		r.Destination = string(value)
+		r.Destination = d.name(value)
 	case HeaderAction:
-		r.Action = string(value)
+		r.Action = d.name(value)
 	case HeaderReason:
-		r.Reason = string(value)
+		r.Reason = d.name(value)
 	case HeaderDisposition:
-		r.Disposition = Disposition(value)
+		r.Disposition = Disposition(d.name(value))
 	case HeaderMessageID:
 		r.MessageID = string(value)
 	case HeaderUserID:
 		r.UserID = string(value)
 	case HeaderRegion:
-		r.Region = string(value)
+		r.Region = d.name(value)
 	case HeaderRecipient:
 		r.Recipient = string(value)
 	case HeaderTwilioCode:

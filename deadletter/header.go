@@ -1,6 +1,7 @@
 package deadletter
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/segmentio/kafka-go"
@@ -69,20 +70,18 @@ func ours(name string) bool {
 	return false
 }
 
-// Foreign returns the headers that are the event's own. It returns headers
-// itself when all of them are.
+// Foreign returns the headers that are the event's own: headers itself, or
+// the front of it, where ours are all at the end, as Encode leaves them.
 func Foreign(headers []kafka.Header) []kafka.Header {
-	for i, h := range headers {
-		if !ours(h.Key) {
-			continue
-		}
-		kept := append(make([]kafka.Header, 0, len(headers)), headers[:i]...)
-		for _, h := range headers[i+1:] {
-			if !ours(h.Key) {
-				kept = append(kept, h)
-			}
-		}
-		return kept
+	end := len(headers)
+	for end > 0 && ours(headers[end-1].Key) {
+		end--
 	}
-	return headers
+	headers = headers[:end:end]
+	if !slices.ContainsFunc(headers, isOurs) {
+		return headers
+	}
+	return slices.DeleteFunc(slices.Clone(headers), isOurs)
 }
+
+func isOurs(h kafka.Header) bool { return ours(h.Key) }

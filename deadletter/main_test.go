@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"engage-worker/internal/embedded"
+	"engage-worker/internal/partition"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -23,7 +24,7 @@ type broker struct {
 	client    *kafka.Client
 }
 
-func newBroker(t *testing.T, opts ...kfake.Opt) *broker {
+func newBroker(t testing.TB, opts ...kfake.Opt) *broker {
 	t.Helper()
 	b, err := embedded.Start(opts...)
 	if err != nil {
@@ -35,7 +36,7 @@ func newBroker(t *testing.T, opts ...kfake.Opt) *broker {
 	return &broker{b, transport, &kafka.Client{Addr: kafka.TCP(b.Brokers()...), Transport: transport, Timeout: 10 * time.Second}}
 }
 
-func (b *broker) createTopic(t *testing.T, name string, partitions int, config ...kafka.ConfigEntry) {
+func (b *broker) createTopic(t testing.TB, name string, partitions int, config ...kafka.ConfigEntry) {
 	t.Helper()
 	res, err := b.client.CreateTopics(t.Context(), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{
 		Topic: name, NumPartitions: partitions, ReplicationFactor: 1, ConfigEntries: config,
@@ -65,12 +66,18 @@ func (b *broker) partition(t *testing.T, topic string, partition int) []kafka.Me
 	}
 	var msgs []kafka.Message
 	for next := first; next < last; {
-		m, err := conn.ReadMessage(64 << 20)
-		if err != nil {
+		batch := conn.ReadBatch(1, 64<<20)
+		for {
+			m, err := batch.ReadMessage()
+			if err != nil {
+				break
+			}
+			msgs = append(msgs, m)
+		}
+		next = batch.Offset()
+		if err := batch.Close(); err != nil {
 			t.Fatal(err)
 		}
-		msgs = append(msgs, m)
-		next = m.Offset + 1
 	}
 	return msgs
 }
@@ -105,4 +112,32 @@ func canceled() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx
+}
+
+func (b *broker) cluster() partition.Cluster {
+	return partition.Cluster{Client: b.client, Dialer: &kafka.Dialer{Timeout: 5 * time.Second}}
+}
+
+// put writes dead letters, each to its own partition.
+func (b *broker) put(t testing.TB, topic string, records ...*Record) {
+	t.Helper()
+	messages := make([]kafka.Message, len(records))
+	for i, r := range records {
+		messages[i] = Encode(r)
+		messages[i].WriterData = r.Partition
+	}
+	b.produce(t, topic, messages...)
+}
+
+// produce writes messages to the partitions in their WriterData.
+func (b *broker) produce(t testing.TB, topic string, messages ...kafka.Message) {
+	t.Helper()
+	w := &kafka.Writer{
+		Addr: b.client.Addr, Topic: topic, Transport: b.transport, Balancer: kafka.BalancerFunc(chosenPartition),
+		BatchSize: 1000, BatchBytes: 900_000, BatchTimeout: time.Millisecond, RequiredAcks: kafka.RequireAll, Compression: kafka.Lz4,
+	}
+	defer w.Close()
+	if err := w.WriteMessages(t.Context(), messages...); err != nil {
+		t.Fatal(err)
+	}
 }
