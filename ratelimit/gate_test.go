@@ -455,12 +455,15 @@ func TestFleetThroughRebalances(t *testing.T) {
 				})
 			}
 		}
+		held := make([]float64, len(fleet))
 		split := func(shares ...float64) {
-			for i, g := range fleet {
-				g.SetShare(min(shares[i], g.pacer.share.steps[len(g.pacer.share.steps)-1].value))
+			for i, g := range fleet { // given up first
+				held[i] = min(held[i], shares[i])
+				g.SetShare(held[i])
 			}
 			for i, g := range fleet {
-				g.SetShare(shares[i])
+				held[i] = shares[i]
+				g.SetShare(held[i])
 			}
 		}
 		steady := func(seconds int) {

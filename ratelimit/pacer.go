@@ -23,13 +23,14 @@ type pacer struct {
 	perSec float64       // the usable rate of this replica
 	slots  int           // permits in any span; 0 lets nothing through
 	span   time.Duration // windowSize, or longer when perSec is less than one
-	given  window
+	epoch  time.Time
+	given  window        // since epoch
 	bucket *rate.Limiter // spacing and burst
 	waited bool          // somebody was kept waiting by the window or a pause
 }
 
 func newPacer(fleetRate float64, burst int, now time.Time) *pacer {
-	p := &pacer{rate: fleetRate, burst: burst, share: newShare(), bucket: rate.NewLimiter(0, 0)}
+	p := &pacer{rate: fleetRate, burst: burst, epoch: now, share: newShare(), bucket: rate.NewLimiter(0, 0)}
 	p.apply(0, now)
 	return p
 }
@@ -80,9 +81,9 @@ func (p *pacer) next(now time.Time) (at time.Time, ok bool) {
 		return rise, !rise.IsZero()
 	}
 	at = now
-	p.given.forget(now.Add(-p.span))
+	p.given.forget(now.Sub(p.epoch) - p.span)
 	if p.given.n >= p.slots {
-		at = p.given.last(p.slots).Add(p.span)
+		at = p.epoch.Add(p.given.last(p.slots) + p.span)
 		p.waited = true
 	} else if wait := (1 - p.tokens(now)) / float64(p.bucket.Limit()) * float64(time.Second); wait >= 1 {
 		at = now.Add(time.Duration(math.Ceil(min(wait, math.MaxInt64/4))))
@@ -110,7 +111,7 @@ func (p *pacer) tokens(now time.Time) float64 {
 // take gives a permit; next said that it may be given now.
 func (p *pacer) take(now time.Time) {
 	p.bucket.AllowN(now, 1)
-	p.given.add(now)
+	p.given.add(now.Sub(p.epoch))
 }
 
 // wait tells that somebody is kept waiting by something else than the pace.
