@@ -1,0 +1,143 @@
+// Command twilio-sim serves a simulated Twilio: the APIs that engage-worker
+// uses, with faults that can be switched while it runs. See
+// internal/twiliosim for what it does and for its own API under /_sim/.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"engage-worker/internal/twiliosim"
+)
+
+type flags struct {
+	Listen  []string      `default:":8081" help:"Addresses to listen on; several can stand for several regions." placeholder:"HOST:PORT"`
+	Admin   string        `help:"A further address that serves only /_sim/ and never goes down." placeholder:"HOST:PORT"`
+	Config  string        `help:"Options as YAML or JSON: accounts, templates, profiles, keep, faults, ..." type:"existingfile" placeholder:"FILE"`
+	Faults  string        `help:"Faults as JSON, or a file of them; stands in for those of --config." placeholder:"JSON|FILE"`
+	Latency time.Duration `help:"Time before each answer; stands in for that of the faults."`
+	Rate    float64       `help:"Messages per second, beyond which requests get a 429; stands in for that of the faults."`
+}
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := serve(ctx, stop, args, stdout, stderr); err != nil {
+		fmt.Fprintln(stderr, "twilio-sim:", err)
+		return 1
+	}
+	return 0
+}
+
+// serve runs until ctx ends, calls stop so that another signal ends the
+// process at once, and gives requests under way some seconds to finish.
+func serve(ctx context.Context, stop func(), args []string, stdout, stderr io.Writer) error {
+	var f flags
+	exited := false
+	parser, err := kong.New(&f,
+		kong.Name("twilio-sim"), kong.Description("A simulated Twilio, with faults on demand."),
+		kong.Writers(stdout, stderr), kong.Exit(func(int) { exited = true }))
+	if err != nil {
+		return err
+	}
+	if _, err := parser.Parse(args); exited {
+		return nil // --help
+	} else if err != nil {
+		return err
+	}
+	opts, err := f.options()
+	if err != nil {
+		return err
+	}
+	sim, err := twiliosim.New(opts)
+	if err != nil {
+		return err
+	}
+	defer sim.Close()
+
+	var listeners []*twiliosim.Listener
+	for _, addr := range f.Listen {
+		l, err := sim.Listen(addr)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(stdout, "twilio-sim: serving on", l.Addr())
+		listeners = append(listeners, l)
+	}
+	if f.Admin != "" {
+		l, err := sim.ListenAdmin(f.Admin)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(stdout, "twilio-sim: serving /_sim/ on", l.Addr())
+		listeners = append(listeners, l)
+	}
+
+	<-ctx.Done()
+	stop()
+	return shutdown(sim, listeners, stdout)
+}
+
+// grace is what requests under way get at the end: more than a client's usual
+// latency, less than what orchestrators wait before they kill.
+const grace = 5 * time.Second
+
+func shutdown(sim *twiliosim.Sim, listeners []*twiliosim.Listener, stdout io.Writer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	var errs []error
+	for _, l := range listeners {
+		if err := l.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			errs = append(errs, err)
+		}
+	}
+	stats := sim.Stats()
+	fmt.Fprintf(stdout, "twilio-sim: %d requests, %d messages accepted\n", stats.Received, stats.Accepted)
+	return errors.Join(errs...)
+}
+
+// options puts file and flags together.
+func (f *flags) options() (twiliosim.Options, error) {
+	var opts twiliosim.Options
+	if f.Config != "" {
+		document, err := os.ReadFile(f.Config)
+		if err != nil {
+			return opts, err
+		}
+		if opts, err = twiliosim.ParseOptions(document); err != nil {
+			return opts, fmt.Errorf("%s: %w", f.Config, err)
+		}
+	}
+	if f.Faults != "" {
+		document := []byte(f.Faults)
+		if !strings.HasPrefix(strings.TrimSpace(f.Faults), "{") {
+			var err error
+			if document, err = os.ReadFile(f.Faults); err != nil {
+				return opts, fmt.Errorf("--faults: %w", err)
+			}
+		}
+		faults, err := twiliosim.ParseFaults(document)
+		if err != nil {
+			return opts, fmt.Errorf("--faults: %w", err)
+		}
+		opts.Faults = faults
+	}
+	if f.Latency != 0 {
+		opts.Faults.Latency = f.Latency
+	}
+	if f.Rate != 0 {
+		opts.Faults.Rate = f.Rate
+	}
+	return opts, nil
+}
