@@ -27,7 +27,8 @@ func skipSpace(b []byte, i int) int {
 	return i
 }
 
-// scanValue reads any value. White space may precede it.
+// scanValue reads any value, with white space before it. depth is that of
+// what it lies in.
 func scanValue(b []byte, i, depth int) int {
 	if i = skipSpace(b, i); i >= len(b) {
 		return ^i
@@ -35,35 +36,114 @@ func scanValue(b []byte, i, depth int) int {
 	switch c := b[i]; c {
 	case '"':
 		return scanString(b, i)
-	case '{':
-		return scanObject(b, i, depth+1)
-	case '[':
-		return scanArray(b, i, depth+1)
+	case '{', '[':
+		return scanNested(b, i, depth)
+	default:
+		return scanScalar(b, i)
+	}
+}
+
+func scanScalar(b []byte, i int) int {
+	switch b[i] {
 	case 't':
 		return scanWord(b, i, "true")
 	case 'f':
 		return scanWord(b, i, "false")
 	case 'n':
 		return scanWord(b, i, "null")
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		return scanNumber(b, i)
 	default:
-		if c == '-' || '0' <= c && c <= '9' {
-			return scanNumber(b, i)
-		}
 		return ^i
 	}
 }
 
-func scanObject(b []byte, i, depth int) int {
-	if depth > maxDepth {
+// scanNested reads the object or array that opens at b[i]. It is where the
+// time goes, for it runs over nearly every byte of the topic: so it keeps
+// what is open in the bits of a word and calls itself only when they are
+// used up.
+func scanNested(b []byte, i, depth int) int {
+	var (
+		objects uint64 // the lowest bit: whether the innermost is an object
+		level   int    // how many are open
+	)
+open:
+	if depth+level >= maxDepth {
 		return ^i
 	}
-	m, ok := firstMember(b, i)
-	for ; ok; m, ok = nextMember(b, m.end) {
-		if m.end = scanValue(b, m.value, depth); m.end < 0 {
-			return m.end
+	if level == 64 {
+		if i = scanNested(b, i, depth+level); i < 0 {
+			return i
+		}
+		goto next
+	}
+	level++
+	objects <<= 1
+	if b[i] == '{' {
+		objects |= 1
+		if i = skipSpace(b, i+1); i < len(b) && b[i] == '}' {
+			goto closed
+		}
+		goto key
+	}
+	if i = skipSpace(b, i+1); i < len(b) && b[i] == ']' {
+		goto closed
+	}
+	goto value
+
+key:
+	if i >= len(b) || b[i] != '"' {
+		return ^i
+	}
+	if i = scanString(b, i); i < 0 {
+		return i
+	}
+	if i >= len(b) || b[i] != ':' {
+		if i = skipSpace(b, i); i >= len(b) || b[i] != ':' {
+			return ^i
 		}
 	}
-	return m.end
+	i = skipSpace(b, i+1)
+
+value:
+	if i >= len(b) {
+		return ^i
+	}
+	switch b[i] {
+	case '"':
+		i = scanString(b, i)
+	case '{', '[':
+		goto open
+	default:
+		i = scanScalar(b, i)
+	}
+	if i < 0 {
+		return i
+	}
+
+next:
+	if i = skipSpace(b, i); i >= len(b) {
+		return ^i
+	}
+	switch {
+	case b[i] == ',':
+		i = skipSpace(b, i+1)
+		if objects&1 != 0 {
+			goto key
+		}
+		goto value
+	case b[i] != '}' && b[i] != ']', (b[i] == '}') != (objects&1 != 0):
+		return ^i
+	}
+
+closed:
+	i++
+	level--
+	objects >>= 1
+	if level == 0 {
+		return i
+	}
+	goto next
 }
 
 // member is a key of an object and the place of its value.
@@ -114,20 +194,6 @@ func readKey(b []byte, i int) (m member, ok bool) {
 		}
 	}
 	return member{key: b[i+1 : end-1], value: colon + 1}, true
-}
-
-func scanArray(b []byte, i, depth int) int {
-	if depth > maxDepth {
-		return ^i
-	}
-	at, ok := firstElement(b, i)
-	for ok {
-		if at = scanValue(b, at, depth); at < 0 {
-			return at
-		}
-		at, ok = nextElement(b, at)
-	}
-	return at
 }
 
 // firstElement returns the offset of the first element of the array that
@@ -208,7 +274,7 @@ func scanString(b []byte, i int) int {
 	)
 	i++
 next:
-	// Eight bytes at once, until one of them needs a look.
+	// Eight bytes at a time, until one of them needs a look.
 	for i+8 <= len(b) {
 		w := binary.LittleEndian.Uint64(b[i:])
 		quote, slash := w^(ones*'"'), w^(ones*'\\')

@@ -1,7 +1,9 @@
 package trigger
 
 import (
+	"bytes"
 	"strconv"
+	"strings"
 )
 
 // path leads to a field: its keys, unescaped.
@@ -89,8 +91,16 @@ func elements(array []byte) func(yield func([]byte) bool) {
 // saysString reports whether a scanned string, given without its quotes,
 // says s.
 func saysString(raw []byte, s string) bool {
-	if plain(raw) {
-		return string(raw) == s
+	switch {
+	case string(raw) == s:
+		// The bytes may be an escape here and mean themselves there.
+		return plain(raw) || text(raw) == s
+	case len(raw) > len(s):
+		// Escapes are longer than what they stand for.
+		return bytes.IndexByte(raw, '\\') >= 0 && text(raw) == s
+	default:
+		// Only what isn't UTF-8 is shorter than what stands for it: U+FFFD,
+		// whose encoding begins with 0xef.
+		return strings.IndexByte(s, 0xef) >= 0 && text(raw) == s
 	}
-	return text(raw) == s
 }
