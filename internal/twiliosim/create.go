@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -145,18 +144,19 @@ func (s *Sim) throttle(w http.ResponseWriter, r *http.Request, rule *rule, laten
 
 // readForm reads the body as it was posted.
 func readForm(r *http.Request) (string, error) {
-	var text strings.Builder
-	if r.ContentLength > 0 {
-		text.Grow(int(min(r.ContentLength, maxForm)))
-	}
-	n, err := io.Copy(&text, io.LimitReader(r.Body, maxForm+1))
-	if err != nil {
-		return "", err
-	}
-	if n > maxForm {
+	if r.ContentLength > maxForm {
 		return "", errTooLarge
 	}
-	return text.String(), nil
+	if r.ContentLength >= 0 {
+		body := make([]byte, r.ContentLength)
+		_, err := io.ReadFull(r.Body, body)
+		return string(body), err
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxForm+1))
+	if len(body) > maxForm {
+		return "", errTooLarge
+	}
+	return string(body), err
 }
 
 var errTooLarge = &http.MaxBytesError{Limit: maxForm}
