@@ -25,8 +25,8 @@
 // That is what the hosted destination does, with these differences, where it
 // goes wrong: it knows no precedence between "and" and "or", drops "!" before
 // a parenthesis, takes !contains, !match and != with a number as false of
-// what is missing, != true as always true, and null beside type and event
-// as the string "null".
+// what is missing, != true as always true, null beside type and event as
+// the string "null", and single quotes as part of a string.
 //
 // An event means what encoding/json and JSON.parse would make of it: of
 // members with the same name the last one counts, escapes in keys and
