@@ -2,15 +2,27 @@ package twilio_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"reflect"
+	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"engage-worker/actions/outcome"
 	"engage-worker/actions/twilio"
 )
 
-// newClient is a client with its own connections, closed with the test.
+// newClient is a client that ends with the test.
 func newClient(t testing.TB, cfg twilio.Config) *twilio.Client {
 	t.Helper()
 	cfg.AccountSID, cfg.KeySID, cfg.KeySecret = "AC0123", "SK0123", "sekret"
@@ -22,7 +34,7 @@ func newClient(t testing.TB, cfg twilio.Config) *twilio.Client {
 	return c
 }
 
-// serve runs a server for the test.
+// serve runs a server that ends with the test.
 func serve(t testing.TB, h http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(h)
@@ -42,18 +54,367 @@ func message(baseURL string) *twilio.Message {
 	}
 }
 
+// answer is a handler that reads the request and answers.
+func answer(status int, body string, header ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		for i := 0; i < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+// verdict is what a test compares of a Result.
+type verdict struct {
+	Kind       outcome.Kind
+	Reason     outcome.Reason
+	SID        string
+	Status     int
+	Code       int
+	RetryAfter time.Duration
+}
+
+func verdictOf(t *testing.T, r twilio.Result) verdict {
+	t.Helper()
+	if (r.Err == nil) != (r.Kind == outcome.Sent) {
+		t.Errorf("kind %v with error %v", r.Kind, r.Err)
+	}
+	if r.Err != nil {
+		if _, ok := errors.AsType[*twilio.SendError](r.Err); !ok {
+			t.Errorf("error is a %T", r.Err)
+		}
+		for _, secret := range []string{"5551234567", "sekret", "Jane", "AC0123"} {
+			if strings.Contains(r.Err.Error(), secret) {
+				t.Errorf("error tells %q: %v", secret, r.Err)
+			}
+		}
+	}
+	return verdict{r.Kind, r.Reason, r.SID, r.Status, r.Code, r.RetryAfter}
+}
+
+var (
+	ambiguous   = verdict{Kind: outcome.Ambiguous, Reason: outcome.ReasonOutcomeUnknown}
+	unavailable = verdict{Kind: outcome.Unavailable, Reason: outcome.ReasonTwilioUnavailable}
+)
+
+func (v verdict) status(status int) verdict { v.Status = status; return v }
+
 func TestSendPostsTheForm(t *testing.T) {
-	var got *http.Request
+	// twilio-go would send the request to another host for these.
+	t.Setenv("TWILIO_EDGE", "dublin")
+	t.Setenv("TWILIO_REGION", "ie1")
+	type request struct {
+		Method, URI, User, Password string
+		Form                        url.Values
+		Header                      http.Header
+	}
+	var got request
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
-		got = r
-		w.Header().Set("Twilio-Request-Id", "RQ1")
-		w.WriteHeader(http.StatusCreated)
-		_, _ = w.Write([]byte(`{"sid":"SM1","status":"queued","num_segments":"1"}`))
+		got = request{Method: r.Method, URI: r.RequestURI, Form: r.PostForm, Header: r.Header}
+		got.User, got.Password, _ = r.BasicAuth()
+		answer(http.StatusCreated, `{"sid":"SM1","status":"queued","num_segments":"1"}`, "Twilio-Request-Id", "RQ1")(w, r)
 	})
-	r := newClient(t, twilio.Config{}).Send(context.Background(), message(server.URL))
-	if r.Err != nil || r.Kind != outcome.Sent || r.SID != "SM1" || r.RequestID != "RQ1" {
-		t.Fatalf("%+v", r)
+	r := newClient(t, twilio.Config{}).Send(t.Context(), message(server.URL))
+	if v := verdictOf(t, r); v != (verdict{Kind: outcome.Sent, SID: "SM1", Status: 201}) || r.RequestID != "RQ1" || r.Header.Get("Twilio-Request-Id") != "RQ1" {
+		t.Errorf("result %+v", r)
 	}
-	t.Log(got.URL, got.PostForm, got.Header)
+	want := request{
+		Method: "POST", URI: "/2010-04-01/Accounts/AC0123/Messages.json", User: "SK0123", Password: "sekret",
+		Form: url.Values{
+			"Body": {"Hi Jane & co"}, "From": {"MG1111222233334444"}, "To": {"+15551234567"}, "ShortenUrls": {"true"},
+			"MediaUrl": {"https://a.example/1.png", "https://a.example/2.png"}, "Tags": {`{"k":"v"}`},
+		},
+		// No Idempotency-Key: net/http would repeat the POST.
+		Header: http.Header{
+			"Accept": {"application/json"}, "Content-Type": {"application/x-www-form-urlencoded"},
+			"User-Agent": {"engage-worker twilio-go/1.31.0"}, "Authorization": got.Header["Authorization"], "Content-Length": got.Header["Content-Length"],
+		},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestSendAnswers(t *testing.T) {
+	huge := strings.Repeat("x", 3<<20)
+	for name, tc := range map[string]struct {
+		handler http.HandlerFunc
+		want    verdict
+	}{
+		"200 with a SID":               {answer(200, `{"sid":"SM1"}`), verdict{Kind: outcome.Sent, SID: "SM1", Status: 200}},
+		"other types than documented":  {answer(201, `{"sid":"SM1","num_segments":1,"error_code":"x"}`), verdict{Kind: outcome.Sent, SID: "SM1", Status: 201}},
+		"201 without a SID":            {answer(201, `{"status":"queued"}`), ambiguous.status(201)},
+		"201 with a null SID":          {answer(201, `{"sid":null}`), ambiguous.status(201)},
+		"201 with an empty body":       {answer(201, ``), ambiguous.status(201)},
+		"201 with garbage":             {answer(201, `<html>Hi Jane +15551234567</html>`), ambiguous.status(201)},
+		"201 with a huge body":         {answer(201, `{"sid":"SM1","body":"`+huge+`"}`), ambiguous.status(201)},
+		"201 with a list":              {answer(201, `["sid"]`), ambiguous.status(201)},
+		"204":                          {answer(204, ``), ambiguous.status(204)},
+		"503 that is no JSON":          {answer(503, `<html>down</html>`, "Retry-After", "3"), verdict{ambiguous.Kind, ambiguous.Reason, "", 503, 0, 3 * time.Second}},
+		"500 with code 20500":          {answer(500, `{"code":20500,"message":"Internal"}`), verdict{ambiguous.Kind, ambiguous.Reason, "", 500, 20500, 0}},
+		"429 in words of its own":      {answer(429, `slow down`, "Retry-After", "7"), verdict{outcome.Throttled, outcome.ReasonRateLimited, "", 429, 0, 7 * time.Second}},
+		"400 for the recipient":        {answer(400, `{"code":21614,"message":"'To' number: +15551234567, is not a mobile number","status":400}`), verdict{outcome.Refused, outcome.ReasonRecipientRejected, "", 400, 21614, 0}},
+		"400 with a quoted code":       {answer(400, `{"code":"21610","message":"(555) 123-4567 opted out"}`), verdict{outcome.Refused, outcome.ReasonOptedOut, "", 400, 21610, 0}},
+		"400 that is no JSON":          {answer(400, `Bad Request`), verdict{outcome.Refused, outcome.ReasonTwilioRejected, "", 400, 0, 0}},
+		"400 with a huge body":         {answer(400, huge), verdict{outcome.Refused, outcome.ReasonTwilioRejected, "", 400, 0, 0}},
+		"a redirect, which isn't done": {answer(307, ``, "Location", "/elsewhere"), unavailable.status(307)},
+		"reset after the request":      {hangUp(""), ambiguous},
+		"an answer that is no HTTP":    {hangUp("+15551234567 Hi Jane\r\n\r\n"), ambiguous},
+		"201 that is cut off":          {hangUp("HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n{\"sid\":\"SM1\""), ambiguous.status(201)},
+		"400 that is cut off":          {hangUp("HTTP/1.1 400 Bad Request\r\nContent-Length: 100\r\n\r\n{\"code\":216"), unavailable.status(400)},
+		"503 that is cut off":          {hangUp("HTTP/1.1 503 Oops\r\nContent-Length: 100\r\n\r\n{"), ambiguous.status(503)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var requests atomic.Int32
+			server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				requests.Add(1)
+				tc.handler(w, r)
+			})
+			got := verdictOf(t, newClient(t, twilio.Config{}).Send(t.Context(), message(server.URL)))
+			if got != tc.want || requests.Load() != 1 {
+				t.Errorf("got %+v after %d requests, want %+v after 1", got, requests.Load(), tc.want)
+			}
+		})
+	}
+}
+
+// hangUp reads the request, writes raw to the connection and resets it.
+func hangUp(raw string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		conn, buffer, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		_, _ = buffer.WriteString(raw)
+		_ = buffer.Flush()
+		if raw == "" {
+			_ = conn.(*net.TCPConn).SetLinger(0)
+		}
+		_ = conn.Close()
+	}
+}
+
+func TestSendRefusedConnection(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close()
+	r := newClient(t, twilio.Config{}).Send(t.Context(), message(server.URL))
+	if got := verdictOf(t, r); got != unavailable || !errors.Is(r.Err, syscall.ECONNREFUSED) {
+		t.Errorf("got %+v, %v", got, r.Err)
+	}
+}
+
+func TestSendFailedHandshake(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS() // with a certificate that nobody trusts
+	t.Cleanup(server.Close)
+	if got := verdictOf(t, newClient(t, twilio.Config{}).Send(t.Context(), message(server.URL))); got != unavailable {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestSendBadBaseURL(t *testing.T) {
+	want := verdict{Kind: outcome.Refused, Reason: outcome.ReasonTwilioRejected}
+	if got := verdictOf(t, newClient(t, twilio.Config{}).Send(t.Context(), message("http://a b"))); got != want {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// A POST on a connection that was used before is not repeated once the server
+// may have read it.
+func TestSendIsNotRepeatedOnAKeptConnection(t *testing.T) {
+	var requests atomic.Int32
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if requests.Add(1) == 1 {
+			answer(201, `{"sid":"SM1"}`)(w, r)
+			return
+		}
+		hangUp("")(w, r)
+	})
+	c := newClient(t, twilio.Config{})
+	first := verdictOf(t, c.Send(t.Context(), message(server.URL)))
+	second := verdictOf(t, c.Send(t.Context(), message(server.URL)))
+	if first.Kind != outcome.Sent || second != ambiguous || requests.Load() != 2 {
+		t.Errorf("got %+v, then %+v after %d requests", first, second, requests.Load())
+	}
+}
+
+// Every body is read and closed, also an error's without a length.
+func TestSendKeepsConnections(t *testing.T) {
+	var connections atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(429)
+		for range 3 {
+			_, _ = fmt.Fprint(w, strings.Repeat(" ", 1000))
+			_ = http.NewResponseController(w).Flush()
+		}
+		_, _ = fmt.Fprint(w, `{"code":20429}`)
+	}))
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	c := newClient(t, twilio.Config{})
+	want := verdict{outcome.Throttled, outcome.ReasonRateLimited, "", 429, 20429, 0}
+	for range 50 {
+		if got := verdictOf(t, c.Send(t.Context(), message(server.URL))); got != want {
+			t.Fatalf("got %+v", got)
+		}
+	}
+	if n := connections.Load(); n != 1 {
+		t.Errorf("%d connections for 50 requests", n)
+	}
+}
+
+// A redirect isn't followed, not even by a client that was made to.
+func TestSendFollowsNoRedirect(t *testing.T) {
+	var elsewhere atomic.Int32
+	other := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		elsewhere.Add(1)
+		answer(201, `{"sid":"SM1"}`)(w, r)
+	})
+	server := serve(t, answer(308, ``, "Location", other.URL))
+	transport := &http.Transport{}
+	c := newClient(t, twilio.Config{HTTP: &http.Client{Transport: transport}})
+	if got := verdictOf(t, c.Send(t.Context(), message(server.URL))); got != unavailable.status(308) || elsewhere.Load() != 0 {
+		t.Errorf("got %+v, %d requests elsewhere", got, elsewhere.Load())
+	}
+}
+
+func TestSendTimesOut(t *testing.T) {
+	for name, tc := range map[string]struct {
+		handler http.HandlerFunc
+		want    verdict
+	}{
+		"in silence": {func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			<-r.Context().Done()
+		}, ambiguous},
+		"in the body of a 201": {func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.WriteHeader(201)
+			_, _ = io.WriteString(w, `{"sid":`)
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}, ambiguous.status(201)},
+		"in the body of a 400": {func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.WriteHeader(400)
+			_, _ = io.WriteString(w, `{"code":`)
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}, unavailable.status(400)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client, stop := servePipe(t, tc.handler)
+				defer stop()
+				start := time.Now()
+				r := newClient(t, twilio.Config{HTTP: client}).Send(t.Context(), message("http://api.example"))
+				if got := verdictOf(t, r); got != tc.want || !errors.Is(r.Err, context.DeadlineExceeded) || time.Since(start) != 30*time.Second {
+					t.Errorf("got %+v, %v after %v", got, r.Err, time.Since(start))
+				}
+			})
+		})
+	}
+}
+
+func TestSendSlowBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, stop := servePipe(t, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.WriteHeader(201)
+			for _, c := range `{"sid":"SM1"}` {
+				_, _ = io.WriteString(w, string(c))
+				_ = http.NewResponseController(w).Flush()
+				time.Sleep(time.Second)
+			}
+		})
+		defer stop()
+		got := verdictOf(t, newClient(t, twilio.Config{HTTP: client}).Send(t.Context(), message("http://api.example")))
+		if want := (verdict{Kind: outcome.Sent, SID: "SM1", Status: 201}); got != want {
+			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+func TestSendCancelled(t *testing.T) {
+	shutdown := errors.New("shutting down")
+	t.Run("before anything is written", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			n := &pipeNetwork{conns: make(chan net.Conn), closed: make(chan struct{})} // nobody accepts
+			ctx, cancel := context.WithCancelCause(t.Context())
+			time.AfterFunc(time.Second, func() { cancel(shutdown) })
+			c := newClient(t, twilio.Config{HTTP: &http.Client{Transport: &http.Transport{DialContext: n.dial}}})
+			r := c.Send(ctx, message("http://api.example"))
+			if got := verdictOf(t, r); got != unavailable || !errors.Is(r.Err, context.Canceled) {
+				t.Errorf("got %+v, %v", got, r.Err)
+			}
+		})
+	})
+	t.Run("after it was written", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			client, stop := servePipe(t, func(_ http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				<-r.Context().Done()
+			})
+			defer stop()
+			ctx, cancel := context.WithCancelCause(t.Context())
+			time.AfterFunc(time.Second, func() { cancel(shutdown) })
+			r := newClient(t, twilio.Config{HTTP: client}).Send(ctx, message("http://api.example"))
+			if got := verdictOf(t, r); got != ambiguous || !errors.Is(r.Err, context.Canceled) {
+				t.Errorf("got %+v, %v", got, r.Err)
+			}
+		})
+	})
+	t.Run("at once", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		server := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was made") })
+		r := newClient(t, twilio.Config{}).Send(ctx, message(server.URL))
+		if got := verdictOf(t, r); got != unavailable || !errors.Is(r.Err, context.Canceled) {
+			t.Errorf("got %+v, %v", got, r.Err)
+		}
+	})
+}
+
+func TestNewRefuses(t *testing.T) {
+	good := twilio.Config{AccountSID: "AC1", KeySID: "SK1", KeySecret: "s"}
+	for name, change := range map[string]func(*twilio.Config){
+		"no account":         func(c *twilio.Config) { c.AccountSID = "" },
+		"account with slash": func(c *twilio.Config) { c.AccountSID = "AC1/../AC2" },
+		"no key":             func(c *twilio.Config) { c.KeySID = "" },
+		"key with colon":     func(c *twilio.Config) { c.KeySID = "SK1:x" },
+		"no secret":          func(c *twilio.Config) { c.KeySecret = "" },
+	} {
+		cfg := good
+		change(&cfg)
+		if c, err := twilio.New(cfg); err == nil || c != nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	if _, err := twilio.New(good); err != nil {
+		t.Error(err)
+	}
+}
+
+func BenchmarkSend(b *testing.B) {
+	body := `{"account_sid":"AC0123","api_version":"2010-04-01","body":"Hi Jane","date_created":"Thu, 24 Aug 2023 05:01:45 +0000","date_sent":null,"date_updated":"Thu, 24 Aug 2023 05:01:45 +0000","direction":"outbound-api","error_code":null,"error_message":null,"from":null,"num_media":"0","num_segments":"1","price":null,"price_unit":null,"messaging_service_sid":"MG1111222233334444","sid":"SM0123","status":"queued","subresource_uris":{"media":"/2010-04-01/Accounts/AC0123/Messages/SM0123/Media.json"},"to":"+15551234567","uri":"/2010-04-01/Accounts/AC0123/Messages/SM0123.json"}`
+	server := serve(b, answer(201, body))
+	c := newClient(b, twilio.Config{})
+	m := message(server.URL)
+	b.ReportAllocs()
+	for b.Loop() {
+		if r := c.Send(b.Context(), m); r.Kind != outcome.Sent {
+			b.Fatal(r.Err)
+		}
+	}
 }

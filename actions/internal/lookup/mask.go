@@ -34,16 +34,10 @@ const minDigits = 7
 // group them. It cuts the text to 300 bytes and drops control characters.
 func MaskText(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
-	if len(s) > maxText {
-		cut := maxText
-		for !utf8.RuneStart(s[cut]) {
-			cut--
-		}
-		s = s[:cut] + "…"
-	}
 	var b strings.Builder
-	b.Grow(len(s))
-	for i := 0; i < len(s); {
+	b.Grow(min(len(s), 2*maxText))
+	// Cut behind a masked number, never inside a bare one.
+	for i := 0; i < len(s) && b.Len() <= maxText; {
 		if !isDigit(s[i]) {
 			if s[i] < ' ' || s[i] == 0x7f {
 				b.WriteByte(' ')
@@ -62,7 +56,15 @@ func MaskText(s string) string {
 		}
 		i += end
 	}
-	return b.String()
+	masked := b.String()
+	if len(masked) <= maxText {
+		return masked
+	}
+	cut := maxText
+	for !utf8.RuneStart(masked[cut]) {
+		cut--
+	}
+	return masked[:cut] + "…"
 }
 
 // MaskDigits shows the first two and the last three of at least nine digits,
