@@ -1,6 +1,8 @@
 package consumer
 
 import (
+	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -42,4 +44,56 @@ func (l *lease) remaining(now time.Time) time.Duration {
 		return 0
 	}
 	return max(0, min(until.Sub(now), until.Round(0).Sub(now.Round(0))))
+}
+
+// errLeaseLost is why a request was given up, or didn't leave.
+var errLeaseLost = errors.New("the lease on the shard ended")
+
+// leaseContext ends with its lease: Err asks the lease itself, so that a
+// process that was frozen finds out before any timer has fired.
+type leaseContext struct {
+	context.Context
+	lease *lease
+}
+
+func (c leaseContext) Err() error {
+	if err := c.Context.Err(); err != nil {
+		return err
+	}
+	if c.lease.remaining(time.Now()) == 0 {
+		return errLeaseLost
+	}
+	return nil
+}
+
+// under returns a context that ends with ctx, after timeout, or with the
+// lease, whatever comes first. While the lease is renewed it goes on.
+func (l *lease) under(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, lose := context.WithCancelCause(ctx)
+	var mu sync.Mutex
+	var timer *time.Timer
+	var watch func()
+	watch = func() {
+		left := l.remaining(time.Now())
+		if left == 0 {
+			lose(errLeaseLost)
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if ctx.Err() == nil {
+			timer = time.AfterFunc(left, watch)
+		}
+	}
+	watch()
+	return leaseContext{ctx, l}, func() {
+		lose(nil)
+		cancel()
+		mu.Lock()
+		defer mu.Unlock()
+		if timer != nil {
+			timer.Stop()
+		}
+	}
 }

@@ -1,0 +1,51 @@
+package consumer
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
+)
+
+// Budget bounds the bytes of all open events of the process, so that memory
+// doesn't grow with the backlog or with an outage. It is first come, first
+// served among the shards, and safe for concurrent use.
+type Budget struct {
+	sem     *semaphore.Weighted
+	size    int64
+	waiting atomic.Int64
+	gauge   prometheus.Gauge
+}
+
+// NewBudget allows size bytes.
+func NewBudget(size int64, gauge prometheus.Gauge) *Budget {
+	return &Budget{sem: semaphore.NewWeighted(size), size: size, gauge: gauge}
+}
+
+// eventOverhead is about what an open event costs beside its bytes: its
+// goroutine's stack, its decoded form and its request.
+const eventOverhead = 6 << 10
+
+// acquire waits for room for an event of n bytes and returns what it took. An
+// event larger than the whole budget takes all of it.
+func (b *Budget) acquire(ctx context.Context, n int) (int64, error) {
+	cost := min(int64(n)+eventOverhead, b.size)
+	if !b.sem.TryAcquire(cost) {
+		b.waiting.Add(1)
+		defer b.waiting.Add(-1)
+		if err := b.sem.Acquire(ctx, cost); err != nil {
+			return 0, err
+		}
+	}
+	b.gauge.Add(float64(cost))
+	return cost, nil
+}
+
+func (b *Budget) release(cost int64) {
+	b.sem.Release(cost)
+	b.gauge.Sub(float64(cost))
+}
+
+// short tells whether somebody waits for room.
+func (b *Budget) short() bool { return b.waiting.Load() > 0 }

@@ -1,0 +1,100 @@
+package consumer
+
+import (
+	"context"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/segmentio/kafka-go"
+	"go.opentelemetry.io/otel/trace"
+
+	"engage-worker/actions"
+	"engage-worker/actions/twilio"
+	"engage-worker/deadletter"
+	"engage-worker/internal/metrics"
+	"engage-worker/internal/partition"
+	"engage-worker/ratelimit"
+)
+
+// Config is one destination's consumer group.
+type Config struct {
+	Destination string // its name, the metrics' label
+	Group       string // the consumer group's id
+	Brokers     []string
+	Topics      Topics
+
+	StartEarliest   bool // where a group without any offsets begins: else at the end
+	SessionTimeout  time.Duration
+	CommitInterval  time.Duration
+	ShutdownTimeout time.Duration // for what is under way when Run is told to stop
+
+	MaxEventAge    time.Duration // by the record's timestamp; 0: no limit
+	Attempts       int           // in place
+	BackoffInitial time.Duration
+	BackoffMax     time.Duration
+	RequestTimeout time.Duration
+	ResendUnknown  bool // what Twilio can't tell is sent again, not dead-lettered
+	MaxUncommitted int  // open events of a stream before its fetching pauses
+
+	// WithoutLedger gives guarantee 2 up. It exists to show what the ledger
+	// is for, and what it costs.
+	WithoutLedger bool
+}
+
+// Topics are those of a destination, all with the same number of partitions.
+type Topics struct {
+	Source string
+	Retry  []RetryTier // in the order of their delays
+	Ledger string
+}
+
+// RetryTier is a retry topic and how long what is put there waits.
+type RetryTier struct {
+	Topic string
+	Name  string // the metrics' label: 30s, 5m, 30m
+	Delay time.Duration
+}
+
+// Parts are what a Group works with; all are shared and safe for concurrent use.
+type Parts struct {
+	Cluster     partition.Cluster
+	Dialer      *kafka.Dialer
+	Destination destination
+	Gates       gates
+	DeadLetters deadLetters
+	Retries     retries
+	Budget      *Budget
+	Metrics     *metrics.Metrics
+	Tracer      trace.Tracer
+	Log         zerolog.Logger
+
+	// Share is told, on each assignment, how many of the destination's
+	// shards this replica owns, of how many.
+	Share func(owned, total int)
+}
+
+// destination is what *actions.Destination does.
+type destination interface {
+	Actions() []string
+	Match(value []byte) actions.Match
+	Decode(value []byte) (*actions.Event, error)
+	Prepare(ctx context.Context, ev *actions.Event, action int) actions.Delivery
+	Send(ctx context.Context, m *twilio.Message) twilio.Result
+	Find(ctx context.Context, m *twilio.Message, since time.Time) ([]twilio.Candidate, error)
+}
+
+type gates interface {
+	Get(region string) (*ratelimit.Gate, error)
+}
+
+// deadLetters publishes one dead letter; nil means acknowledged by all
+// in-sync replicas.
+type deadLetters interface {
+	Publish(ctx context.Context, r *deadletter.Record) error
+}
+
+// retries writes a record to a partition of a retry topic; nil means
+// acknowledged by all in-sync replicas.
+type retries interface {
+	Write(ctx context.Context, m kafka.Message, partition int) error
+}

@@ -1,0 +1,397 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"golang.org/x/sync/errgroup"
+
+	"engage-worker/consumer/ledger"
+	"engage-worker/ratelimit"
+)
+
+// generation is what the group's member does between two rebalances. Its
+// fields are set before the shards' goroutines start and fixed from then on,
+// but for those that say how they are guarded.
+type generation struct {
+	*Group
+	kafka      *kafka.Generation
+	number     int32
+	assignedAt time.Time
+	shards     []*shard
+	actions    []string
+	total      int // shards of the whole group
+
+	// intake ends first: nothing new is begun. work ends at the drain's
+	// limit: what is under way is given up.
+	intake, work context.Context
+
+	lease *lease
+
+	mu   sync.Mutex
+	used map[string]*ratelimit.Gate // those that deliveries went through
+}
+
+// restoreAtOnce bounds how many ledgers are read at the same time.
+const restoreAtOnce = 4
+
+// serve owns the generation's shards until it has ended or ctx asks to stop:
+// restore, read and deliver, commit; then drain and commit once more. ended
+// is the generation's own context.
+func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
+	intake, stopIntake := context.WithCancel(ended)
+	defer stopIntake()
+	defer context.AfterFunc(ctx, stopIntake)()
+	work, stopWork := context.WithCancel(context.Background())
+	defer stopWork()
+
+	gen := &generation{
+		Group: g, kafka: next, number: next.ID, assignedAt: time.Now(), actions: g.destination.Actions(),
+		intake: intake, work: work, lease: &lease{}, used: map[string]*ratelimit.Gate{},
+	}
+	owned := gen.assign()
+	log := g.log.With().Int32("generation", next.ID).Logger()
+	log.Info().Ints("shards", owned).Msg("shards assigned")
+	g.metrics.Rebalances.WithLabelValues(g.Destination).Inc()
+	g.metrics.Shards.WithLabelValues(g.Destination).Set(float64(len(owned)))
+	g.balancer.setOwned(owned)
+	g.setState(true, len(owned))
+	defer g.setState(false, 0)
+	defer gen.forgetGauges()
+	if total, err := g.shardsOfAll(intake); err == nil {
+		gen.total = total
+	}
+	g.share(len(owned), gen.total)
+
+	if err := gen.begin(); err != nil {
+		if intake.Err() == nil {
+			log.Warn().Err(err).Msg("the generation can't begin; joining again")
+			sleep(intake, joinBackoff)
+		}
+		return
+	}
+
+	// The ledgers' writers live as long as anything of the shards does.
+	ledgers, stopLedgers := context.WithCancel(context.Background())
+	var writers, readers sync.WaitGroup
+	for _, s := range gen.shards {
+		if s.ledger != nil {
+			writers.Go(func() { s.ledger.Run(ledgers) })
+		}
+		for _, st := range s.streams {
+			readers.Go(func() { st.run(intake) })
+		}
+	}
+	events := make(chan struct{}) // closed when no event is in work any more
+	go func() {
+		readers.Wait()
+		for _, s := range gen.shards {
+			s.events.Wait()
+		}
+		close(events)
+	}()
+
+	gen.commitUntil(intake.Done(), stopIntake)
+	stopIntake()
+
+	// A rebalance waits for us, so that drain is short; a shutdown may take
+	// longer: the generation goes on meanwhile, and the lease with it.
+	limit := g.SessionTimeout / 2
+	if ended.Err() == nil {
+		limit = g.ShutdownTimeout
+	}
+	timer := time.AfterFunc(limit, func() {
+		log.Warn().Dur("limit", limit).Msg("requests are still under way at the drain's limit; they are given up, and their next owner finds out what came of them")
+		stopWork()
+	})
+	gen.commitUntil(events, func() {})
+	timer.Stop()
+	<-events
+	gen.commit()
+	gen.lease.end()
+	stopLedgers()
+	writers.Wait()
+	log.Info().Msg("shards given up")
+}
+
+// assign builds the shards from the assignment and returns their numbers.
+func (gen *generation) assign() []int {
+	offsets := map[string]map[int]int64{}
+	for topic, partitions := range gen.kafka.Assignments {
+		offsets[topic] = map[int]int64{}
+		for _, p := range partitions {
+			offsets[topic][p.ID] = p.Offset
+		}
+	}
+	var owned []int
+	for id := range offsets[gen.Topics.Source] {
+		owned = append(owned, id)
+	}
+	slices.Sort(owned)
+	gen.keepLedgers(owned)
+	for _, id := range owned {
+		s := &shard{
+			generation: gen, id: id, seed: maphash.MakeSeed(),
+			chains: map[uint64]*event{}, active: map[ledger.Key]chan struct{}{},
+			log: gen.log.With().Int("shard", id).Logger(),
+		}
+		s.progress.Store(time.Now().UnixNano())
+		s.streams = append(s.streams, s.newStream(gen.Topics.Source, "source", 0, offsets[gen.Topics.Source]))
+		for _, tier := range gen.Topics.Retry {
+			s.streams = append(s.streams, s.newStream(tier.Topic, tier.Name, tier.Delay, offsets[tier.Topic]))
+		}
+		if !gen.WithoutLedger {
+			if gen.ledgers[id] == nil {
+				gen.ledgers[id] = ledger.New(ledger.Config{
+					Cluster: gen.cluster, Topic: gen.Topics.Ledger, Partition: id, Retention: ledgerRetention,
+					Observe: func(d time.Duration) {
+						gen.metrics.LedgerWrite.WithLabelValues(gen.Destination).Observe(d.Seconds())
+					},
+					Log: gen.log,
+				})
+			}
+			s.ledger = gen.ledgers[id]
+		}
+		gen.shards = append(gen.shards, s)
+	}
+	return owned
+}
+
+func (s *shard) newStream(topic, name string, delay time.Duration, offsets map[int]int64) *stream {
+	pos, ok := offsets[s.id]
+	if !ok {
+		pos = kafka.FirstOffset
+	}
+	m, labels := s.metrics, []string{s.Destination, name}
+	partition := append(labels, strconv.Itoa(s.id))
+	st := &stream{
+		shard: s, topic: topic, name: name, delay: delay, pos: pos, room: make(chan struct{}, 1),
+		log: s.log.With().Str("topic", topic).Logger(),
+		fetch: fetchMetrics{
+			read:       m.RecordsRead.WithLabelValues(labels...),
+			noMatch:    m.Events.WithLabelValues(s.Destination, "", "skipped", "no_match"),
+			tombstones: m.Events.WithLabelValues(s.Destination, "", "skipped", "tombstone"),
+			lag:        m.Lag.WithLabelValues(partition...),
+			span:       m.UncommittedSpan.WithLabelValues(partition...),
+		},
+	}
+	st.end.Store(-1)
+	return st
+}
+
+// begin settles where each stream starts, takes the lease with a first
+// commit, and reads the ledgers.
+func (gen *generation) begin() error {
+	for _, s := range gen.shards {
+		for _, st := range s.streams {
+			if st.pos < 0 { // no offset: a partition added later, or a tier never read
+				first, _, err := gen.cluster.Bounds(gen.intake, st.topic, s.id)
+				if err != nil {
+					return err
+				}
+				st.pos = first
+			}
+			st.mark = newWatermark(st.pos)
+		}
+	}
+	if err := gen.commit(); err != nil {
+		return fmt.Errorf("first commit: %w", err)
+	}
+	// Commits go on meanwhile: a long ledger must not cost the lease.
+	restored := make(chan struct{})
+	var failed error
+	go func() {
+		defer close(restored)
+		failed = gen.restore()
+	}()
+	gen.commitUntil(restored, func() {})
+	<-restored
+	return failed
+}
+
+// restore reads what is new in the shards' ledgers.
+func (gen *generation) restore() error {
+	group, ctx := errgroup.WithContext(gen.intake)
+	group.SetLimit(restoreAtOnce)
+	for _, s := range gen.shards {
+		if s.ledger == nil {
+			continue
+		}
+		group.Go(func() error {
+			start := time.Now()
+			n, err := gen.restoreOne(ctx, s)
+			if err != nil {
+				return err
+			}
+			took := time.Since(start)
+			gen.metrics.LedgerRestore.WithLabelValues(gen.Destination).Observe(took.Seconds())
+			gen.metrics.LedgerRestored.WithLabelValues(gen.Destination).Add(float64(n))
+			s.log.Debug().Int("records", n).Int("entries", s.ledger.Len()).Dur("took", took).Msg("ledger read")
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// restoreOne reads one ledger, trying again what may pass.
+func (gen *generation) restoreOne(ctx context.Context, s *shard) (n int, err error) {
+	backoff := backoff{initial: 100 * time.Millisecond, max: 2 * time.Second}
+	for {
+		read, err := s.ledger.Restore(ctx)
+		n += read
+		if err == nil || ctx.Err() != nil {
+			return n, err
+		}
+		s.log.Warn().Err(err).Msg("the ledger can't be read; nothing is sent for this shard until it can")
+		if !sleep(ctx, backoff.next()) {
+			return n, ctx.Err()
+		}
+	}
+}
+
+// commitUntil commits every interval until done. A commit that says that the
+// generation is over calls stop.
+func (gen *generation) commitUntil(done <-chan struct{}, stop func()) {
+	ticker := time.NewTicker(gen.CommitInterval)
+	defer ticker.Stop()
+	watch := watchdog{gen: gen}
+	lastPoll := time.Now()
+	for {
+		select {
+		case <-done:
+			return
+		case <-ticker.C:
+			if err := gen.commit(); err != nil && isOver(err) {
+				stop()
+			}
+			watch.look(time.Now())
+			if time.Since(lastPoll) >= partitionsPolled {
+				lastPoll = time.Now()
+				if gen.partitionsChanged() {
+					stop()
+				}
+			}
+		}
+	}
+}
+
+// commit commits each stream's watermark and so renews the lease.
+func (gen *generation) commit() error {
+	if len(gen.shards) == 0 {
+		return nil
+	}
+	offsets := map[string]map[int]int64{}
+	for _, s := range gen.shards {
+		for _, st := range s.streams {
+			if offsets[st.topic] == nil {
+				offsets[st.topic] = map[int]int64{}
+			}
+			offsets[st.topic][s.id] = st.committable()
+		}
+	}
+	start := time.Now()
+	err := gen.kafka.CommitOffsets(offsets)
+	result := "ok"
+	if err == nil {
+		gen.lease.extend(start, gen.SessionTimeout)
+	} else {
+		result = "failed"
+		gen.log.Warn().Err(err).Int32("generation", gen.number).Msg("a commit failed; sending goes on only while the lease lasts")
+	}
+	gen.metrics.Commits.WithLabelValues(gen.Destination, result).Inc()
+	return err
+}
+
+// isOver tells commit errors that mean that this member has lost its shards.
+func isOver(err error) bool {
+	return errors.Is(err, kafka.UnknownMemberId) || errors.Is(err, kafka.IllegalGeneration) || errors.Is(err, kafka.RebalanceInProgress) || errors.Is(err, kafka.FencedInstanceID)
+}
+
+// shardsOfAll is the number of shards of the whole group.
+func (g *Group) shardsOfAll(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	topics := []string{g.Topics.Source}
+	for _, t := range g.Topics.Retry {
+		topics = append(topics, t.Topic)
+	}
+	if !g.WithoutLedger {
+		topics = append(topics, g.Topics.Ledger)
+	}
+	count, err := g.cluster.Count(ctx, topics...)
+	if err != nil {
+		return 0, err
+	}
+	least := count[g.Topics.Source]
+	for _, t := range topics {
+		least = min(least, count[t])
+	}
+	return least, nil
+}
+
+// partitionsChanged tells that there are more or fewer shards than when the
+// generation began, so that the group has to assign them anew.
+func (gen *generation) partitionsChanged() bool {
+	total, err := gen.shardsOfAll(gen.intake)
+	if err != nil || total == 0 {
+		return false
+	}
+	if gen.total == 0 {
+		gen.total = total
+		gen.share(len(gen.shards), total)
+		return false
+	}
+	if total != gen.total {
+		gen.log.Info().Int("shards", total).Int("before", gen.total).Msg("the number of partitions changed; assigning anew")
+		return true
+	}
+	return false
+}
+
+// use remembers a gate that deliveries of this destination go through.
+func (gen *generation) use(region string, gate *ratelimit.Gate) {
+	gen.mu.Lock()
+	gen.used[region] = gate
+	gen.mu.Unlock()
+}
+
+// othersGoOn tells whether another region than gate's is not closed off.
+func (gen *generation) othersGoOn(gate *ratelimit.Gate) bool {
+	gen.mu.Lock()
+	defer gen.mu.Unlock()
+	for _, g := range gen.used {
+		if g != gate && g.Snapshot().Breaker != ratelimit.Open {
+			return true
+		}
+	}
+	return false
+}
+
+// claimed tells whether a delivery of one of our shards was sent under sid.
+func (gen *generation) claimed(sid string) bool {
+	for _, s := range gen.shards {
+		if s.ledger != nil && s.ledger.Claimed(sid) {
+			return true
+		}
+	}
+	return false
+}
+
+// forgetGauges takes away what a former owner must not show.
+func (gen *generation) forgetGauges() {
+	for _, s := range gen.shards {
+		for _, st := range s.streams {
+			gen.metrics.Lag.DeleteLabelValues(gen.Destination, st.name, strconv.Itoa(s.id))
+			gen.metrics.UncommittedSpan.DeleteLabelValues(gen.Destination, st.name, strconv.Itoa(s.id))
+		}
+	}
+	gen.metrics.Shards.WithLabelValues(gen.Destination).Set(0)
+	gen.metrics.StuckShards.WithLabelValues(gen.Destination).Set(0)
+}
