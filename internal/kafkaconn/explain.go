@@ -87,7 +87,7 @@ func Explain(err error) string {
 	case errors.Is(err, io.ErrUnexpectedEOF) && !login:
 		return where + " closed the connection: the listener may want a login (set kafka.sasl) or TLS (set kafka.tls.enabled)"
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return where + " closed the connection: the broker is restarting, or the listener wants TLS (set kafka.tls.enabled)"
+		return where + " closed the connection: check kafka.sasl, and whether the listener wants TLS (kafka.tls.enabled); or the broker is restarting"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return where + " didn't answer in time: check that the brokers are up and that their advertised.listeners can be reached from here"
 	default:
