@@ -159,14 +159,15 @@ func (r *Reader) readAll(ctx context.Context, spans []Span, progress *Progress, 
 		}
 		g.Go(func() error {
 			d := decoder{names: map[string]string{}}
-			return scan(ctx, r.Cluster, r.Topic, s, progress, func(msgs []kafka.Message) error {
-				batch := make([]decoded, len(msgs))
-				for i, m := range msgs {
-					rec, err := d.decode(m)
-					batch[i] = decoded{rec, err}
-				}
+			var batch []decoded
+			add := func(m kafka.Message) {
+				rec, err := d.decode(m)
+				batch = append(batch, decoded{rec, err})
+			}
+			return scan(ctx, r.Cluster, r.Topic, s, progress, add, func() error {
 				select {
 				case batches <- batch:
+					batch = make([]decoded, 0, len(batch))
 					return nil
 				case <-ctx.Done():
 					return ctx.Err()
@@ -177,13 +178,14 @@ func (r *Reader) readAll(ctx context.Context, spans []Span, progress *Progress, 
 	return g.Wait()
 }
 
-// scan calls each with all records of the span, fetch by fetch. Lost
-// connections and moved leaders are got over a few times.
-func scan(ctx context.Context, cluster partition.Cluster, topic string, s Span, progress *Progress, each func([]kafka.Message) error) error {
+// scan calls each for all records of the span, and fetched after each fetch
+// that brought some. Lost connections and moved leaders are got over a few
+// times.
+func scan(ctx context.Context, cluster partition.Cluster, topic string, s Span, progress *Progress, each func(kafka.Message), fetched func() error) error {
 	next, failures := s.From, 0
 	for next < s.End {
 		from := next
-		err := scanFrom(ctx, cluster, topic, s.Partition, &next, s.End, progress, each)
+		err := scanFrom(ctx, cluster, topic, s.Partition, &next, s.End, progress, each, fetched)
 		var stop *stopError
 		switch {
 		case err == nil:
@@ -224,27 +226,28 @@ type stopError struct{ err error }
 func (e *stopError) Error() string { return e.err.Error() }
 
 // scanFrom reads over one connection, moving next along.
-func scanFrom(ctx context.Context, cluster partition.Cluster, topic string, p int, next *int64, end int64, progress *Progress, each func([]kafka.Message) error) error {
+func scanFrom(ctx context.Context, cluster partition.Cluster, topic string, p int, next *int64, end int64, progress *Progress, each func(kafka.Message), fetched func() error) error {
 	conn, err := cluster.Dial(ctx, topic, p)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	for moved := time.Now(); *next < end; {
-		var msgs []kafka.Message
+		some := false
 		to, _, err := partition.Fetch(ctx, conn, *next, partition.FetchConfig{MaxBytes: fetchBytes, MaxWait: time.Second}, func(m kafka.Message) bool {
 			if m.Offset >= end {
 				return false
 			}
 			if !isMarker(m) {
-				msgs = append(msgs, m)
+				some = true
+				each(m)
 			}
 			return true
 		})
 		// What came before an error came whole.
 		to = min(to, end)
-		if len(msgs) > 0 {
-			if err := each(msgs); err != nil {
+		if some {
+			if err := fetched(); err != nil {
 				return &stopError{err}
 			}
 		}

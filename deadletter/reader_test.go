@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -165,21 +166,21 @@ func TestReadThroughFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fail := 0
+	var fail atomic.Int64
 	b.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
 		b.KeepControl()
-		if fail--; fail >= 0 {
+		if fail.Add(-1) >= 0 {
 			return nil, errors.New("connection cut"), true
 		}
 		return nil, nil, false
 	})
 	n := 0
 	count := func(*Record, error) error { n++; return nil }
-	fail = 2
+	fail.Store(2)
 	if err := r.Read(t.Context(), spans, nil, count); err != nil || n != 2000 {
 		t.Errorf("after two cuts: %d records (%v), want 2000", n, err)
 	}
-	fail = 1 << 30
+	fail.Store(1 << 30)
 	if err := r.Read(t.Context(), spans, nil, count); err == nil {
 		t.Error("no error though nothing can be fetched")
 	}

@@ -75,11 +75,44 @@ func (w *writer) write(ctx context.Context, m kafka.Message, partition int) erro
 	if err == nil {
 		return nil
 	}
-	var each kafka.WriteErrors
-	if errors.As(err, &each) && len(each) == 1 {
-		err = each[0]
+	return &WriteError{Topic: w.topic, Partition: partition, Err: first(err)}
+}
+
+// writeAll writes messages into one partition, in their order.
+func (w *writer) writeAll(ctx context.Context, messages []kafka.Message, partition int) error {
+	for len(messages) > 0 {
+		// Runs of small ones go together; a large one waits for them.
+		n := 0
+		for n < len(messages) && size(messages[n]) <= batchBytes/2 {
+			messages[n].WriterData = partition
+			n++
+		}
+		if n == 0 {
+			if err := w.write(ctx, messages[0], partition); err != nil {
+				return err
+			}
+			messages = messages[1:]
+			continue
+		}
+		if err := w.small.WriteMessages(ctx, messages[:n]...); err != nil {
+			return &WriteError{Topic: w.topic, Partition: partition, Err: first(err)}
+		}
+		messages = messages[n:]
 	}
-	return &WriteError{Topic: w.topic, Partition: partition, Err: err}
+	return nil
+}
+
+// first is the error of the first message that failed.
+func first(err error) error {
+	var each kafka.WriteErrors
+	if errors.As(err, &each) {
+		for _, err := range each {
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return err
 }
 
 // close waits for what is under way, at most about a writeTimeout.

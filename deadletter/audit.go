@@ -1,0 +1,171 @@
+package deadletter
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"engage-worker/internal/partition"
+)
+
+// AuditTopic is the name of the compacted topic that remembers each replay of
+// a dead-letter topic's records: who, when, what, and how far it came. It has
+// the source's partition count; a replay's records are in the partition of
+// its event.
+func AuditTopic(deadLetterTopic string) string { return deadLetterTopic + ".replays" }
+
+// AuditRetention is how long the audit topic should keep its records: longer
+// than the dead letters that they are about.
+const AuditRetention = 90 * 24 * time.Hour
+
+// ReplayState is how far the replay of one dead letter came.
+type ReplayState string
+
+const (
+	// Intended: about to be published. Whether it was, the source topic
+	// tells from SourceEnd on.
+	Intended ReplayState = "intended"
+	// Published: in the source topic, acknowledged by all in-sync replicas.
+	Published ReplayState = "published"
+	// Abandoned: surely not published, because it was interrupted or
+	// because another plan was first.
+	Abandoned ReplayState = "abandoned"
+)
+
+// Audit is a record of the audit topic. It holds no personal data of the
+// event's but its id.
+type Audit struct {
+	ID          string      `json:"id"`     // of the dead letter
+	Replay      int         `json:"replay"` // its number, from 1
+	Plan        string      `json:"plan"`
+	State       ReplayState `json:"state"`
+	By          string      `json:"by"`
+	At          time.Time   `json:"at"`
+	Destination string      `json:"destination"`
+	Action      string      `json:"action,omitempty"`
+	Reason      string      `json:"reason"`
+	DeadLetter  string      `json:"deadLetter"` // topic/partition/offset
+	SourceEnd   int64       `json:"sourceEnd"`  // of the event's partition, before publishing
+}
+
+// encode makes the Kafka message. The key is the replay's under its plan, so
+// that compaction keeps the last state of each plan.
+func (a Audit) encode() (kafka.Message, error) {
+	value, err := json.Marshal(a)
+	return kafka.Message{Key: []byte(a.ID + "/" + strconv.Itoa(a.Replay) + "/" + a.Plan), Value: value}, err
+}
+
+// errNotAudit marks a record of the audit topic that can't be understood. It
+// is never passed over: what it was may decide whether somebody is texted.
+var errNotAudit = errors.New("not a replay's record")
+
+func decodeAudit(m kafka.Message) (Audit, error) {
+	var a Audit
+	if err := json.Unmarshal(m.Value, &a); err != nil || a.ID == "" || a.Replay < 1 || a.Plan == "" {
+		return a, fmt.Errorf("%s/%d at offset %d: %w", m.Topic, m.Partition, m.Offset, errNotAudit)
+	}
+	return a, nil
+}
+
+// AuditLog reads and writes the audit topic. It is not safe for concurrent use.
+type AuditLog struct {
+	cluster partition.Cluster
+	topic   string
+	w       *writer
+	next    []int64 // by partition: read up to here
+}
+
+// OpenAudit opens the audit topic. Close it in the end.
+func OpenAudit(ctx context.Context, cluster partition.Cluster, topic string) (*AuditLog, error) {
+	counts, err := cluster.Count(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	n := counts[topic]
+	if n == 0 {
+		return nil, fmt.Errorf("open the replays' record %s: %w", topic, kafka.UnknownTopicOrPartition)
+	}
+	return &AuditLog{
+		cluster: cluster,
+		topic:   topic,
+		w:       newWriter(cluster.Client.Addr, cluster.Client.Transport, topic),
+		next:    make([]int64, n),
+	}, nil
+}
+
+// Close waits for what is under way.
+func (l *AuditLog) Close() error { return l.w.close() }
+
+// partitionOf is where the replays of a source partition's events are.
+func (l *AuditLog) partitionOf(source int) int { return source % len(l.next) }
+
+// Read calls each for what all partitions hold beyond what was read before.
+func (l *AuditLog) Read(ctx context.Context, each func(Audit)) error {
+	for p := range l.next {
+		if err := l.readPartition(ctx, p, each); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *AuditLog) readPartition(ctx context.Context, p int, each func(Audit)) error {
+	first, end, err := l.cluster.Bounds(ctx, l.topic, p)
+	if err != nil {
+		return err
+	}
+	var bad error
+	span := Span{p, max(first, l.next[p]), end}
+	err = scan(ctx, l.cluster, l.topic, span, new(Progress), func(m kafka.Message) {
+		if m.Value == nil {
+			return
+		}
+		a, err := decodeAudit(m)
+		if err != nil {
+			bad = err
+			return
+		}
+		each(a)
+	}, func() error { return bad })
+	if err != nil {
+		return fmt.Errorf("read the replays' record: %w", err)
+	}
+	l.next[p] = max(l.next[p], end)
+	return nil
+}
+
+// write returns nil once all in-sync replicas have the records, which are of
+// events of one source partition.
+func (l *AuditLog) write(ctx context.Context, source int, records []Audit) error {
+	messages := make([]kafka.Message, len(records))
+	for i, a := range records {
+		m, err := a.encode()
+		if err != nil {
+			return fmt.Errorf("write the replays' record: %w", err)
+		}
+		messages[i] = m
+	}
+	if err := l.w.writeAll(ctx, messages, l.partitionOf(source)); err != nil {
+		return fmt.Errorf("write the replays' record: %w", err)
+	}
+	return nil
+}
+
+// replayKey is one replay of one dead letter, whoever plans it.
+type replayKey struct {
+	id     string
+	replay int
+}
+
+func (a Audit) key() replayKey { return replayKey{a.ID, a.Replay} }
+
+// position writes a dead letter's position for people.
+func (p Position) String() string {
+	return strings.Join([]string{p.Topic, strconv.Itoa(p.Partition), strconv.FormatInt(p.Offset, 10)}, "/")
+}

@@ -1,0 +1,290 @@
+package deadletter
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"engage-worker/internal/partition"
+)
+
+// Why is why a chosen dead letter is not replayed.
+type Why string
+
+const (
+	// AlreadySent: the ledger says that Twilio took it.
+	AlreadySent Why = "already sent"
+	// AlreadyReplayed: its replay is in the source topic, and it hasn't
+	// died again since.
+	AlreadyReplayed Why = "already replayed"
+	// TooOften: it was replayed as often as is allowed.
+	TooOften Why = "replayed too often"
+	// MayBeSent: nobody could tell whether it was sent, and it is so old
+	// that the ledger has forgotten it too.
+	MayBeSent Why = "may have been sent"
+	// OtherSource: its event is not of the configured source topic, or its
+	// destination is not configured.
+	OtherSource Why = "of another topic or destination"
+	// TakenByAnother: another plan came first, meanwhile.
+	TakenByAnother Why = "taken by another replay"
+	// Gone: retention deleted it, meanwhile.
+	Gone Why = "deleted by retention"
+)
+
+// Planner finds what to replay.
+type Planner struct {
+	Cluster      partition.Cluster
+	Reader       *Reader
+	Audit        *AuditLog
+	Source       string   // the source topic
+	Destinations []string // the configured ones
+	Filter       Filter
+	MaxReplays   int
+	Remembers    time.Duration // how long the ledger surely remembers a delivery
+	By           string        // who replays
+
+	// Sent calls each for every delivery of a destination that the ledger's
+	// partition says was sent.
+	Sent func(ctx context.Context, destination string, partition int, each func(action, idempotencyKey string)) error
+}
+
+// Plan is what a replay would do. Its memory is about 200 bytes for each dead
+// letter chosen.
+type Plan struct {
+	ID         string
+	Chosen     int         // deliveries whose last death the filter chooses
+	Foreign    int         // records in the topic that are no dead letters
+	PassedOver map[Why]int // of Chosen
+	Open       int         // of Send: of an interrupted replay, looked into last
+
+	made  time.Time
+	items []*item
+}
+
+// item is a dead letter that is to be replayed.
+type item struct {
+	id          string
+	destination string
+	action      string
+	reason      string
+	at          Position // Topic is left out
+	source      int      // partition of the event
+	replay      int      // the number of this replay
+	ambiguous   bool
+	failed      time.Time
+	published   bool     // its replay is in the source topic
+	intents     []intent // of replays begun earlier that nothing is known of
+}
+
+// intent is a replay that a plan began and said nothing more of.
+type intent struct {
+	plan string
+	from int64 // it would be in the source from here on
+}
+
+func (i *item) key() replayKey { return replayKey{i.id, i.replay} }
+
+// Send is how many dead letters will be replayed.
+func (p *Plan) Send() int { return len(p.items) }
+
+// Reasons counts those to be replayed, most first.
+func (p *Plan) Reasons() []Count {
+	n := map[string]int{}
+	for _, i := range p.items {
+		n[i.reason]++
+	}
+	counts := make([]Count, 0, len(n))
+	for reason, n := range n {
+		counts = append(counts, Count{reason, n})
+	}
+	slices.SortFunc(counts, func(a, b Count) int { return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Value, b.Value)) })
+	return counts
+}
+
+// Plan reads the dead letters, the record of earlier replays and the ledger,
+// and changes nothing. progress counts the dead letters and may be nil.
+func (p *Planner) Plan(ctx context.Context, progress *Progress) (*Plan, error) {
+	plan := &Plan{ID: newPlanID(), PassedOver: map[Why]int{}, made: time.Now()}
+	counts, err := p.Cluster.Count(ctx, p.Source)
+	if err != nil {
+		return nil, err
+	}
+	if counts[p.Source] == 0 {
+		return nil, fmt.Errorf("read %s: %w", p.Source, kafka.UnknownTopicOrPartition)
+	}
+	chosen, err := p.choose(ctx, plan, progress)
+	if err != nil {
+		return nil, err
+	}
+	plan.Chosen = len(chosen)
+	pass := func(id string, why Why) {
+		plan.PassedOver[why]++
+		delete(chosen, id)
+	}
+	for id, i := range chosen {
+		switch {
+		case i.source < 0 || i.source >= counts[p.Source] || !slices.Contains(p.Destinations, i.destination):
+			pass(id, OtherSource)
+		case i.replay > p.MaxReplays:
+			pass(id, TooOften)
+		case i.ambiguous && plan.made.Sub(i.failed) > p.Remembers:
+			pass(id, MayBeSent)
+		}
+	}
+	if len(chosen) > 0 {
+		if err := p.findReplays(ctx, chosen); err != nil {
+			return nil, err
+		}
+	}
+	for id, i := range chosen {
+		if i.published {
+			pass(id, AlreadyReplayed)
+		}
+	}
+	sent, err := p.findSent(ctx, chosen)
+	if err != nil {
+		return nil, err
+	}
+	for id := range sent {
+		pass(id, AlreadySent)
+	}
+	plan.items = slices.SortedFunc(maps.Values(chosen), func(a, b *item) int {
+		// Of an interrupted replay last, then as the topic has them.
+		return cmp.Or(cmp.Compare(min(1, len(a.intents)), min(1, len(b.intents))), cmp.Compare(a.at.Partition, b.at.Partition), cmp.Compare(a.at.Offset, b.at.Offset))
+	})
+	for _, i := range plan.items {
+		if len(i.intents) > 0 {
+			plan.Open++
+		}
+	}
+	return plan, nil
+}
+
+// choose folds the deaths of each delivery, which are all in one partition in
+// their order, into the last one, if the filter wants that.
+func (p *Planner) choose(ctx context.Context, plan *Plan, progress *Progress) (map[string]*item, error) {
+	spans, err := p.Reader.Spans(ctx, p.Filter.Since)
+	if err != nil {
+		return nil, err
+	}
+	chosen := map[string]*item{}
+	err = p.Reader.Read(ctx, spans, progress, func(r *Record, fault error) error {
+		if errors.Is(fault, ErrForeign) {
+			plan.Foreign++
+			return nil
+		}
+		id := r.ID()
+		if !p.Filter.Match(r) {
+			delete(chosen, id)
+			return nil
+		}
+		source := r.Partition
+		if r.Topic != p.Source {
+			source = -1
+		}
+		chosen[id] = &item{
+			id: id, destination: r.Destination, action: r.Action, reason: r.Reason, source: source, replay: r.Replays + 1,
+			ambiguous: r.Disposition == Ambiguous, failed: r.FailedAt(),
+			at: Position{Partition: r.Position.Partition, Offset: r.Position.Offset},
+		}
+		return nil
+	})
+	return chosen, err
+}
+
+// findReplays marks the items whose replay was begun or done by anybody.
+func (p *Planner) findReplays(ctx context.Context, chosen map[string]*item) error {
+	err := p.Audit.Read(ctx, func(a Audit) {
+		i := chosen[a.ID]
+		if i == nil || i.replay != a.Replay {
+			return
+		}
+		switch a.State {
+		case Published:
+			i.published = true
+		case Intended:
+			i.intents = append(i.intents, intent{a.Plan, a.SourceEnd})
+		case Abandoned:
+			i.intents = slices.DeleteFunc(i.intents, func(open intent) bool { return open.plan == a.Plan })
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return findPublished(ctx, p.Cluster, p.Source, maps.Values(chosen))
+}
+
+// findPublished looks into the source topic for replays that were begun, and
+// marks those that are there.
+func findPublished(ctx context.Context, cluster partition.Cluster, source string, items func(func(*item) bool)) error {
+	open := map[int]map[replayKey]*item{}
+	from := map[int]int64{}
+	for i := range items {
+		if i.published || len(i.intents) == 0 {
+			continue
+		}
+		begun := slices.MinFunc(i.intents, func(a, b intent) int { return cmp.Compare(a.from, b.from) }).from
+		if open[i.source] == nil {
+			open[i.source], from[i.source] = map[replayKey]*item{}, begun
+		}
+		open[i.source][i.key()] = i
+		from[i.source] = min(from[i.source], begun)
+	}
+	for p, wanted := range open {
+		first, end, err := cluster.Bounds(ctx, source, p)
+		if err != nil {
+			return err
+		}
+		err = scan(ctx, cluster, source, Span{p, max(first, from[p]), end}, new(Progress), func(m kafka.Message) {
+			if r, ok := ParseReplayed(m.Headers); ok {
+				if i := wanted[replayKey{r.ID, r.Replays}]; i != nil {
+					i.published = true
+				}
+			}
+		}, func() error { return nil })
+		if err != nil {
+			return fmt.Errorf("look for replays in the source: %w", err)
+		}
+	}
+	return nil
+}
+
+// findSent asks the ledger.
+func (p *Planner) findSent(ctx context.Context, chosen map[string]*item) (map[string]bool, error) {
+	type part struct {
+		destination string
+		partition   int
+	}
+	parts := map[part]bool{}
+	for _, i := range chosen {
+		parts[part{i.destination, i.source}] = true
+	}
+	sent := map[string]bool{}
+	for part := range parts {
+		err := p.Sent(ctx, part.destination, part.partition, func(action, key string) {
+			r := Record{Destination: part.destination, Action: action, MessageID: key}
+			if id := r.ID(); chosen[id] != nil {
+				sent[id] = true
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return sent, nil
+}
+
+// newPlanID names a plan for people: when and by chance.
+func newPlanID() string {
+	var b [4]byte
+	rand.Read(b[:])
+	return time.Now().UTC().Format("20060102-150405-") + hex.EncodeToString(b[:])
+}
