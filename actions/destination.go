@@ -2,7 +2,9 @@ package actions
 
 import (
 	"context"
+	"math/bits"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -16,69 +18,88 @@ type Options struct {
 	Log    zerolog.Logger                                        // failures of look-ups, at debug
 	Now    func() time.Time                                      // nil: time.Now
 	Region func(region string) (twilioRegion, twilioEdge string) // nil: neither
+	// Lookup, which may be nil, is told of each look-up: kind is "profile" or
+	// "content", result "ok", "hit", "merged" or "error".
+	Lookup func(kind, result string)
 }
 
 // Destination is one set of settings with its compiled actions. It is safe
 // for concurrent use.
-type Destination struct{}
+type Destination struct {
+	name     string
+	region   string // the settings', or the default
+	actions  []*action
+	triggers []sharedTrigger
+	callback *callback // nil without a webhook
 
-// New compiles a definition. With faults, the Destination is nil.
-func New(def Definition, opts Options) (*Destination, []Fault) { panic("skeleton") }
+	settings     Settings
+	twilioRegion func(region string) (twilioRegion, twilioEdge string)
+	endpoints    map[string]endpoints // of the regions that the definition names
+	dynamic      bool                 // a mapping computes a region
+
+	http   *http.Client
+	twilio *twilio.Client
+}
+
+// endpoints are Twilio's for one region.
+type endpoints struct {
+	api     string // scheme://host[:port]
+	content string
+}
+
+// defaultRegion is the hosted destination's.
+const defaultRegion = "us-west-2"
+
+// maxActions is how many actions fit into Match.Actions.
+const maxActions = bits.UintSize
 
 // Close releases idle connections.
-func (d *Destination) Close() {}
+func (d *Destination) Close() { d.http.CloseIdleConnections() }
 
 // Name is the destination's.
-func (d *Destination) Name() string { return "" }
+func (d *Destination) Name() string { return d.name }
 
 // Actions are the actions' names, in the order of configuration: a Matches
 // bit i is the action i.
-func (d *Destination) Actions() []string { return nil }
-
-// Regions are the regions that deliveries may name as far as the definition
-// tells: the settings' and those that mappings fix. Dynamic is true when a
-// mapping computes a region from the event.
-func (d *Destination) Regions() (names []string, dynamic bool) { return nil, false }
-
-// Match is what triggers said of one value.
-type Match struct {
-	Actions   uint64 // bit i: action i wants the event
-	Malformed error  // why the value is no JSON object, or nil; Actions is 0 then
-	Tombstone bool   // a null or empty value... see Match
+func (d *Destination) Actions() []string {
+	names := make([]string, len(d.actions))
+	for i, a := range d.actions {
+		names[i] = a.name
+	}
+	return names
 }
 
-// Match asks each action's trigger about value, the raw bytes of an event.
-// It neither decodes nor keeps value and allocates nothing. A nil value is a
-// tombstone; an empty one is malformed.
-func (d *Destination) Match(value []byte) Match { return Match{} }
+// Regions are the regions that deliveries may name as far as the definition
+// tells, sorted: the settings' and those that mappings fix. Dynamic is true
+// when a mapping computes a region from the event.
+func (d *Destination) Regions() (names []string, dynamic bool) {
+	for name := range d.endpoints {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names, d.dynamic
+}
 
-// Event is a decoded event. It is immutable and may be prepared for several
-// actions, concurrently.
-type Event struct{}
-
-// Decode decodes value once for all the actions that want it. value must not
-// change afterwards.
-func (d *Destination) Decode(value []byte) (*Event, error) { return nil, nil }
-
-// MessageID is the event's messageId, or "".
-func (e *Event) MessageID() string { return "" }
-
-// UserID is the event's userId, or "".
-func (e *Event) UserID() string { return "" }
-
-// Prepare decides the delivery of ev under action i. It may look up a
-// profile or a content template; ctx bounds that. It never sends.
-func (d *Destination) Prepare(ctx context.Context, ev *Event, action int) Delivery {
-	return Delivery{}
+// newEndpoints are the hosts of a region.
+func (d *Destination) newEndpoints(region string) (e endpoints, err error) {
+	var twilioRegion, twilioEdge string
+	if d.twilioRegion != nil {
+		twilioRegion, twilioEdge = d.twilioRegion(region)
+	}
+	if e.api, err = twilio.BaseURL(d.settings.TwilioHostname, twilioRegion, twilioEdge, "api"); err != nil {
+		return endpoints{}, err
+	}
+	e.content, err = twilio.BaseURL(d.settings.ContentHostname, twilioRegion, twilioEdge, "content")
+	return e, err
 }
 
 // Send makes one attempt at sending m: one request, no retry.
 func (d *Destination) Send(ctx context.Context, m *twilio.Message) twilio.Result {
-	return twilio.Result{}
+	return d.twilio.Send(ctx, m)
 }
 
 // Find lists what Twilio accepted for m's recipient and sender since the
 // given time (Twilio's clock), oldest first, over all pages.
 func (d *Destination) Find(ctx context.Context, m *twilio.Message, since time.Time) ([]twilio.Candidate, error) {
-	return nil, nil
+	return d.twilio.List(ctx, m, since)
 }

@@ -1,0 +1,206 @@
+package actions
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"engage-worker/actions/jsvalue"
+	"engage-worker/actions/mapping"
+	"engage-worker/actions/profile"
+	"engage-worker/actions/twilio"
+)
+
+// action is a compiled action. It is immutable.
+type action struct {
+	name string
+	kind ActionType
+
+	static  payload        // the fields that no event has a part in
+	dynamic []dynamicField // the others, in the order of the table
+
+	// Templates that the mapping fixes.
+	body      text
+	media     []text
+	variables map[string]*text
+
+	templates templateCache
+	profiles  *profile.Client // nil if no traits are looked up
+	contents  *twilio.Templates
+}
+
+// dynamicField is a field whose value depends on the event.
+type dynamicField struct {
+	id    fieldID
+	kind  fieldKind
+	name  string
+	value *mapping.Value
+}
+
+func (a *action) isDynamic(id fieldID) bool {
+	return slices.ContainsFunc(a.dynamic, func(f dynamicField) bool { return f.id == id })
+}
+
+// looksUp tells whether the action may ask the Profile API.
+func (a *action) looksUp() bool {
+	if a.static.traitEnrichment {
+		return false
+	}
+	return a.kind == SendSMS || a.mayHave(fieldBody, a.static.body)
+}
+
+// mayHave tells whether a string field can have a value at all.
+func (a *action) mayHave(id fieldID, static string) bool {
+	return static != "" || a.isDynamic(id)
+}
+
+// compileAction compiles def, whose faults have paths that begin with path.
+func compileAction(def ActionDefinition, path string) (*action, []Fault) {
+	c := actionCompiler{path: path + ".mapping", def: def, fields: fieldTable()}
+	c.a = &action{name: def.Name, kind: def.Type}
+	c.compileFields()
+	if len(c.faults) == 0 { // or what follows would repeat them
+		c.checkContent()
+		c.compileTemplates()
+	}
+	return c.a, c.faults
+}
+
+type actionCompiler struct {
+	a      *action
+	def    ActionDefinition
+	path   string
+	fields [fieldCount]field
+	faults []Fault
+}
+
+func (c *actionCompiler) fault(field, format string, args ...any) {
+	path := c.path
+	if field != "" {
+		path = c.path + "." + field
+	}
+	c.faults = append(c.faults, Fault{Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+// compileFields compiles what each field is mapped to, or its default.
+func (c *actionCompiler) compileFields() {
+	known := make(map[string]bool, len(c.fields))
+	for i := range c.fields {
+		known[c.fields[i].name] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.def.Mapping)) {
+		if !known[name] {
+			c.fault(name, "%s", unknownField(name, &c.fields))
+		}
+	}
+	if _, ok := c.def.Mapping["from"]; !ok {
+		c.fault("from", "is required: the number, short code or messaging service (MG...) to send from")
+	}
+	for i := range c.fields {
+		c.compileField(fieldID(i), &c.fields[i])
+	}
+}
+
+func (c *actionCompiler) compileField(id fieldID, f *field) {
+	source, mapped := c.def.Mapping[f.name]
+	if !mapped {
+		source = f.def
+	}
+	value, faults := mapping.Compile(source)
+	for _, fault := range faults {
+		c.fault(join(f.name, fault.Path), "%s", fault.Message)
+	}
+	if value == nil || !c.heeds(id, f) {
+		return
+	}
+	static, ok := value.Static()
+	if !ok {
+		c.a.dynamic = append(c.a.dynamic, dynamicField{id, f.kind, f.name, value})
+		return
+	}
+	if err := c.a.static.set(id, f.kind, static); err != nil {
+		c.fault(f.name, "%v", err)
+		return
+	}
+	if id == fieldFrom && mapped && c.a.static.from == "" {
+		c.fault(f.name, "is empty: a message needs a sender")
+	}
+}
+
+// heeds tells whether the action does anything with a field. WhatsApp needs
+// the user only for a plain body, whose template may name it.
+func (c *actionCompiler) heeds(id fieldID, f *field) bool {
+	if f.only == "" || f.only == c.def.Type {
+		return true
+	}
+	_, body := c.def.Mapping["body"]
+	return id == fieldUserID && body
+}
+
+// checkContent reports an action that would never have anything to send.
+func (c *actionCompiler) checkContent() {
+	a := c.a
+	if a.mayHave(fieldBody, a.static.body) || a.mayHave(fieldContentSID, a.static.contentSID) {
+		return
+	}
+	if a.kind == SendSMS && (len(a.static.media) > 0 || a.isDynamic(fieldMedia)) {
+		c.fault("body", "is required beside media: the hosted destination sends no media alone")
+		return
+	}
+	c.fault("", "has nothing to send: set body or contentSid")
+}
+
+// compileTemplates compiles the templates that the mapping fixes, so that a
+// broken one is found now.
+func (c *actionCompiler) compileTemplates() {
+	a := c.a
+	if a.static.contentSID == "" {
+		c.compileBody()
+	}
+	variables := c.def.Mapping["contentVariables"]
+	switch {
+	case variables == nil || a.isDynamic(fieldTraitEnrichment):
+	case a.kind == SendWhatsApp && a.static.traitEnrichment:
+		c.compileVariables(variables)
+	case a.static.contentVariables != nil:
+		if failure := checkVariables(a.static.contentVariables); failure != nil {
+			c.fault("contentVariables", "%s", failure.Message)
+		}
+	}
+}
+
+func (c *actionCompiler) compileBody() {
+	var err error
+	if source := c.a.static.body; source != "" {
+		if c.a.body, err = newText(source); err != nil {
+			c.fault("body", "%v", err)
+		}
+	}
+	if c.a.isDynamic(fieldMedia) {
+		return
+	}
+	for i, source := range c.a.static.media {
+		t, err := newText(source)
+		if err != nil {
+			c.fault(fmt.Sprintf("media[%d]", i), "%v", err)
+		}
+		c.a.media = append(c.a.media, t)
+	}
+}
+
+// compileVariables compiles the variables that are texts; those that
+// directives make come with an event.
+func (c *actionCompiler) compileVariables(variables any) {
+	c.a.variables = map[string]*text{}
+	for name, value := range jsvalue.All(variables) {
+		source, ok := value.(string)
+		if !ok || name[:min(1, len(name))] == "@" {
+			continue
+		}
+		t, err := newText(source)
+		if err != nil {
+			c.fault("contentVariables."+name, "%v", err)
+		}
+		c.a.variables[name] = &t
+	}
+}

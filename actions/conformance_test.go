@@ -1,0 +1,182 @@
+package actions_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+
+	"engage-worker/actions"
+	"engage-worker/actions/jsvalue"
+)
+
+// conformanceCase is what the hosted destination made of an event.
+type conformanceCase struct {
+	Name     string
+	Action   actions.ActionType
+	Trigger  string
+	Settings map[string]string
+	Mapping  json.RawMessage
+	Event    json.RawMessage
+	Lookups  []struct {
+		URL    string
+		Status int
+		JSON   json.RawMessage
+	}
+	Expect conformanceResult
+}
+
+type conformanceResult struct {
+	Decision string
+	Requests []conformanceRequest
+}
+
+type conformanceRequest struct {
+	Method, URL string
+	Form        [][2]string
+}
+
+func conformanceCases(t *testing.T, file string) []conformanceCase {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []conformanceCase
+	if err := json.Unmarshal(text, &cases); err != nil {
+		t.Fatal(err)
+	}
+	return cases
+}
+
+// definition is the case's destination. Objects keep the order of their keys.
+func (c *conformanceCase) definition(t *testing.T) actions.Definition {
+	t.Helper()
+	decoded, err := jsvalue.Decode(string(c.Mapping))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mapping := map[string]any{}
+	for name, value := range jsvalue.All(decoded) {
+		mapping[name] = value
+	}
+	s := c.Settings
+	return actions.Definition{
+		Name: "conformance",
+		Settings: actions.Settings{
+			TwilioAccountSID: s["twilioAccountSID"], TwilioAPIKeySID: s["twilioApiKeySID"], TwilioAPIKeySecret: s["twilioApiKeySecret"],
+			ProfileAPIEnvironment: s["profileApiEnvironment"], ProfileAPIAccessToken: s["profileApiAccessToken"],
+			SpaceID: s["spaceId"], SourceID: s["sourceId"], WebhookURL: s["webhookUrl"], TwilioHostname: s["twilioHostname"],
+			ConnectionOverrides: s["connectionOverrides"], Region: s["region"],
+		},
+		Actions: []actions.ActionDefinition{{Name: "it", Type: c.Action, Trigger: c.Trigger, Mapping: mapping}},
+	}
+}
+
+// vendors is a server that stands for the Profile and the Content API. Its
+// client sends every request there, whatever host it is for.
+type vendors struct {
+	server *httptest.Server
+	c      *conformanceCase
+
+	mu   sync.Mutex
+	seen []conformanceRequest
+}
+
+func newVendors(t *testing.T, c *conformanceCase) *vendors {
+	v := &vendors{c: c}
+	v.server = httptest.NewServer(v)
+	t.Cleanup(v.server.Close)
+	return v
+}
+
+func (v *vendors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	asked := "https://" + r.Host + r.RequestURI
+	v.mu.Lock()
+	if request := (conformanceRequest{Method: r.Method, URL: asked}); len(v.seen) == 0 || !reflect.DeepEqual(v.seen[len(v.seen)-1], request) {
+		v.seen = append(v.seen, request) // without what is tried again
+	}
+	v.mu.Unlock()
+	for _, lookup := range v.c.Lookups {
+		if strings.HasPrefix(asked, lookup.URL) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(lookup.Status)
+			w.Write(lookup.JSON)
+			return
+		}
+	}
+	http.NotFound(w, r)
+}
+
+// RoundTrip sends r to the server under its own host's name.
+func (v *vendors) RoundTrip(r *http.Request) (*http.Response, error) {
+	target, err := url.Parse(v.server.URL)
+	if err != nil {
+		return nil, err
+	}
+	r = r.Clone(r.Context())
+	r.Host = r.URL.Host
+	r.URL.Scheme, r.URL.Host = target.Scheme, target.Host
+	return v.server.Client().Transport.RoundTrip(r)
+}
+
+// run is what this implementation makes of the case. A definition that
+// doesn't compile fails before any event.
+func (c *conformanceCase) run(t *testing.T) (conformanceResult, string) {
+	t.Helper()
+	v := newVendors(t, c)
+	def := c.definition(t)
+	d, faults := actions.New(def, actions.Options{HTTP: &http.Client{Transport: v}})
+	if len(faults) > 0 {
+		return conformanceResult{Decision: "fail"}, faults[0].Path + ": " + faults[0].Message
+	}
+	defer d.Close()
+	m := d.Match(c.Event)
+	if m.Malformed != nil {
+		return conformanceResult{Decision: "fail"}, m.Malformed.Error()
+	}
+	if m.Actions == 0 {
+		return conformanceResult{Decision: "no_match"}, ""
+	}
+	ev, err := d.Decode(c.Event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	delivery := d.Prepare(t.Context(), ev, 0)
+	got := conformanceResult{Decision: delivery.Decision.String(), Requests: v.seen}
+	why := delivery.Reason.String()
+	if delivery.Failure != nil {
+		why = delivery.Failure.Error()
+	}
+	if m := delivery.Message; m != nil {
+		request := conformanceRequest{Method: "POST", URL: m.BaseURL + "/2010-04-01/Accounts/" + def.Settings.TwilioAccountSID + "/Messages.json"}
+		for _, value := range m.Form {
+			request.Form = append(request.Form, [2]string{value.Name, value.Value})
+		}
+		got.Requests = append(got.Requests, request)
+	}
+	return got, why
+}
+
+func TestConformance(t *testing.T) {
+	file := "testdata/engage-cases.json"
+	if f := os.Getenv("CONFORMANCE_CASES"); f != "" {
+		file = f
+	}
+	for _, c := range conformanceCases(t, file) {
+		t.Run(c.Name, func(t *testing.T) {
+			got, why := c.run(t)
+			if len(got.Requests) == 0 && len(c.Expect.Requests) == 0 {
+				got.Requests = c.Expect.Requests
+			}
+			if !reflect.DeepEqual(got, c.Expect) {
+				t.Errorf("%s\ngot  %+v\nwant %+v", why, got, c.Expect)
+			}
+		})
+	}
+}

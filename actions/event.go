@@ -1,0 +1,52 @@
+package actions
+
+import (
+	"errors"
+
+	"engage-worker/actions/jsvalue"
+)
+
+// Event is a decoded event. It is immutable and may be prepared for several
+// actions, concurrently.
+type Event struct {
+	root      *jsvalue.Object
+	messageID string
+	userID    string
+}
+
+var errNotAnObject = errors.New("the event is not a JSON object")
+
+// Decode decodes value once for all the actions that want it. It keeps
+// nothing of value. Its error means that the event is malformed; it holds
+// nothing of the event. An event that Match accepted can still fail here if it
+// nests more than a thousand levels deep.
+func (d *Destination) Decode(value []byte) (*Event, error) {
+	v, err := jsvalue.Decode(string(value))
+	if err != nil {
+		return nil, err
+	}
+	root, ok := v.(*jsvalue.Object)
+	if !ok {
+		return nil, errNotAnObject
+	}
+	return &Event{root: root, messageID: idOf(root, "messageId"), userID: idOf(root, "userId")}, nil
+}
+
+// idOf is a member that should be a string, but may be a number.
+func idOf(root *jsvalue.Object, name string) string {
+	value, _ := root.Get(name)
+	switch value := value.(type) {
+	case string:
+		return value
+	case float64:
+		return jsvalue.FormatNumber(value)
+	default:
+		return ""
+	}
+}
+
+// MessageID is the event's messageId, or "".
+func (e *Event) MessageID() string { return e.messageID }
+
+// UserID is the event's userId, or "".
+func (e *Event) UserID() string { return e.userID }

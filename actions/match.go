@@ -1,0 +1,37 @@
+package actions
+
+import "engage-worker/actions/trigger"
+
+// Match is what triggers said of one value.
+type Match struct {
+	Actions   uint64 // bit i: action i wants the event
+	Malformed error  // why the value is no JSON object, or nil; Actions is 0 then
+	Tombstone bool   // the value is null; Actions is 0 then
+}
+
+// sharedTrigger is a trigger and the actions that have it: those with the
+// same expression ask once.
+type sharedTrigger struct {
+	trigger *trigger.Trigger
+	actions uint64
+}
+
+// Match asks each action's trigger about value, the raw bytes of an event.
+// It neither decodes nor keeps value and allocates nothing unless value is
+// malformed. A nil value is a tombstone; an empty one is malformed.
+func (d *Destination) Match(value []byte) Match {
+	if value == nil {
+		return Match{Tombstone: true}
+	}
+	event, err := trigger.Parse(value)
+	if err != nil {
+		return Match{Malformed: err}
+	}
+	var m Match
+	for i := range d.triggers {
+		if d.triggers[i].trigger.MatchEvent(event) {
+			m.Actions |= d.triggers[i].actions
+		}
+	}
+	return m
+}

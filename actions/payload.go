@@ -1,0 +1,133 @@
+package actions
+
+import (
+	"errors"
+	"fmt"
+
+	"engage-worker/actions/mapping"
+	"engage-worker/actions/outcome"
+)
+
+// payload is a mapping resolved for one event. Strings that are missing are
+// empty: the hosted destination doesn't tell them apart.
+type payload struct {
+	userID            string
+	toNumber          string
+	from              string
+	body              string
+	media             []string
+	contentSID        string
+	contentVariables  any // an object, or nil
+	customArgs        any // an object, or nil
+	send              bool
+	traitEnrichment   bool
+	sendBasedOnOptOut bool
+	externalIDs       []externalID
+	traits            any // an object, or nil
+	region            string
+	contentURL        string // of the Content API; not a field
+}
+
+// set puts what a field resolved to in its place. Fields that nothing is made
+// of are checked only.
+func (p *payload) set(id fieldID, kind fieldKind, v any) error {
+	var err error
+	switch kind {
+	case kindString:
+		var text string
+		if text, err = toString(v); err != nil {
+			return err
+		}
+		switch id {
+		case fieldUserID:
+			p.userID = text
+		case fieldToNumber:
+			p.toNumber = text
+		case fieldFrom:
+			p.from = text
+		case fieldBody:
+			p.body = text
+		case fieldContentSID:
+			p.contentSID = text
+		case fieldRegion:
+			p.region = text
+		}
+	case kindBool:
+		if v == "" {
+			return nil
+		}
+		var on bool
+		if on, err = toBool(v); err != nil {
+			return err
+		}
+		switch id {
+		case fieldSend:
+			p.send = on
+		case fieldTraitEnrichment:
+			p.traitEnrichment = on
+		case fieldSendBasedOnOptOut:
+			p.sendBasedOnOptOut = on
+		}
+	case kindObject:
+		var object any
+		if object, err = toObject(v); err != nil {
+			return err
+		}
+		switch id {
+		case fieldContentVariables:
+			p.contentVariables = object
+		case fieldCustomArgs:
+			p.customArgs = object
+		case fieldTraits:
+			p.traits = object
+		}
+	case kindStrings:
+		p.media, err = toStrings(v)
+	case kindExternalIDs:
+		p.externalIDs, err = toExternalIDs(v)
+	}
+	return err
+}
+
+// resolve applies the action's mapping to an event.
+func (a *action) resolve(event any) (*payload, *Failure) {
+	p := a.static
+	for i := range a.dynamic {
+		f := &a.dynamic[i]
+		v, defined, err := f.value.Resolve(event)
+		if err != nil {
+			path := f.name
+			if failed, ok := errors.AsType[*mapping.ResolveError](err); ok {
+				path, err = join(f.name, failed.Path), failed.Err
+			}
+			return nil, &Failure{
+				Reason: outcome.ReasonMappingFailed, Code: "directive_failed",
+				Message: fmt.Sprintf("mapping.%s: %v", path, err), Err: err,
+			}
+		}
+		if !defined {
+			continue
+		}
+		if err := p.set(f.id, f.kind, v); err != nil {
+			return nil, &Failure{
+				Reason: outcome.ReasonMappingFailed, Code: "invalid_field",
+				Message: fmt.Sprintf("mapping.%s %v", f.name, err), Err: err,
+			}
+		}
+	}
+	if p.from == "" {
+		return nil, &Failure{
+			Reason: outcome.ReasonMappingFailed, Code: "missing_from",
+			Message: "mapping.from is empty for this event: a message needs a sender",
+		}
+	}
+	return &p, nil
+}
+
+// join puts the path inside a field behind the field's name.
+func join(name, path string) string {
+	if path == "" || path[0] == '[' || path[0] == '.' {
+		return name + path
+	}
+	return name + "." + path
+}

@@ -1,0 +1,130 @@
+package actions
+
+import (
+	"context"
+
+	"engage-worker/actions/jsvalue"
+	"engage-worker/actions/outcome"
+	"engage-worker/actions/twilio"
+)
+
+// content is what a message says: rendered here, or a template's SID and
+// variables, which Twilio renders.
+type content struct {
+	body      string
+	media     []string
+	sid       string
+	variables string // JSON, or ""
+	fetched   string // the SID of the template that body and media are from, or ""
+}
+
+// smsContent makes an SMS's content. A content template is rendered here too,
+// unless the mapping has variables for it, which Twilio is left to fill in.
+func (a *action) smsContent(ctx context.Context, p *payload, to string) (content, *Failure) {
+	if p.body == "" && p.contentSID == "" {
+		return content{}, fail(outcome.ReasonNoContent, "no_content", "neither mapping.body nor mapping.contentSid has a value for this event")
+	}
+	if p.contentSID != "" && p.contentVariables != nil {
+		return a.variablesAsTheyAre(p)
+	}
+	traits, failure := a.traits(ctx, p)
+	if failure != nil {
+		return content{}, failure
+	}
+	c := content{body: p.body, media: p.media}
+	fixedBody, fixedMedia := &a.body, a.media
+	if p.contentSID != "" {
+		if c, failure = a.fetchContent(ctx, p); failure != nil {
+			return content{}, failure
+		}
+		fixedBody, fixedMedia = nil, nil
+	}
+	return a.renderContent(c, fixedBody, fixedMedia, profileVars(p.userID, to, traits))
+}
+
+// traits are the profile's: the event's, or the Profile API's.
+func (a *action) traits(ctx context.Context, p *payload) (any, *Failure) {
+	if p.traitEnrichment {
+		return p.traits, nil
+	}
+	if p.userID == "" {
+		return nil, fail(outcome.ReasonProfileLookupFailed, "no_user_id", "traits are looked up (traitEnrichment is false), but mapping.userId has no value for this event")
+	}
+	traits, err := a.profiles.Traits(ctx, p.userID)
+	if err != nil {
+		return nil, failedLookup(outcome.ReasonProfileLookupFailed, "profile", err)
+	}
+	return traits, nil
+}
+
+// fetchContent is a content template's first form, which is the one that the
+// hosted destination uses.
+func (a *action) fetchContent(ctx context.Context, p *payload) (content, *Failure) {
+	template, err := a.contents.Get(ctx, p.contentURL, p.contentSID)
+	if err != nil {
+		return content{}, failedLookup(outcome.ReasonContentTemplateFailed, "content_template", err)
+	}
+	if len(template.Types) == 0 {
+		return content{}, fail(outcome.ReasonContentTemplateFailed, "no_content_types", "the content template has no types")
+	}
+	form := template.Types[0]
+	if form.Name != "twilio/text" && form.Name != "twilio/media" {
+		return content{}, fail(outcome.ReasonContentTemplateFailed, "unsupported_content_type",
+			"an SMS can't show the type %q; it shows twilio/text and twilio/media, others when the mapping has contentVariables", form.Name)
+	}
+	return content{body: form.Body, media: form.Media, fetched: p.contentSID}, nil
+}
+
+// renderContent renders a body and its media.
+func (a *action) renderContent(c content, fixedBody *text, fixedMedia []text, vars any) (content, *Failure) {
+	var failure *Failure
+	if c.body != "" {
+		if c.body, failure = a.render("body", c.body, fixedBody, vars); failure != nil {
+			return content{}, failure
+		}
+	}
+	if len(c.media) > 0 {
+		sources := c.media
+		c.media = make([]string, len(sources))
+		for i, source := range sources {
+			var fixed *text
+			if i < len(fixedMedia) {
+				fixed = &fixedMedia[i]
+			}
+			if c.media[i], failure = a.render("media", source, fixed, vars); failure != nil {
+				return content{}, failure
+			}
+		}
+	}
+	return c, checkLimits(c.body, c.media)
+}
+
+// variablesAsTheyAre leaves a content template to Twilio.
+func (a *action) variablesAsTheyAre(p *payload) (content, *Failure) {
+	if failure := checkVariables(p.contentVariables); failure != nil {
+		return content{}, failure
+	}
+	return content{sid: p.contentSID, variables: jsvalue.Encode(p.contentVariables)}, nil
+}
+
+// form is the first part of a message's form, in the hosted destination's
+// order. An SMS has its links shortened.
+func (c *content) form(t ActionType, from, to string) []twilio.FormValue {
+	form := make([]twilio.FormValue, 0, 8+len(c.media))
+	if c.sid != "" {
+		form = append(form, twilio.FormValue{Name: "ContentSid", Value: c.sid})
+	} else {
+		form = append(form, twilio.FormValue{Name: "Body", Value: c.body})
+	}
+	form = append(form, twilio.FormValue{Name: "From", Value: from}, twilio.FormValue{Name: "To", Value: to})
+	if c.variables != "" {
+		form = append(form, twilio.FormValue{Name: "ContentVariables", Value: c.variables})
+	}
+	if t == SendSMS {
+		form = append(form, twilio.FormValue{Name: "ShortenUrls", Value: "true"})
+	}
+	for _, url := range c.media {
+		form = append(form, twilio.FormValue{Name: "MediaUrl", Value: url})
+	}
+	return form
+}

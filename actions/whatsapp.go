@@ -1,0 +1,48 @@
+package actions
+
+import (
+	"context"
+
+	"engage-worker/actions/jsvalue"
+	"engage-worker/actions/outcome"
+)
+
+// whatsAppContent makes a WhatsApp message's content: a template, or a plain
+// body for a conversation inside the 24-hour window.
+func (a *action) whatsAppContent(ctx context.Context, p *payload, to string) (content, *Failure) {
+	if p.contentSID == "" {
+		traits, failure := a.traits(ctx, p)
+		if failure != nil {
+			return content{}, failure
+		}
+		return a.renderContent(content{body: p.body, media: p.media}, &a.body, a.media, profileVars(p.userID, to, traits))
+	}
+	switch {
+	case p.contentVariables == nil:
+		return content{sid: p.contentSID}, nil
+	case !p.traitEnrichment:
+		// Whoever turned enrichment off has filled them in already.
+		return a.variablesAsTheyAre(p)
+	case p.traits == nil:
+		return content{sid: p.contentSID}, nil
+	}
+	vars := traitVars(p.traits)
+	rendered := jsvalue.NewObject(jsvalue.Len(p.contentVariables))
+	for name, value := range jsvalue.All(p.contentVariables) {
+		source, ok := value.(string)
+		if !ok {
+			if value == nil {
+				return content{}, fail(outcome.ReasonTemplateFailed, "invalid_liquid", "content variable %q is null", name)
+			}
+			continue // the hosted destination renders what is no text to nothing
+		}
+		variable, failure := a.render("content variable "+name, source, a.variables[name], vars)
+		if failure != nil {
+			return content{}, failure
+		}
+		if variable != "" {
+			rendered.Set(name, variable)
+		}
+	}
+	return content{sid: p.contentSID, variables: jsvalue.Encode(rendered)}, nil
+}
