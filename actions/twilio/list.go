@@ -49,8 +49,7 @@ func (c *Client) List(ctx context.Context, m *Message, since time.Time) ([]Candi
 	}
 	path := "/2010-04-01/Accounts/" + c.accountSID + "/Messages.json"
 	next := path + "?" + url.Values{"To": {to}, "PageSize": {listPageSize}}.Encode()
-	since = since.Truncate(time.Second)
-
+	query := listQuery{from: m.From, to: to, since: since.Truncate(time.Second), path: path}
 	seen := map[string]bool{} // pages shift while messages are added
 	var found []Candidate
 	for range maxListPages {
@@ -58,38 +57,60 @@ func (c *Client) List(ctx context.Context, m *Message, since time.Time) ([]Candi
 		if err != nil {
 			return nil, err
 		}
-		var page listPage
-		if err := json.Unmarshal(body, &page); err != nil || page.Messages == nil {
-			return nil, unreadable("the answer is not a list of messages")
+		page, following, err := query.read(body)
+		if err != nil {
+			return nil, err
 		}
-		for _, message := range page.Messages {
-			candidate, ok, err := message.candidate(m, to, since)
-			if err != nil {
-				return nil, err
-			}
-			if ok && !seen[candidate.SID] {
+		for _, candidate := range page {
+			if !seen[candidate.SID] {
 				seen[candidate.SID] = true
 				found = append(found, candidate)
 			}
 		}
-		if page.NextPageURI == nil || *page.NextPageURI == "" {
+		if following == "" {
 			slices.SortStableFunc(found, func(a, b Candidate) int { return a.Created.Compare(b.Created) })
 			return found, nil
 		}
-		if next, err = nextPage(*page.NextPageURI, path); err != nil {
-			return nil, err
-		}
+		next = following
 	}
 	return nil, unreadable("more pages than can be read for one recipient")
 }
 
-// candidate is m as a Candidate for a message to the listed recipient; ok is
-// false when it surely isn't one.
-func (l *listedMessage) candidate(m *Message, to string, since time.Time) (_ Candidate, ok bool, _ error) {
+// listQuery is what a page is searched for.
+type listQuery struct {
+	from, to string
+	since    time.Time // a whole second
+	path     string    // of the list
+}
+
+// read is a page's candidates, in its order, and the path and query of the
+// next page, or "".
+func (q *listQuery) read(body []byte) (found []Candidate, next string, err error) {
+	var page listPage
+	if err := json.Unmarshal(body, &page); err != nil || page.Messages == nil {
+		return nil, "", unreadable("the answer is not a list of messages")
+	}
+	for _, message := range page.Messages {
+		candidate, ok, err := q.candidate(message)
+		if err != nil {
+			return nil, "", err
+		}
+		if ok {
+			found = append(found, candidate)
+		}
+	}
+	if page.NextPageURI != nil && *page.NextPageURI != "" {
+		next, err = nextPage(*page.NextPageURI, q.path)
+	}
+	return found, next, err
+}
+
+// candidate is l as a Candidate; ok is false when it surely isn't one.
+func (q *listQuery) candidate(l listedMessage) (_ Candidate, ok bool, _ error) {
 	switch {
 	case l.Direction == "inbound",
-		l.To != nil && !sameRecipient(*l.To, to),
-		!(l.From != nil && sameSender(*l.From, m.From) || l.MessagingServiceSID != nil && *l.MessagingServiceSID == m.From):
+		l.To != nil && !sameRecipient(*l.To, q.to),
+		!(l.From != nil && sameSender(*l.From, q.from) || l.MessagingServiceSID != nil && *l.MessagingServiceSID == q.from):
 		return Candidate{}, false, nil
 	}
 	created, err := mail.ParseDate(l.DateCreated)
@@ -99,7 +120,7 @@ func (l *listedMessage) candidate(m *Message, to string, since time.Time) (_ Can
 	if err != nil || l.SID == "" {
 		return Candidate{}, false, unreadable("a message of the list has no SID or no date")
 	}
-	if created.Before(since) {
+	if created.Before(q.since) {
 		return Candidate{}, false, nil
 	}
 	candidate := Candidate{SID: l.SID, Status: l.Status, Created: created.UTC()}
