@@ -1,0 +1,170 @@
+package demo
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/mattn/go-isatty"
+	"golang.org/x/term"
+)
+
+// screen shows a picture that changes, in the place where it was, when its
+// writer is a terminal; otherwise only what is printed. One goroutine uses it.
+type screen struct {
+	w     io.Writer
+	tty   bool
+	color bool
+	size  func() (width, height int)
+	drawn int // lines of the picture on the terminal
+}
+
+const (
+	bold   = "\x1b[1m"
+	dim    = "\x1b[2m"
+	red    = "\x1b[31m"
+	green  = "\x1b[32m"
+	yellow = "\x1b[33m"
+	cyan   = "\x1b[36m"
+	plain  = "\x1b[0m"
+
+	hideCursor = "\x1b[?25l"
+	showCursor = "\x1b[?25h"
+	eraseRight = "\x1b[K"
+	eraseBelow = "\x1b[J"
+	// A terminal that knows these shows everything between them at once;
+	// others ignore them (DEC private mode 2026).
+	beginUpdate = "\x1b[?2026h"
+	endUpdate   = "\x1b[?2026l"
+)
+
+// newScreen finds out whether w is a terminal. NO_COLOR is the convention of
+// no-color.org.
+func newScreen(w io.Writer, noColor bool) *screen {
+	s := &screen{w: w, size: func() (int, int) { return 80, 24 }}
+	if f, ok := w.(*os.File); ok && isatty.IsTerminal(f.Fd()) && os.Getenv("TERM") != "dumb" {
+		s.tty = true
+		s.color = !noColor && os.Getenv("NO_COLOR") == ""
+		s.size = func() (int, int) {
+			width, height, err := term.GetSize(int(f.Fd()))
+			if err != nil || width < 20 || height < 5 {
+				return 80, 24
+			}
+			return width, height
+		}
+	}
+	return s
+}
+
+// draw puts the picture in the place of the one before. Every line is
+// overwritten, none is cleared first, so nothing flickers.
+func (s *screen) draw(lines []string) {
+	width, height := s.size()
+	lines = lines[:min(len(lines), height-1)]
+	var b strings.Builder
+	b.WriteString(beginUpdate + hideCursor)
+	s.home(&b)
+	for _, line := range lines {
+		b.WriteString(s.fit(line, width))
+		b.WriteString(eraseRight + "\n")
+	}
+	b.WriteString(eraseBelow + endUpdate)
+	s.drawn = len(lines)
+	s.write(b.String())
+}
+
+// print writes lines for good; the next picture comes below them.
+func (s *screen) print(lines ...string) {
+	width := 0
+	if s.tty {
+		width, _ = s.size()
+	}
+	var b strings.Builder
+	for _, line := range lines {
+		b.WriteString(s.fit(line, width) + "\n")
+	}
+	s.drawn = 0
+	s.write(b.String())
+}
+
+// clear removes the picture and shows the cursor again.
+func (s *screen) clear() {
+	if !s.tty {
+		return
+	}
+	var b strings.Builder
+	s.home(&b)
+	b.WriteString(eraseBelow + showCursor)
+	s.drawn = 0
+	s.write(b.String())
+}
+
+func (s *screen) home(b *strings.Builder) {
+	if s.drawn > 0 {
+		fmt.Fprintf(b, "\x1b[%dA\r", s.drawn)
+	}
+}
+
+func (s *screen) write(text string) { _, _ = io.WriteString(s.w, text) } // nowhere else to say it
+
+// fit cuts a line to the width, 0 for any, and takes its styles away where
+// they aren't wanted. Every character takes one column: what the demo shows
+// has no others.
+func (s *screen) fit(line string, width int) string {
+	var b strings.Builder
+	column, styled := 0, false
+	for len(line) > 0 {
+		if style, ok := leadingStyle(line); ok {
+			line = line[len(style):]
+			if s.color {
+				b.WriteString(style)
+				styled = style != plain
+			}
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(line)
+		if column++; width > 0 && column > width {
+			break
+		}
+		b.WriteRune(r)
+		line = line[size:]
+	}
+	if styled {
+		b.WriteString(plain)
+	}
+	return b.String()
+}
+
+// leadingStyle is the escape sequence that a line begins with.
+func leadingStyle(line string) (string, bool) {
+	if !strings.HasPrefix(line, "\x1b[") {
+		return "", false
+	}
+	end := strings.IndexByte(line, 'm')
+	return line[:end+1], end > 0
+}
+
+// styled is text in a style.
+func styled(style, text string) string { return style + text + plain }
+
+// column pads text to a width on its right, or with a negative width on its
+// left. It counts characters, as fmt does, but not styles.
+func column(text string, width int) string {
+	length := 0
+	for rest := text; len(rest) > 0; {
+		if style, ok := leadingStyle(rest); ok {
+			rest = rest[len(style):]
+			continue
+		}
+		_, size := utf8.DecodeRuneInString(rest)
+		rest = rest[size:]
+		length++
+	}
+	pad := strings.Repeat(" ", max(0, max(width, -width)-length))
+	if width < 0 {
+		return pad + text
+	}
+	return text + pad
+}
