@@ -32,7 +32,7 @@ func single(v any) any {
 // toString is v as a string; null becomes an empty one.
 func toString(v any) (string, error) {
 	switch x := jsvalue.Of(single(v)).(type) {
-	case nil:
+	case nil, jsvalue.Undefined:
 		return "", nil
 	case string:
 		return x, nil
@@ -67,10 +67,10 @@ func toObject(v any) (any, error) {
 	if v == nil || v == "" {
 		return nil, nil
 	}
-	if x := single(v); jsvalue.IsObject(x) {
-		return x, nil
+	if !jsvalue.IsObject(v) {
+		return nil, wrongType("an object", v)
 	}
-	return nil, wrongType("an object", v)
+	return v, nil
 }
 
 // toList is v as an array; anything else becomes an array of itself. It is
@@ -91,7 +91,7 @@ func toList(v any, empty func(any) bool) []any {
 
 // toStrings is v as strings.
 func toStrings(v any) ([]string, error) {
-	list := toList(v, func(item any) bool { return item == nil })
+	list := toList(v, jsvalue.Nullish)
 	if len(list) == 0 {
 		return nil, nil
 	}
@@ -117,15 +117,14 @@ type externalID struct {
 
 // toExternalIDs is v as addresses.
 func toExternalIDs(v any) ([]externalID, error) {
-	list := toList(v, func(item any) bool { return item == nil || item == "" })
+	list := toList(v, func(item any) bool { return jsvalue.Nullish(item) || item == "" })
 	if len(list) == 0 {
 		return nil, nil
 	}
 	ids := make([]externalID, len(list))
-	for i, item := range list {
-		object := single(item)
+	for i, object := range list {
 		if !jsvalue.IsObject(object) {
-			return nil, fmt.Errorf("item %d %w", i, wrongType("an object", item))
+			return nil, fmt.Errorf("item %d %w", i, wrongType("an object", object))
 		}
 		for _, member := range [...]struct {
 			name string
