@@ -19,7 +19,7 @@ import (
 // Config is one destination's consumer group.
 type Config struct {
 	Destination string // its name, the metrics' label
-	Group       string // the consumer group's id
+	GroupID     string // the consumer group's id
 	Brokers     []string
 	Topics      Topics
 
@@ -67,6 +67,10 @@ type Parts struct {
 	Metrics     *metrics.Metrics
 	Tracer      trace.Tracer
 	Log         zerolog.Logger
+
+	// Grow brings the retry and ledger topics to the source's number of
+	// partitions, when it was raised; may be nil.
+	Grow func(ctx context.Context) error
 
 	// Share is told, on each assignment, how many of the destination's
 	// shards this replica owns, of how many.

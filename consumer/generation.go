@@ -42,6 +42,9 @@ type generation struct {
 // restoreAtOnce bounds how many ledgers are read at the same time.
 const restoreAtOnce = 4
 
+// metadataTimeout bounds a look at the topics' partitions.
+const metadataTimeout = 10 * time.Second
+
 // serve owns the generation's shards until it has ended or ctx asks to stop:
 // restore, read and deliver, commit; then drain and commit once more. ended
 // is the generation's own context.
@@ -65,7 +68,7 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 	g.setState(true, len(owned))
 	defer g.setState(false, 0)
 	defer gen.forgetGauges()
-	if total, err := g.shardsOfAll(intake); err == nil {
+	if total, _, err := g.shardsOfAll(intake); err == nil {
 		gen.total = total
 	}
 	g.share(len(owned), gen.total)
@@ -314,9 +317,10 @@ func isOver(err error) bool {
 	return errors.Is(err, kafka.UnknownMemberId) || errors.Is(err, kafka.IllegalGeneration) || errors.Is(err, kafka.RebalanceInProgress) || errors.Is(err, kafka.FencedInstanceID)
 }
 
-// shardsOfAll is the number of shards of the whole group.
-func (g *Group) shardsOfAll(ctx context.Context) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+// shardsOfAll is the number of shards of the whole group, and that of the
+// source's partitions, which may have grown ahead of the other topics.
+func (g *Group) shardsOfAll(ctx context.Context) (shards, source int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
 	defer cancel()
 	topics := []string{g.Topics.Source}
 	for _, t := range g.Topics.Retry {
@@ -327,21 +331,34 @@ func (g *Group) shardsOfAll(ctx context.Context) (int, error) {
 	}
 	count, err := g.cluster.Count(ctx, topics...)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	least := count[g.Topics.Source]
+	source = count[g.Topics.Source]
+	shards = source
 	for _, t := range topics {
-		least = min(least, count[t])
+		shards = min(shards, count[t])
 	}
-	return least, nil
+	return shards, source, nil
 }
 
 // partitionsChanged tells that there are more or fewer shards than when the
-// generation began, so that the group has to assign them anew.
+// generation began, so that the group has to assign them anew. Where only the
+// source has grown, it first has the other topics grow along.
 func (gen *generation) partitionsChanged() bool {
-	total, err := gen.shardsOfAll(gen.intake)
+	total, source, err := gen.shardsOfAll(gen.intake)
 	if err != nil || total == 0 {
-		return false
+		return false // a passing fault, or topics in the making
+	}
+	if total < source && gen.grow != nil {
+		ctx, cancel := context.WithTimeout(gen.intake, metadataTimeout)
+		err := gen.grow(ctx)
+		cancel()
+		if err != nil {
+			gen.failures.Error().Err(err).Int("partitions", source).Int("shards", total).
+				Msg("the source topic has more partitions than the retry and ledger topics, so the new ones aren't read; run engage-worker topics create")
+		} else if total, _, err = gen.shardsOfAll(gen.intake); err != nil {
+			return false
+		}
 	}
 	if gen.total == 0 {
 		gen.total = total

@@ -29,6 +29,7 @@ type Group struct {
 	budget      *Budget
 	metrics     *metrics.Metrics
 	tracer      trace.Tracer
+	grow        func(ctx context.Context) error
 	share       func(owned, total int)
 	log         zerolog.Logger
 	balancer    *balancer
@@ -75,6 +76,7 @@ func NewGroup(cfg Config, parts Parts) *Group {
 		budget:      parts.Budget,
 		metrics:     parts.Metrics,
 		tracer:      parts.Tracer,
+		grow:        parts.Grow,
 		share:       parts.Share,
 		log:         log,
 
@@ -114,7 +116,7 @@ func (g *Group) Run(ctx context.Context) error {
 		topics = append(topics, t.Topic)
 	}
 	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
-		ID:             g.Group,
+		ID:             g.GroupID,
 		Brokers:        g.Brokers,
 		Dialer:         g.dialer,
 		Topics:         topics,
@@ -130,7 +132,7 @@ func (g *Group) Run(ctx context.Context) error {
 		ErrorLogger:       kafka.LoggerFunc(func(format string, args ...any) { g.log.Debug().Msgf(format, args...) }),
 	})
 	if err != nil {
-		return fmt.Errorf("join the consumer group %s: %w", g.Group, err)
+		return fmt.Errorf("join the consumer group %s: %w", g.GroupID, err)
 	}
 	defer g.close(group)
 	backoff := backoff{initial: 200 * time.Millisecond, max: 10 * time.Second}
@@ -147,7 +149,7 @@ func (g *Group) Run(ctx context.Context) error {
 				g.log.Info().Msg("the group rebalances again")
 				continue
 			}
-			g.log.Warn().Err(err).Str("group", g.Group).Msg("the consumer group can't be joined; trying again")
+			g.log.Warn().Err(err).Str("group", g.GroupID).Msg("the consumer group can't be joined; trying again")
 			if !sleep(ctx, backoff.next()) {
 				return nil
 			}
@@ -211,16 +213,16 @@ func (g *Group) trySettleStartOffsets(ctx context.Context) error {
 	for i := range partitions {
 		partitions[i] = i
 	}
-	res, err := g.cluster.Client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: g.Group, Topics: map[string][]int{g.Topics.Source: partitions}})
+	res, err := g.cluster.Client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: g.GroupID, Topics: map[string][]int{g.Topics.Source: partitions}})
 	if err == nil {
 		err = res.Error
 	}
 	if err != nil {
-		return fmt.Errorf("read the offsets of the group %s: %w", g.Group, err)
+		return fmt.Errorf("read the offsets of the group %s: %w", g.GroupID, err)
 	}
 	for _, p := range res.Topics[g.Topics.Source] {
 		if p.Error != nil {
-			return fmt.Errorf("read the offsets of the group %s: %w", g.Group, p.Error)
+			return fmt.Errorf("read the offsets of the group %s: %w", g.GroupID, p.Error)
 		}
 		if p.CommittedOffset >= 0 {
 			return nil
@@ -239,9 +241,9 @@ func (g *Group) trySettleStartOffsets(ctx context.Context) error {
 	}
 	// Generation -1 and no member: the coordinator takes it only while the
 	// group is empty. Otherwise another replica is here and has done it.
-	out, err := g.cluster.Client.OffsetCommit(ctx, &kafka.OffsetCommitRequest{GroupID: g.Group, GenerationID: -1, Topics: map[string][]kafka.OffsetCommit{g.Topics.Source: commits}})
+	out, err := g.cluster.Client.OffsetCommit(ctx, &kafka.OffsetCommitRequest{GroupID: g.GroupID, GenerationID: -1, Topics: map[string][]kafka.OffsetCommit{g.Topics.Source: commits}})
 	if err != nil {
-		return fmt.Errorf("commit where the group %s begins: %w", g.Group, err)
+		return fmt.Errorf("commit where the group %s begins: %w", g.GroupID, err)
 	}
 	for _, p := range out.Topics[g.Topics.Source] {
 		switch {
@@ -249,14 +251,14 @@ func (g *Group) trySettleStartOffsets(ctx context.Context) error {
 		case errors.Is(p.Error, kafka.UnknownMemberId), errors.Is(p.Error, kafka.IllegalGeneration), errors.Is(p.Error, kafka.RebalanceInProgress):
 			return nil
 		default:
-			return fmt.Errorf("commit where the group %s begins: %w", g.Group, p.Error)
+			return fmt.Errorf("commit where the group %s begins: %w", g.GroupID, p.Error)
 		}
 	}
 	where := "at the end"
 	if g.StartEarliest {
 		where = "at the beginning"
 	}
-	g.log.Info().Str("group", g.Group).Str("topic", g.Topics.Source).Int("partitions", n).Msg("a group without offsets begins " + where + " of the topic")
+	g.log.Info().Str("group", g.GroupID).Str("topic", g.Topics.Source).Int("partitions", n).Msg("a group without offsets begins " + where + " of the topic")
 	return nil
 }
 

@@ -34,7 +34,7 @@ func failureOf(r twilio.Result) failure {
 // work ends first.
 func (d *delivery) bury(f failure) step {
 	d.failedNow()
-	r := d.ev.deadLetter(d.Destination, d.Group)
+	r := d.ev.deadLetter(d.Destination, d.GroupID)
 	r.Action, r.Reason, r.Disposition, r.Message = d.action, f.reason.String(), f.disposition, f.message
 	r.MessageID, r.UserID, r.Region, r.Recipient = d.plan.MessageID, d.plan.UserID, d.plan.Region, twilio.Mask(d.plan.Recipient)
 	r.TwilioCode, r.TwilioStatus, r.RequestID = f.code, f.status, f.requestID
@@ -54,7 +54,7 @@ func (d *delivery) bury(f failure) step {
 
 // buryMalformed writes the dead letter of a value that is no event.
 func (s *shard) buryMalformed(_ context.Context, ev *event) bool {
-	r := ev.deadLetter(s.Destination, s.Group)
+	r := ev.deadLetter(s.Destination, s.GroupID)
 	r.Reason, r.Disposition, r.Message = outcome.ReasonMalformedEvent.String(), deadletter.Malformed, ev.malformed.Error()
 	r.FirstFailedAt = time.Now()
 	r.LastFailedAt = r.FirstFailedAt
@@ -64,7 +64,7 @@ func (s *shard) buryMalformed(_ context.Context, ev *event) bool {
 
 // buryOrphan writes the dead letter of a retry whose action is gone.
 func (s *shard) buryOrphan(_ context.Context, ev *event, decoded *actions.Event) bool {
-	r := ev.deadLetter(s.Destination, s.Group)
+	r := ev.deadLetter(s.Destination, s.GroupID)
 	r.Action, r.Reason, r.Disposition = ev.origin.action, outcome.ReasonMappingFailed.String(), deadletter.Permanent
 	r.Message = fmt.Sprintf("the configuration has no action %q any more", ev.origin.action)
 	r.MessageID, r.UserID = decoded.MessageID(), decoded.UserID()

@@ -45,7 +45,7 @@ func (s *shard) trace(ev *event) (ctx context.Context, end func()) {
 		attribute.String("messaging.destination.name", ev.stream.topic),
 		attribute.Int("messaging.destination.partition.id", s.id),
 		attribute.Int64("messaging.kafka.offset", ev.msg.Offset),
-		attribute.String("messaging.consumer.group.name", s.Config.Group),
+		attribute.String("messaging.consumer.group.name", s.GroupID),
 	))
 	return ctx, func() { span.End() }
 }

@@ -29,7 +29,7 @@ type Gates struct {
 	mu           sync.RWMutex
 	gates        map[string]*Gate
 	unconfigured int
-	share        float64 // of gates to come
+	share        func(region string) float64 // of gates to come
 }
 
 // RegionError says that a region can't have a gate.
@@ -45,7 +45,7 @@ func (e *RegionError) Error() string {
 // NewGates makes the gates of the configured regions; others get one with
 // the defaults when they are first asked for.
 func NewGates(regions map[string]Config, defaults Config, m *metrics.Metrics, log zerolog.Logger) *Gates {
-	g := &Gates{defaults: defaults, metrics: m, log: log, gates: make(map[string]*Gate, len(regions))}
+	g := &Gates{defaults: defaults, metrics: m, log: log, gates: make(map[string]*Gate, len(regions)), share: func(string) float64 { return 0 }}
 	for region, config := range regions {
 		g.gates[region] = New(region, config, m, log)
 	}
@@ -75,31 +75,21 @@ func (g *Gates) Get(region string) (*Gate, error) {
 	}
 	g.unconfigured++
 	gate = New(region, g.defaults, g.metrics, g.log)
-	gate.SetShare(g.share)
+	gate.SetShare(g.share(region))
 	g.gates[region] = gate
 	return gate, nil
 }
 
-// SetShare tells all gates, those to come too, this replica's part of the
-// fleet. See Gate.SetShare.
-func (g *Gates) SetShare(fraction float64) {
+// SetShares tells all gates, those to come too, this replica's part of the
+// fleet, which may differ by region. See Gate.SetShare. of must be safe for
+// concurrent use.
+func (g *Gates) SetShares(of func(region string) (fraction float64)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.share = fraction
-	for _, gate := range g.gates {
-		gate.SetShare(fraction)
+	g.share = of
+	for region, gate := range g.gates {
+		gate.SetShare(of(region))
 	}
-}
-
-// SetRegionShare tells one region's gate this replica's part of the fleet,
-// until the next SetShare. See Gate.SetShare.
-func (g *Gates) SetRegionShare(region string, fraction float64) error {
-	gate, err := g.Get(region)
-	if err != nil {
-		return err
-	}
-	gate.SetShare(fraction)
-	return nil
 }
 
 // Snapshots are the gates' as they are now, by region.

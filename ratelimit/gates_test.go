@@ -20,15 +20,17 @@ func TestGates(t *testing.T) {
 			"us-west-2": {Rate: 100, Burst: 100, MaxInFlight: 128},
 			"eu-west-1": {Rate: 50, Burst: 10, MaxInFlight: 16},
 		}, Config{Rate: 10, Burst: 1, MaxInFlight: 4}, metrics.New(prometheus.NewRegistry()), zerolog.Nop())
-		gates.SetShare(0.5)
+		gates.SetShares(func(region string) float64 {
+			if region == "eu-west-1" {
+				return 1
+			}
+			return 0.5
+		})
 		eu, err := gates.Get("eu-west-1")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := gates.Get("moon"); err != nil { // gets the share that the others have
-			t.Fatal(err)
-		}
-		if err := gates.SetRegionShare("eu-west-1", 1); err != nil {
+		if _, err := gates.Get("moon"); err != nil { // gets the share of its region
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Second)
@@ -63,8 +65,5 @@ func TestGatesAreBounded(t *testing.T) {
 		if _, err := gates.Get(region); err != nil {
 			t.Errorf("Get(%q): %v", region, err)
 		}
-	}
-	if err := gates.SetRegionShare("another", 1); err == nil {
-		t.Error("SetRegionShare made one gate too many")
 	}
 }

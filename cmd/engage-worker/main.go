@@ -28,6 +28,7 @@ type cli struct {
 	Config  string           `help:"The configuration file." short:"c" default:"engage.yaml" env:"ENGAGE_CONFIG" placeholder:"FILE"`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
+	Run      runCmd      `cmd:"" help:"Run the worker."`
 	Validate validateCmd `cmd:"" help:"Check a configuration and print it with its defaults."`
 	Topics   topicsCmd   `cmd:"" help:"Create or check the topics that the worker needs."`
 }

@@ -186,6 +186,9 @@ func (c *Config) RetryTopics(destination string) [3]string {
 	return [3]string{prefix + "30s", prefix + "5m", prefix + "30m"}
 }
 
+// RetryTierNames are how the retry topics' names end, in the order of RetryDelays.
+func RetryTierNames() [3]string { return [3]string{"30s", "5m", "30m"} }
+
 // RetryDelays are the waits that the retry topics stand for.
 func RetryDelays() [3]time.Duration {
 	return [3]time.Duration{30 * time.Second, 5 * time.Minute, 30 * time.Minute}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/rs/zerolog"
+
+	"engage-worker/internal/config"
+)
+
+// runCmd is the worker.
+type runCmd struct{}
+
+// Run works until ctx ends, then drains within shutdownTimeout.
+func (c *runCmd) Run(ctx context.Context, app *app) error {
+	cfg, err := app.config()
+	if err != nil {
+		return err
+	}
+	log := newLogger(app.stderr, cfg.Log)
+	defer watchLogSignal(log, zerolog.GlobalLevel())()
+	tracer, stopTracing, err := newTracer(ctx, app.version)
+	if err != nil {
+		return err
+	}
+	defer stopTracing(log)
+	w, err := newWorker(cfg, log, app.version, tracer)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	err = w.Run(ctx)
+	if err == nil {
+		log.Info().Msg("stopped")
+	}
+	return err
+}
+
+// newLogger writes to out in the configured format and sets the process's
+// level, which can be changed while it runs.
+func newLogger(out io.Writer, cfg config.Log) zerolog.Logger {
+	level, err := zerolog.ParseLevel(cfg.Level)
+	if err != nil {
+		level = zerolog.InfoLevel // config.Load has checked it
+	}
+	zerolog.SetGlobalLevel(level)
+	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
+	if cfg.Format == config.LogConsole {
+		out = zerolog.ConsoleWriter{Out: out, TimeFormat: "15:04:05.000"}
+	}
+	return zerolog.New(out).With().Timestamp().Logger()
+}
+
+// watchLogSignal makes SIGUSR1 switch between the configured level and debug,
+// until stop.
+func watchLogSignal(log zerolog.Logger, configured zerolog.Level) (stop func()) {
+	signals := make(chan os.Signal, 1) // of size one, as signal.Notify wants
+	signal.Notify(signals, syscall.SIGUSR1)
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-signals:
+				if zerolog.GlobalLevel() == zerolog.DebugLevel {
+					changeLogLevel(log, configured)
+				} else {
+					changeLogLevel(log, zerolog.DebugLevel)
+				}
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(done)
+		<-ended
+	}
+}
+
+func goVersion() string { return runtime.Version() }
+
+// revision is the commit that the program was built from, or "".
+func revision() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return ""
+}

@@ -1,0 +1,276 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/rs/zerolog"
+	"github.com/segmentio/kafka-go"
+	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/sync/errgroup"
+
+	"engage-worker/actions"
+	"engage-worker/actions/twilio"
+	"engage-worker/consumer"
+	"engage-worker/deadletter"
+	"engage-worker/internal/acked"
+	"engage-worker/internal/config"
+	"engage-worker/internal/kafkaconn"
+	"engage-worker/internal/metrics"
+	"engage-worker/internal/partition"
+	"engage-worker/ratelimit"
+)
+
+// openBytes bounds the open events of the process; see consumer.Budget.
+const openBytes = 48 << 20
+
+// withoutLedger is the environment variable that switches the ledger off, to
+// show and to measure what it does.
+const withoutLedger = "ENGAGE_UNSAFE_WITHOUT_LEDGER"
+
+// worker is the whole of `run` but for its process: what demo runs, too.
+type worker struct {
+	cfg       *config.Config
+	log       zerolog.Logger
+	registry  *prometheus.Registry
+	metrics   *metrics.Metrics
+	gates     *ratelimit.Gates
+	groups    []*consumer.Group
+	client    *kafka.Client
+	operating *operating
+	close     []func() // in reverse
+}
+
+// newWorker wires a worker from its configuration. It connects to nothing yet.
+// tracer is nil when nobody wants traces. Close it in the end.
+func newWorker(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tracer) (_ *worker, err error) {
+	w := &worker{cfg: cfg, log: log, registry: prometheus.NewRegistry()}
+	defer func() {
+		if err != nil {
+			w.Close()
+		}
+	}()
+	w.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	w.metrics = metrics.New(w.registry)
+	w.metrics.BuildInfo.WithLabelValues(version, revision(), goVersion()).Set(1)
+
+	dialer, err := kafkaconn.Dialer(cfg.Kafka)
+	if err != nil {
+		return nil, err
+	}
+	if w.client, err = kafkaconn.Client(cfg.Kafka); err != nil {
+		return nil, err
+	}
+	w.close = append(w.close, func() { kafkaconn.CloseClient(w.client) })
+	deadLetters := deadletter.NewPublisher(w.client.Addr, w.client.Transport, cfg.DeadLetterTopic())
+	w.close = append(w.close, func() { w.closing("dead-letter publisher", deadLetters.Close) })
+	retries := acked.NewWriter(w.client.Addr, w.client.Transport)
+	w.close = append(w.close, func() { w.closing("retry writer", retries.Close) })
+
+	regions := map[string]ratelimit.Config{}
+	inFlight := 0
+	for _, name := range cfg.RegionNames() {
+		regions[name] = gateConfig(cfg.Region(name))
+		inFlight += cfg.Region(name).MaxInFlight
+	}
+	w.gates = ratelimit.NewGates(regions, gateConfig(cfg.Region("")), w.metrics, log)
+	http := twilio.NewHTTPClient(inFlight)
+	w.close = append(w.close, http.CloseIdleConnections)
+
+	budget := consumer.NewBudget(openBytes, w.metrics.OpenBytes)
+	shares := &shares{gates: w.gates, of: map[string]*destinationShare{}}
+	for _, d := range cfg.Destinations {
+		destination, faults := actions.New(d.Definition, actions.Options{
+			HTTP: http, Log: log, Region: cfg.TwilioRegion,
+			Lookup: func(kind, result string) { w.metrics.Lookups.WithLabelValues(d.Name, kind, result).Inc() },
+		})
+		if len(faults) > 0 {
+			return nil, fmt.Errorf("destination %s: %s: %s", d.Name, faults[0].Path, faults[0].Message)
+		}
+		w.close = append(w.close, destination.Close)
+		shares.add(d.Name, destination)
+		w.groups = append(w.groups, consumer.NewGroup(groupConfig(cfg, d.Name), consumer.Parts{
+			Cluster:     partition.Cluster{Client: w.client, Dialer: dialer},
+			Dialer:      dialer,
+			Destination: destination,
+			Gates:       w.gates,
+			DeadLetters: deadLetters,
+			Retries:     retries,
+			Budget:      budget,
+			Metrics:     w.metrics,
+			Tracer:      tracer,
+			Log:         log,
+			Grow:        w.grow,
+			Share:       func(owned, total int) { shares.set(d.Name, owned, total) },
+		}))
+	}
+	w.operating = newOperating(cfg, w)
+	return w, nil
+}
+
+// Close gives back what newWorker took, in reverse.
+func (w *worker) Close() {
+	for _, f := range slices.Backward(w.close) {
+		f()
+	}
+}
+
+func (w *worker) closing(what string, f func() error) {
+	if err := f(); err != nil {
+		w.log.Warn().Err(err).Msg("closing the " + what)
+	}
+}
+
+// Run works until ctx ends, then drains. It fails at once when Kafka can't be
+// reached, refuses the login, or lacks a topic.
+func (w *worker) Run(ctx context.Context) error {
+	if err := w.checkTopics(ctx); err != nil {
+		return err
+	}
+	listener, err := w.operating.listen()
+	if err != nil {
+		return err
+	}
+	if os.Getenv(withoutLedger) != "" {
+		w.log.Error().Str("variable", withoutLedger).Msg("THE LEDGER IS OFF: people will be texted twice after a crash")
+	}
+	// A group that fails ends the others; the operators' server goes last.
+	groups, running := errgroup.WithContext(ctx)
+	served := make(chan error, 1)
+	go func() { served <- w.operating.serve(listener) }()
+	for _, g := range w.groups {
+		groups.Go(func() error { return g.Run(running) })
+	}
+	w.log.Info().Int("destinations", len(w.groups)).Str("topic", w.cfg.Kafka.Topic).Str("http", addressOf(listener)).Msg("started")
+	err = groups.Wait()
+	w.operating.stop()
+	return errors.Join(err, <-served)
+}
+
+// checkTopics tells what is wrong with the cluster or the topics, within 15 s.
+func (w *worker) checkTopics(ctx context.Context) error {
+	problems, err := kafkaconn.CheckTopics(ctx, w.client, kafkaconn.Topics(w.cfg))
+	if err != nil {
+		return explained(err)
+	}
+	var fatal []error
+	for _, p := range problems {
+		if p.Fatal {
+			fatal = append(fatal, errors.New(p.String()))
+		} else {
+			w.log.Warn().Msg(p.String())
+		}
+	}
+	return errors.Join(fatal...)
+}
+
+// grow makes the topics that go with the source as wide as it is.
+func (w *worker) grow(ctx context.Context) error {
+	changes, err := kafkaconn.EnsureTopics(ctx, w.client, kafkaconn.Topics(w.cfg), kafkaconn.Sizes{})
+	for _, c := range changes {
+		w.log.Info().Str("topic", c.Topic).Int("partitions", c.Partitions).Msg("topic grown along with the source")
+	}
+	return explained(err)
+}
+
+func gateConfig(r config.Region) ratelimit.Config {
+	return ratelimit.Config{
+		Rate: r.Rate, Burst: r.Burst, MaxInFlight: r.MaxInFlight,
+		Breaker: ratelimit.BreakerConfig{
+			FailureRatio: r.Breaker.FailureRatio, MinRequests: uint32(r.Breaker.MinRequests),
+			OpenFor: r.Breaker.OpenFor, HalfOpenRequests: uint32(r.Breaker.HalfOpenRequests),
+		},
+	}
+}
+
+func groupConfig(cfg *config.Config, destination string) consumer.Config {
+	topics := consumer.Topics{Source: cfg.Kafka.Topic, Ledger: cfg.LedgerTopic(destination)}
+	names, delays := cfg.RetryTopics(destination), config.RetryDelays()
+	for i, topic := range names {
+		topics.Retry = append(topics.Retry, consumer.RetryTier{Topic: topic, Name: config.RetryTierNames()[i], Delay: delays[i]})
+	}
+	return consumer.Config{
+		Destination:     destination,
+		GroupID:         cfg.GroupID(destination),
+		Brokers:         cfg.Kafka.Brokers,
+		Topics:          topics,
+		StartEarliest:   cfg.Kafka.StartOffset == config.StartEarliest,
+		SessionTimeout:  cfg.Kafka.SessionTimeout,
+		CommitInterval:  cfg.Kafka.CommitInterval,
+		ShutdownTimeout: cfg.ShutdownTimeout,
+		MaxEventAge:     cfg.Delivery.MaxEventAge,
+		Attempts:        cfg.Delivery.Attempts,
+		BackoffInitial:  cfg.Delivery.Backoff.Initial,
+		BackoffMax:      cfg.Delivery.Backoff.Max,
+		RequestTimeout:  cfg.Delivery.RequestTimeout,
+		ResendUnknown:   cfg.Delivery.UnknownOutcome == config.UnknownResend,
+		MaxUncommitted:  cfg.Delivery.MaxUncommitted,
+		WithoutLedger:   os.Getenv(withoutLedger) != "",
+	}
+}
+
+// shares splits the regions' rates: this replica's part of a region is that
+// of the shards it owns, over the destinations that send there. Summed over
+// all replicas that is one.
+type shares struct {
+	gates *ratelimit.Gates
+	mu    sync.Mutex
+	of    map[string]*destinationShare
+}
+
+type destinationShare struct {
+	regions  []string
+	dynamic  bool // events may name any region
+	fraction float64
+}
+
+func (s *shares) add(name string, d *actions.Destination) {
+	regions, dynamic := d.Regions()
+	s.of[name] = &destinationShare{regions: regions, dynamic: dynamic}
+}
+
+func (s *shares) set(name string, owned, total int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.of[name].fraction = 0
+	if total > 0 {
+		s.of[name].fraction = float64(owned) / float64(total)
+	}
+	now := make(map[string]destinationShare, len(s.of))
+	for n, d := range s.of {
+		now[n] = *d
+	}
+	s.gates.SetShares(func(region string) float64 { return shareOf(region, now) })
+}
+
+func shareOf(region string, destinations map[string]destinationShare) float64 {
+	sum, users := 0.0, 0
+	for _, d := range destinations {
+		if d.dynamic || slices.Contains(d.regions, region) {
+			sum += d.fraction
+			users++
+		}
+	}
+	if users == 0 {
+		return 0
+	}
+	return sum / float64(users)
+}
+
+func addressOf(l net.Listener) string {
+	if l == nil {
+		return ""
+	}
+	return l.Addr().String()
+}
+
+// drainGrace is how long the operators' server has to answer its last requests.
+const drainGrace = time.Second
