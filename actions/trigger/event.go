@@ -2,6 +2,7 @@ package trigger
 
 import (
 	"fmt"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -104,6 +105,20 @@ func Parse(event []byte) (Event, error) {
 	return e, nil
 }
 
+// Text returns a top-level field that is a string, or a number as it is
+// written; "" of anything else. It is a copy.
+func (e Event) Text(field string) string {
+	raw := newPath(field, []string{field}).find(e)
+	switch v := valueOf(raw); v.kind {
+	case kindString:
+		return strings.Clone(v.str)
+	case kindNumber:
+		return string(raw)
+	default:
+		return ""
+	}
+}
+
 // Valid returns nil if event is exactly one JSON object, and what Parse
 // finds wrong with it if not. It allocates nothing then.
 func Valid(event []byte) error {
@@ -111,6 +126,7 @@ func Valid(event []byte) error {
 	return err
 }
 
+// malformed says what is wrong at a byte; first, when no object has begun.
 func malformed(event []byte, at int, first bool) error {
 	e := &MalformedError{Offset: at}
 	switch {

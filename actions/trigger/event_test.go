@@ -82,6 +82,21 @@ func TestValidEverywhere(t *testing.T) {
 	}
 }
 
+func TestText(t *testing.T) {
+	e, err := Parse([]byte(`{"userId":"a","n":1.50,"userId":"J\u00fcrgen","anonymousId":null,"x.y":"dot","o":{}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for field, want := range map[string]string{"userId": "Jürgen", "n": "1.50", "anonymousId": "", "x.y": "dot", "o": "", "none": ""} {
+		if got := e.Text(field); got != want {
+			t.Errorf("%s is %q, want %q", field, got, want)
+		}
+	}
+	if got := (Event{}).Text("userId"); got != "" {
+		t.Errorf("of no event it is %q", got)
+	}
+}
+
 func TestValidAllocatesNothing(t *testing.T) {
 	raw := []byte(event)
 	if n := testing.AllocsPerRun(100, func() { _ = Valid(raw) }); n != 0 {
