@@ -164,21 +164,17 @@ func freePorts(n int) ([]int, error) {
 	return ports, nil
 }
 
-// ready waits until the cluster knows so many brokers and has a controller.
+// ready waits until the cluster knows so many brokers and has a coordinator
+// for groups, whose topic Kafka makes only when it is first asked for.
 func ready(ctx context.Context, brokers []string, want int, alive func() error) error {
 	client := &kafka.Client{Addr: kafka.TCP(brokers...), Transport: &kafka.Transport{MetadataTTL: 100 * time.Millisecond}}
 	defer client.Transport.(*kafka.Transport).CloseIdleConnections()
 	var last error
 	for {
 		attempt, cancel := context.WithTimeout(ctx, 2*time.Second)
-		meta, err := client.Metadata(attempt, &kafka.MetadataRequest{})
+		last = answers(attempt, client, want)
 		cancel()
-		switch {
-		case err != nil:
-			last = err
-		case len(meta.Brokers) < want:
-			last = fmt.Errorf("%d of %d brokers are up", len(meta.Brokers), want)
-		default:
+		if last == nil {
 			return nil
 		}
 		if err := alive(); err != nil {
@@ -190,4 +186,19 @@ func ready(ctx context.Context, brokers []string, want int, alive func() error) 
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+func answers(ctx context.Context, client *kafka.Client, want int) error {
+	meta, err := client.Metadata(ctx, &kafka.MetadataRequest{})
+	if err != nil {
+		return err
+	}
+	if len(meta.Brokers) < want {
+		return fmt.Errorf("%d of %d brokers are up", len(meta.Brokers), want)
+	}
+	coordinator, err := client.FindCoordinator(ctx, &kafka.FindCoordinatorRequest{Key: "ready", KeyType: kafka.CoordinatorKeyTypeConsumer})
+	if err != nil {
+		return err
+	}
+	return coordinator.Error
 }
