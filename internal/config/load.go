@@ -18,7 +18,7 @@ const maxFileSize = 4 << 20
 // Load reads, checks and compiles the configuration file at path. Its error
 // is a *Faults that lists everything wrong at once.
 func Load(path string) (*Config, error) {
-	l := loader{lookupEnv: os.LookupEnv, compile: nothingToCompile}
+	l := loader{lookupEnv: os.LookupEnv, compile: compileDefinition}
 	return l.load(path)
 }
 
@@ -100,6 +100,3 @@ func position(source []byte, offset int) (line, column int) {
 	start := bytes.LastIndexByte(before, '\n') + 1
 	return bytes.Count(before, []byte{'\n'}) + 1, utf8.RuneCount(before[start:]) + 1
 }
-
-// nothingToCompile stands in until actions.New is there.
-func nothingToCompile(actions.Definition, actions.Options) []actions.Fault { return nil }

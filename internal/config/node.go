@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"engage-worker/actions/jsvalue"
 )
 
 // kind is the type of a node, as in JSON.
@@ -89,8 +91,8 @@ func (n *node) resolve(path string) *node {
 	return n
 }
 
-// value is n as JSON-like data: nil, bool, float64, string, []any,
-// map[string]any.
+// value is n as JSON-like data: nil, bool, float64, string, []any, and for
+// objects, the order of whose keys counts, *jsvalue.Object.
 func (n *node) value() any {
 	switch n.kind {
 	case kindBool:
@@ -106,12 +108,17 @@ func (n *node) value() any {
 		}
 		return items
 	case kindObject:
-		return n.object()
+		o := jsvalue.NewObject(len(n.entries))
+		for _, e := range n.entries {
+			o.Set(e.key, e.value.value())
+		}
+		return o
 	default:
 		return nil
 	}
 }
 
+// object is n's entries, for which order doesn't count.
 func (n *node) object() map[string]any {
 	m := make(map[string]any, len(n.entries))
 	for _, e := range n.entries {

@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"engage-worker/actions"
+	"engage-worker/actions/jsvalue"
 )
 
 // Print writes c as the configuration file that it amounts to, with every
@@ -245,6 +246,12 @@ func (p printer) node(path string, value any) *yaml.Node {
 		n := &yaml.Node{Kind: yaml.MappingNode}
 		for _, key := range slices.Sorted(maps.Keys(v)) {
 			n.Content = append(n.Content, scalarNode("!!str", key), p.node(child(path, key), v[key]))
+		}
+		return n
+	case *jsvalue.Object:
+		n := &yaml.Node{Kind: yaml.MappingNode}
+		for key, value := range v.All() {
+			n.Content = append(n.Content, scalarNode("!!str", key), p.node(child(path, key), value))
 		}
 		return n
 	case []string:
