@@ -5,13 +5,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/rs/zerolog"
 
 	"engage-worker/internal/config"
+	"engage-worker/internal/worker"
 )
 
 // runCmd is the worker.
@@ -30,7 +29,7 @@ func (c *runCmd) Run(ctx context.Context, app *app) error {
 		return err
 	}
 	defer stopTracing(log)
-	w, err := newWorker(cfg, log, app.version, tracer)
+	w, err := worker.New(cfg, log, app.version, tracer)
 	if err != nil {
 		return err
 	}
@@ -69,9 +68,9 @@ func watchLogSignal(log zerolog.Logger, configured zerolog.Level) (stop func()) 
 			select {
 			case <-signals:
 				if zerolog.GlobalLevel() == zerolog.DebugLevel {
-					changeLogLevel(log, configured)
+					worker.ChangeLogLevel(log, configured)
 				} else {
-					changeLogLevel(log, zerolog.DebugLevel)
+					worker.ChangeLogLevel(log, zerolog.DebugLevel)
 				}
 			case <-done:
 				return
@@ -83,20 +82,4 @@ func watchLogSignal(log zerolog.Logger, configured zerolog.Level) (stop func()) 
 		close(done)
 		<-ended
 	}
-}
-
-func goVersion() string { return runtime.Version() }
-
-// revision is the commit that the program was built from, or "".
-func revision() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value
-		}
-	}
-	return ""
 }

@@ -1,4 +1,6 @@
-package main
+// Package worker wires the whole worker from its configuration. The commands
+// run and demo, the tests and the benchmarks all go through it.
+package worker
 
 import (
 	"context"
@@ -6,8 +8,9 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -36,11 +39,11 @@ const openBytes = 48 << 20
 // show and to measure what it does.
 const withoutLedger = "ENGAGE_UNSAFE_WITHOUT_LEDGER"
 
-// worker is the whole of `run` but for its process: what demo runs, too.
-type worker struct {
+// Worker is all of the destinations' consumer groups, and what they share.
+type Worker struct {
 	cfg       *config.Config
 	log       zerolog.Logger
-	registry  *prometheus.Registry
+	registry  *prometheus.Registry // this worker's metrics and its process's
 	metrics   *metrics.Metrics
 	gates     *ratelimit.Gates
 	groups    []*consumer.Group
@@ -49,10 +52,10 @@ type worker struct {
 	close     []func() // in reverse
 }
 
-// newWorker wires a worker from its configuration. It connects to nothing yet.
+// New wires a worker from its configuration. It connects to nothing yet.
 // tracer is nil when nobody wants traces. Close it in the end.
-func newWorker(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tracer) (_ *worker, err error) {
-	w := &worker{cfg: cfg, log: log, registry: prometheus.NewRegistry()}
+func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tracer) (_ *Worker, err error) {
+	w := &Worker{cfg: cfg, log: log, registry: prometheus.NewRegistry()}
 	defer func() {
 		if err != nil {
 			w.Close()
@@ -60,7 +63,7 @@ func newWorker(cfg *config.Config, log zerolog.Logger, version string, tracer tr
 	}()
 	w.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	w.metrics = metrics.New(w.registry)
-	w.metrics.BuildInfo.WithLabelValues(version, revision(), goVersion()).Set(1)
+	w.metrics.BuildInfo.WithLabelValues(version, revision(), runtime.Version()).Set(1)
 
 	dialer, err := kafkaconn.Dialer(cfg.Kafka)
 	if err != nil {
@@ -116,14 +119,14 @@ func newWorker(cfg *config.Config, log zerolog.Logger, version string, tracer tr
 	return w, nil
 }
 
-// Close gives back what newWorker took, in reverse.
-func (w *worker) Close() {
+// Close gives back what New took, in reverse.
+func (w *Worker) Close() {
 	for _, f := range slices.Backward(w.close) {
 		f()
 	}
 }
 
-func (w *worker) closing(what string, f func() error) {
+func (w *Worker) closing(what string, f func() error) {
 	if err := f(); err != nil {
 		w.log.Warn().Err(err).Msg("closing the " + what)
 	}
@@ -131,7 +134,7 @@ func (w *worker) closing(what string, f func() error) {
 
 // Run works until ctx ends, then drains. It fails at once when Kafka can't be
 // reached, refuses the login, or lacks a topic.
-func (w *worker) Run(ctx context.Context) error {
+func (w *Worker) Run(ctx context.Context) error {
 	if err := w.checkTopics(ctx); err != nil {
 		return err
 	}
@@ -156,10 +159,10 @@ func (w *worker) Run(ctx context.Context) error {
 }
 
 // checkTopics tells what is wrong with the cluster or the topics, within 15 s.
-func (w *worker) checkTopics(ctx context.Context) error {
+func (w *Worker) checkTopics(ctx context.Context) error {
 	problems, err := kafkaconn.CheckTopics(ctx, w.client, kafkaconn.Topics(w.cfg))
 	if err != nil {
-		return explained(err)
+		return explain(err)
 	}
 	var fatal []error
 	for _, p := range problems {
@@ -173,12 +176,12 @@ func (w *worker) checkTopics(ctx context.Context) error {
 }
 
 // grow makes the topics that go with the source as wide as it is.
-func (w *worker) grow(ctx context.Context) error {
+func (w *Worker) grow(ctx context.Context) error {
 	changes, err := kafkaconn.EnsureTopics(ctx, w.client, kafkaconn.Topics(w.cfg), kafkaconn.Sizes{})
 	for _, c := range changes {
 		w.log.Info().Str("topic", c.Topic).Int("partitions", c.Partitions).Msg("topic grown along with the source")
 	}
-	return explained(err)
+	return explain(err)
 }
 
 func gateConfig(r config.Region) ratelimit.Config {
@@ -217,60 +220,46 @@ func groupConfig(cfg *config.Config, destination string) consumer.Config {
 	}
 }
 
-// shares splits the regions' rates: this replica's part of a region is that
-// of the shards it owns, over the destinations that send there. Summed over
-// all replicas that is one.
-type shares struct {
-	gates *ratelimit.Gates
-	mu    sync.Mutex
-	of    map[string]*destinationShare
-}
-
-type destinationShare struct {
-	regions  []string
-	dynamic  bool // events may name any region
-	fraction float64
-}
-
-func (s *shares) add(name string, d *actions.Destination) {
-	regions, dynamic := d.Regions()
-	s.of[name] = &destinationShare{regions: regions, dynamic: dynamic}
-}
-
-func (s *shares) set(name string, owned, total int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.of[name].fraction = 0
-	if total > 0 {
-		s.of[name].fraction = float64(owned) / float64(total)
-	}
-	now := make(map[string]destinationShare, len(s.of))
-	for n, d := range s.of {
-		now[n] = *d
-	}
-	s.gates.SetShares(func(region string) float64 { return shareOf(region, now) })
-}
-
-func shareOf(region string, destinations map[string]destinationShare) float64 {
-	sum, users := 0.0, 0
-	for _, d := range destinations {
-		if d.dynamic || slices.Contains(d.regions, region) {
-			sum += d.fraction
-			users++
-		}
-	}
-	if users == 0 {
-		return 0
-	}
-	return sum / float64(users)
-}
-
 func addressOf(l net.Listener) string {
 	if l == nil {
 		return ""
 	}
 	return l.Addr().String()
 }
+
+// explain puts an error of Kafka's into words for people.
+func explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	if topic := (*kafkaconn.TopicError)(nil); errors.As(err, &topic) {
+		return err // says it itself
+	}
+	return errors.New(kafkaconn.Explain(err))
+}
+
+// revision is the commit that the program was built from, or "".
+func revision() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return ""
+}
+
+// Registry holds the worker's metrics.
+func (w *Worker) Registry() *prometheus.Registry { return w.registry }
+
+// Gates are the regions' gates.
+func (w *Worker) Gates() *ratelimit.Gates { return w.gates }
+
+// Groups are the destinations' consumer groups, in the order of configuration.
+func (w *Worker) Groups() []*consumer.Group { return w.groups }
 
 // drainGrace is how long the operators' server has to answer its last requests.
 const drainGrace = time.Second

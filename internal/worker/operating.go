@@ -1,4 +1,4 @@
-package main
+package worker
 
 import (
 	"context"
@@ -35,7 +35,7 @@ type operating struct {
 // probeAge is how long an answer about Kafka's reachability holds.
 const probeAge = 2 * time.Second
 
-func newOperating(cfg *config.Config, w *worker) *operating {
+func newOperating(cfg *config.Config, w *Worker) *operating {
 	o := &operating{address: cfg.HTTP.Listen}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) { io.WriteString(rw, "alive\n") })
@@ -102,7 +102,7 @@ func (o *operating) stop() {
 
 // ready tells why the worker isn't: Kafka doesn't answer. Owning no shard is
 // fine: with more replicas than shards, some wait.
-func (o *operating) ready(ctx context.Context, w *worker) error {
+func (o *operating) ready(ctx context.Context, w *Worker) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closing {
@@ -146,13 +146,13 @@ func setLogLevel(log zerolog.Logger) http.HandlerFunc {
 			http.Error(rw, "a level is one of trace, debug, info, warn, error", http.StatusBadRequest)
 			return
 		}
-		changeLogLevel(log, level)
+		ChangeLogLevel(log, level)
 		fmt.Fprintln(rw, level)
 	}
 }
 
-// changeLogLevel changes the process's log level, and says so.
-func changeLogLevel(log zerolog.Logger, level zerolog.Level) {
+// ChangeLogLevel changes the process's log level, and says so.
+func ChangeLogLevel(log zerolog.Logger, level zerolog.Level) {
 	before := zerolog.GlobalLevel()
 	zerolog.SetGlobalLevel(min(level, before)) // or the line itself would be lost
 	log.Info().Stringer("level", level).Stringer("before", before).Msg("log level changed")
