@@ -183,13 +183,19 @@ func (r *reader) checkKeyPair(n *node, c TLS) {
 }
 
 func (r *reader) checkSASL(n *node, c SASL) {
-	switch {
-	case n.broken || n.resolve("mechanism").broken:
-	case c.Mechanism == SASLNone && (c.Username != "" || c.Password != ""):
-		r.fault(n, "there is a username or a password but no mechanism; set mechanism to plain, scram-sha-256 or scram-sha-512")
-	case c.Mechanism != SASLNone && c.Username == "" && !n.resolve("username").broken:
+	if n.broken || n.get("mechanism").isBroken() {
+		return
+	}
+	if c.Mechanism == SASLNone {
+		if c.Username != "" || c.Password != "" {
+			r.fault(n, "there is a username or a password but no mechanism; set mechanism to plain, scram-sha-256 or scram-sha-512")
+		}
+		return
+	}
+	if c.Username == "" && !n.get("username").isBroken() {
 		r.fault(n.resolve("username"), "%s needs a username", c.Mechanism)
-	case c.Mechanism != SASLNone && c.Password == "" && !n.resolve("password").broken:
+	}
+	if c.Password == "" && !n.get("password").isBroken() {
 		r.fault(n.resolve("password"), "%s needs a password", c.Mechanism)
 	}
 }
@@ -255,10 +261,11 @@ func (r *reader) checkTopics(root *node, c *Config) {
 			continue
 		}
 		names[d.Name] = true
-		at := root.resolve(child(element("destinations", i), "name"))
+		path := element("destinations", i) // not the name, which may be veiled
+		at := root.resolve(child(path, "name"))
 		for _, topic := range c.RetryTopics(d.Name) {
-			claim(at, topic, "the retry topic of "+d.Name)
+			claim(at, topic, "a retry topic of "+path)
 		}
-		claim(at, c.LedgerTopic(d.Name), "the ledger of "+d.Name)
+		claim(at, c.LedgerTopic(d.Name), "the ledger of "+path)
 	}
 }

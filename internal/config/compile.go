@@ -14,6 +14,7 @@ func (r *reader) compile(root *node, c *Config, compile func(actions.Definition,
 	for _, f := range r.faults {
 		broken[f.Path] = true
 	}
+	veil := veiler(r.secrets)
 	for i, d := range c.Destinations {
 		base := element("destinations", i)
 		at := root.resolve(base)
@@ -25,12 +26,12 @@ func (r *reader) compile(root *node, c *Config, compile func(actions.Definition,
 			if f.Path != "" {
 				path = join(base, f.Path)
 			}
-			if consequence(broken, path) {
+			if path != base && consequence(broken, path) {
 				continue
 			}
 			n := *at.resolve(f.Path)
 			n.path = path
-			r.fault(&n, "%s", f.Message)
+			r.fault(&n, "%s", veil.Replace(f.Message))
 		}
 	}
 }

@@ -52,9 +52,6 @@ func (r *reader) interpolate(n *node) {
 		rest = after
 	}
 	n.text = out.String() + rest
-	if n.veiled {
-		r.keepSecret(n.text)
-	}
 }
 
 func (r *reader) dereference(reference string) (string, error) {
@@ -105,8 +102,8 @@ func readReference(path string) (string, error) {
 	return strings.TrimSuffix(text, "\r"), nil
 }
 
-// keepSecret remembers a text that no message may hold. Shorter ones would
-// veil letters and digits that are there by chance; no message quotes those.
+// keepSecret remembers a text that no message of the compiler may hold.
+// Shorter ones would veil letters and digits that are there by chance.
 func (r *reader) keepSecret(text string) {
 	const shortest = 4
 	if len(text) >= shortest {

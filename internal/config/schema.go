@@ -98,7 +98,7 @@ func regionsShape(c *Config) shape {
 			if region.Burst == 0 {
 				region.Burst = defaultBurst(region.Rate)
 			}
-			if (region.TwilioRegion == "") != (region.TwilioEdge == "") {
+			if (region.TwilioRegion == "") != (region.TwilioEdge == "") && !n.get("twilioRegion").isBroken() && !n.get("twilioEdge").isBroken() {
 				r.fault(n, "twilioRegion and twilioEdge go together: set both (ie1 and dublin, au1 and sydney, jp1 and tokyo) or neither")
 			}
 			c.Regions[name] = region

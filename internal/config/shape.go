@@ -201,7 +201,7 @@ func number(into *float64, highest float64) shape {
 
 // numberOf is a number, or what a reference holds read as one.
 func (r *reader) numberOf(n *node) (float64, bool) {
-	if n.kind == kindText && n.veiled {
+	if n.kind == kindText && n.veiled && !n.broken {
 		f, err := strconv.ParseFloat(strings.TrimSpace(n.text), 64)
 		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
 			r.fault(n, "must be a number, and the value of the reference isn't one")
@@ -278,7 +278,8 @@ func (r *reader) expect(n *node, want kind) bool {
 
 // suggest is the way out for a word that isn't one of the names.
 func suggest(word string, names []string) string {
-	best, distance := "", max(1, len(word)/3)+1
+	const furthest = 3
+	best, distance := "", max(1, min(len(word)/2, furthest))+1
 	for _, name := range names {
 		if d := editDistance(strings.ToLower(word), strings.ToLower(name)); d < distance {
 			best, distance = name, d

@@ -27,7 +27,7 @@ type reader struct {
 	lookupEnv func(name string) (string, bool)
 	faults    []Fault
 	veiled    map[string]bool // paths of the scalars that hold a reference
-	secrets   []string        // what no message may hold
+	secrets   []string        // what no message may hold; this package's own quote no veiled value
 	nodes     int
 }
 
@@ -42,15 +42,10 @@ func (r *reader) faultKey(n *node, e entry, format string, args ...any) {
 	r.faults = append(r.faults, Fault{File: r.file, Line: e.line, Column: e.column, Path: child(n.path, e.key), Message: fmt.Sprintf(format, args...)})
 }
 
-// err is a *Faults, or nil when there is none. Whatever a message quotes, no
-// secret leaves in it.
+// err is a *Faults, or nil when there is none.
 func (r *reader) err() error {
 	if len(r.faults) == 0 {
 		return nil
-	}
-	veil := veiler(r.secrets)
-	for i := range r.faults {
-		r.faults[i].Message = veil.Replace(r.faults[i].Message)
 	}
 	faults := &Faults{List: r.faults}
 	faults.sort()
@@ -63,6 +58,11 @@ func (r *reader) tree(source []byte) *node {
 	if !utf8.Valid(source) {
 		whole.line, whole.column = position(source, invalidUTF8(source))
 		r.fault(whole, "not UTF-8 text; save the file as UTF-8")
+		return nil
+	}
+	if i := controlCharacter(source); i >= 0 {
+		whole.line, whole.column = position(source, i)
+		r.fault(whole, "a control character (%#x) stands here; a YAML file is text", source[i])
 		return nil
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(source))
@@ -101,6 +101,14 @@ func (r *reader) tree(source []byte) *node {
 		return nil
 	}
 	return root
+}
+
+// controlCharacter is the offset of the first one that YAML doesn't allow
+// (and the parser doesn't say the place of), or -1.
+func controlCharacter(source []byte) int {
+	return bytes.IndexFunc(source, func(c rune) bool {
+		return c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0x7f
+	})
 }
 
 func invalidUTF8(source []byte) (offset int) {
@@ -292,14 +300,15 @@ func (r *reader) syntax(source []byte, err error) {
 		r.fault(at, "not YAML: an alias (*name) without its anchor (&name); put a value that begins with * in quotes")
 		return
 	}
+	at.line = 1 // which the parser doesn't mention
 	if m := syntaxLine.FindStringSubmatch(err.Error()); m != nil {
 		at.line, _ = strconv.Atoi(m[1])
 		message = m[2]
-		if line := tabIndented(source, at.line); line > 0 {
-			at.line, at.column = line, 1
-			r.fault(at, "not YAML: the line is indented with a tab; use spaces")
-			return
-		}
+	}
+	if line := tabIndented(source, at.line); line > 0 {
+		at.line, at.column = line, 1
+		r.fault(at, "not YAML: the line is indented with a tab; use spaces")
+		return
 	}
 	if flowReference(source, at.line) {
 		r.fault(at, "not YAML: %s; between { } or [ ] a reference needs quotes: \"${NAME}\"", message)

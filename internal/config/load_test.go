@@ -1,0 +1,401 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"engage-worker/actions"
+	"engage-worker/actions/jsvalue"
+)
+
+// load parses text as engage.yaml, with the environment and the compiler
+// given (nil for none).
+func load(text string, env map[string]string, compile func(actions.Definition, actions.Options) []actions.Fault) (*Config, error) {
+	if compile == nil {
+		compile = func(actions.Definition, actions.Options) []actions.Fault { return nil }
+	}
+	l := loader{lookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }, compile: compile}
+	return l.parse("engage.yaml", []byte(text))
+}
+
+// good ends a configuration with all that is required.
+const good = `
+destinations:
+  - name: onboarding
+    settings: {}
+    actions: [{name: welcome, type: sendSms, mapping: {}}]
+`
+
+// faults are the lines of err, without the file's name.
+func faults(t *testing.T, err error) []string {
+	t.Helper()
+	if err == nil {
+		return nil
+	}
+	if _, ok := err.(*Faults); !ok {
+		t.Fatalf("not *Faults: %T %v", err, err)
+	}
+	lines := strings.Split(err.Error(), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimPrefix(lines[i], "engage.yaml:")
+	}
+	return lines
+}
+
+func equal[T any](t *testing.T, got, want T) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got\n\t%+v\nwant\n\t%+v", got, want)
+	}
+}
+
+func TestEverythingOfTheDesign(t *testing.T) {
+	cfg, err := load(`
+kafka:
+  brokers: ["localhost:9092"]
+  topic: audience-events
+  groupPrefix: engage-worker
+  startOffset: earliest
+  sessionTimeout: 12s
+  commitInterval: 2s
+  deadLetterTopic: letters
+  tls: {enabled: true, caFile: "", certFile: "", keyFile: ""}
+  sasl: {mechanism: scram-sha-512, username: worker, password: hunter2}
+http: {listen: ":9090", token: opensesame}
+log: {level: debug, format: console}
+shutdownTimeout: 30s
+delivery:
+  maxEventAge: 0
+  attempts: 5
+  backoff: {initial: 100ms, max: 5s}
+  requestTimeout: 15s
+  unknownOutcome: resend
+  maxUncommitted: 500
+regions:
+  us-west-2: {rate: 100, burst: 100, maxInFlight: 64, breaker: {failureRatio: 0.25, minRequests: 10, openFor: 1m, halfOpenRequests: 2}}
+  eu-west-1: {rate: 50.5, twilioRegion: ie1, twilioEdge: dublin}
+  slow: {rate: 0.5}
+destinations:
+  - name: onboarding
+    settings:
+      twilioAccountSID: AC1
+      twilioApiKeySID: SK1
+      twilioApiKeySecret: ${TWILIO_API_KEY_SECRET}
+      profileApiEnvironment: production
+      profileApiAccessToken: token
+      spaceId: spa_1
+      sourceId: src_1
+      webhookUrl: https://hooks.example.com/twilio
+      twilioHostname: "localhost:1"
+      contentHostname: "localhost:2"
+      profileApiHostname: "localhost:3"
+      connectionOverrides: rc=1
+      region: eu-west-1
+    actions:
+      - name: welcome-sms
+        type: sendSms
+        trigger: type = "track" and event = "Audience Entered" and properties.audience_key = "high_value"
+        mapping:
+          from: MG1
+          body: "Hi {{ profile.traits.first_name | default: 'there' }}, welcome! $.x"
+          on: 2026-11-01
+          really: yes
+          count: 3
+          ratio: 1.5
+          send: true
+          nothing: null
+          list: [1, "1", {"@path": $.userId}]
+  - {name: plain, settings: {region: ""}, actions: [{name: a, type: sendWhatsApp, mapping: {}}]}
+`, map[string]string{"TWILIO_API_KEY_SECRET": "s3cret"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Config{
+		Kafka: Kafka{
+			Brokers: []string{"localhost:9092"}, Topic: "audience-events", GroupPrefix: "engage-worker", StartOffset: StartEarliest,
+			SessionTimeout: 12 * time.Second, CommitInterval: 2 * time.Second, DeadLetter: "letters",
+			TLS:  TLS{Enabled: true},
+			SASL: SASL{Mechanism: SASLScramSHA512, Username: "worker", Password: "hunter2"},
+		},
+		HTTP:            HTTP{Listen: ":9090", Token: "opensesame"},
+		Log:             Log{Level: "debug", Format: LogConsole},
+		ShutdownTimeout: 30 * time.Second,
+		Delivery: Delivery{
+			Attempts: 5, Backoff: Backoff{Initial: 100 * time.Millisecond, Max: 5 * time.Second},
+			RequestTimeout: 15 * time.Second, UnknownOutcome: UnknownResend, MaxUncommitted: 500,
+		},
+		Regions: map[string]Region{
+			"us-west-2": {Rate: 100, Burst: 100, MaxInFlight: 64, Breaker: Breaker{FailureRatio: 0.25, MinRequests: 10, OpenFor: time.Minute, HalfOpenRequests: 2}},
+			"eu-west-1": {Rate: 50.5, Burst: 5, MaxInFlight: 128, Breaker: defaultRegion().Breaker, TwilioRegion: "ie1", TwilioEdge: "dublin"},
+			"slow":      {Rate: 0.5, Burst: 1, MaxInFlight: 128, Breaker: defaultRegion().Breaker},
+		},
+		Destinations: []Destination{
+			{actions.Definition{
+				Name: "onboarding",
+				Settings: actions.Settings{
+					TwilioAccountSID: "AC1", TwilioAPIKeySID: "SK1", TwilioAPIKeySecret: "s3cret",
+					ProfileAPIEnvironment: "production", ProfileAPIAccessToken: "token", SpaceID: "spa_1", SourceID: "src_1",
+					WebhookURL: "https://hooks.example.com/twilio", TwilioHostname: "localhost:1", ContentHostname: "localhost:2",
+					ProfileAPIHostname: "localhost:3", ConnectionOverrides: "rc=1", Region: "eu-west-1",
+				},
+				Actions: []actions.ActionDefinition{{
+					Name: "welcome-sms", Type: actions.SendSMS,
+					Trigger: `type = "track" and event = "Audience Entered" and properties.audience_key = "high_value"`,
+					Mapping: map[string]any{
+						"from": "MG1", "body": "Hi {{ profile.traits.first_name | default: 'there' }}, welcome! $.x",
+						"on": "2026-11-01", "really": "yes", "count": 3.0, "ratio": 1.5, "send": true, "nothing": nil,
+						"list": []any{1.0, "1", objectOf("@path", "$.userId")},
+					},
+				}},
+			}},
+			{actions.Definition{
+				Name: "plain", Settings: defaultSettings(),
+				Actions: []actions.ActionDefinition{{Name: "a", Type: actions.SendWhatsApp, Mapping: map[string]any{}}},
+			}},
+		},
+		file:   "engage.yaml",
+		veiled: map[string]bool{"destinations[0].settings.twilioApiKeySecret": true},
+	}
+	equal(t, cfg, want)
+	equal(t, cfg.RegionNames(), []string{"eu-west-1", "slow", "us-west-2"})
+	equal(t, cfg.Region("elsewhere"), Region{Rate: 100, Burst: 10, MaxInFlight: 128, Breaker: Breaker{FailureRatio: 0.5, MinRequests: 20, OpenFor: 30 * time.Second, HalfOpenRequests: 5}})
+	equal(t, cfg.GroupID("onboarding"), "engage-worker.onboarding")
+	equal(t, cfg.DeadLetterTopic(), "letters")
+	equal(t, cfg.RetryTopics("onboarding"), [3]string{"audience-events.onboarding.retry.30s", "audience-events.onboarding.retry.5m", "audience-events.onboarding.retry.30m"})
+	equal(t, cfg.LedgerTopic("onboarding"), "audience-events.onboarding.ledger")
+}
+
+func TestAFileWithDestinationsOnlyHasTheDefaults(t *testing.T) {
+	cfg, err := load("kafka:\nregions:\nhttp: {listen: }\n"+good, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.Destinations = []Destination{{actions.Definition{
+		Name: "onboarding", Settings: defaultSettings(),
+		Actions: []actions.ActionDefinition{{Name: "welcome", Type: actions.SendSMS, Mapping: map[string]any{}}},
+	}}}
+	want.file, want.veiled = "engage.yaml", map[string]bool{}
+	equal(t, cfg, want)
+	equal(t, cfg.DeadLetterTopic(), "audience-events.dlq")
+}
+
+func TestFaults(t *testing.T) {
+	long := strings.Repeat("x", 240)
+	tests := []struct {
+		name, text string
+		want       []string
+	}{
+		{"empty", "", []string{"1:1: the file is empty; docs/engage.example.yaml shows what belongs in it"}},
+		{"comments only", "# nothing\n", []string{"1:1: the file is empty; docs/engage.example.yaml shows what belongs in it"}},
+		{"null", "---\n~\n", []string{"2:1: the file is empty; docs/engage.example.yaml shows what belongs in it"}},
+		{"list", "- a\n", []string{"1:1: the file must hold an object (kafka: ..., destinations: ...), not a list"}},
+		{"not UTF-8", "kafka:\n  topic: \"\xff\"\n", []string{"2:11: not UTF-8 text; save the file as UTF-8"}},
+		{"two documents", good + "---\na: b\n", []string{"6:1: a second YAML document begins here; a configuration is one document"}},
+		{"tab", "kafka:\n\ttopic: x\n", []string{"2:1: not YAML: the line is indented with a tab; use spaces"}},
+		{"control character", "kafka:\n  topic: a\x00b\n", []string{"2:11: a control character (0x0) stands here; a YAML file is text"}},
+		{"unknown anchor", "http: {token: *hunter2}\n", []string{" not YAML: an alias (*name) without its anchor (&name); put a value that begins with * in quotes"}},
+		{"reference in a flow object", "log: {level: ${LEVEL}}\n" + good, []string{"1: not YAML: did not find expected ',' or '}'; between { } or [ ] a reference needs quotes: \"${NAME}\""}},
+		{"missing", "kafka: {}\n", []string{"1:1: destinations: required, and missing"}},
+		{"nothing at all in a destination", "destinations: [{}, 5]\n", []string{
+			"1:16: destinations[0].actions: required, and missing",
+			"1:16: destinations[0].name: required, and missing",
+			"1:16: destinations[0].settings: required, and missing",
+			"1:20: destinations[1]: must be an object, not a number",
+		}},
+		{"no destination, no action", "destinations: []\n", []string{"1:15: destinations: must have at least one destination"}},
+		{"no action", "destinations: [{name: a, settings: {}, actions: []}]\n", []string{"1:49: destinations[0].actions: must have at least one action"}},
+		{"unknown keys", "kafak: {}\nkafka: {session_timeout: 1s, whatever: 1}\n" + good, []string{
+			"1:1: kafak: unknown key; did you mean kafka?",
+			"2:9: kafka.session_timeout: unknown key; did you mean sessionTimeout?",
+			"2:30: kafka.whatever: unknown key; known are: brokers, topic, groupPrefix, startOffset, sessionTimeout, commitInterval, deadLetterTopic, tls, sasl",
+		}},
+		{"double keys", "kafka: {topic: a}\nkafka: {topic: b}\n" + good, []string{"2:1: kafka: the key stands twice, here and in line 1; keep one"}},
+		{"wrong types", "kafka: [1]\nlog: {level: 5, format: json}\ndelivery: {attempts: three, maxUncommitted: 1.5, backoff: fast}\n" + good, []string{
+			"1:8: kafka: must be an object, not a list",
+			"2:14: log.level: must be text, not a number; put it in quotes",
+			"3:22: delivery.attempts: must be a number, not the text \"three\"",
+			"3:45: delivery.maxUncommitted: must be a whole number from 1 to 10000000, not 1.5",
+			"3:59: delivery.backoff: must be an object, not text",
+		}},
+		{"durations", "shutdownTimeout: 0\nkafka: {sessionTimeout: 10, commitInterval: soon}\ndelivery: {maxEventAge: -1h, requestTimeout: 24h, backoff: {initial: 1m, max: 1s}}\n" + good, []string{
+			"1:18: shutdownTimeout: must be from 1ms to 1h, not 0",
+			"2:25: kafka.sessionTimeout: 10 has no unit; write 10s for seconds (units: ms, s, m, h)",
+			"2:45: kafka.commitInterval: \"soon\" isn't a duration; write a number with a unit, as in 10s, 1m30s or 24h (units: ms, s, m, h)",
+			"3:25: delivery.maxEventAge: must be from 0 to 87600h, not \"-1h\"",
+			"3:46: delivery.requestTimeout: must be from 1ms to 10m, not \"24h\"",
+			"3:60: delivery.backoff: initial (1m) is longer than max (1s)",
+		}},
+		{"commits too rare", "kafka: {sessionTimeout: 1s, commitInterval: 600ms}\n" + good, []string{
+			"1:45: kafka.commitInterval: commitInterval (600ms) may be half of sessionTimeout (1s) at most: each commit renews the lease under which messages are sent",
+		}},
+		{"choices", "kafka: {startOffset: last, sasl: {mechanism: scram-sha-1}}\nlog: {level: information}\n" + good, []string{
+			"1:22: kafka.startOffset: \"last\" isn't allowed; did you mean latest?",
+			"1:46: kafka.sasl.mechanism: \"scram-sha-1\" isn't allowed; did you mean scram-sha-512?",
+			"2:14: log.level: \"information\" isn't allowed; known are: trace, debug, info, warn, error",
+		}},
+		{"login", "kafka: {sasl: {mechanism: plain}}\n" + good, []string{
+			"1:15: kafka.sasl: plain needs a username",
+			"1:15: kafka.sasl: plain needs a password",
+		}},
+		{"login without a mechanism", "kafka: {sasl: {username: u}}\n" + good, []string{
+			"1:15: kafka.sasl: there is a username or a password but no mechanism; set mechanism to plain, scram-sha-256 or scram-sha-512",
+		}},
+		{"brokers", "kafka: {brokers: [localhost, \"a:b\", \"a:0\", \":1\", \"k://a:1\"]}\n" + good, []string{"1:19: kafka.brokers[0]: must be host:port, as in localhost:9092"}},
+		{"no brokers", "kafka: {brokers: []}\n" + good, []string{"1:18: kafka.brokers: must name at least one broker, as in localhost:9092"}},
+		{"topics", "kafka: {topic: \"a b\", groupPrefix: \"\", deadLetterTopic: ..}\n" + good, []string{
+			"1:16: kafka.topic: may hold letters, digits, '.', '_' and '-' only: Kafka allows no others in a topic's name",
+			"1:36: kafka.groupPrefix: must not be empty",
+			"1:57: kafka.deadLetterTopic: Kafka allows no topic named . or ..",
+		}},
+		{"a derived topic's name is too long", "kafka: {topic: " + long + "}\n" + good, []string{
+			"4:11: destinations[0].name: a retry topic of destinations[0] would be 261 characters long; Kafka allows 249",
+		}},
+		{"topics collide", "kafka: {topic: a.b, deadLetterTopic: a_b}\n" + good, []string{
+			"1:38: kafka.deadLetterTopic: the dead-letter topic would be the topic of the source topic, too; Kafka takes '.' and '_' for the same there",
+		}},
+		{"names", "destinations:\n  - {name: a.b, settings: {}, actions: [{name: x, type: sendSms, mapping: {}}, {name: x, type: sendSMS, mapping: 5}]}\n  - {name: c, settings: {}, actions: [{name: \"ä\", type: sendSms, mapping: {}}]}\n  - {name: c, settings: {}, actions: [{name: x, type: sendSms, mapping: {}}]}\n", []string{
+			"2:12: destinations[0].name: a destination's name begins with a letter or digit and holds letters, digits, '_' and '-' only",
+			"2:87: destinations[0].actions[1].name: the name \"x\" is taken in line 2; give each its own",
+			"2:96: destinations[0].actions[1].type: \"sendSMS\" isn't allowed; did you mean sendSms?",
+			"2:114: destinations[0].actions[1].mapping: must be an object, not a number",
+			"3:46: destinations[1].actions[0].name: an action's name begins with a letter or digit and holds letters, digits, '_' and '-' only",
+			"4:12: destinations[2].name: the name \"c\" is taken in line 3; give each its own",
+		}},
+		{"regions", "regions:\n  a: {rate: 0, burst: 0, breaker: {failureRatio: 1.5}, twilioEdge: dublin}\n  b: {rate: .inf}\n  \"c d\": {}\n  e: {twilioRegion: \"IE1.x\", twilioEdge: x}\n" + good, []string{
+			"2:6: regions.a: twilioRegion and twilioEdge go together: set both (ie1 and dublin, au1 and sydney, jp1 and tokyo) or neither",
+			"2:13: regions.a.rate: must be above 0 and at most 1000000, not 0",
+			"2:23: regions.a.burst: must be a whole number from 1 to 1000000, not 0",
+			"2:50: regions.a.breaker.failureRatio: must be above 0 and at most 1, not 1.5",
+			"3:13: regions.b.rate: JSON has no such number; put it in quotes if it is meant as text",
+			"4:3: regions.c d: a region's name begins with a letter or digit and holds letters, digits, '_' and '-' only",
+			"5:21: regions.e.twilioRegion: must be a part of a host name: lower-case letters, digits and '-'",
+		}},
+		{"http", "http: {listen: 8080}\n" + good, []string{"1:16: http.listen: must be text, not a number; put it in quotes"}},
+		{"listen", "http: {listen: \"8080\"}\n" + good, []string{"1:16: http.listen: must be an address to listen on: host:port, or :port for every network"}},
+		{"files", "kafka: {tls: {enabled: true, caFile: /no/such, certFile: /no/cert, keyFile: /no/key}}\n" + good, []string{
+			"1:38: kafka.tls.caFile: the file can't be read: no such file or directory",
+			"1:58: kafka.tls.certFile: the file can't be read: no such file or directory",
+			"1:77: kafka.tls.keyFile: the file can't be read: no such file or directory",
+		}},
+		{"half a pair", "kafka: {tls: {certFile: c.pem}}\n" + good, []string{"1:14: kafka.tls: certFile and keyFile go together: set both, or neither"}},
+		{"numbers and keys of a mapping", "destinations:\n  - name: a\n    settings: {}\n    actions:\n      - name: x\n        type: sendSms\n        mapping: {big: 12345678901234567890, nan: .nan, tagged: !secret x, {a: b}: c}\n", []string{
+			"7:24: destinations[0].actions[0].mapping.big: the number is too large to be kept exactly; put it in quotes, so that it is text",
+			"7:51: destinations[0].actions[0].mapping.nan: JSON has no such number; put it in quotes if it is meant as text",
+			"7:65: destinations[0].actions[0].mapping.tagged: YAML tags like !name have no meaning here; put a value that begins with ! in quotes",
+			"7:76: destinations[0].actions[0].mapping.?: a key must be a plain word, not a list or an object",
+		}},
+		{"an alias inside its own anchor", "regions: &r\n  a: *r\n" + good, []string{"1:10: regions" + strings.Repeat(".a", 100) + ": too large or too deep: aliases (*name) multiply to more than 200000 values or 100 levels"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := load(test.text, nil, nil)
+			equal(t, faults(t, err), test.want)
+		})
+	}
+}
+
+func TestAliasesAndMerges(t *testing.T) {
+	cfg, err := load(`
+regions:
+  a: &base {rate: 7, maxInFlight: 9}
+  b: *base
+  c: {<<: *base, rate: 8}
+  d: {<<: [{burst: 3, rate: 1}, *base]}
+`+good, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	breaker := defaultRegion().Breaker
+	equal(t, cfg.Regions, map[string]Region{
+		"a": {Rate: 7, Burst: 1, MaxInFlight: 9, Breaker: breaker},
+		"b": {Rate: 7, Burst: 1, MaxInFlight: 9, Breaker: breaker},
+		"c": {Rate: 8, Burst: 1, MaxInFlight: 9, Breaker: breaker},
+		"d": {Rate: 1, Burst: 3, MaxInFlight: 9, Breaker: breaker},
+	})
+}
+
+func TestManyAliasesEndSoon(t *testing.T) {
+	var bomb strings.Builder
+	bomb.WriteString("a: &a [x,x,x,x,x,x,x,x,x]\n")
+	for c := 'b'; c <= 'k'; c++ {
+		prev := string(c - 1)
+		bomb.WriteString(string(c) + ": &" + string(c) + " [" + strings.Repeat("*"+prev+",", 9) + "]\n")
+	}
+	_, err := load(bomb.String(), nil, nil)
+	if lines := faults(t, err); len(lines) != 1 || !strings.Contains(lines[0], "too large or too deep") {
+		t.Error(lines)
+	}
+}
+
+func TestCompilersFaultsStandWhereTheyAre(t *testing.T) {
+	compile := func(def actions.Definition, opts actions.Options) []actions.Fault {
+		region, edge := opts.Region("eu-west-1")
+		equal(t, [2]string{region, edge}, [2]string{"ie1", "dublin"})
+		return []actions.Fault{
+			{Path: "actions[0].mapping.body", Message: "bad template"},
+			{Path: "actions[0].mapping.list[1].x", Message: "bad item"},
+			{Path: "actions[0].mapping.a.b", Message: "a key with a dot"},
+			{Path: "actions[0].trigger", Message: "bad trigger"},
+			{Path: "settings.twilioAccountSID", Message: "required"},
+			{Path: "settings.spaceId", Message: "is a consequence"},
+			{Path: "", Message: "all of it"},
+		}
+	}
+	_, err := load(`
+regions: {eu-west-1: {twilioRegion: ie1, twilioEdge: dublin}}
+destinations:
+  - name: onboarding
+    settings:
+      spaceId: 5
+    actions:
+      - name: welcome
+        type: sendSms
+        mapping:
+          body: >-
+            Hi {{
+          list:
+            - a
+            - b
+          a.b: c
+`, nil, compile)
+	equal(t, faults(t, err), []string{
+		"4:5: destinations[0]: all of it",
+		"6:7: destinations[0].settings.twilioAccountSID: required",
+		"6:16: destinations[0].settings.spaceId: must be text, not a number; put it in quotes",
+		"8:9: destinations[0].actions[0].trigger: bad trigger",
+		"11:17: destinations[0].actions[0].mapping.body: bad template",
+		"15:15: destinations[0].actions[0].mapping.list[1].x: bad item",
+		"16:16: destinations[0].actions[0].mapping.a.b: a key with a dot",
+	})
+}
+
+func TestLoadOfWhatIsNoFile(t *testing.T) {
+	dir := t.TempDir()
+	large := filepath.Join(dir, "large.yaml")
+	if err := os.WriteFile(large, make([]byte, maxFileSize+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		filepath.Join(dir, "no.yaml"): "there is no such file; name the configuration with --config or ENGAGE_CONFIG",
+		dir:                           "this is a folder; name the configuration file in it",
+		large:                         "the file is larger than 4 MiB, which no configuration is",
+	} {
+		cfg, err := Load(path)
+		if cfg != nil {
+			t.Errorf("%s: a configuration with %v", path, err)
+		}
+		equal(t, err, error(&Faults{List: []Fault{{File: path, Message: want}}}))
+	}
+}
+
+// objectOf is an object of one member.
+func objectOf(key string, value any) *jsvalue.Object {
+	o := jsvalue.NewObject(1)
+	o.Set(key, value)
+	return o
+}
