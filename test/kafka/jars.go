@@ -12,7 +12,7 @@ import (
 )
 
 // errNoJava: Kafka's jars can't be had or run here at all.
-var errNoJava = errors.New("Java 17 and Maven are needed (apt-get install openjdk-17-jre-headless maven), or KAFKA_BROKERS=host:port of an Apache Kafka 4.x that runs")
+var errNoJava = errors.New("needs Java 17 and Maven (make install-deps), or KAFKA_BROKERS=host:port of an Apache Kafka 4.x that runs")
 
 // jars returns the folder with Kafka's jars, which Maven fills at first. It
 // may be called by several processes at once.

@@ -1,0 +1,79 @@
+# make help lists the targets. Building, testing and the demo need Go and make
+# alone; test-kafka needs Java 17 and Maven as well (make install-deps), or
+# KAFKA_BROKERS.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO          ?= go
+CONFIG      ?= engage.yaml
+TESTFLAGS   ?=
+FUZZTIME    ?= 20s
+BENCHTIME   ?= 1s
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+##@ For everybody
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} \
+		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Everything in one process: broker, Twilio, events, the worker
+	@$(GO) run ./cmd/engage-worker demo $(ARGS)
+
+.PHONY: build
+build: ## Build bin/engage-worker and bin/twilio-sim
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/engage-worker ./cmd/twilio-sim
+
+.PHONY: run
+run: ## Run the worker with CONFIG=engage.yaml
+	$(GO) run ./cmd/engage-worker run --config $(CONFIG)
+
+##@ For engineers
+
+.PHONY: test
+test: ## All tests that need nothing but Go, with the race detector
+	$(GO) vet ./...
+	$(GO) test -race $(TESTFLAGS) ./...
+
+.PHONY: test-kafka
+test-kafka: ## The integration suite on a real Apache Kafka 4.x; a skipped suite fails
+	ENGAGE_TEST_BROKER=kafka $(GO) test -json -race -count=1 -timeout=15m $(TESTFLAGS) \
+		./test/kafka $$(test -d test/integration && echo ./test/integration/...) \
+		| $(GO) run ./test/summary
+
+.PHONY: lint
+lint: ## gofmt, go vet and staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+		if [ -n "$$unformatted" ]; then echo "gofmt these:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+.PHONY: bench
+bench: ## All benchmarks, BENCHTIME=1s each
+	$(GO) test -run='^$$' -bench=. -benchmem -benchtime=$(BENCHTIME) ./...
+
+.PHONY: fuzz
+fuzz: ## Every fuzz target for FUZZTIME=20s
+	@grep -rlE '^func Fuzz' --include='*_test.go' . | while read -r file; do \
+		sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' "$$file" | while read -r target; do \
+			echo "== $$(dirname "$$file") $$target"; \
+			$(GO) test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
+		done; \
+	done
+
+.PHONY: fmt
+fmt: ## gofmt all Go files
+	gofmt -w $$(git ls-files '*.go')
+
+.PHONY: install-deps
+install-deps: ## Install what test-kafka needs (Debian or Ubuntu, as root)
+	./.ci/install-deps
+
+.PHONY: clean
+clean: ## Remove what was built or fetched
+	rm -rf bin dist coverage.out test/kafka/target
