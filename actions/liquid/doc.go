@@ -1,0 +1,19 @@
+// Package liquid renders message templates as the hosted destination does.
+//
+// That one renders with LiquidJS, and templates in use depend on its dialect:
+// numbers are JavaScript's, any path into nothing is empty, arrays print
+// without separators, "and" and "or" associate to the right. The dialect is
+// made here; the engine under it is osteele/liquid:
+//
+//	source ─ lex ─ tokens ─▶ osteele/liquid: nests blocks and clauses, walks the tree ─▶ text
+//	                 │                    ▲
+//	                 └─ args ─▶ this package's tags, expressions, values and filters
+//
+// lex finds tags, outputs and text by LiquidJS's rules and trims white space.
+// Each token is handed to the engine as a tag of this package, one to a line,
+// so that the engine's line numbers are token numbers.
+//
+// Differences on purpose: unknown filters are errors, where LiquidJS lets the
+// value through; include, render and layout are, too, since there are no files
+// to read; and rendering is bounded in time, output and memory.
+package liquid

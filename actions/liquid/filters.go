@@ -1,0 +1,156 @@
+package liquid
+
+import (
+	"engage-worker/actions/jsvalue"
+)
+
+// filter makes a value of a value and arguments. Those by name are of type
+// named. A filter that makes much more than it is given spends for that.
+type filter func(st *state, in any, args []any) (any, error)
+
+// filterNamed finds a filter. The names are those of LiquidJS.
+func filterNamed(name string) (filter, bool) {
+	f := mathFilter(name)
+	for _, find := range [...]func(string) filter{textFilter, webFilter, arrayFilter, searchFilter, dateFilter, valueFilter} {
+		if f == nil {
+			f = find(name)
+		}
+	}
+	return f, f != nil
+}
+
+// directiveFilter finds a filter that @liquid may use.
+func directiveFilter(name string) (filter, bool) {
+	switch name {
+	case "array_to_sentence_string", "concat", "find", "find_exp", "find_index", "find_index_exp", "group_by",
+		"group_by_exp", "has", "has_exp", "map", "newline_to_br", "reject", "reject_exp", "reverse", "sort",
+		"sort_natural", "uniq", "where_exp":
+		return nil, false
+	}
+	return filterNamed(name)
+}
+
+// disabledInDirective are the tags that @liquid may not use.
+func disabledInDirective(tag string) bool {
+	switch tag {
+	case "case", "for", "tablerow":
+		return true
+	}
+	return false
+}
+
+// arg is the i-th argument, or undefined.
+func arg(args []any, i int) any {
+	if i < len(args) {
+		return plain(args[i])
+	}
+	return jsvalue.Undefined{}
+}
+
+// textArg is the i-th argument as JavaScript's String makes it.
+func textArg(args []any, i int) string { return jsvalue.String(arg(args, i)) }
+
+// numberArg is the i-th argument as a number, missing when it is undefined.
+func numberArg(args []any, i int, missing float64) float64 {
+	v := arg(args, i)
+	if _, undefined := v.(jsvalue.Undefined); undefined {
+		return missing
+	}
+	return jsvalue.Number(v)
+}
+
+// namedArg is the argument of a name, or undefined.
+func namedArg(args []any, name string) any {
+	for _, a := range args {
+		if n, ok := a.(named); ok && n.name == name {
+			return plain(n.value)
+		}
+	}
+	return jsvalue.Undefined{}
+}
+
+// simple makes a filter of a function of text.
+func simple(f func(string) string) filter {
+	return func(_ *state, in any, _ []any) (any, error) { return f(text(in)), nil }
+}
+
+// jsTruthy is JavaScript's idea of true.
+func jsTruthy(v any) bool {
+	switch v := plain(v).(type) {
+	case nil, jsvalue.Undefined:
+		return false
+	case bool:
+		return v
+	case float64:
+		return v != 0 && v == v
+	case string:
+		return v != ""
+	}
+	return true
+}
+
+// valueFilter finds filters of values of any kind.
+func valueFilter(name string) filter {
+	switch name {
+	case "default":
+		return func(_ *state, in any, args []any) (any, error) {
+			switch v := plain(in).(type) {
+			case string:
+				if v != "" {
+					return v, nil
+				}
+			case []any:
+				if len(v) > 0 {
+					return v, nil
+				}
+			case bool:
+				if v || jsTruthy(namedArg(args, "allow_false")) {
+					return v, nil
+				}
+			case nil, jsvalue.Undefined:
+			default:
+				return v, nil
+			}
+			return arg(args, 0), nil
+		}
+	case "json", "jsonify", "inspect":
+		return func(st *state, in any, args []any) (any, error) {
+			v := plain(in)
+			if _, undefined := v.(jsvalue.Undefined); undefined {
+				return v, nil
+			}
+			s := jsvalue.EncodeIndent(v, indentation(arg(args, 0)))
+			return s, nil
+		}
+	case "raw":
+		return func(_ *state, in any, _ []any) (any, error) { return in, nil }
+	case "to_integer":
+		return func(_ *state, in any, _ []any) (any, error) { return number(in), nil }
+	case "size":
+		return func(_ *state, in any, _ []any) (any, error) {
+			switch v := in.(type) {
+			case string:
+				return float64(jsvalue.StringLen(v)), nil
+			case []any:
+				return float64(len(v)), nil
+			}
+			if v, _ := jsvalue.Get(in, "length"); jsTruthy(jsvalue.Of(v)) {
+				return jsvalue.Of(v), nil
+			}
+			return 0.0, nil
+		}
+	}
+	return nil
+}
+
+// indentation is JSON.stringify's third argument: a number of spaces or a
+// text, of at most ten characters.
+func indentation(v any) string {
+	switch v := v.(type) {
+	case float64:
+		return "          "[:int(max(0, min(10, v)))]
+	case string:
+		return jsvalue.Substring(v, 0, 10)
+	}
+	return ""
+}

@@ -1,0 +1,154 @@
+package liquid
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/osteele/liquid/render"
+
+	"engage-worker/actions/jsvalue"
+)
+
+// Bounds of one rendering. A message has 1,600 characters at most; what is
+// beyond these bounds is a mistake or an attack.
+const (
+	maxOutput = 1 << 20 // bytes
+	maxWork   = 8 << 20 // bytes and items that filters and loops go through
+)
+
+// stateKey is under which the engine's bindings hold the state. No template
+// can name it.
+const stateKey = ""
+
+// state is one rendering. It is used by one goroutine.
+type state struct {
+	vars     any      // what the caller gave
+	assigned []entry  // by assign and capture
+	counters []entry  // by increment and decrement
+	scopes   []*scope // of the loops around
+	cycles   map[string]int
+	offsets  map[string]float64 // where a loop with offset:continue goes on
+	out      []byte
+	budget   float64
+	now      func() time.Time
+}
+
+type entry struct {
+	name  string
+	value any
+}
+
+// scope is what a loop defines inside.
+type scope struct {
+	loopName string // forloop or tablerowloop
+	loop     *forloop
+	name     string // of the item
+	value    any
+}
+
+// in is the state of the rendering that ctx belongs to.
+func in(ctx render.Context) *state { return ctx.Get(stateKey).(*state) }
+
+// spend takes from what the rendering may still do.
+func (st *state) spend(work float64) error {
+	if st.budget -= work; st.budget < 0 || work != work {
+		return fmt.Errorf("the template does too much work")
+	}
+	return nil
+}
+
+func (st *state) write(s string) error {
+	if len(st.out)+len(s) > maxOutput {
+		return fmt.Errorf("the template makes more than %d bytes", maxOutput)
+	}
+	st.out = append(st.out, s...)
+	return nil
+}
+
+// print writes a value as it prints.
+func (st *state) print(v any) error {
+	switch v := v.(type) {
+	case string:
+		return st.write(v)
+	case nil, jsvalue.Undefined:
+		return nil
+	case float64:
+		if len(st.out) < maxOutput {
+			st.out = jsvalue.AppendNumber(st.out, v)
+		}
+		return nil
+	}
+	s := text(v)
+	if err := st.spend(float64(len(s))); err != nil {
+		return err
+	}
+	return st.write(s)
+}
+
+// variable looks a name up: in the loops around, inner first, among what was
+// assigned, then among what the caller gave.
+func (st *state) variable(name string) any {
+	for i := len(st.scopes) - 1; i >= 0; i-- {
+		switch s := st.scopes[i]; name {
+		case s.name:
+			return s.value
+		case s.loopName:
+			return s.loop
+		}
+	}
+	for i := range st.assigned {
+		if st.assigned[i].name == name {
+			return st.assigned[i].value
+		}
+	}
+	for i := range st.counters {
+		if st.counters[i].name == name {
+			return st.counters[i].value
+		}
+	}
+	if v, ok := jsvalue.Get(st.vars, name); ok {
+		return v
+	}
+	return jsvalue.Undefined{}
+}
+
+func (st *state) assign(name string, v any) {
+	st.assigned = set(st.assigned, name, v)
+}
+
+// count adds to a counter of the caller's scope, which starts at 0 unless the
+// caller gave a number, and returns what it was and what it is.
+func (st *state) count(name string, by float64) (before, after float64) {
+	current := any(nil)
+	if v, ok := jsvalue.Get(st.vars, name); ok {
+		current = jsvalue.Of(v)
+	}
+	for i := range st.counters {
+		if st.counters[i].name == name {
+			current = st.counters[i].value
+		}
+	}
+	before, _ = current.(float64)
+	after = before + by
+	st.counters = set(st.counters, name, after)
+	return before, after
+}
+
+func set(entries []entry, name string, v any) []entry {
+	for i := range entries {
+		if entries[i].name == name {
+			entries[i].value = v
+			return entries
+		}
+	}
+	return append(entries, entry{name, v})
+}
+
+// captured runs f and returns what it wrote.
+func (st *state) captured(f func() error) (string, error) {
+	start := len(st.out)
+	err := f()
+	s := string(st.out[start:])
+	st.out = st.out[:start]
+	return s, err
+}
