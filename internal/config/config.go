@@ -182,11 +182,15 @@ func (c *Config) DeadLetterTopic() string {
 
 // RetryTopics are a destination's, in the order of RetryDelays.
 func (c *Config) RetryTopics(destination string) [3]string {
-	prefix := c.Kafka.Topic + "." + destination + ".retry."
-	return [3]string{prefix + "30s", prefix + "5m", prefix + "30m"}
+	topics := RetryTierNames()
+	for i, tier := range topics {
+		topics[i] = c.Kafka.Topic + "." + destination + ".retry." + tier
+	}
+	return topics
 }
 
-// RetryTierNames are how the retry topics' names end, in the order of RetryDelays.
+// RetryTierNames are how the retry topics' names end, in the order of
+// RetryDelays.
 func RetryTierNames() [3]string { return [3]string{"30s", "5m", "30m"} }
 
 // RetryDelays are the waits that the retry topics stand for.
