@@ -27,8 +27,7 @@ const (
 	AlreadyReplayed Why = "already replayed"
 	// TooOften: it was replayed as often as is allowed.
 	TooOften Why = "replayed too often"
-	// MayBeSent: nobody could tell whether it was sent, and it is so old
-	// that the ledger has forgotten it too.
+	// MayBeSent: nobody could tell whether it was sent (Ambiguous).
 	MayBeSent Why = "may have been sent"
 	// OtherSource: its event is not of the configured source topic, or its
 	// destination is not configured.
@@ -43,13 +42,13 @@ const (
 type Planner struct {
 	Cluster      partition.Cluster
 	Reader       *Reader
-	Audit        *AuditLog
-	Source       string   // the source topic
-	Destinations []string // the configured ones
+	Audit        *AuditLog // nil: there is none yet, so nothing was ever replayed
+	Source       string    // the source topic
+	Destinations []string  // the configured ones
 	Filter       Filter
 	MaxReplays   int
-	Remembers    time.Duration // how long the ledger surely remembers a delivery
-	By           string        // who replays
+	Ambiguous    bool   // also what may have been sent: some people may get it twice
+	By           string // who replays
 
 	// Sent calls each for every delivery of a destination that the ledger's
 	// partition says was sent.
@@ -79,7 +78,6 @@ type item struct {
 	source      int      // partition of the event
 	replay      int      // the number of this replay
 	ambiguous   bool
-	failed      time.Time
 	published   bool     // its replay is in the source topic
 	intents     []intent // of replays begun earlier that nothing is known of
 }
@@ -135,7 +133,7 @@ func (p *Planner) Plan(ctx context.Context, progress *Progress) (*Plan, error) {
 			pass(id, OtherSource)
 		case i.replay > p.MaxReplays:
 			pass(id, TooOften)
-		case i.ambiguous && plan.made.Sub(i.failed) > p.Remembers:
+		case i.ambiguous && !p.Ambiguous:
 			pass(id, MayBeSent)
 		}
 	}
@@ -192,8 +190,8 @@ func (p *Planner) choose(ctx context.Context, plan *Plan, progress *Progress) (m
 		}
 		chosen[id] = &item{
 			id: id, destination: r.Destination, action: r.Action, reason: r.Reason, source: source, replay: r.Replays + 1,
-			ambiguous: r.Disposition == Ambiguous, failed: r.FailedAt(),
-			at: Position{Partition: r.Position.Partition, Offset: r.Position.Offset},
+			ambiguous: r.Disposition == Ambiguous,
+			at:        Position{Partition: r.Position.Partition, Offset: r.Position.Offset},
 		}
 		return nil
 	})
@@ -202,6 +200,9 @@ func (p *Planner) choose(ctx context.Context, plan *Plan, progress *Progress) (m
 
 // findReplays marks the items whose replay was begun or done by anybody.
 func (p *Planner) findReplays(ctx context.Context, chosen map[string]*item) error {
+	if p.Audit == nil {
+		return nil
+	}
 	err := p.Audit.Read(ctx, func(a Audit) {
 		i := chosen[a.ID]
 		if i == nil || i.replay != a.Replay {

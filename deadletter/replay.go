@@ -13,7 +13,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Replayer carries out a plan of its Planner's.
+// Replayer carries out a plan of its Planner's. It needs the Audit.
 //
 // Each dead letter goes through three steps: Intended in the audit topic, the
 // event in the source topic, Published in the audit topic, each acknowledged

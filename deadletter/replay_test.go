@@ -48,7 +48,7 @@ func (d *desk) replayer(edit ...func(*Replayer)) *Replayer {
 	r := &Replayer{
 		Planner: Planner{
 			Cluster: d.cluster(), Reader: &Reader{d.cluster(), "dlq"}, Audit: audit, Source: source,
-			Destinations: []string{"onboarding"}, MaxReplays: 3, Remembers: time.Hour, By: "jane@desk",
+			Destinations: []string{"onboarding"}, MaxReplays: 3, By: "jane@desk",
 			Sent: func(_ context.Context, _ string, partition int, each func(action, key string)) error {
 				for key := range d.sent {
 					each("welcome-sms", key)
@@ -209,8 +209,7 @@ func TestPlanPassesOver(t *testing.T) {
 	rs[4].Topic = "another"
 	rs[5].Destination = "removed"
 	rs[6].Partition = 9
-	rs[7].Disposition, rs[7].LastFailedAt = Ambiguous, time.Now().Add(-2*time.Hour)
-	rs[8].Disposition, rs[8].LastFailedAt = Ambiguous, time.Now()
+	rs[7].Disposition = Ambiguous
 	d.put(t, "dlq", rs...)
 	d.produce(t, "dlq", kafka.Message{Value: []byte("?"), WriterData: 0})
 
@@ -221,6 +220,10 @@ func TestPlanPassesOver(t *testing.T) {
 	}
 	again := d.plan(d.replayer())
 	want[AlreadyReplayed] = 13
+	risky := d.plan(d.replayer(func(r *Replayer) { r.Ambiguous = true }))
+	if risky.Send() != 1 || risky.PassedOver[MayBeSent] != 0 {
+		t.Errorf("with ambiguous ones: %+v", risky)
+	}
 	if again.Chosen != 20 || again.Send() != 0 || !maps.Equal(again.PassedOver, want) {
 		t.Errorf("again: %+v", again)
 	}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"engage-worker/deadletter"
+)
+
+type dlqExportCmd struct {
+	dlqFilter
+	File   string `arg:"" optional:"" help:"Where to write; standard output without it. An existing file is not replaced without --force." placeholder:"FILE"`
+	Format string `help:"jsonl, csv or parquet; by the file's ending without it, else jsonl." enum:",jsonl,csv,parquet" default:""`
+	Force  bool   `help:"Replace an existing file."`
+}
+
+// Validate is kong's hook for flags.
+func (c *dlqExportCmd) Validate() error { return c.dlqFilter.Validate() }
+
+// format is the one asked for, or the one of the file's ending.
+func (c *dlqExportCmd) format() string {
+	if c.Format != "" {
+		return c.Format
+	}
+	switch strings.ToLower(filepath.Ext(c.File)) {
+	case ".csv":
+		return "csv"
+	case ".parquet":
+		return "parquet"
+	}
+	return "jsonl"
+}
+
+// rowWriter writes dead letters in a format. Close ends the document, not
+// what it is written to.
+type rowWriter interface {
+	Write(*deadletter.Record) error
+	Close() error
+}
+
+func newRowWriter(format string, w io.Writer) rowWriter {
+	switch format {
+	case "csv":
+		return newCSVRows(w)
+	case "parquet":
+		return newParquetRows(w)
+	}
+	return newJSONRows(w)
+}
+
+// Run exports.
+func (c *dlqExportCmd) Run(ctx context.Context, app *app) error {
+	desk, err := openDLQ(app)
+	if err != nil {
+		return err
+	}
+	defer desk.Close()
+	out, err := c.open(app)
+	if err != nil {
+		return badInput(err)
+	}
+	defer out.discard()
+	buffered := bufio.NewWriterSize(out, 1<<16)
+	rows := newRowWriter(c.format(), buffered)
+	n := 0
+	foreign, err := desk.read(ctx, app, c.filter(), func(r *deadletter.Record) error {
+		n++
+		if err := rows.Write(r); err != nil {
+			return &dlqError{fmt.Errorf("write %s: %w", out.name, err)}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(rows.Close(), buffered.Flush()); err != nil {
+		return fmt.Errorf("write %s: %w", out.name, err)
+	}
+	if err := out.keep(); err != nil {
+		return err
+	}
+	noteForeign(app, desk.reader.Topic, foreign)
+	if c.File != "" {
+		_, err = fmt.Fprintf(app.stderr, "engage-worker: %s written to %s\n", plural(n, "dead letter"), c.File)
+	}
+	return err
+}
+
+// output is where an export goes. A file has a name of its own until it is
+// whole, and only its owner may read it: it holds personal data.
+type output struct {
+	io.Writer
+	name string
+	file *os.File // nil: standard output
+	kept bool
+}
+
+func (c *dlqExportCmd) open(app *app) (*output, error) {
+	if c.File == "" || c.File == "-" {
+		if c.format() == "parquet" && screenOf(app.stdout).width > 0 {
+			return nil, errors.New("parquet is nothing for a terminal: name a file")
+		}
+		return &output{Writer: app.stdout, name: "standard output"}, nil
+	}
+	if !c.Force {
+		if _, err := os.Lstat(c.File); !errors.Is(err, fs.ErrNotExist) {
+			if err != nil {
+				return nil, err
+			}
+			return nil, fmt.Errorf("%s exists: name another file, or replace it with --force", c.File)
+		}
+	}
+	f, err := os.CreateTemp(filepath.Dir(c.File), "."+filepath.Base(c.File)+".*.partial")
+	if err != nil {
+		return nil, fmt.Errorf("create %s: %w", c.File, err)
+	}
+	return &output{Writer: f, name: c.File, file: f}, nil
+}
+
+// keep makes the file whole under its name.
+func (o *output) keep() error {
+	o.kept = true
+	if o.file == nil {
+		return nil
+	}
+	err := errors.Join(o.file.Sync(), o.file.Close())
+	if err == nil {
+		err = os.Rename(o.file.Name(), o.name)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", o.name, err), os.Remove(o.file.Name()))
+	}
+	return nil
+}
+
+// discard removes the file unless it was kept.
+func (o *output) discard() {
+	if o.kept || o.file == nil {
+		return
+	}
+	o.file.Close()
+	os.Remove(o.file.Name())
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"engage-worker/actions"
+	"engage-worker/deadletter"
+	"engage-worker/internal/config"
+)
+
+// renderTime bounds the look-ups of a rendering.
+const renderTime = 10 * time.Second
+
+// render prepares a dead letter's event again, for its action, or for all of
+// its destination's when it names none. It looks things up and sends nothing.
+func (d *dlqDesk) render(ctx context.Context, app *app, r *deadletter.Record) ([]actions.Delivery, error) {
+	i := slices.IndexFunc(d.cfg.Destinations, func(c config.Destination) bool { return c.Name == r.Destination })
+	if i < 0 {
+		return nil, fmt.Errorf("the configuration has no destination %q", r.Destination)
+	}
+	destination, faults := actions.New(d.cfg.Destinations[i].Definition, actions.Options{Log: zerolog.Nop(), Region: d.cfg.TwilioRegion})
+	if len(faults) > 0 {
+		return nil, fmt.Errorf("the destination %q doesn't compile: %s: %s", r.Destination, faults[0].Path, faults[0].Message)
+	}
+	defer destination.Close()
+	event, err := destination.Decode(r.Value)
+	if err != nil {
+		return nil, fmt.Errorf("nothing: the value is no event (%w)", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, renderTime)
+	defer cancel()
+	match := destination.Match(r.Value)
+	var deliveries []actions.Delivery
+	for i, name := range destination.Actions() {
+		if r.Action != "" && name != r.Action {
+			continue
+		}
+		if match.Actions&(1<<i) == 0 {
+			deliveries = append(deliveries, actions.Delivery{Action: name, Decision: actions.DecisionNoMatch})
+			continue
+		}
+		deliveries = append(deliveries, destination.Prepare(ctx, event, i))
+	}
+	if len(deliveries) == 0 {
+		return nil, errors.New("the configuration has no such action any more: nothing would be sent")
+	}
+	return deliveries, nil
+}
+
+func base64Text(b []byte) string { return base64.StdEncoding.EncodeToString(b) }

@@ -1,0 +1,259 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/user"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"golang.org/x/term"
+
+	"engage-worker/deadletter"
+	"engage-worker/internal/kafkaconn"
+)
+
+type dlqReplayCmd struct {
+	dlqFilter
+	IDs        []string `arg:"" optional:"" name:"id" help:"Only these dead letters."`
+	Rate       float64  `help:"Events per second that go back to the source topic." default:"20"`
+	MaxReplays int      `help:"How often one delivery may be replayed in all." default:"3"`
+	Ambiguous  bool     `help:"Replay also those of which nobody knows whether they were sent: some people may get the message twice."`
+	Yes        bool     `help:"Carry the plan out without asking." short:"y" xor:"yes"`
+	DryRun     bool     `help:"Show the plan and nothing else, without asking." xor:"yes"`
+}
+
+// Validate is kong's hook for flags.
+func (c *dlqReplayCmd) Validate() error {
+	const fastest = 100_000
+	switch {
+	case !(c.Rate >= 0.01 && c.Rate <= fastest): // NaN is neither
+		return fmt.Errorf("--rate must be from 0.01 to %d events a second", fastest)
+	case c.MaxReplays < 1:
+		return errors.New("--max-replays must be 1 or more")
+	}
+	return c.dlqFilter.Validate()
+}
+
+// Run plans, and replays when told to.
+func (c *dlqReplayCmd) Run(ctx context.Context, app *app) error {
+	desk, err := openDLQ(app)
+	if err != nil {
+		return err
+	}
+	defer desk.Close()
+	r, err := c.replayer(ctx, desk)
+	if err != nil {
+		return desk.explained(ctx, err)
+	}
+	defer func() {
+		if r.Audit != nil {
+			r.Audit.Close()
+		}
+	}()
+	progress := new(deadletter.Progress)
+	stop := showProgress(app.stderr, "reading "+desk.reader.Topic, progress)
+	plan, err := r.Plan(ctx, progress)
+	stop()
+	if err != nil {
+		return desk.explained(ctx, err)
+	}
+	if err := c.printPlan(screenOf(app.stdout), desk, plan); err != nil {
+		return err
+	}
+	noteForeign(app, desk.reader.Topic, plan.Foreign)
+	if plan.Send() == 0 {
+		return c.notFound(desk, plan)
+	}
+	if confirmed, err := c.confirmed(ctx, app, plan); err != nil || !confirmed {
+		return err
+	}
+	if err := desk.openAudit(ctx, r); err != nil {
+		return desk.explained(ctx, err)
+	}
+	return c.carryOut(ctx, app, desk, r, plan)
+}
+
+// replayer prepares a plan's making. Its Audit is nil while there is none.
+func (c *dlqReplayCmd) replayer(ctx context.Context, desk *dlqDesk) (*deadletter.Replayer, error) {
+	audit, err := deadletter.OpenAudit(ctx, desk.cluster, deadletter.AuditTopic(desk.reader.Topic))
+	if err != nil && !errors.Is(err, kafka.UnknownTopicOrPartition) {
+		return nil, err
+	}
+	filter := c.filter()
+	filter.IDs = c.IDs
+	var destinations []string
+	for _, d := range desk.cfg.Destinations {
+		destinations = append(destinations, d.Name)
+	}
+	return &deadletter.Replayer{
+		Planner: deadletter.Planner{
+			Cluster: desk.cluster, Reader: desk.reader, Audit: audit, Source: desk.cfg.Kafka.Topic, Destinations: destinations,
+			Filter: filter, MaxReplays: c.MaxReplays, Ambiguous: c.Ambiguous, By: whoami(), Sent: desk.sentDeliveries,
+		},
+		Rate: c.Rate,
+	}, nil
+}
+
+// openAudit makes the replays' record when there is none yet, so that those
+// who never replay need no such topic.
+func (d *dlqDesk) openAudit(ctx context.Context, r *deadletter.Replayer) error {
+	if r.Audit != nil {
+		return nil
+	}
+	topic := deadletter.AuditTopic(d.reader.Topic)
+	_, err := kafkaconn.EnsureTopics(ctx, d.cluster.Client, []kafkaconn.Spec{
+		{Name: d.cfg.Kafka.Topic, Role: kafkaconn.RoleSource},
+		{Name: topic, Role: kafkaconn.RoleLedger, Configs: map[string]string{
+			"cleanup.policy": "compact,delete",
+			"retention.ms":   strconv.FormatInt(deadletter.AuditRetention.Milliseconds(), 10),
+		}},
+	}, kafkaconn.Sizes{})
+	if err != nil {
+		return fmt.Errorf("make the replays' record %s: %w", topic, err)
+	}
+	r.Audit, err = deadletter.OpenAudit(ctx, d.cluster, topic)
+	return err
+}
+
+// whoami is who replays, for the record.
+func whoami() string {
+	name := "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if host, err := os.Hostname(); err == nil {
+		name += "@" + host
+	}
+	return name
+}
+
+func (c *dlqReplayCmd) printPlan(s screen, desk *dlqDesk, plan *deadletter.Plan) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n", s.bold("Plan "+plan.ID+": "+desk.reader.Topic+" to "+desk.cfg.Kafka.Topic))
+	fmt.Fprintf(&b, "  %8s  chosen, each delivery once\n", thousands(plan.Chosen))
+	whys := []deadletter.Why{
+		deadletter.AlreadySent, deadletter.AlreadyReplayed, deadletter.TooOften, deadletter.MayBeSent, deadletter.OtherSource,
+	}
+	for _, why := range whys {
+		if n := plan.PassedOver[why]; n > 0 {
+			fmt.Fprintf(&b, "  %8s  passed over: %s\n", thousands(n), c.whyInWords(why))
+		}
+	}
+	fmt.Fprintf(&b, "  %8s  to be replayed", thousands(plan.Send()))
+	if plan.Send() > 0 {
+		fmt.Fprintf(&b, ", in about %s at %s a second", c.estimate(plan), strconv.FormatFloat(c.Rate, 'f', -1, 64))
+	}
+	b.WriteByte('\n')
+	if plan.Open > 0 {
+		fmt.Fprintf(&b, "  %8s  of them were begun by a replay that was cut off; they come last, after a wait to be sure\n", thousands(plan.Open))
+	}
+	for _, count := range plan.Reasons() {
+		fmt.Fprintf(&b, "            %8s  %s\n", thousands(count.N), printable(orUnknown(count.Value)))
+	}
+	_, err := io.WriteString(s, b.String())
+	return err
+}
+
+func (c *dlqReplayCmd) whyInWords(why deadletter.Why) string {
+	switch why {
+	case deadletter.AlreadySent:
+		return "already sent, says the ledger"
+	case deadletter.AlreadyReplayed:
+		return "already replayed, and not dead again since"
+	case deadletter.TooOften:
+		return fmt.Sprintf("replayed %d times or more (--max-replays)", c.MaxReplays)
+	case deadletter.MayBeSent:
+		return "may have been sent, nobody can tell (--ambiguous)"
+	case deadletter.OtherSource:
+		return "of a topic or destination that isn't configured here"
+	default:
+		return string(why)
+	}
+}
+
+// estimate is how long the plan takes.
+func (c *dlqReplayCmd) estimate(plan *deadletter.Plan) time.Duration {
+	seconds := float64(plan.Send()) / c.Rate
+	return max(time.Second, time.Duration(seconds)*time.Second)
+}
+
+// notFound reports ids that no dead letter has.
+func (c *dlqReplayCmd) notFound(desk *dlqDesk, plan *deadletter.Plan) error {
+	if plan.Chosen == 0 && len(c.IDs) > 0 {
+		return badInput(fmt.Errorf("%s holds no dead letter with such an id that the options choose; `engage-worker dlq list` shows the ids", desk.reader.Topic))
+	}
+	return nil
+}
+
+// confirmed asks, where there is somebody to ask.
+func (c *dlqReplayCmd) confirmed(ctx context.Context, app *app, plan *deadletter.Plan) (bool, error) {
+	if c.Yes {
+		return true, nil
+	}
+	in, ok := app.stdin.(*os.File)
+	if c.DryRun || !ok || !term.IsTerminal(int(in.Fd())) {
+		_, err := fmt.Fprintln(app.stdout, "Nothing was replayed; --yes carries the plan out.")
+		return false, err
+	}
+	const word = "replay"
+	fmt.Fprintf(app.stdout, "Type %q to send %s again, anything else to leave it: ", word, plural(plan.Send(), "message"))
+	answer := make(chan string, 1)
+	go func() { // ends with the process if nobody answers: a terminal can't be given up reading
+		line, _ := bufio.NewReader(in).ReadString('\n')
+		answer <- strings.TrimSpace(line)
+	}()
+	select {
+	case a := <-answer:
+		if a == word {
+			return true, nil
+		}
+		_, err := fmt.Fprintln(app.stdout, "Nothing was replayed.")
+		return false, err
+	case <-ctx.Done():
+		fmt.Fprintln(app.stdout)
+		return false, errors.New("interrupted; nothing was replayed")
+	}
+}
+
+// carryOut replays, shows how far it is, and says how it ended.
+func (c *dlqReplayCmd) carryOut(ctx context.Context, app *app, desk *dlqDesk, r *deadletter.Replayer, plan *deadletter.Plan) error {
+	stop := func() {}
+	if s := screenOf(app.stderr); s.width > 0 {
+		var left atomic.Int64
+		left.Store(int64(plan.Send()))
+		r.Progress = func(p deadletter.Report) { left.Store(int64(p.Left)) }
+		stop = drawing(s, func() string {
+			return progressLine("replaying", plan.Send()-int(left.Load()), plan.Send(), s.width)
+		})
+	}
+	report, err := r.Run(ctx, plan)
+	stop()
+	line := plural(report.Published, "dead letter") + " replayed"
+	for _, why := range slices.Sorted(maps.Keys(report.PassedOver)) {
+		line += fmt.Sprintf(", %s passed over: %s", thousands(report.PassedOver[why]), why)
+	}
+	if report.Left > 0 {
+		line += fmt.Sprintf(", %s left; the same command goes on from there", thousands(report.Left))
+	}
+	if _, werr := fmt.Fprintln(app.stdout, line); err == nil {
+		err = werr
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return errors.New("interrupted")
+	default:
+		return desk.explained(ctx, err)
+	}
+}

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/segmentio/kafka-go"
+
+	"engage-worker/actions/twilio"
+	"engage-worker/deadletter"
+)
+
+type dlqShowCmd struct {
+	ID string `arg:"" help:"The dead letter's id (engage.dlq.id, the second column of list)."`
+}
+
+// death is one of the times that a delivery died.
+type death struct {
+	at       deadletter.Position
+	failed   time.Time
+	reason   string
+	replays  int
+	position int // in the order of reading
+}
+
+// mostDeaths bounds how many deaths of one delivery are shown.
+const mostDeaths = 100
+
+// Run shows.
+func (c *dlqShowCmd) Run(ctx context.Context, app *app) error {
+	desk, err := openDLQ(app)
+	if err != nil {
+		return err
+	}
+	defer desk.Close()
+	var last *deadletter.Record
+	var deaths []death
+	if _, err := desk.read(ctx, app, deadletter.Filter{IDs: []string{c.ID}}, func(r *deadletter.Record) error {
+		last = r
+		if len(deaths) < mostDeaths {
+			deaths = append(deaths, death{at: r.Position, failed: r.FailedAt(), reason: r.Reason, replays: r.Replays})
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	if last == nil {
+		return badInput(fmt.Errorf("%s holds no dead letter with the id %q; `engage-worker dlq list` shows the ids", desk.reader.Topic, c.ID))
+	}
+	replays, err := desk.replaysOf(ctx, c.ID)
+	if err != nil {
+		return desk.explained(ctx, err)
+	}
+	p := &shower{s: screenOf(app.stdout)}
+	p.why(last)
+	p.facts(last)
+	p.history(deaths, replays)
+	p.event(last)
+	p.rendered(ctx, app, desk, last)
+	return p.err
+}
+
+// replaysOf is what the audit topic says of a dead letter. No such topic means
+// that nothing was ever replayed.
+func (d *dlqDesk) replaysOf(ctx context.Context, id string) ([]deadletter.Audit, error) {
+	audit, err := deadletter.OpenAudit(ctx, d.cluster, deadletter.AuditTopic(d.reader.Topic))
+	if errors.Is(err, kafka.UnknownTopicOrPartition) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer audit.Close()
+	var replays []deadletter.Audit
+	err = audit.Read(ctx, func(a deadletter.Audit) {
+		if a.ID != id {
+			return
+		}
+		// The later state of the same replay under the same plan.
+		i := slices.IndexFunc(replays, func(b deadletter.Audit) bool { return a.Plan == b.Plan && a.Replay == b.Replay })
+		if i < 0 {
+			replays = append(replays, a)
+		} else {
+			replays[i] = a
+		}
+	})
+	slices.SortStableFunc(replays, func(a, b deadletter.Audit) int { return cmp.Or(cmp.Compare(a.Replay, b.Replay), a.At.Compare(b.At)) })
+	return replays, err
+}
+
+// shower prints sections; the first error ends it.
+type shower struct {
+	s   screen
+	err error
+}
+
+func (p *shower) printf(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.s, format, args...)
+	}
+}
+
+func (p *shower) section(name string) { p.printf("\n%s\n", p.s.bold(name)) }
+
+// line prints a fact that is known.
+func (p *shower) line(name, value string) {
+	if value != "" {
+		p.printf("  %-16s %s\n", name, printable(value))
+	}
+}
+
+func (p *shower) why(r *deadletter.Record) {
+	p.printf("%s\n", p.s.bold(printable("Dead letter "+r.ID()+": "+r.Reason)))
+	means, mend, ok := inWords(r.Reason)
+	if !ok {
+		means, mend = "This version of engage-worker doesn't know the reason.", ""
+	}
+	p.line("why", means)
+	p.line("what happened", r.Message)
+	if r.TwilioCode > 0 {
+		meaning, remedy := twilio.Explain(r.TwilioCode)
+		p.line("Twilio code", strings.TrimSuffix(fmt.Sprintf("%d: %s", r.TwilioCode, meaning), ": "))
+		mend = cmp.Or(remedy, mend)
+	}
+	p.line("what mends it", mend)
+	p.line("kind of end", strings.TrimSuffix(fmt.Sprintf("%s: %s", r.Disposition, dispositionInWords(r.Disposition)), ": "))
+}
+
+func (p *shower) facts(r *deadletter.Record) {
+	p.section("Delivery")
+	p.line("destination", r.Destination)
+	p.line("action", r.Action)
+	p.line("region", r.Region)
+	p.line("recipient", r.Recipient)
+	p.line("user id", r.UserID)
+	p.line("message id", r.MessageID)
+	p.line("attempts", number(r.DeliveryCount))
+	p.line("first failed", shown(r.FirstFailedAt))
+	p.line("last failed", shown(r.LastFailedAt))
+	p.line("HTTP status", number(r.TwilioStatus))
+	p.line("Twilio request", r.RequestID)
+	p.line("group", r.Group)
+	if r.Topic != "" {
+		p.line("event at", deadletter.Origin(r.Topic, r.Partition, r.Offset)+at(r.Timestamp))
+	}
+	if r.Origin != "" {
+		p.line("first seen at", r.Origin)
+	}
+	p.line("dead letter at", r.Position.String()+at(r.Position.Time))
+}
+
+func at(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return ", " + shown(t)
+}
+
+func (p *shower) history(deaths []death, replays []deadletter.Audit) {
+	p.section("Replays")
+	if len(replays) == 0 && len(deaths) == 1 {
+		p.printf("  never replayed\n")
+		return
+	}
+	if len(replays) > 0 {
+		t := table{header: []string{"  REPLAY", "STATE", "WHEN (UTC)", "BY", "PLAN"}}
+		for _, a := range replays {
+			t.add("  "+strconv.Itoa(a.Replay), string(a.State), shown(a.At), a.By, a.Plan)
+		}
+		p.table(t)
+	}
+	if len(deaths) > 1 {
+		t := table{header: []string{"  DIED (UTC)", "AFTER REPLAYS", "REASON", "AT"}}
+		for _, d := range deaths {
+			t.add("  "+shown(d.failed), strconv.Itoa(d.replays), d.reason, d.at.String())
+		}
+		p.table(t)
+	}
+}
+
+func (p *shower) table(t table) {
+	if p.err == nil {
+		p.err = t.print(p.s)
+	}
+}
+
+func (p *shower) event(r *deadletter.Record) {
+	p.section("Event")
+	p.line("key", text(r.Key))
+	for _, h := range r.Headers {
+		p.line("header", h.Key+"="+text(h.Value))
+	}
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, r.Value, "  ", "  "); err != nil {
+		p.printf("  not JSON, %s: %s\n", plural(len(r.Value), "byte"), printable(cut(text(r.Value), 2000)))
+		return
+	}
+	p.printf("  %s\n", printableLines(pretty.String()))
+}
+
+// printableLines is printable that keeps the lines.
+func printableLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = printable(l)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// text is b as text, or in base64 when it isn't any.
+func text(b []byte) string {
+	if utf8.Valid(b) {
+		return string(b)
+	}
+	return "base64:" + base64Text(b)
+}
+
+// rendered shows what the current configuration makes of the event.
+func (p *shower) rendered(ctx context.Context, app *app, desk *dlqDesk, r *deadletter.Record) {
+	p.section("What the current configuration would send (nothing is sent)")
+	renderings, err := desk.render(ctx, app, r)
+	if err != nil {
+		p.printf("  %s\n", printable(err.Error()))
+		return
+	}
+	for _, d := range renderings {
+		p.line("action", d.Action)
+		what := d.Decision.String()
+		if d.Reason != 0 {
+			what += ": " + d.Reason.String()
+		}
+		p.line("decision", what)
+		if d.Failure != nil {
+			p.line("because", d.Failure.Message)
+		}
+		p.line("region", d.Region)
+		if d.Message == nil {
+			continue
+		}
+		for _, v := range d.Message.Form {
+			p.line(v.Name, v.Value)
+		}
+	}
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"io"
+	"os"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+)
+
+// screen is where text for people goes.
+type screen struct {
+	io.Writer
+	width  int  // of the terminal; 0: no terminal, lines may be long
+	styled bool // bold may be used
+}
+
+// screenOf finds out what w is.
+func screenOf(w io.Writer) screen {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return screen{Writer: w}
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil || width < 20 {
+		width = 80
+	}
+	return screen{w, width, os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+}
+
+// bold is s in bold on a terminal.
+func (s screen) bold(text string) string {
+	if !s.styled {
+		return text
+	}
+	return "\x1b[1m" + text + "\x1b[0m"
+}
+
+// table is rows of cells under a header.
+type table struct {
+	header []string
+	right  map[int]bool // columns of numbers
+	rows   [][]string
+}
+
+func (t *table) add(cells ...string) {
+	for i, c := range cells {
+		cells[i] = printable(c)
+	}
+	t.rows = append(t.rows, cells)
+}
+
+const columnGap = "  "
+
+// print writes the table. On a terminal, the last column is cut to fit.
+func (t *table) print(s screen) error {
+	widths := make([]int, len(t.header))
+	for _, row := range append([][]string{t.header}, t.rows...) {
+		for i, c := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(c))
+		}
+	}
+	last := len(widths) - 1
+	if s.width > 0 {
+		before := 0
+		for _, w := range widths[:last] {
+			before += w + len(columnGap)
+		}
+		widths[last] = min(widths[last], max(8, s.width-before))
+	}
+	if _, err := io.WriteString(s, s.bold(t.line(t.header, widths))+"\n"); err != nil {
+		return err
+	}
+	for _, row := range t.rows {
+		if _, err := io.WriteString(s, t.line(row, widths)+"\n"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *table) line(cells []string, widths []int) string {
+	var b strings.Builder
+	for i, c := range cells {
+		if i > 0 {
+			b.WriteString(columnGap)
+		}
+		c = cut(c, widths[i])
+		pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c))
+		if t.right[i] {
+			b.WriteString(pad + c)
+		} else {
+			b.WriteString(c + pad)
+		}
+	}
+	return strings.TrimRight(b.String(), " ")
+}
+
+// cut shortens s to n runes.
+func cut(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n-1]) + "…"
+}
+
+// bar is n of most as a bar of at most width.
+func bar(n, most, width int) string {
+	if most == 0 || n == 0 {
+		return ""
+	}
+	eighths := max(1, n*width*8/most)
+	full := strings.Repeat("█", eighths/8)
+	if rest := eighths % 8; rest > 0 {
+		full += string([]rune("▏▎▍▌▋▊▉")[rest-1])
+	}
+	return full
+}
+
+// printable replaces what could drive a terminal: events come from outside.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// timePoint is an option's point in time.
+type timePoint struct{ time.Time }
+
+// UnmarshalText is how kong reads it.
+func (p *timePoint) UnmarshalText(text []byte) error {
+	t, err := parseTimePoint(string(text), time.Now())
+	p.Time = t
+	return err
+}
+
+// parseTimePoint reads a time ago (90s, 24h, 7d, 2w), a date, or a time with
+// or without a zone; UTC without one.
+func parseTimePoint(s string, now time.Time) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	if ago, ok := parseAgo(s); ok {
+		return now.Add(-ago).UTC(), nil
+	}
+	return time.Time{}, fmt.Errorf("%q is no time: write 24h, 7d, 2026-03-01, or 2026-03-01T10:00:00Z", s)
+}
+
+// parseAgo reads a duration above 0, in Go's units or in days or weeks.
+func parseAgo(s string) (time.Duration, bool) {
+	for unit, length := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
+		if digits, ok := strings.CutSuffix(s, unit); ok {
+			n, err := strconv.Atoi(digits)
+			return time.Duration(n) * length, err == nil && n > 0 && n <= 3650
+		}
+	}
+	d, err := time.ParseDuration(s)
+	return d, err == nil && d > 0
+}
+
+// shown is how times are shown: UTC, to the second.
+func shown(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04:05")
+}
+
+// stamp is how times are written for programs: RFC 3339, to the millisecond.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000Z")
+}
