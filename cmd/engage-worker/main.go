@@ -28,9 +28,13 @@ type cli struct {
 	Config  string           `help:"The configuration file." short:"c" default:"engage.yaml" env:"ENGAGE_CONFIG" placeholder:"FILE"`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
+	Demo     demoCmd     `cmd:"" help:"Show everything in one process: an embedded broker, a simulated Twilio, a producer and the worker."`
 	Run      runCmd      `cmd:"" help:"Run the worker."`
+	Preview  previewCmd  `cmd:"" help:"Tell what each action would do with each event, without sending."`
 	Validate validateCmd `cmd:"" help:"Check a configuration and print it with its defaults."`
 	Topics   topicsCmd   `cmd:"" help:"Create or check the topics that the worker needs."`
+	Produce  produceCmd  `cmd:"" help:"Publish events: a file's, standard input's or generated ones."`
+	Dlq      dlqCmd      `cmd:"" help:"Look at the dead letters, and send them again."`
 }
 
 // app is what a command may use of its process. A command has the method

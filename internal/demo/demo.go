@@ -1,0 +1,222 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"engage-worker/actions/outcome"
+	"engage-worker/deadletter"
+	"engage-worker/internal/config"
+	"engage-worker/internal/embedded"
+	"engage-worker/internal/kafkaconn"
+	"engage-worker/internal/partition"
+	"engage-worker/internal/twiliosim"
+	"engage-worker/internal/worker"
+)
+
+// Options are a demo's.
+type Options struct {
+	Events  int     // to produce; 0: no end, until ctx ends
+	Rate    float64 // events a second
+	Seed    uint64
+	NoColor bool
+
+	Out     io.Writer
+	Command string // how the user calls this program, for the commands to try next
+
+	// Logger is made of the file that the worker is to log to.
+	Logger  func(out io.Writer, cfg config.Log) zerolog.Logger
+	Version string // of the worker
+}
+
+// Failure says that the worker didn't keep its word. It is the only error of
+// Run's that isn't the demo's own trouble.
+type Failure struct{ Lost, Twice, Unasked, Different int }
+
+func (f *Failure) Error() string {
+	return fmt.Sprintf("the demo failed: %d events lost, %d messages sent twice, %d sent that nobody should have got, %d counts other than expected",
+		f.Lost, f.Twice, f.Unasked, f.Different)
+}
+
+const (
+	// patience is how long the worker may settle nothing before the demo
+	// gives up: longer than the first retry topic's delay.
+	patience = 60 * time.Second
+
+	// kept is how many events are known one by one.
+	kept = 200_000
+)
+
+// Run shows the demo until everything is settled, or ctx ends.
+func Run(ctx context.Context, opts Options) error {
+	// What the commands to try next need stays behind.
+	dir, err := os.MkdirTemp("", "engage-demo-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the demo's configuration: %w", err)
+	}
+	broker, err := embedded.Start()
+	if err != nil {
+		return err
+	}
+	defer broker.Close()
+
+	tally := newTally(kept)
+	simOptions := twiliosim.Options{Faults: twiliosim.Faults{Seed: opts.Seed, Behaviour: behaviour(false)}, OnAccepted: tally.sent}
+	if opts.Events == 0 {
+		simOptions.Keep = kept
+	}
+	sim, err := twiliosim.New(simOptions)
+	if err != nil {
+		return err
+	}
+	defer sim.Close()
+	vendors := map[string]string{}
+	for _, d := range destinations {
+		l, err := sim.Listen("127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		vendors[d.name] = l.URL()
+	}
+
+	cfg, err := configure(dir, broker.Brokers(), vendors, opts.Rate)
+	if err != nil {
+		return err
+	}
+	if err := writeSamples(dir, opts); err != nil {
+		return err
+	}
+	client, err := kafkaconn.Client(cfg.Kafka)
+	if err != nil {
+		return err
+	}
+	defer kafkaconn.CloseClient(client)
+	if _, err := kafkaconn.EnsureTopics(ctx, client, kafkaconn.Topics(cfg), kafkaconn.Sizes{Partitions: partitions, Replication: 1}); err != nil {
+		return err
+	}
+
+	log, err := os.Create(filepath.Join(dir, "worker.log"))
+	if err != nil {
+		return fmt.Errorf("open the worker's log: %w", err)
+	}
+	defer log.Close()
+	worker, err := worker.New(cfg, opts.Logger(log, cfg.Log), opts.Version, nil)
+	if err != nil {
+		return err
+	}
+	defer worker.Close()
+
+	// The worker outlives the producer, so that it can settle all and drain.
+	working, stopWorker := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWorker()
+	stopped := make(chan error, 1)
+	go func() { stopped <- worker.Run(working) }()
+
+	show := &show{
+		opts: opts, dir: dir, brokers: broker.Brokers(), screen: newScreen(opts.Out, opts.NoColor),
+		tally: tally, metrics: worker.Registry(), start: time.Now(), down: map[string]bool{},
+	}
+	show.producer = newProducer(broker.Brokers()[0], cfg.Kafka.Topic, opts, tally)
+	director := &director{
+		sim: sim, europe: hostOf(vendors["europe"]), seed: opts.Seed, say: show.say, setDown: show.setDown,
+		length: time.Duration(float64(opts.Events) / opts.Rate * float64(time.Second)),
+	}
+	acting, stopActing := context.WithCancel(ctx)
+	defer stopActing()
+	actors, acting := errgroup.WithContext(acting)
+	produced := make(chan struct{})
+	actors.Go(func() error {
+		defer close(produced)
+		return show.producer.run(acting)
+	})
+	actors.Go(func() error { return director.run(acting) })
+
+	last, settled, err := show.until(ctx, acting, produced, stopped)
+	stopActing()
+	err = errors.Join(err, actors.Wait(), show.producer.close())
+	stopWorker()
+	err = errors.Join(err, <-stopped)
+	show.screen.clear()
+	if err != nil {
+		return fmt.Errorf("%w (the worker's log is %s)", err, log.Name())
+	}
+	malformed, err := readDeadLetters(context.WithoutCancel(ctx), cfg, tally)
+	if err != nil {
+		return err
+	}
+	if settled {
+		last, err = takeReadings(worker.Registry())
+		if err != nil {
+			return err
+		}
+	}
+	return show.report(last, settled, tally.judge(malformed))
+}
+
+// readDeadLetters tells the tally of each dead letter, and counts those
+// without an event's id.
+func readDeadLetters(ctx context.Context, cfg *config.Config, t *tally) (malformed int, err error) {
+	client, err := kafkaconn.Client(cfg.Kafka)
+	if err != nil {
+		return 0, err
+	}
+	defer kafkaconn.CloseClient(client)
+	dialer, err := kafkaconn.Dialer(cfg.Kafka)
+	if err != nil {
+		return 0, err
+	}
+	reader := &deadletter.Reader{Cluster: partition.Cluster{Client: client, Dialer: dialer}, Topic: cfg.DeadLetterTopic()}
+	spans, err := reader.Spans(ctx, time.Time{})
+	if err != nil {
+		return 0, err
+	}
+	err = reader.Read(ctx, spans, nil, func(r *deadletter.Record, fault error) error {
+		if r.Reason == outcome.ReasonMalformedEvent.String() {
+			malformed++
+		}
+		t.buried(r)
+		return fault
+	})
+	return malformed, err
+}
+
+// show is what is on the screen. Its fields below mu are shared with the
+// producer and the director; the rest is until's.
+type show struct {
+	opts     Options
+	dir      string
+	brokers  []string
+	screen   *screen
+	producer *producer
+	tally    *tally
+	metrics  prometheus.Gatherer
+	start    time.Time
+
+	told int // lines of the story, where they are printed
+
+	mu    sync.Mutex
+	down  map[string]bool
+	story []happening
+}
+
+func (s *show) say(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.story = append(s.story, happening{time.Since(s.start), text})
+}
+
+func (s *show) setDown(down bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.down["eu-west-1"] = down
+}

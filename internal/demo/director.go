@@ -1,0 +1,106 @@
+package demo
+
+import (
+	"context"
+	"time"
+
+	"engage-worker/internal/twiliosim"
+)
+
+// director makes the simulated Twilio misbehave, and says when it does.
+type director struct {
+	sim     *twiliosim.Sim
+	europe  string // the listener of the region that goes down
+	seed    uint64
+	length  time.Duration // of the production; 0: no end, and the script repeats
+	say     func(text string)
+	setDown func(down bool)
+}
+
+const (
+	vendorLatency = 30 * time.Millisecond
+	vendorJitter  = 40 * time.Millisecond
+
+	// outage is shorter than what the worker holds in place before the retry
+	// topic takes over, so that the demo ends soon.
+	outage = 3 * time.Second
+
+	// between repeats of an endless demo's outage.
+	outageEvery = 45 * time.Second
+)
+
+// behaviour of both regions: now and then a request is accepted and then
+// not answered as it should be.
+func behaviour(flaky bool) twiliosim.Behaviour {
+	b := twiliosim.Behaviour{Latency: vendorLatency, Jitter: vendorJitter}
+	if flaky {
+		b.AcceptedThen500, b.AcceptedThenReset = 0.02, 0.01
+	}
+	return b
+}
+
+// faults are the whole vendor's.
+func (d *director) faults(flaky, down bool) twiliosim.Faults {
+	f := twiliosim.Faults{Seed: d.seed, Behaviour: behaviour(flaky)}
+	if down {
+		f.Scopes = []twiliosim.Scope{{Hosts: []string{d.europe}, Behaviour: twiliosim.Behaviour{Outage: twiliosim.Refused}}}
+	}
+	return f
+}
+
+// run directs until its script or ctx ends; it leaves a healthy vendor.
+func (d *director) run(ctx context.Context) error {
+	first, rest := d.length/3, max(0, d.length/6)
+	if d.length == 0 {
+		first, rest = 5*time.Second, outageEvery
+	}
+	for {
+		if !wait(ctx, first/2) {
+			return nil
+		}
+		d.say("Twilio now accepts 3 of 100 requests without saying so: a 500, or a connection reset")
+		if err := d.sim.SetFaults(d.faults(true, false)); err != nil {
+			return err
+		}
+		if !wait(ctx, first/2) {
+			return nil
+		}
+		if err := d.down(ctx); err != nil || ctx.Err() != nil {
+			return err
+		}
+		if d.length == 0 {
+			first = rest
+			continue
+		}
+		if !wait(ctx, rest) {
+			return nil
+		}
+		d.say("Twilio answers every request again")
+		return d.sim.SetFaults(d.faults(false, false))
+	}
+}
+
+// down is the outage.
+func (d *director) down(ctx context.Context) error {
+	d.say("europe's Twilio goes down: connections are refused")
+	d.setDown(true)
+	if err := d.sim.SetFaults(d.faults(true, true)); err != nil {
+		return err
+	}
+	wait(ctx, outage)
+	d.setDown(false)
+	d.say("europe's Twilio is back")
+	return d.sim.SetFaults(d.faults(true, false))
+}
+
+// wait is false when ctx ended first.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,162 @@
+package demo
+
+import (
+	"net/url"
+	"sync"
+
+	"engage-worker/actions/outcome"
+	"engage-worker/deadletter"
+	"engage-worker/internal/sample"
+	"engage-worker/internal/twiliosim"
+)
+
+// tally compares what should become of the events with what did. It is safe
+// for concurrent use.
+type tally struct {
+	mu       sync.Mutex
+	keep     int            // how many events are known one by one; the oldest are forgotten beyond
+	expected map[became]int // deliveries
+	ids      map[string]*fate
+	order    []string // of ids, the oldest first
+	forgot   bool
+	accepted int // messages
+	unasked  int // messages that nobody should have got
+	twice    int // messages beyond an event's first
+}
+
+// fate is an event's that should be sent or dead-lettered, by its destination.
+type fate struct {
+	want     became
+	accepted int
+	dead     bool
+}
+
+func newTally(keep int) *tally {
+	return &tally{keep: keep, expected: map[became]int{}, ids: map[string]*fate{}}
+}
+
+// expect is told of each event before it is published; again is true for an
+// event that was published already and sent.
+func (t *tally) expect(ev sample.Event, again bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, d := range destinations {
+		want := became{d.name, "skipped", outcome.ReasonNoMatch.String()}
+		switch reason := ev.SMS; {
+		case ev.Kind == sample.Malformed:
+			want.outcome, want.reason = "dead_letter", reason.String()
+		case ev.Region != d.region || reason == outcome.ReasonNoMatch:
+		case again:
+			want.reason = outcome.ReasonDuplicate.String()
+		case reason == outcome.ReasonNone:
+			want.outcome, want.reason = "sent", ""
+		case skipping(reason):
+			want.reason = reason.String()
+		default:
+			want.outcome, want.reason = "dead_letter", reason.String()
+		}
+		t.expected[want]++
+		if want.outcome != "skipped" && ev.Kind != sample.Malformed {
+			t.remember(ev.MessageID, want)
+		}
+	}
+}
+
+// skipping tells a skip's reason from a failure's.
+func skipping(r outcome.Reason) bool {
+	switch r {
+	case outcome.ReasonNotSubscribed, outcome.ReasonInvalidSubscriptionStatus, outcome.ReasonNoRecipient,
+		outcome.ReasonSendDisabled, outcome.ReasonDuplicate, outcome.ReasonTombstone, outcome.ReasonNoMatch:
+		return true
+	}
+	return false
+}
+
+func (t *tally) remember(id string, want became) {
+	t.ids[id] = &fate{want: want}
+	t.order = append(t.order, id)
+	if len(t.order) > t.keep {
+		delete(t.ids, t.order[0])
+		t.order = t.order[1:]
+		t.forgot = true
+	}
+}
+
+// sent is told of each message that the simulated Twilio accepted. The event's
+// id comes back in the callback's address, where the demo's mapping puts it.
+func (t *tally) sent(m twiliosim.Message) {
+	id := ""
+	if callback, err := url.Parse(m.Value("StatusCallback")); err == nil {
+		id = callback.Query().Get(messageIDArg)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.accepted++
+	f := t.ids[id]
+	if f == nil || f.want.outcome != "sent" {
+		if f != nil || !t.forgot {
+			t.unasked++
+		}
+		return
+	}
+	if f.accepted++; f.accepted > 1 {
+		t.twice++
+	}
+}
+
+// buried is told of each dead letter.
+func (t *tally) buried(r *deadletter.Record) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if f := t.ids[r.MessageID]; f != nil && f.want.destination == r.Destination {
+		f.dead = true
+	}
+}
+
+// due is how many deliveries of a destination should be settled, once
+// everything is.
+func (t *tally) due(destination string) (n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for b, count := range t.expected {
+		if b.destination == destination {
+			n += count
+		}
+	}
+	return n
+}
+
+// messages is how many were accepted so far.
+func (t *tally) messages() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.accepted
+}
+
+// verdict is what the comparison comes to.
+type verdict struct {
+	expected map[became]int
+	lost     int // neither sent nor in the dead-letter topic, though one of them was due
+	twice    int
+	unasked  int
+}
+
+// judge says so once all is settled. malformed is how many dead letters of
+// malformed events there are; they have no id.
+func (t *tally) judge(malformed int) verdict {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	v := verdict{expected: t.expected, twice: t.twice, unasked: t.unasked}
+	for _, f := range t.ids {
+		if f.accepted == 0 && !f.dead {
+			v.lost++
+		}
+	}
+	for b, n := range t.expected {
+		if b.reason == outcome.ReasonMalformedEvent.String() {
+			malformed -= n
+		}
+	}
+	v.lost += max(0, -malformed)
+	return v
+}
