@@ -214,7 +214,7 @@ func (g *Group) trySettleStartOffsets(ctx context.Context) error {
 		partitions[i] = i
 	}
 	res, err := g.cluster.Client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: g.GroupID, Topics: map[string][]int{g.Topics.Source: partitions}})
-	if err == nil {
+	if err == nil && !errors.Is(res.Error, kafka.GroupIdNotFound) { // which has none
 		err = res.Error
 	}
 	if err != nil {

@@ -1,0 +1,402 @@
+// Package integration runs the whole worker against a Kafka protocol and the
+// simulated Twilio: on the embedded broker, or on real Apache Kafka with
+// ENGAGE_TEST_BROKER=kafka.
+package integration
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/rs/zerolog"
+	"github.com/segmentio/kafka-go"
+	"go.uber.org/goleak"
+
+	"engage-worker/deadletter"
+	"engage-worker/internal/config"
+	"engage-worker/internal/embedded"
+	"engage-worker/internal/kafkaconn"
+	"engage-worker/internal/partition"
+	"engage-worker/internal/twiliosim"
+	"engage-worker/internal/worker"
+	testkafka "engage-worker/test/kafka"
+)
+
+// real is the one Apache Kafka of this run, shared by the tests, which use
+// topics of their own.
+var real *testkafka.Cluster
+
+func onKafka() bool { return os.Getenv("ENGAGE_TEST_BROKER") == "kafka" }
+
+func TestMain(m *testing.M) {
+	code := func() int {
+		if onKafka() {
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+			defer cancel()
+			var err error
+			if real, err = testkafka.Run(ctx, testkafka.Options{Properties: map[string]string{"group.min.session.timeout.ms": "1000"}}); err != nil {
+				fmt.Fprintln(os.Stderr, "start Apache Kafka:", err)
+				return 1
+			}
+			defer real.Close()
+		}
+		code := m.Run()
+		if err := goleak.Find(); code == 0 && !onKafka() && err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return code
+	}()
+	os.Exit(code)
+}
+
+// rig is a broker, a vendor and a configuration.
+type rig struct {
+	t       *testing.T
+	broker  *embedded.Broker // nil on real Kafka
+	brokers []string
+	sim     *twiliosim.Sim
+	vendor  *twiliosim.Listener
+	topic   string
+	cfg     *config.Config
+	client  *kafka.Client
+	cluster partition.Cluster
+	logs    *log
+}
+
+// settings are what a test varies of the configuration.
+type settings struct {
+	partitions int    // default 6
+	delivery   string // lines of the delivery section, indented by two
+	regions    string // lines of the regions section, indented by two
+	kafka      string // lines of the kafka section, indented by two
+	more       string // whole sections
+	actions    string // of the one destination; default: an SMS to who enters
+	sim        twiliosim.Options
+}
+
+const smsAction = `      - name: welcome-sms
+        type: sendSms
+        mapping:
+          from: MG00000000000000000000000000000001
+          body: {"@template": "Welcome, {{properties.first_name}}! Yours, {{messageId}}"}
+          region: {"@path": "$.properties.region"}
+`
+
+var topicNumber struct {
+	sync.Mutex
+	n int
+}
+
+func newRig(t *testing.T, s settings) *rig {
+	t.Helper()
+	r := &rig{t: t, logs: &log{}}
+	if onKafka() {
+		r.brokers = real.Brokers()
+	} else {
+		b, err := embedded.Start()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(b.Close)
+		r.broker, r.brokers = b, b.Brokers()
+	}
+	var err error
+	if r.sim, err = twiliosim.New(s.sim); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.sim.Close)
+	if r.vendor, err = r.sim.Listen("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	topicNumber.Lock()
+	topicNumber.n++
+	r.topic = fmt.Sprintf("events-%d-%d", os.Getpid(), topicNumber.n)
+	topicNumber.Unlock()
+	if s.actions == "" {
+		s.actions = smsAction
+	}
+	if s.regions == "" {
+		s.regions = "  us-west-2: {rate: 100000, burst: 1000, maxInFlight: 64}\n  eu-west-1: {rate: 100000, burst: 1000, maxInFlight: 64}\n"
+	}
+	text := fmt.Sprintf(`kafka:
+  brokers: [%q]
+  topic: %s
+  startOffset: earliest
+  commitInterval: 200ms
+%shttp: {listen: "127.0.0.1:0"}
+delivery:
+  backoff: {initial: 50ms, max: 1s}
+%sregions:
+%s%sdestinations:
+  - name: onboarding
+    settings:
+      twilioAccountSID: AC00000000000000000000000000000001
+      twilioApiKeySID: SK00000000000000000000000000000001
+      twilioApiKeySecret: secret
+      twilioHostname: %s
+      contentHostname: %s
+      profileApiHostname: %s
+      spaceId: spa_1
+      region: us-west-2
+    actions:
+%s`, r.brokers[0], r.topic, s.kafka, s.delivery, s.regions, s.more, r.vendor.URL(), r.vendor.URL(), r.vendor.URL(), s.actions)
+	path := filepath.Join(t.TempDir(), "engage.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r.cfg, err = config.Load(path); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if r.client, err = kafkaconn.Client(r.cfg.Kafka); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { kafkaconn.CloseClient(r.client) })
+	dialer, err := kafkaconn.Dialer(r.cfg.Kafka)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.cluster = partition.Cluster{Client: r.client, Dialer: dialer}
+	partitions := s.partitions
+	if partitions == 0 {
+		partitions = 6
+	}
+	if _, err := kafkaconn.EnsureTopics(t.Context(), r.client, kafkaconn.Topics(r.cfg), kafkaconn.Sizes{Partitions: partitions}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the workers' log:\n%s", r.logs.tail())
+		}
+	})
+	return r
+}
+
+// replica is a worker in this process.
+type replica struct {
+	*worker.Worker
+	stop func() // and wait
+}
+
+// start runs a worker until the test ends, or its stop.
+func (r *rig) start() *replica {
+	r.t.Helper()
+	zerolog.SetGlobalLevel(zerolog.InfoLevel)
+	w, err := worker.New(r.cfg, zerolog.New(r.logs).With().Timestamp().Logger(), "test", nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	var once sync.Once
+	stop := func() {
+		once.Do(func() {
+			cancel()
+			if err := <-done; err != nil {
+				r.t.Errorf("the worker ended with %v", err)
+			}
+			w.Close()
+		})
+	}
+	r.t.Cleanup(stop)
+	return &replica{w, stop}
+}
+
+// produce writes records and waits for their acknowledgement.
+func (r *rig) produce(messages ...kafka.Message) {
+	r.t.Helper()
+	w := &kafka.Writer{Addr: r.client.Addr, Transport: r.client.Transport, Topic: r.topic, RequiredAcks: kafka.RequireAll, Balancer: &kafka.Hash{}, BatchTimeout: 5 * time.Millisecond, BatchSize: 500}
+	defer w.Close()
+	if err := w.WriteMessages(r.t.Context(), messages...); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// await waits until check returns nil, or fails with what it says last.
+func (r *rig) await(within time.Duration, check func() error) {
+	r.t.Helper()
+	deadline := time.Now().Add(within)
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			r.t.Fatalf("after %v: %v", within, err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// ends are the log ends of a topic's partitions.
+func (r *rig) ends(topic string) map[int]int64 {
+	r.t.Helper()
+	count, err := r.cluster.Count(r.t.Context(), topic)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	ends := map[int]int64{}
+	for p := range count[topic] {
+		_, end, err := r.cluster.Bounds(r.t.Context(), topic, p)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		ends[p] = end
+	}
+	return ends
+}
+
+// committed are the group's offsets of a topic.
+func (r *rig) committed(topic string) map[int]int64 {
+	r.t.Helper()
+	var partitions []int
+	for p := range r.ends(topic) {
+		partitions = append(partitions, p)
+	}
+	res, err := r.client.OffsetFetch(r.t.Context(), &kafka.OffsetFetchRequest{GroupID: r.cfg.GroupID("onboarding"), Topics: map[string][]int{topic: partitions}})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	offsets := map[int]int64{}
+	for _, p := range res.Topics[topic] {
+		offsets[p.Partition] = p.CommittedOffset
+	}
+	return offsets
+}
+
+// awaitDone waits until all of the source is committed.
+func (r *rig) awaitDone(within time.Duration) {
+	r.t.Helper()
+	ends := r.ends(r.topic)
+	r.await(within, func() error {
+		if got := r.committed(r.topic); fmt.Sprint(got) != fmt.Sprint(ends) {
+			return fmt.Errorf("committed %v, the logs end at %v; accepted %d", got, ends, r.sim.Stats().Accepted)
+		}
+		return nil
+	})
+}
+
+// read reads a whole topic.
+func (r *rig) read(topic string) []kafka.Message {
+	r.t.Helper()
+	var all []kafka.Message
+	for p, end := range r.ends(topic) {
+		for offset := int64(0); offset < end; offset++ {
+			m, err := r.cluster.Record(r.t.Context(), topic, p, offset)
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// deadLetters are all records of the dead-letter topic.
+func (r *rig) deadLetters() []*deadletter.Record {
+	r.t.Helper()
+	var records []*deadletter.Record
+	for _, m := range r.read(r.cfg.DeadLetterTopic()) {
+		rec, err := deadletter.Decode(m)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		records = append(records, rec)
+	}
+	return records
+}
+
+// accepted are the messages that the vendor took.
+func (r *rig) accepted() []twiliosim.Message {
+	var all []twiliosim.Message
+	for m := range r.sim.Messages() {
+		all = append(all, m)
+	}
+	return all
+}
+
+// value is a metric's, summed over the series whose labels include want.
+func value(t *testing.T, reg *prometheus.Registry, name string, want map[string]string) float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0.0
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+	series:
+		for _, m := range f.GetMetric() {
+			labels := map[string]string{}
+			for _, l := range m.GetLabel() {
+				labels[l.GetName()] = l.GetValue()
+			}
+			for k, v := range want {
+				if labels[k] != v {
+					continue series
+				}
+			}
+			sum += number(m)
+		}
+	}
+	return sum
+}
+
+func number(m *dto.Metric) float64 {
+	switch {
+	case m.Counter != nil:
+		return m.Counter.GetValue()
+	case m.Gauge != nil:
+		return m.Gauge.GetValue()
+	default:
+		return float64(m.Histogram.GetSampleCount())
+	}
+}
+
+// log keeps what workers log; it is safe for concurrent use.
+type log struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+var _ io.Writer = (*log)(nil)
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *log) contains(text string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Contains(l.buf.String(), text)
+}
+
+// tail is the last of the log.
+func (l *log) tail() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	const most = 12_000
+	s := l.buf.String()
+	return s[max(0, len(s)-most):]
+}
+
+// messageOf is the messageId of the event that a message is for, as smsAction
+// writes it into the body.
+func messageOf(m *twiliosim.Message) string {
+	body := m.Value("Body")
+	return body[strings.LastIndexByte(body, ' ')+1:]
+}
