@@ -1,0 +1,288 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// previewCase is a case of the conformance suite (actions/testdata).
+type previewCase struct {
+	Name     string
+	Action   string
+	Trigger  string
+	Settings map[string]string
+	Mapping  json.RawMessage
+	Event    json.RawMessage
+	Lookups  []struct {
+		URL    string
+		Status int
+		JSON   json.RawMessage
+	}
+	Expect struct {
+		Decision string
+		Requests []struct {
+			Method, URL string
+			Form        [][2]string
+		}
+	}
+}
+
+// config writes the case's configuration, in JSON, which is YAML. The two
+// services that are looked up at are at vendors.
+func (c *previewCase) config(t *testing.T, vendors string) string {
+	t.Helper()
+	settings := maps.Clone(c.Settings)
+	settings["contentHostname"], settings["profileApiHostname"] = vendors, vendors
+	action := map[string]any{"name": "it", "type": c.Action, "mapping": c.Mapping}
+	if c.Trigger != "" {
+		action["trigger"] = c.Trigger
+	}
+	text, err := json.Marshal(map[string]any{
+		"kafka":        map[string]any{"brokers": []string{"localhost:9092"}, "topic": "audience-events"},
+		"destinations": []any{map[string]any{"name": "case", "settings": settings, "actions": []any{action}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "engage.yaml")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// looked is what was asked of the vendors' server, without repetitions.
+type looked struct {
+	mu    sync.Mutex
+	paths []string
+}
+
+func (c *previewCase) vendors(t *testing.T) (address string, seen *looked) {
+	seen = &looked{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen.mu.Lock()
+		if n := len(seen.paths); n == 0 || seen.paths[n-1] != r.RequestURI {
+			seen.paths = append(seen.paths, r.RequestURI)
+		}
+		seen.mu.Unlock()
+		for _, lookup := range c.Lookups {
+			if u, err := url.Parse(lookup.URL); err == nil && strings.HasPrefix(r.RequestURI, u.RequestURI()) {
+				w.WriteHeader(lookup.Status)
+				_, _ = w.Write(lookup.JSON)
+				return
+			}
+		}
+		http.NotFound(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL, seen
+}
+
+// TestPreviewConformance runs the conformance suite through the command. A
+// configuration that doesn't compile counts as a failure: the hosted destination
+// finds it out with each event.
+func TestPreviewConformance(t *testing.T) {
+	text, err := os.ReadFile("../../actions/testdata/engage-cases.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []previewCase
+	if err := json.Unmarshal(text, &cases); err != nil {
+		t.Fatal(err)
+	}
+	if len(cases) != 188 {
+		t.Fatalf("%d cases", len(cases))
+	}
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			address, seen := c.vendors(t)
+			var event bytes.Buffer
+			if err := json.Compact(&event, c.Event); err != nil {
+				t.Fatal(err)
+			}
+			var stdout, stderr bytes.Buffer
+			code := run(t.Context(), []string{"preview", "--config", c.config(t, address)}, &event, &stdout, &stderr)
+			if code == exitBadInput {
+				if c.Expect.Decision != "fail" || len(c.Expect.Requests) > 0 || stdout.Len() > 0 {
+					t.Fatalf("the configuration is refused; want %s\n%s%s", c.Expect.Decision, &stderr, &stdout)
+				}
+				return
+			}
+			if code != exitOK || stderr.Len() > 0 {
+				t.Fatalf("exit code %d\n%s", code, &stderr)
+			}
+			var got previewLine
+			if err := json.Unmarshal(stdout.Bytes(), &got); err != nil {
+				t.Fatalf("%v\n%s", err, &stdout)
+			}
+			var wantLooked []string
+			var want *previewRequest
+			for _, request := range c.Expect.Requests {
+				if request.Method == http.MethodGet {
+					u, err := url.Parse(request.URL)
+					if err != nil {
+						t.Fatal(err)
+					}
+					wantLooked = append(wantLooked, u.RequestURI())
+					continue
+				}
+				want = &previewRequest{Method: request.Method, URL: request.URL, Form: request.Form}
+			}
+			if got.Destination != "case" || got.Action != "it" || got.Decision != c.Expect.Decision || !reflect.DeepEqual(got.Request, want) {
+				t.Errorf("got  %s\nwant %s %+v", &stdout, c.Expect.Decision, want)
+			}
+			if (got.Decision == "fail") != (got.Error != nil) || (got.Decision == "send") != (got.Reason == "") {
+				t.Errorf("error or reason doesn't fit the decision: %s", &stdout)
+			}
+			if !reflect.DeepEqual(seen.paths, wantLooked) {
+				t.Errorf("looked up %q, want %q", seen.paths, wantLooked)
+			}
+		})
+	}
+}
+
+const previewConfig = `
+kafka: {brokers: ["localhost:9092"], topic: audience-events}
+destinations:
+  - name: onboarding
+    settings: {twilioAccountSID: AC1, twilioApiKeySID: SK1, twilioApiKeySecret: sekret, webhookUrl: "https://cb.io", spaceId: spa_1}
+    actions:
+      - name: welcome
+        type: sendSms
+        mapping:
+          from: MG1
+          body: "Hi <{{ profile.traits.first_name }}> & é"
+          customArgs: {n: 1, b: true, z: null, a: 2}
+          region: eu-west-1
+      - name: wa
+        type: sendWhatsApp
+        trigger: event = "Nope"
+        mapping: {from: MG1, contentSid: HX1}
+`
+
+const previewEvent = `{"type":"track","event":"Audience Entered","userId":"j","properties":{"first_name":"J"},` +
+	`"external_ids":[{"id":"x","type":"email"},{"id":"+15551234567","type":"phone","channelType":"sms","isSubscribed":true}]}`
+
+func previewOf(t *testing.T, config, input string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "engage.yaml")
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	code = run(t.Context(), append([]string{"preview", "--config", path}, args...), strings.NewReader(input), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+const (
+	welcomeLine = `{"destination":"onboarding","action":"welcome","decision":"send","reason":"","region":"eu-west-1",` +
+		`"request":{"method":"POST","url":"https://api.twilio.com/2010-04-01/Accounts/AC1/Messages.json",` +
+		`"form":[["Body","Hi <J> & é"],["From","MG1"],["To","+15551234567"],["ShortenUrls","true"],` +
+		`["Tags","{\"external_id_type\":\"phone\",\"external_id_value\":\"+15551234567\"}"],` +
+		`["StatusCallback","https://cb.io/?n=1&b=true&z=null&a=2&space_id=spa_1&__segment_internal_external_id_key__=phone&__segment_internal_external_id_value__=%2B15551234567#rp=all&rc=5"]]}`
+	waLine        = `{"destination":"onboarding","action":"wa","decision":"no_match","reason":"no_match","region":"us-west-2"`
+	malformedText = `{"destination":"onboarding","action":"","decision":"fail","reason":"malformed_event","region":"",` +
+		`"error":{"code":"malformed_event","message":"the event is malformed: `
+)
+
+func TestPreviewLines(t *testing.T) {
+	pretty := strings.ReplaceAll(previewEvent, ",", ",\n  ")
+	for _, c := range []struct{ name, input, want string }{
+		{"JSON", previewEvent, welcomeLine + "}\n" + waLine + "}\n"},
+		{"JSON over several lines", "{\n" + pretty[1:], welcomeLine + "}\n" + waLine + "}\n"},
+		{"JSON Lines", previewEvent + "\r\n\n" + previewEvent + "\n", strings.Repeat(welcomeLine+"}\n"+waLine+"}\n", 2)},
+		{"a list", "[]", malformedText + `JSON, but not an object, at byte 0","retryable":false}}` + "\n"},
+		{"null", "null", malformedText + `JSON, but not an object, at byte 0","retryable":false}}` + "\n"},
+		{"garbage between events", "nope\n" + previewEvent, malformedText + `unexpected character 'n' at byte 0","retryable":false}}` + "\n" + welcomeLine + "}\n" + waLine + "}\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, stdout, stderr := previewOf(t, previewConfig, c.input)
+			if code != exitOK || stdout != c.want || stderr != "" {
+				t.Errorf("exit code %d\n%s\ngot  %s\nwant %s", code, stderr, stdout, c.want)
+			}
+		})
+	}
+}
+
+func TestPreviewExplains(t *testing.T) {
+	code, stdout, stderr := previewOf(t, previewConfig, previewEvent, "--explain")
+	want := welcomeLine + `,"explain":{"trigger":"match: type = \"track\" is true (type is \"track\"); event = \"Audience Entered\" is true (event is \"Audience Entered\")",` +
+		`"recipient":"+15551234567: the first subscribed address with an id (externalIds[1])",` +
+		`"addresses":[{"id":"x","type":"email","channel":"","status":"","verdict":"not for this channel: the type is not \"phone\""},` +
+		`{"id":"+15551234567","type":"phone","channel":"sms","status":"true","verdict":"subscribed"}],` +
+		`"body":"Hi <J> & é","encoding":"GSM-7","units":10,"segments":1}}` + "\n" +
+		waLine + `,"explain":{"trigger":"no match: event = \"Nope\" is false (event is \"Audience Entered\")"}}` + "\n"
+	if code != exitOK || stdout != want || stderr != "" {
+		t.Errorf("exit code %d\n%s\ngot  %s\nwant %s", code, stderr, stdout, want)
+	}
+}
+
+func TestPreviewBadInput(t *testing.T) {
+	two := strings.Replace(strings.Replace(previewConfig, "from: MG1\n", "form: MG1\n", 1), "spa_1}", "spa_1, connectionOverrides: rc=9}", 1)
+	for _, c := range []struct {
+		name, config, input string
+		args                []string
+		says                []string
+	}{
+		{"no event", previewConfig, " \n", nil, []string{"there are none"}},
+		{"no file", previewConfig, "", []string{"--event", "nowhere.json"}, []string{"nowhere.json"}},
+		{"every fault of the configuration", two, previewEvent, nil, []string{
+			"mapping.form", "did you mean from?", "mapping.from", "is required", "settings.connectionOverrides", "rc=9",
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, stdout, stderr := previewOf(t, c.config, c.input, c.args...)
+			if code != exitBadInput || stdout != "" || strings.Contains(stderr, "sekret") {
+				t.Errorf("exit code %d\n%s%s", code, stderr, stdout)
+			}
+			for _, say := range c.says {
+				if !strings.Contains(stderr, say) {
+					t.Errorf("standard error doesn't say %q:\n%s", say, stderr)
+				}
+			}
+		})
+	}
+}
+
+// TestPreviewStreams: an event's lines are there before the next one comes.
+func TestPreviewStreams(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "engage.yaml")
+	if err := os.WriteFile(path, []byte(previewConfig), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	in, events := io.Pipe()
+	lines, out := io.Pipe()
+	code := make(chan int, 1)
+	go func() {
+		code <- run(t.Context(), []string{"preview", "--config", path}, in, out, io.Discard)
+		out.Close()
+	}()
+	read := bufio.NewReader(lines)
+	for range 3 {
+		if _, err := io.WriteString(events, previewEvent+"\n"); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{welcomeLine, waLine} {
+			if got, err := read.ReadString('\n'); err != nil || got != want+"}\n" {
+				t.Fatalf("%v\ngot  %s\nwant %s}", err, got, want)
+			}
+		}
+	}
+	events.Close()
+	if c := <-code; c != exitOK {
+		t.Errorf("exit code %d", c)
+	}
+}
