@@ -77,12 +77,12 @@ func (c *compiler) object(v any, path string, depth int) node {
 	return object{keys, nodes}
 }
 
-// constants are the values of nodes, if all are constant.
+// constants are the values of nodes, if all are constant and defined.
 func constants(nodes []node) ([]any, bool) {
 	values := make([]any, len(nodes))
 	for i, n := range nodes {
 		c, ok := n.(constant)
-		if !ok {
+		if !ok || c.value == (jsvalue.Undefined{}) {
 			return nil, false
 		}
 		values[i] = c.value

@@ -280,7 +280,7 @@ func (c *compiler) transform(v any, path string, depth int) node {
 			c.fault(o.at(name), "should be an object or a directive, is %s", kind(v))
 		}
 	}
-	return transform{o.required("apply"), o.required("mapping")}
+	return transform{o.node("apply"), o.node("mapping")}
 }
 
 func (n transform) resolve(r *run, payload any) (any, error) {

@@ -55,8 +55,8 @@ func (e *ResolveError) Unwrap() error { return e.Err }
 // Not defined is JavaScript's undefined: the field counts as absent, and value
 // is nil. An error is a *ResolveError.
 func (v *Value) Resolve(event any) (value any, defined bool, err error) {
-	if c, ok := v.root.(constant); ok {
-		return c.value, true, nil
+	if value, ok := v.Static(); ok {
+		return value, true, nil
 	}
 	value, err = v.root.resolve(&run{budget: maxWork}, event)
 	if err != nil {
@@ -71,7 +71,10 @@ func (v *Value) Resolve(event any) (value any, defined bool, err error) {
 // Static is the value, if the event has no part in it.
 func (v *Value) Static() (value any, ok bool) {
 	c, ok := v.root.(constant)
-	return c.value, ok
+	if !ok || c.value == (jsvalue.Undefined{}) {
+		return nil, false
+	}
+	return c.value, true
 }
 
 // node is a part of a compiled mapping.
