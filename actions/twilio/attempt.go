@@ -23,6 +23,7 @@ import (
 // headers, whether anything was written).
 type attempt struct {
 	ctx    context.Context
+	leave  func() error // whether the request may still leave
 	client *Client
 	msg    *Message
 
@@ -63,7 +64,16 @@ func (a *attempt) SendRequest(method, rawURL string, _ url.Values, _ map[string]
 		// Before each connection that is tried; net/http tries another
 		// one for a POST only when nothing of it was written.
 		GetConn: func(string) { a.written.Store(false) },
-		GotConn: func(httptrace.GotConnInfo) { a.written.Store(true) },
+		GotConn: func(got httptrace.GotConnInfo) {
+			// The last moment before the request is written. The process
+			// may have been frozen since it was asked last, and then no
+			// timer has fired yet that would have ended the request.
+			if a.leave() != nil {
+				got.Conn.Close()
+				return
+			}
+			a.written.Store(true)
+		},
 	}
 	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(a.ctx, &trace), method,
 		a.msg.BaseURL+rest[slash:], strings.NewReader(encodeForm(a.msg.Form)))

@@ -12,13 +12,14 @@ import (
 var errBaseURL = errors.New("the message's base URL is not a URL")
 
 // Send makes one attempt at sending m: one request, no retry, and no
-// redirect. It ends with ctx or the client's timeout, whichever is first.
+// redirect. It ends with ctx or the client's timeout, whichever is first;
+// ctx.Err is asked once more right before the request is written.
 // When ctx ended it, Result.Err wraps ctx.Err(), and the kind says whether
 // the request had left: Unavailable (it hadn't) or Ambiguous.
 func (c *Client) Send(ctx context.Context, m *Message) Result {
 	attemptCtx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	a := attempt{ctx: attemptCtx, client: c, msg: m}
+	a := attempt{ctx: attemptCtx, leave: ctx.Err, client: c, msg: m}
 
 	// No parameters: m.Form is the whole form, and holds names that
 	// CreateMessageParams lacks. An error is in a.got already, in full.
