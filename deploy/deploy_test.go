@@ -1,0 +1,270 @@
+// Package deploy holds what the worker is deployed with. Its tests need no
+// container engine: they hold the files to each other.
+package deploy
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"engage-worker/internal/config"
+)
+
+// root is the repository's, from here.
+const root = ".."
+
+type composeFile struct {
+	Services map[string]service        `yaml:"services"`
+	Volumes  map[string]map[string]any `yaml:"volumes"`
+}
+
+type service struct {
+	Image         string         `yaml:"image"`
+	Build         string         `yaml:"build"`
+	ContainerName string         `yaml:"container_name"`
+	Entrypoint    []string       `yaml:"entrypoint"`
+	Command       []string       `yaml:"command"`
+	Ports         []string       `yaml:"ports"`
+	Volumes       []string       `yaml:"volumes"`
+	Environment   map[string]any `yaml:"environment"`
+	DependsOn     any            `yaml:"depends_on"`
+	Profiles      []string       `yaml:"profiles"`
+	Restart       string         `yaml:"restart"`
+	StopGrace     string         `yaml:"stop_grace_period"`
+	Healthcheck   map[string]any `yaml:"healthcheck"`
+}
+
+func readYAML(t *testing.T, path string, into any) {
+	t.Helper()
+	f, err := os.Open(filepath.Join(root, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	decoder := yaml.NewDecoder(f)
+	decoder.KnownFields(true)
+	if err := decoder.Decode(into); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+func compose(t *testing.T) composeFile {
+	t.Helper()
+	var file struct {
+		Name        string `yaml:"name"`
+		composeFile `yaml:",inline"`
+	}
+	readYAML(t, "docker-compose.yml", &file)
+	return file.composeFile
+}
+
+func TestComposeIsWhole(t *testing.T) {
+	file := compose(t)
+	for name, s := range file.Services {
+		if s.ContainerName != "" {
+			t.Errorf("%s has a name of its own: it can't be scaled", name)
+		}
+		switch {
+		case s.Build != "":
+			if s.Image != "engage-worker" {
+				t.Errorf("%s builds %q: all that is built is one image", name, s.Image)
+			}
+		case !regexp.MustCompile(`:v?\d+\.\d+\.\d+$`).MatchString(s.Image):
+			t.Errorf("%s: the image %q isn't pinned to a version", name, s.Image)
+		}
+		for _, port := range s.Ports {
+			if !strings.HasPrefix(port, "127.0.0.1:") {
+				t.Errorf("%s publishes %s to every network", name, port)
+			}
+		}
+		for _, volume := range s.Volumes {
+			source, _, ok := strings.Cut(volume, ":")
+			if !ok {
+				t.Errorf("%s: %q mounts nothing", name, volume)
+			}
+			if !strings.HasPrefix(source, "./") {
+				if _, declared := file.Volumes[source]; !declared {
+					t.Errorf("%s: the volume %s isn't declared", name, source)
+				}
+			} else if _, err := os.Stat(filepath.Join(root, source)); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		for _, other := range dependencies(s.DependsOn) {
+			if _, ok := file.Services[other]; !ok {
+				t.Errorf("%s depends on %s, which isn't there", name, other)
+			}
+		}
+	}
+	if ports := file.Services["worker"].Ports; ports != nil {
+		t.Errorf("the worker publishes %v: only one replica could", ports)
+	}
+}
+
+func dependencies(dependsOn any) (names []string) {
+	switch d := dependsOn.(type) {
+	case []any:
+		for _, name := range d {
+			names = append(names, fmt.Sprint(name))
+		}
+	case map[string]any:
+		for name := range d {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// The worker's configuration loads, and names the services as they are.
+func TestComposeConfiguration(t *testing.T) {
+	cfg, err := config.Load(filepath.Join(root, "deploy/compose/engage.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := compose(t)
+	if want := "INSIDE://" + cfg.Kafka.Brokers[0]; !strings.Contains(fmt.Sprint(file.Services["kafka"].Environment["KAFKA_ADVERTISED_LISTENERS"]), want) {
+		t.Errorf("the worker's broker isn't one that Kafka advertises: %s", want)
+	}
+	sim := file.Services["twilio-sim"]
+	i := slices.Index(sim.Command, "--listen")
+	want := "http://twilio-sim" + sim.Command[i+1]
+	for _, d := range cfg.Destinations {
+		for _, host := range []string{d.Settings.TwilioHostname, d.Settings.ContentHostname, d.Settings.ProfileAPIHostname} {
+			if host != want {
+				t.Errorf("destination %s talks to %q, not to %s", d.Name, host, want)
+			}
+		}
+	}
+	grace, err := time.ParseDuration(file.Services["worker"].StopGrace)
+	if err != nil || grace <= cfg.ShutdownTimeout {
+		t.Errorf("the worker is killed after %v (%v), and may drain for %v", grace, err, cfg.ShutdownTimeout)
+	}
+}
+
+// Prometheus finds every replica where the worker listens.
+func TestPrometheusFindsTheWorkers(t *testing.T) {
+	cfg, err := config.Load(filepath.Join(root, "deploy/compose/engage.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var prometheus struct {
+		Global        map[string]string `yaml:"global"`
+		RuleFiles     []string          `yaml:"rule_files"`
+		ScrapeConfigs []struct {
+			JobName string `yaml:"job_name"`
+			DNS     []struct {
+				Names   []string `yaml:"names"`
+				Type    string   `yaml:"type"`
+				Port    int      `yaml:"port"`
+				Refresh string   `yaml:"refresh_interval"`
+			} `yaml:"dns_sd_configs"`
+		} `yaml:"scrape_configs"`
+	}
+	readYAML(t, "deploy/prometheus/prometheus.yml", &prometheus)
+	dns := prometheus.ScrapeConfigs[0].DNS[0]
+	if _, ok := compose(t).Services[dns.Names[0]]; !ok || dns.Type != "A" {
+		t.Errorf("%s is no service", dns.Names[0])
+	}
+	if want := fmt.Sprintf(":%d", dns.Port); cfg.HTTP.Listen != want {
+		t.Errorf("it asks at %s; the worker listens at %s", want, cfg.HTTP.Listen)
+	}
+}
+
+func TestGrafanaIsProvisioned(t *testing.T) {
+	var sources struct {
+		APIVersion  int `yaml:"apiVersion"`
+		Datasources []struct {
+			Name, UID, Type, Access, URL string
+			IsDefault                    bool           `yaml:"isDefault"`
+			JSONData                     map[string]any `yaml:"jsonData"`
+		}
+	}
+	readYAML(t, "deploy/grafana/provisioning/datasources/prometheus.yml", &sources)
+	if got := sources.Datasources[0]; got.URL != "http://prometheus:9090" || !got.IsDefault {
+		t.Errorf("the data source is %+v", got)
+	}
+	var dashboards struct {
+		APIVersion int `yaml:"apiVersion"`
+		Providers  []struct {
+			Name, Folder, Type string
+			AllowUIUpdates     bool `yaml:"allowUiUpdates"`
+			Options            map[string]string
+		}
+	}
+	readYAML(t, "deploy/grafana/provisioning/dashboards/engage.yml", &dashboards)
+	mounted := "./deploy/grafana/dashboards:" + dashboards.Providers[0].Options["path"] + ":ro"
+	if !slices.Contains(compose(t).Services["grafana"].Volumes, mounted) {
+		t.Errorf("Grafana doesn't mount %s", mounted)
+	}
+	files, err := filepath.Glob(filepath.Join(root, "deploy/grafana/dashboards/*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no dashboards: %v", err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var dashboard struct {
+			Title  string
+			UID    string
+			Panels []map[string]any
+		}
+		if err := json.Unmarshal(text, &dashboard); err != nil || dashboard.Title == "" || dashboard.UID == "" || len(dashboard.Panels) == 0 {
+			t.Errorf("%s: %v; a dashboard has a title, a uid and panels", file, err)
+		}
+	}
+}
+
+// The image is built of what the build needs and nothing else.
+func TestImage(t *testing.T) {
+	dockerfile, err := os.ReadFile(filepath.Join(root, "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ignore, err := os.ReadFile(filepath.Join(root, ".dockerignore"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindSubmatch(mod)[1]
+	if !strings.Contains(string(dockerfile), "golang:"+string(version)+".") {
+		t.Errorf("the Dockerfile doesn't build with Go %s", version)
+	}
+	if !strings.Contains(string(dockerfile), "USER 65532") {
+		t.Error("the image runs as root")
+	}
+	// Every folder with code that ships is in the build's context.
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	notShipped := []string{"deploy", "docs", "test"}
+	for _, e := range entries {
+		if !e.IsDir() || slices.Contains(notShipped, e.Name()) || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		code, err := filepath.Glob(filepath.Join(root, e.Name(), "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		below, err := filepath.Glob(filepath.Join(root, e.Name(), "*", "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(code)+len(below) > 0 && !slices.Contains(strings.Split(string(ignore), "\n"), "!"+e.Name()) {
+			t.Errorf(".dockerignore keeps %s out of the build", e.Name())
+		}
+	}
+}
