@@ -59,6 +59,7 @@ const (
 
 // Run shows the demo until everything is settled, or ctx ends.
 func Run(ctx context.Context, opts Options) error {
+	start := time.Now()
 	// What the commands to try next need stays behind.
 	dir, err := os.MkdirTemp("", "engage-demo-")
 	if err != nil {
@@ -124,7 +125,7 @@ func Run(ctx context.Context, opts Options) error {
 
 	show := &show{
 		opts: opts, dir: dir, brokers: broker.Brokers(), screen: newScreen(opts.Out, opts.NoColor),
-		tally: tally, metrics: worker.Registry(), start: time.Now(), down: map[string]bool{},
+		tally: tally, metrics: worker.Registry(), start: start, down: map[string]bool{},
 	}
 	show.producer = newProducer(broker.Brokers()[0], cfg.Kafka.Topic, opts, tally)
 	director := &director{
@@ -141,7 +142,7 @@ func Run(ctx context.Context, opts Options) error {
 	})
 	actors.Go(func() error { return director.run(acting) })
 
-	last, settled, err := show.until(ctx, acting, produced, stopped)
+	settled, err := show.until(ctx, acting, produced, stopped)
 	stopActing()
 	err = errors.Join(err, actors.Wait(), show.producer.close())
 	stopWorker()
@@ -154,11 +155,10 @@ func Run(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
-	if settled {
-		last, err = takeReadings(worker.Registry())
-		if err != nil {
-			return err
-		}
+	// Once more, with what the drain settled.
+	last, err := takeReadings(worker.Registry())
+	if err != nil {
+		return err
 	}
 	return show.report(last, settled, tally.judge(malformed))
 }

@@ -46,6 +46,13 @@ func (s *show) report(r readings, settled bool, v verdict) error {
 			s.screen.print(" " + styled(dim, clock(h.at)) + "  " + h.text)
 		}
 	}
+	open := 0
+	for _, n := range v.expected {
+		open += n
+	}
+	if !settled { // then there is nothing to compare with
+		v.expected = nil
+	}
 	lines, different := table(r.events, v.expected)
 	failure := &Failure{Twice: v.twice, Unasked: v.unasked}
 	s.screen.print(lines...)
@@ -53,7 +60,7 @@ func (s *show) report(r readings, settled bool, v verdict) error {
 		failure.Lost, failure.Different = v.lost, different
 		s.screen.print(" " + column("lost", 24) + score(v.lost) + styled(dim, "   every event was sent, skipped for a reason, or is in the dead-letter topic"))
 	} else {
-		s.screen.print(" " + styled(dim, "Stopped before everything was settled; the broker would have kept the rest."))
+		s.screen.print(fmt.Sprintf(" Stopped with %s deliveries open; their offsets aren't committed, so that nothing is lost.", thousands(max(0, open-settledIn(&r)))))
 	}
 	s.screen.print(" " + column("sent twice", 24) + score(v.twice) + styled(dim, fmt.Sprintf("   though Twilio accepted %d requests without saying so", r.reconciled["sent"])))
 	if v.unasked > 0 {
@@ -80,7 +87,8 @@ func score(n int) string {
 }
 
 // table compares, by outcome and reason, what was expected of each
-// destination with what came. different counts the cells that differ.
+// destination with what came. different counts the cells that differ. Without
+// anything expected it only shows what came.
 func table(actual, expected map[became]int) (lines []string, different int) {
 	type row struct{ outcome, reason string }
 	var rows []row
@@ -99,7 +107,11 @@ func table(actual, expected map[became]int) (lines []string, different int) {
 	heads, units := column("", first), column("", first)
 	for _, d := range destinations {
 		heads += column(d.name, 2*number)
-		units += column("expected", number) + column("actual", number)
+		if expected != nil {
+			units += column("expected", number) + column("actual", number)
+		} else {
+			units += column("", number) + column("actual", number)
+		}
 	}
 	lines = []string{"", " " + styled(bold, heads), " " + styled(dim, units)}
 	sums := make([][2]int, len(destinations))
@@ -111,6 +123,10 @@ func table(actual, expected map[became]int) (lines []string, different int) {
 			sums[i][0] += want
 			sums[i][1] += got
 			cell := column(thousands(got), number)
+			if expected == nil {
+				line += column("", number) + cell
+				continue
+			}
 			if want != got {
 				different++
 				cell = styled(red+bold, cell)
@@ -121,7 +137,11 @@ func table(actual, expected map[became]int) (lines []string, different int) {
 	}
 	line := column("deliveries", first)
 	for _, sum := range sums {
-		line += column(thousands(sum[0]), number) + column(thousands(sum[1]), number)
+		want := ""
+		if expected != nil {
+			want = thousands(sum[0])
+		}
+		line += column(want, number) + column(thousands(sum[1]), number)
 	}
 	return append(lines, " "+styled(dim, line), ""), different
 }

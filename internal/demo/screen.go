@@ -75,15 +75,12 @@ func (s *screen) draw(lines []string) {
 	s.write(b.String())
 }
 
-// print writes lines for good; the next picture comes below them.
+// print writes lines for good, in full, so that they can be copied; the next
+// picture comes below them.
 func (s *screen) print(lines ...string) {
-	width := 0
-	if s.tty {
-		width, _ = s.size()
-	}
 	var b strings.Builder
 	for _, line := range lines {
-		b.WriteString(s.fit(line, width) + "\n")
+		b.WriteString(s.fit(line, 0) + "\n")
 	}
 	s.drawn = 0
 	s.write(b.String())

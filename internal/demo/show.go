@@ -11,20 +11,20 @@ import (
 )
 
 // until shows the demo until all is settled (then settled is true), ctx ends,
-// an actor fails (acting ends), or the worker stops by itself. last are the
-// latest readings.
-func (s *show) until(ctx, acting context.Context, produced <-chan struct{}, stopped chan error) (last readings, settled bool, err error) {
+// an actor fails (acting ends), or the worker stops by itself.
+func (s *show) until(ctx, acting context.Context, produced <-chan struct{}, stopped chan error) (settled bool, err error) {
 	frames, lines := 200*time.Millisecond, time.Second
 	if !s.screen.tty {
 		frames = lines
 		s.screen.print("engage-worker demo: an embedded broker, a simulated Twilio, a producer and the worker in one process")
 	}
-	if s.opts.Events == 0 && !s.screen.tty {
+	if s.opts.Events == 0 {
 		s.screen.print(s.reachable()...)
 	}
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	var shown, advanced time.Time
+	var last readings
 	var history []moment
 	advanced = time.Now()
 	progress := -1
@@ -32,7 +32,7 @@ func (s *show) until(ctx, acting context.Context, produced <-chan struct{}, stop
 		now := time.Now()
 		before := last
 		if last, err = takeReadings(s.metrics); err != nil {
-			return last, false, err
+			return false, err
 		}
 		s.narrate(&before, &last)
 		if n := total(&last); n > progress {
@@ -49,22 +49,22 @@ func (s *show) until(ctx, acting context.Context, produced <-chan struct{}, stop
 		}
 		switch {
 		case done:
-			return last, true, nil
+			return true, nil
 		case now.Sub(advanced) > patience && (isClosed(produced) || progress == 0):
-			return last, false, fmt.Errorf("the worker has settled nothing for %s", patience)
+			return false, fmt.Errorf("the worker has settled nothing for %s", patience)
 		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return last, false, nil
+			return false, nil
 		case err := <-stopped:
 			stopped <- nil // for the caller's wait
 			if err == nil {
 				err = errors.New("the worker stopped by itself")
 			}
-			return last, false, err
+			return false, err
 		case <-acting.Done():
-			return last, false, nil // the actor's error says why
+			return false, nil // the actor's error says why
 		}
 	}
 }
@@ -109,6 +109,15 @@ func (s *show) settled(r *readings) bool {
 		}
 	}
 	return true
+}
+
+func settledIn(r *readings) (n int) {
+	for b, count := range r.events {
+		if settling[b.outcome] {
+			n += count
+		}
+	}
+	return n
 }
 
 func total(r *readings) (n int) {
@@ -158,11 +167,7 @@ func (s *show) show(r readings, history []moment) {
 	}
 	s.mu.Unlock()
 	if s.screen.tty {
-		lines := v.picture()
-		if s.opts.Events == 0 {
-			lines = append(lines, s.reachable()...)
-		}
-		s.screen.draw(lines)
+		s.screen.draw(v.picture())
 		return
 	}
 	for _, h := range v.story[s.told:] {
@@ -176,8 +181,9 @@ func (s *show) show(r readings, history []moment) {
 func (s *show) reachable() []string {
 	config := s.config()
 	return []string{
-		" Broker " + strings.Join(s.brokers, ",") + ", configuration " + config + ". From another terminal:",
+		" The broker is " + strings.Join(s.brokers, ",") + ", the configuration " + config + ". From another terminal:",
 		"   " + s.opts.Command + " dlq stats --config " + config,
+		"   " + s.opts.Command + " dlq list --config " + config,
 		"   " + s.opts.Command + " topics check --config " + config,
 	}
 }

@@ -48,7 +48,7 @@ func (v *view) picture() []string {
 	for _, row := range []struct{ outcome, title, style string }{
 		{"sent", "sent", green}, {"skipped", "skipped", ""}, {"dead_letter", "dead", yellow},
 	} {
-		total, reasons := v.by(row.outcome)
+		total, reasons := v.mine(row.outcome)
 		line := " " + column(row.title, 9) + styled(row.style+bold, column(thousands(total), -8))
 		if row.outcome != "sent" {
 			line += "   " + styled(dim, list(reasons))
@@ -72,6 +72,18 @@ func (v *view) of() string {
 		return ""
 	}
 	return " of " + thousands(v.events)
+}
+
+// mine are the deliveries by outcome, without those that no trigger wanted:
+// each destination sees every event, and most are the other's.
+func (v *view) mine(outcome string) (total int, reasons []reasonCount) {
+	total, reasons = v.by(outcome)
+	for i, r := range reasons {
+		if r.reason == "no_match" {
+			return total - r.n, slices.Delete(reasons, i, i+1)
+		}
+	}
+	return total, reasons
 }
 
 // waiting says what became of ambiguous requests and what waits elsewhere.
@@ -108,7 +120,7 @@ func (v *view) regionLine(name string) string {
 // line is the view for a file or a pipe.
 func (v *view) line() string {
 	sent, _ := v.by("sent")
-	skipped, _ := v.by("skipped")
+	skipped, _ := v.mine("skipped")
 	dead, _ := v.by("dead_letter")
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  produced %d, sent %d, skipped %d, dead letters %d, held %d", clock(v.elapsed), v.produced, sent, skipped, dead, v.held)

@@ -1,0 +1,119 @@
+package demo
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"engage-worker/actions/outcome"
+	"engage-worker/deadletter"
+	"engage-worker/internal/sample"
+	"engage-worker/internal/twiliosim"
+)
+
+// accepted is a message with the event's id where the demo's mapping puts it.
+func accepted(id string) twiliosim.Message {
+	return twiliosim.Message{Form: [][2]string{{"Body", "hi"}, {"StatusCallback", "https://hooks.example.com/twilio?message_id=" + id + "&space_id=spa#rp=all"}}}
+}
+
+func published() *tally {
+	t := newTally(100)
+	entered := func(id, region string) sample.Event {
+		return sample.Event{Kind: sample.Entered, MessageID: id, Region: region, SMS: outcome.ReasonNone}
+	}
+	t.expect(entered("us", sample.RegionUS), false)
+	t.expect(entered("us", sample.RegionUS), true)
+	t.expect(entered("eu", sample.RegionEU), false)
+	t.expect(sample.Event{Kind: sample.Exited, MessageID: "exit", Region: sample.RegionEU, SMS: outcome.ReasonNoMatch}, false)
+	t.expect(sample.Event{Kind: sample.OptedOut, MessageID: "stop", Region: sample.RegionEU, SMS: outcome.ReasonOptedOut}, false)
+	t.expect(sample.Event{Kind: sample.Unsubscribed, MessageID: "no", Region: sample.RegionUS, SMS: outcome.ReasonNotSubscribed}, false)
+	t.expect(sample.Event{Kind: sample.Malformed, MessageID: "bad", Region: sample.RegionUS, SMS: outcome.ReasonMalformedEvent}, false)
+	return t
+}
+
+func TestTally(t *testing.T) {
+	expected := map[became]int{
+		{"americas", "sent", ""}: 1, {"europe", "sent", ""}: 1,
+		{"americas", "skipped", "duplicate"}: 1, {"americas", "skipped", "not_subscribed"}: 1,
+		{"americas", "skipped", "no_match"}: 3, {"europe", "skipped", "no_match"}: 4,
+		{"europe", "dead_letter", "opted_out"}:         1,
+		{"americas", "dead_letter", "malformed_event"}: 1, {"europe", "dead_letter", "malformed_event"}: 1,
+	}
+	for _, test := range []struct {
+		name      string
+		sent      []string
+		buried    []string
+		malformed int
+		want      verdict
+	}{
+		{"all well", []string{"us", "eu"}, []string{"stop"}, 2, verdict{}},
+		{"nothing came", nil, nil, 0, verdict{lost: 5}},
+		{"sent twice and thrice", []string{"us", "us", "us", "eu", "eu"}, []string{"stop"}, 2, verdict{twice: 3}},
+		{"sent to one who opted out", []string{"us", "eu", "stop"}, []string{"stop"}, 2, verdict{unasked: 1}},
+		{"sent to one who isn't subscribed", []string{"us", "eu", "no"}, []string{"stop"}, 2, verdict{unasked: 1}},
+		{"an id of nobody", []string{"us", "eu", ""}, []string{"stop"}, 2, verdict{unasked: 1}},
+		{"a dead letter instead of a message isn't lost", []string{"us"}, []string{"eu", "stop"}, 2, verdict{}},
+		{"a dead letter missing", []string{"us", "eu"}, nil, 2, verdict{lost: 1}},
+		{"a malformed event missing", []string{"us", "eu"}, []string{"stop"}, 1, verdict{lost: 1}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			tally := published()
+			for _, id := range test.sent {
+				tally.sent(accepted(id))
+			}
+			for _, id := range test.buried {
+				tally.buried(&deadletter.Record{MessageID: id, Destination: "europe"})
+			}
+			test.want.expected = expected
+			if got := tally.judge(test.malformed); !reflect.DeepEqual(got, test.want) {
+				t.Errorf("\n got %+v\nwant %+v", got, test.want)
+			}
+			if tally.messages() != len(test.sent) || tally.due("americas") != 7 || tally.due("europe") != 7 {
+				t.Errorf("%d messages, %d and %d due", tally.messages(), tally.due("americas"), tally.due("europe"))
+			}
+		})
+	}
+}
+
+// An endless demo forgets the oldest events, and doesn't take them for
+// nobody's.
+func TestTallyForgets(t *testing.T) {
+	tally := newTally(10)
+	for i := range 100 {
+		tally.expect(sample.Event{Kind: sample.Entered, MessageID: fmt.Sprint(i), Region: sample.RegionUS}, false)
+		tally.sent(accepted(fmt.Sprint(i)))
+	}
+	if len(tally.ids) != 10 {
+		t.Errorf("%d events are known", len(tally.ids))
+	}
+	tally.sent(accepted("3"))
+	tally.sent(accepted("99"))
+	if got := tally.judge(0); got.unasked != 0 || got.twice != 1 || got.lost != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestTable(t *testing.T) {
+	lines, different := table(map[became]int{
+		{"americas", "sent", ""}: 1200, {"europe", "sent", ""}: 3, {"europe", "retry", "rate_limited"}: 5,
+		{"europe", "dead_letter", "opted_out"}: 2,
+	}, map[became]int{
+		{"americas", "sent", ""}: 1200, {"europe", "sent", ""}: 4, {"americas", "skipped", "duplicate"}: 1,
+		{"europe", "dead_letter", "opted_out"}: 2,
+	})
+	var out strings.Builder
+	(&screen{w: &out}).print(lines...)
+	const want = `
+                                                     americas              europe
+                                           expected    actual  expected    actual
+ sent                                         1,200     1,200         4         3
+ skipped, duplicate                               1         0         0         0
+ dead letter, opted_out                           0         0         2         2
+ deliveries                                   1,201     1,200         6         5
+
+`
+	if different != 2 || out.String() != want {
+		t.Errorf("%d different\n got %s\nwant %s", different, out.String(), want)
+	}
+}
