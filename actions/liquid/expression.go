@@ -272,6 +272,9 @@ func asPrimitiveString(v any) (string, bool) {
 func contains(st *state, l, r any) (bool, error) {
 	switch l := plain(l).(type) {
 	case []any:
+		if err := st.spend(float64(len(l))); err != nil {
+			return false, err
+		}
 		for _, item := range l {
 			same, err := equal(st, item, r)
 			if same || err != nil {

@@ -12,8 +12,8 @@ import (
 // Bounds of one rendering. A message has 1,600 characters at most; what is
 // beyond these bounds is a mistake or an attack.
 const (
-	maxOutput = 1 << 20 // bytes
-	maxWork   = 8 << 20 // bytes and items that filters and loops go through
+	maxOutput = 256 << 10 // bytes
+	maxWork   = 1 << 20   // bytes and items that filters and loops go through
 )
 
 // stateKey is under which the engine's bindings hold the state. No template

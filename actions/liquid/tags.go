@@ -58,6 +58,7 @@ func (c *compiler) tag(compile func(t token, r *reader) (action, error)) render.
 		t := c.token(args)
 		do, err := compile(t, c.reader(t))
 		if err != nil {
+			c.fault = err
 			return nil, err
 		}
 		return c.renderer(t, do), nil
@@ -73,6 +74,7 @@ func (c *compiler) block(compile func(t token, r *reader, node render.BlockNode)
 		t := c.token(node.Args)
 		do, err := compile(t, c.reader(t), node)
 		if err != nil {
+			c.fault = err
 			return nil, err
 		}
 		return c.renderer(t, do), nil

@@ -99,6 +99,7 @@ type compiler struct {
 	tokens []token
 	script strings.Builder
 	nested int
+	fault  error // of a tag's arguments, which the engine would retell without its place
 }
 
 // Tags of the script that aren't tags of the template.
@@ -202,9 +203,8 @@ func (c *compiler) fail(t token, format string, args ...any) error {
 // place turns an error of the engine, whose line is a token's number, into one
 // with the token's place.
 func (c *compiler) place(err parser.Error) error {
-	var known *Error
-	if errors.As(error(err), &known) {
-		return known
+	if c.fault != nil {
+		return c.fault
 	}
 	t := token{}
 	if i := err.LineNumber() - 1; i >= 0 && i < len(c.tokens) {
