@@ -1,74 +1,347 @@
 package jsvalue
 
 import (
-	"errors"
 	"fmt"
-	"strings"
-
-	"github.com/tidwall/gjson"
+	"slices"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
-// Decode is JavaScript's JSON.parse: objects become *Object in the order of
-// the text, the last of doubled keys counts. The result's strings may share
-// s's memory. An error holds no part of the text.
-func Decode(s string) (any, error) {
-	if deeper(s, MaxDepth) {
-		return nil, fmt.Errorf("JSON nested more than %d deep", MaxDepth)
-	}
-	if !gjson.Valid(s) {
-		return nil, errors.New("not a valid JSON value")
-	}
-	return decoded(gjson.Parse(s)), nil
+// SyntaxError tells why a text is no JSON, and where.
+type SyntaxError struct {
+	Offset  int
+	Message string
 }
 
-func decoded(r gjson.Result) any {
-	switch r.Type {
-	case gjson.True:
-		return true
-	case gjson.False:
-		return false
-	case gjson.Number:
-		return r.Num
-	case gjson.String:
-		return r.Str
-	case gjson.JSON:
-		if strings.HasPrefix(r.Raw, "[") {
-			items := []any{}
-			r.ForEach(func(_, item gjson.Result) bool {
-				items = append(items, decoded(item))
-				return true
-			})
-			return items
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("%s at byte %d", e.Message, e.Offset)
+}
+
+// Decode is JavaScript's JSON.parse: objects become *Object in the order of
+// the text, the last of doubled keys counts, a number too large for a double is
+// infinite. What is no UTF-8 becomes U+FFFD, as it does where JavaScript reads
+// bytes. The result's strings may share text's memory. The error is a
+// *SyntaxError; it holds no part of the text.
+func Decode(text string) (any, error) {
+	d := decoder{text: text, members: make([]member, 0, 32)}
+	d.space()
+	v, err := d.value(0)
+	if err != nil {
+		return nil, err
+	}
+	d.space()
+	if d.at < len(d.text) {
+		return nil, d.fail("unexpected text after the value")
+	}
+	return v, nil
+}
+
+// decoder collects members and items on stacks of its own, so that each
+// object and array is made at its size.
+type decoder struct {
+	text    string
+	at      int
+	members []member
+	items   []any
+}
+
+func (d *decoder) fail(message string) error {
+	if d.at >= len(d.text) {
+		message = "unexpected end"
+	}
+	return &SyntaxError{Offset: d.at, Message: message}
+}
+
+func (d *decoder) space() {
+	for d.at < len(d.text) {
+		switch d.text[d.at] {
+		case ' ', '\t', '\n', '\r':
+			d.at++
+		default:
+			return
 		}
-		o := NewObject(8)
-		r.ForEach(func(key, value gjson.Result) bool {
-			o.Set(key.Str, decoded(value))
-			return true
-		})
-		return o
+	}
+}
+
+func (d *decoder) value(depth int) (any, error) {
+	if d.at >= len(d.text) {
+		return nil, d.fail("")
+	}
+	switch c := d.text[d.at]; {
+	case c == '"':
+		return d.string()
+	case c == '{':
+		if depth == MaxDepth {
+			return nil, d.fail("nested too deeply")
+		}
+		return d.object(depth + 1)
+	case c == '[':
+		if depth == MaxDepth {
+			return nil, d.fail("nested too deeply")
+		}
+		return d.array(depth + 1)
+	case c == '-' || c >= '0' && c <= '9':
+		return d.number()
+	case c == 't':
+		return true, d.word("true")
+	case c == 'f':
+		return false, d.word("false")
+	case c == 'n':
+		return nil, d.word("null")
+	default:
+		return nil, d.fail("unexpected character")
+	}
+}
+
+func (d *decoder) word(word string) error {
+	for i := range len(word) {
+		if d.at >= len(d.text) || d.text[d.at] != word[i] {
+			return d.fail("unexpected character")
+		}
+		d.at++
 	}
 	return nil
 }
 
-// deeper tells whether brackets nest more than limit deep, before a decoder
-// that recurses sees them.
-func deeper(s string, limit int) bool {
-	depth := 0
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case '"':
-			for i++; i < len(s) && s[i] != '"'; i++ {
-				if s[i] == '\\' {
-					i++
-				}
-			}
-		case '{', '[':
-			if depth++; depth > limit {
-				return true
-			}
-		case '}', ']':
-			depth--
+func (d *decoder) object(depth int) (*Object, error) {
+	d.at++ // {
+	d.space()
+	if d.at < len(d.text) && d.text[d.at] == '}' {
+		d.at++
+		return &Object{}, nil
+	}
+	base := len(d.members)
+	for {
+		if d.at >= len(d.text) || d.text[d.at] != '"' {
+			return nil, d.fail("expected a key")
+		}
+		key, err := d.string()
+		if err != nil {
+			return nil, err
+		}
+		d.space()
+		if d.at >= len(d.text) || d.text[d.at] != ':' {
+			return nil, d.fail("expected a colon")
+		}
+		d.at++
+		d.space()
+		v, err := d.value(depth)
+		if err != nil {
+			return nil, err
+		}
+		d.members = append(d.members, member{key, v})
+		d.space()
+		switch {
+		case d.at < len(d.text) && d.text[d.at] == ',':
+			d.at++
+			d.space()
+		case d.at < len(d.text) && d.text[d.at] == '}':
+			d.at++
+			o := objectOf(slices.Clone(d.members[base:]))
+			clear(d.members[base:])
+			d.members = d.members[:base]
+			return o, nil
+		default:
+			return nil, d.fail("expected a comma or a closing brace")
 		}
 	}
-	return false
+}
+
+func (d *decoder) array(depth int) ([]any, error) {
+	d.at++ // [
+	d.space()
+	if d.at < len(d.text) && d.text[d.at] == ']' {
+		d.at++
+		return []any{}, nil
+	}
+	base := len(d.items)
+	for {
+		v, err := d.value(depth)
+		if err != nil {
+			return nil, err
+		}
+		d.items = append(d.items, v)
+		d.space()
+		switch {
+		case d.at < len(d.text) && d.text[d.at] == ',':
+			d.at++
+			d.space()
+		case d.at < len(d.text) && d.text[d.at] == ']':
+			d.at++
+			list := slices.Clone(d.items[base:])
+			clear(d.items[base:])
+			d.items = d.items[:base]
+			return list, nil
+		default:
+			return nil, d.fail("expected a comma or a closing bracket")
+		}
+	}
+}
+
+func (d *decoder) number() (any, error) {
+	from := d.at
+	if d.text[d.at] == '-' {
+		d.at++
+	}
+	switch {
+	case d.at < len(d.text) && d.text[d.at] == '0':
+		d.at++
+	case !d.digits():
+		return nil, d.fail("expected a digit")
+	}
+	if d.at < len(d.text) && d.text[d.at] == '.' {
+		d.at++
+		if !d.digits() {
+			return nil, d.fail("expected a digit")
+		}
+	}
+	if d.at < len(d.text) && (d.text[d.at] == 'e' || d.text[d.at] == 'E') {
+		d.at++
+		if d.at < len(d.text) && (d.text[d.at] == '+' || d.text[d.at] == '-') {
+			d.at++
+		}
+		if !d.digits() {
+			return nil, d.fail("expected a digit")
+		}
+	}
+	// The only error left is one of range, and then the value is infinite.
+	x, _ := strconv.ParseFloat(d.text[from:d.at], 64)
+	return x, nil
+}
+
+// digits skips digits and tells whether there were any.
+func (d *decoder) digits() bool {
+	from := d.at
+	for d.at < len(d.text) && d.text[d.at] >= '0' && d.text[d.at] <= '9' {
+		d.at++
+	}
+	return d.at > from
+}
+
+func (d *decoder) string() (string, error) {
+	d.at++ // "
+	from := d.at
+	for d.at < len(d.text) {
+		switch c := d.text[d.at]; {
+		case c == '"':
+			s := d.text[from:d.at]
+			d.at++
+			return s, nil
+		case c == '\\' || c >= utf8.RuneSelf:
+			return d.unescape(from)
+		case c < ' ':
+			return "", d.fail("unescaped control character")
+		default:
+			d.at++
+		}
+	}
+	return "", d.fail("")
+}
+
+// unescape goes on with a string that is not plain ASCII, begun at from.
+func (d *decoder) unescape(from int) (string, error) {
+	var out []byte // nil while the text stands for itself
+	for d.at < len(d.text) {
+		c := d.text[d.at]
+		switch {
+		case c == '"':
+			s := d.text[from:d.at]
+			d.at++
+			if out != nil {
+				s = string(append(out, s...))
+			}
+			return s, nil
+		case c < ' ':
+			return "", d.fail("unescaped control character")
+		case c == '\\':
+			out = append(out, d.text[from:d.at]...)
+			var err error
+			if out, err = d.escape(out); err != nil {
+				return "", err
+			}
+			from = d.at
+		case c < utf8.RuneSelf:
+			d.at++
+		default:
+			r, size := utf8.DecodeRuneInString(d.text[d.at:])
+			if r == utf8.RuneError && size == 1 {
+				out = append(append(out, d.text[from:d.at]...), "\uFFFD"...)
+				from = d.at + 1
+			}
+			d.at += size
+		}
+	}
+	return "", d.fail("")
+}
+
+// escape reads the escape at d.at and appends what it stands for to out, which
+// becomes non-nil.
+func (d *decoder) escape(out []byte) ([]byte, error) {
+	d.at++ // backslash
+	if d.at >= len(d.text) {
+		return nil, d.fail("")
+	}
+	if out == nil {
+		out = make([]byte, 0, 16)
+	}
+	c := d.text[d.at]
+	switch c {
+	case '"', '\\', '/':
+	case 'b':
+		c = '\b'
+	case 'f':
+		c = '\f'
+	case 'n':
+		c = '\n'
+	case 'r':
+		c = '\r'
+	case 't':
+		c = '\t'
+	case 'u':
+		r, ok := d.hex(d.at + 1)
+		if !ok {
+			return nil, d.fail("invalid escape")
+		}
+		d.at += 5
+		if utf16.IsSurrogate(r) {
+			pair := rune(utf8.RuneError)
+			if d.at+1 < len(d.text) && d.text[d.at] == '\\' && d.text[d.at+1] == 'u' {
+				if low, ok := d.hex(d.at + 2); ok {
+					pair = utf16.DecodeRune(r, low)
+				}
+			}
+			if pair != utf8.RuneError {
+				d.at += 6
+			}
+			r = pair // a lone half can't be encoded
+		}
+		return utf8.AppendRune(out, r), nil
+	default:
+		return nil, d.fail("invalid escape")
+	}
+	d.at++
+	return append(out, c), nil
+}
+
+func (d *decoder) hex(at int) (rune, bool) {
+	if at+4 > len(d.text) {
+		return 0, false
+	}
+	var r rune
+	for i := at; i < at+4; i++ {
+		c := d.text[i]
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		case c >= 'A' && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return 0, false
+		}
+		r = r<<4 | rune(c)
+	}
+	return r, true
 }

@@ -31,6 +31,34 @@ func NewObject(n int) *Object {
 	return &Object{members: make([]member, 0, n)}
 }
 
+// objectOf is the object of members, in the order in which they were set;
+// it takes the slice over.
+func objectOf(members []member) *Object {
+	o := &Object{members: members}
+	if len(members) > scanned {
+		o.at = make(map[string]int, 2*len(members))
+	}
+	o.members = o.members[:0]
+	for _, m := range members {
+		if i, ok := o.find(m.key); ok {
+			o.members[i].value = m.value
+			continue
+		}
+		if o.at != nil {
+			o.at[m.key] = len(o.members)
+		}
+		o.members = append(o.members, m)
+		if _, ok := arrayIndex(m.key); ok {
+			o.indexes++
+		}
+	}
+	if o.indexes > 0 {
+		slices.SortStableFunc(o.members, func(a, b member) int { return indexesFirst(a.key, b.key) })
+		o.reindex()
+	}
+	return o
+}
+
 // Len is the number of members.
 func (o *Object) Len() int {
 	if o == nil {
@@ -171,4 +199,21 @@ func All(v any) iter.Seq2[string, any] {
 		return o.All()
 	}
 	return func(func(string, any) bool) {}
+}
+
+// indexesFirst compares two keys by JavaScript's order; those that aren't
+// array indexes are equal to one another.
+func indexesFirst(a, b string) int {
+	m, aIsIndex := arrayIndex(a)
+	n, bIsIndex := arrayIndex(b)
+	switch {
+	case aIsIndex && bIsIndex:
+		return cmp.Compare(m, n)
+	case aIsIndex:
+		return -1
+	case bIsIndex:
+		return 1
+	default:
+		return 0
+	}
 }
