@@ -62,9 +62,10 @@ func external(ctx context.Context, brokers []string, opts Options) (*Cluster, er
 	return &Cluster{brokers: brokers, close: func() error { return nil }}, nil
 }
 
-// needsOwn refuses options that only brokers of one's own can meet.
+// needsOwn refuses options that only brokers of one's own can meet. Others'
+// properties are taken as they are.
 func needsOwn(opts Options) error {
-	if opts.Secured || opts.Brokers > 1 || len(opts.Properties) > 0 {
+	if opts.Secured || opts.Brokers > 1 {
 		return errors.New("this suite configures its own brokers; unset KAFKA_BROKERS, and install Java 17 and Maven")
 	}
 	return nil

@@ -9,7 +9,7 @@ type Options struct {
 	// Secured adds listeners for SASL (plain and SCRAM), TLS, and both.
 	Secured bool
 	// Properties are added to each broker's server.properties, over the
-	// defaults of this package.
+	// defaults of this package. Brokers of somebody else keep theirs.
 	Properties map[string]string
 	// Dir holds the brokers' data and logs; "" means a new temporary folder,
 	// which Close removes.
