@@ -53,8 +53,9 @@ type Worker struct {
 }
 
 // New wires a worker from its configuration. It connects to nothing yet.
-// tracer is nil when nobody wants traces. Close it in the end.
-func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tracer) (_ *Worker, err error) {
+// tracer is nil when nobody wants traces; tune changes what no setting does,
+// for tests. Close the worker in the end.
+func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tracer, tune ...func(*consumer.Config)) (_ *Worker, err error) {
 	w := &Worker{cfg: cfg, log: log, registry: prometheus.NewRegistry()}
 	defer func() {
 		if err != nil {
@@ -100,7 +101,11 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 		}
 		w.close = append(w.close, destination.Close)
 		shares.add(d.Name, destination)
-		w.groups = append(w.groups, consumer.NewGroup(groupConfig(cfg, d.Name), consumer.Parts{
+		group := groupConfig(cfg, d.Name)
+		for _, t := range tune {
+			t(&group)
+		}
+		w.groups = append(w.groups, consumer.NewGroup(group, consumer.Parts{
 			Cluster:     partition.Cluster{Client: w.client, Dialer: dialer},
 			Dialer:      dialer,
 			Destination: destination,

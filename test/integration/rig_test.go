@@ -21,6 +21,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"go.uber.org/goleak"
 
+	"engage-worker/consumer"
 	"engage-worker/deadletter"
 	"engage-worker/internal/config"
 	"engage-worker/internal/embedded"
@@ -188,10 +189,10 @@ type replica struct {
 }
 
 // start runs a worker until the test ends, or its stop.
-func (r *rig) start() *replica {
+func (r *rig) start(tune ...func(*consumer.Config)) *replica {
 	r.t.Helper()
 	zerolog.SetGlobalLevel(zerolog.InfoLevel)
-	w, err := worker.New(r.cfg, zerolog.New(r.logs).With().Timestamp().Logger(), "test", nil)
+	w, err := worker.New(r.cfg, zerolog.New(r.logs).With().Timestamp().Logger(), "test", nil, tune...)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -399,4 +400,42 @@ func (l *log) tail() string {
 func messageOf(m *twiliosim.Message) string {
 	body := m.Value("Body")
 	return body[strings.LastIndexByte(body, ' ')+1:]
+}
+
+// person is an event of its own user, with a working number.
+func person(n int, fields string) kafka.Message {
+	id := fmt.Sprintf("m-%06d", n)
+	return kafka.Message{Key: fmt.Appendf(nil, "user-%d", n), Value: fmt.Appendf(nil,
+		`{"type":"track","event":"Audience Entered","userId":"user-%d","messageId":%q,"properties":{"first_name":"P%d","region":"us-west-2"%s},"external_ids":[{"id":"+1415%07d","type":"phone","isSubscribed":true}]}`,
+		n, id, n, fields, 2000000+n)}
+}
+
+// people are n of them.
+func people(n int, fields string) []kafka.Message {
+	all := make([]kafka.Message, n)
+	for i := range all {
+		all[i] = person(i, fields)
+	}
+	return all
+}
+
+// onceEach checks that each of n people got one message.
+func (r *rig) onceEach(n int) {
+	r.t.Helper()
+	got := map[string]int{}
+	for _, m := range r.accepted() {
+		got[messageOf(&m)]++
+	}
+	lost, doubled := 0, 0
+	for i := range n {
+		switch c := got[fmt.Sprintf("m-%06d", i)]; {
+		case c == 0:
+			lost++
+		case c > 1:
+			doubled++
+		}
+	}
+	if lost > 0 || doubled > 0 || len(got) != n {
+		r.t.Errorf("%d lost, %d sent more than once; %d events, messages for %d", lost, doubled, n, len(got))
+	}
 }
