@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"errors"
 	"fmt"
 
 	"engage-worker/actions/jsvalue"
@@ -60,6 +61,10 @@ func (v *Value) Resolve(event any) (value any, defined bool, err error) {
 	}
 	value, err = v.root.resolve(&run{budget: maxWork}, event)
 	if err != nil {
+		var known *ResolveError
+		if !errors.As(err, &known) {
+			err = &ResolveError{Err: err}
+		}
 		return nil, false, err
 	}
 	if value = withoutUndefined(value, 0); value == (jsvalue.Undefined{}) {
