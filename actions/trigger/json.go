@@ -277,10 +277,10 @@ next:
 	// Eight bytes at a time, until one of them needs a look.
 	for i+8 <= len(b) {
 		w := binary.LittleEndian.Uint64(b[i:])
-		quote, slash := w^(ones*'"'), w^(ones*'\\')
-		special := (w - ones*' ') &^ w // below a space
-		special |= (quote - ones) &^ quote
-		special |= (slash - ones) &^ slash
+		// A quote is the one byte from 0x20 on that the bit 0x02 takes
+		// below 0x21; what is below 0x20 stays there.
+		low, slash := w^(ones*0x02), w^(ones*'\\')
+		special := (low-ones*0x21)&^low | (slash-ones)&^slash
 		if special &= highs; special != 0 {
 			i += bits.TrailingZeros64(special) / 8
 			break

@@ -3,6 +3,7 @@ package trigger
 import (
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -255,4 +256,20 @@ func TestNoAllocations(t *testing.T) {
 			t.Errorf("%s: %v allocations", expr, n)
 		}
 	}
+}
+
+// TestConcurrentMatch is for the race detector.
+func TestConcurrentMatch(t *testing.T) {
+	trigger := compile(t, complexTrigger)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 200 {
+				if raw := []byte(event); !trigger.Match(raw) || !trigger.Explain(raw).Result {
+					t.Error("no match")
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
