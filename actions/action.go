@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"engage-worker/actions/jsvalue"
+	"engage-worker/actions/liquid"
 	"engage-worker/actions/mapping"
 	"engage-worker/actions/profile"
 	"engage-worker/actions/twilio"
@@ -24,7 +25,7 @@ type action struct {
 	media     []text
 	variables map[string]*text
 
-	templates templateCache
+	templates *liquid.Cache   // of those that come with events
 	profiles  *profile.Client // nil if no traits are looked up
 	contents  *twilio.Templates
 }

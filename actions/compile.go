@@ -5,10 +5,15 @@ import (
 	"fmt"
 	"slices"
 
+	"engage-worker/actions/liquid"
 	"engage-worker/actions/profile"
 	"engage-worker/actions/trigger"
 	"engage-worker/actions/twilio"
 )
+
+// maxComputedTemplates is how many templates that came with events are kept
+// compiled.
+const maxComputedTemplates = 256
 
 // New compiles a definition. With faults, which are all that there are, the
 // Destination is nil.
@@ -34,7 +39,7 @@ func New(def Definition, opts Options) (*Destination, []Fault) {
 		return nil, c.faults
 	}
 	contents := twilio.NewTemplates(client, opts.Lookup)
-	templates := newTemplateCache()
+	templates := liquid.NewCache(maxComputedTemplates)
 	for _, a := range c.d.actions {
 		a.profiles, a.contents, a.templates = profiles, contents, templates
 	}

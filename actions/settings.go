@@ -26,12 +26,14 @@ const (
 	SendWhatsApp ActionType = "sendWhatsApp"
 )
 
-// ActionDefinition is an action as configured.
+// ActionDefinition is an action as configured. Objects inside the mapping may
+// be map[string]any too, but then their keys' order is lost, which shows in a
+// callback's parameters and in content variables.
 type ActionDefinition struct {
 	Name    string
 	Type    ActionType
 	Trigger string         // FQL; empty means DefaultTrigger
-	Mapping map[string]any // field -> JSON-like value: nil, bool, float64, string, []any, map[string]any
+	Mapping map[string]any // field -> JSON-like value: nil, bool, float64, string, []any, *jsvalue.Object
 }
 
 // DefaultTrigger is the hosted destination's.
