@@ -18,7 +18,7 @@ import (
 
 // embeddedOnly is what a test says that only makes sense on the embedded
 // broker.
-const embeddedOnly = "needs the embedded broker"
+const embeddedOnly = "the embedded broker"
 
 func main() {
 	if err := run(os.Stdin, os.Stdout); err != nil {
