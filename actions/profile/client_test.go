@@ -30,6 +30,7 @@ func newClient(t *testing.T, h http.HandlerFunc, cfg profile.Config) *profile.Cl
 
 func answer(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "/elsewhere") // counts for a redirect only
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
 	}

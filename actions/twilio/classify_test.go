@@ -135,6 +135,7 @@ func FuzzClassify(f *testing.F) {
 	f.Add(201, []byte(`{"sid":"SM1"}`), "", true, false)
 	f.Add(400, []byte(`{"code":21610,"message":"no +15551234567"}`), "3", true, false)
 	f.Add(503, []byte(`<html>`), "Mon, 02 Jan 2006 15:04:05 GMT", true, true)
+	f.Add(201, []byte(`{"sid":"SM1"}`), "", true, true) // whole, but cut off
 	f.Add(0, []byte(nil), "", false, true)
 	f.Fuzz(func(t *testing.T, status int, body []byte, retryAfter string, written, failed bool) {
 		a := twilio.Attempt{Status: status, Body: body, Header: http.Header{"Retry-After": {retryAfter}}, Written: written}

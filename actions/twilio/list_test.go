@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -172,8 +173,19 @@ func TestListErrors(t *testing.T) {
 		"next page of another":   {answer(200, `{"messages":[],"next_page_uri":"/2010-04-01/Accounts/AC9999/Messages.json?Page=1"}`), failure{200, 0, false, 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := serve(t, tc.handler)
+			var requests atomic.Int32
+			server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				requests.Add(1)
+				tc.handler(w, r)
+			})
+			wantRequests := int32(1)
+			if name == "next page without end" {
+				wantRequests = 20
+			}
 			got, err := newClient(t, twilio.Config{}).List(t.Context(), message(server.URL), since)
+			if n := requests.Load(); n != wantRequests {
+				t.Errorf("%d requests, want %d", n, wantRequests)
+			}
 			e, ok := errors.AsType[*twilio.LookupError](err)
 			if !ok || got != nil {
 				t.Fatalf("got %+v, %v", got, err)

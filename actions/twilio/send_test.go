@@ -243,17 +243,54 @@ func TestSendIsNotRepeatedOnAKeptConnection(t *testing.T) {
 	}
 }
 
-// Every body is read and closed, also an error's without a length.
+// brittleConn stops taking bytes when broken.
+type brittleConn struct {
+	net.Conn
+	broken *atomic.Bool
+}
+
+func (c brittleConn) Write(p []byte) (int, error) {
+	if c.broken.Load() {
+		return 0, syscall.EPIPE
+	}
+	return c.Conn.Write(p)
+}
+
+// A kept connection that takes no byte is replaced; when no other can be had,
+// nothing was written.
+func TestSendNothingWrittenOnAKeptConnection(t *testing.T) {
+	server := serve(t, answer(201, `{"sid":"SM1"}`))
+	var broken atomic.Bool
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		if broken.Load() {
+			return nil, syscall.ECONNREFUSED
+		}
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		return brittleConn{conn, &broken}, err
+	}}
+	c := newClient(t, twilio.Config{HTTP: &http.Client{Transport: transport}})
+	if got := verdictOf(t, c.Send(t.Context(), message(server.URL))); got.Kind != outcome.Sent {
+		t.Fatalf("got %+v", got)
+	}
+	broken.Store(true)
+	r := c.Send(t.Context(), message(server.URL))
+	if got := verdictOf(t, r); got != unavailable || !errors.Is(r.Err, syscall.ECONNREFUSED) {
+		t.Errorf("got %+v, %v", got, r.Err)
+	}
+}
+
+// Every body is read and closed, also an error's without a length, and one
+// that is longer than what is looked at.
 func TestSendKeepsConnections(t *testing.T) {
 	var connections atomic.Int32
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.WriteHeader(429)
-		for range 3 {
-			_, _ = fmt.Fprint(w, strings.Repeat(" ", 1000))
-			_ = http.NewResponseController(w).Flush()
-		}
 		_, _ = fmt.Fprint(w, `{"code":20429}`)
+		for range 3 {
+			_ = http.NewResponseController(w).Flush()
+			_, _ = fmt.Fprint(w, strings.Repeat(" ", 50_000))
+		}
 	}))
 	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
 		if s == http.StateNew {

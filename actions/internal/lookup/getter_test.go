@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -157,6 +158,37 @@ func TestRetryableStatus(t *testing.T) {
 		want := code >= 500 && code != 501 || code == 408 || code == 423 || code == 425 || code == 429
 		if got := lookup.RetryableStatus(code); got != want {
 			t.Errorf("%d: %v", code, got)
+		}
+	}
+}
+
+// body is a response's, which tells whether it was closed.
+type body struct {
+	io.Reader
+	closed bool
+}
+
+func (b *body) Close() error { b.closed = true; return nil }
+
+func TestReadBody(t *testing.T) {
+	for _, tc := range []struct {
+		body    io.Reader
+		want    string
+		wantErr error
+		left    int // bytes
+	}{
+		{strings.NewReader("12345"), "12345", nil, 0},
+		{strings.NewReader("123456"), "12345", lookup.ErrTooLarge, 0},
+		{strings.NewReader(strings.Repeat("1", 1<<20)), "11111", lookup.ErrTooLarge, 1<<20 - 256<<10 - 6},
+		{io.MultiReader(strings.NewReader("123"), iotest.ErrReader(io.ErrUnexpectedEOF)), "123", io.ErrUnexpectedEOF, 0},
+	} {
+		b := &body{Reader: tc.body}
+		got, err := lookup.ReadBody(b, 5)
+		if string(got) != tc.want || !errors.Is(err, tc.wantErr) || !b.closed {
+			t.Errorf("got %q, %v, closed %v; want %q, %v", got, err, b.closed, tc.want, tc.wantErr)
+		}
+		if s, ok := tc.body.(*strings.Reader); ok && s.Len() != tc.left {
+			t.Errorf("%d bytes left, want %d", s.Len(), tc.left)
 		}
 	}
 }
