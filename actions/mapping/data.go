@@ -13,6 +13,7 @@ import (
 type arrayPath struct {
 	root node
 	item node // or nil
+	at   string
 }
 
 func (c *compiler) arrayPath(v any, at string, depth int) node {
@@ -20,7 +21,7 @@ func (c *compiler) arrayPath(v any, at string, depth int) node {
 	if !ok || len(items) == 0 {
 		return c.fault(at, "should be an array of a path and, if wanted, an item's shape; is %s", kind(v))
 	}
-	n := arrayPath{}
+	n := arrayPath{at: at}
 	switch root := jsvalue.Of(items[0]).(type) {
 	case string:
 		n.root = pathOf{fixed: parsePath(withoutRoot(root)), at: at + "[0]"}
@@ -42,6 +43,12 @@ func (n arrayPath) resolve(r *run, payload any) (any, error) {
 	root, err := n.root.resolve(r, payload)
 	if err != nil || n.item == nil {
 		return root, err
+	}
+	if _, ok := n.root.(pathOf); !ok {
+		// Made rather than found, and about to be an event of its own.
+		if _, err := r.weigh(root, 0); err != nil {
+			return nil, &ResolveError{n.at, err}
+		}
 	}
 	items, ok := root.([]any)
 	if !ok {
@@ -164,11 +171,11 @@ func (n toJSON) resolve(r *run, payload any) (any, error) {
 	if v == (jsvalue.Undefined{}) {
 		return v, nil
 	}
-	s := jsvalue.Encode(v)
-	if err := r.spend(len(s)); err != nil {
+	if _, err := r.weigh(v, 0); err != nil {
 		return nil, &ResolveError{n.at, err}
 	}
-	return s, nil
+	s := jsvalue.Encode(v)
+	return s, r.spend(len(s))
 }
 
 func (n fromJSON) resolve(r *run, payload any) (any, error) {
@@ -183,10 +190,11 @@ func (n fromJSON) resolve(r *run, payload any) (any, error) {
 	if err := r.spend(len(s)); err != nil {
 		return nil, &ResolveError{n.at, err}
 	}
-	if decoded, err := jsvalue.Decode(s); err == nil {
-		return decoded, nil
+	decoded, err := jsvalue.Decode(s)
+	if err != nil {
+		return nil, &ResolveError{n.at, fmt.Errorf("the text to decode is not JSON: %w", err)}
 	}
-	return s, nil
+	return decoded, nil
 }
 
 // merge is @merge: one object of several, the right (or left) one winning.
@@ -285,8 +293,11 @@ func (c *compiler) transform(v any, path string, depth int) node {
 
 func (n transform) resolve(r *run, payload any) (any, error) {
 	applied, err := n.apply.resolve(r, payload)
+	if err == nil {
+		applied, err = r.settle(applied)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return n.mapping.resolve(r, withoutUndefined(applied, 0))
+	return n.mapping.resolve(r, applied)
 }

@@ -44,35 +44,3 @@ func (o object) resolve(r *run, payload any) (any, error) {
 	}
 	return resolved, nil
 }
-
-// hasUndefined tells whether an object inside of v, or v itself, has something
-// undefined. Only what the mapping made can have; the event's values are
-// searched all the same, to no harm.
-func hasUndefined(v any, depth int) bool {
-	if depth > jsvalue.MaxDepth {
-		return false
-	}
-	switch v := v.(type) {
-	case jsvalue.Undefined:
-		return true
-	case []any:
-		for _, item := range v {
-			if hasUndefined(item, depth+1) {
-				return true
-			}
-		}
-	case *jsvalue.Object:
-		for _, value := range v.All() {
-			if hasUndefined(value, depth+1) {
-				return true
-			}
-		}
-	case map[string]any:
-		for _, value := range v {
-			if hasUndefined(value, depth+1) {
-				return true
-			}
-		}
-	}
-	return false
-}

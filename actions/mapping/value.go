@@ -59,7 +59,10 @@ func (v *Value) Resolve(event any) (value any, defined bool, err error) {
 	if value, ok := v.Static(); ok {
 		return value, true, nil
 	}
-	value, err = v.root.resolve(&run{budget: maxWork}, event)
+	r := &run{budget: maxWork}
+	if value, err = v.root.resolve(r, event); err == nil {
+		value, err = r.settle(value)
+	}
 	if err != nil {
 		var known *ResolveError
 		if !errors.As(err, &known) {
@@ -67,7 +70,7 @@ func (v *Value) Resolve(event any) (value any, defined bool, err error) {
 		}
 		return nil, false, err
 	}
-	if value = withoutUndefined(value, 0); value == (jsvalue.Undefined{}) {
+	if value == (jsvalue.Undefined{}) {
 		return nil, false, nil
 	}
 	return value, true, nil
@@ -91,8 +94,11 @@ type node interface {
 // arrays and objects: a mapping can multiply what an event holds.
 const maxWork = 8 << 20
 
-// maxNesting bounds how deep directives and values nest.
-const maxNesting = 100
+// maxNesting bounds how deep a mapping nests, maxDepth what it makes.
+const (
+	maxNesting = 100
+	maxDepth   = jsvalue.MaxDepth + maxNesting
+)
 
 // run is one Resolve.
 type run struct {
@@ -107,24 +113,77 @@ func (r *run) spend(n int) error {
 	return nil
 }
 
-// withoutUndefined is v without the members of objects that are undefined, at
-// any depth; v itself where there are none.
-func withoutUndefined(v any, depth int) any {
-	if !hasUndefined(v, depth) {
-		return v
+// settle ends the resolving of a value: it is weighed, and members of objects
+// that are undefined are dropped, at any depth.
+//
+// A value can hold another many times over, and that one others, so that what
+// takes little memory would be endless to write out. Weighing counts each time.
+func (r *run) settle(v any) (any, error) {
+	undefined, err := r.weigh(v, 0)
+	if err != nil || !undefined {
+		return v, err
 	}
+	return withoutUndefined(v), nil
+}
+
+// weigh spends for all that is in v, and tells whether something in it is
+// undefined.
+func (r *run) weigh(v any, depth int) (undefined bool, err error) {
+	if depth > maxDepth {
+		return false, fmt.Errorf("makes values nested more than %d deep", maxDepth)
+	}
+	each := func(v any) error {
+		u, err := r.weigh(v, depth+1)
+		undefined = undefined || u
+		return err
+	}
+	switch v := v.(type) {
+	case jsvalue.Undefined:
+		return true, nil
+	case string:
+		return false, r.spend(1 + len(v))
+	case []any:
+		for _, item := range v {
+			if err := each(item); err != nil {
+				return false, err
+			}
+		}
+	case *jsvalue.Object:
+		for key, value := range v.All() {
+			if err := r.spend(len(key)); err != nil {
+				return false, err
+			}
+			if err := each(value); err != nil {
+				return false, err
+			}
+		}
+	case map[string]any:
+		for key, value := range v {
+			if err := r.spend(len(key)); err != nil {
+				return false, err
+			}
+			if err := each(value); err != nil {
+				return false, err
+			}
+		}
+	}
+	return undefined, r.spend(1)
+}
+
+// withoutUndefined is a weighed value without what is undefined in objects.
+func withoutUndefined(v any) any {
 	switch v := v.(type) {
 	case []any:
 		items := make([]any, len(v))
 		for i, item := range v {
-			items[i] = withoutUndefined(item, depth+1)
+			items[i] = withoutUndefined(item)
 		}
 		return items
 	case *jsvalue.Object, map[string]any:
 		o := jsvalue.NewObject(jsvalue.Len(v))
 		for key, value := range jsvalue.All(v) {
 			if value != (jsvalue.Undefined{}) {
-				o.Set(key, withoutUndefined(value, depth+1))
+				o.Set(key, withoutUndefined(value))
 			}
 		}
 		return o

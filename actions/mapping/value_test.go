@@ -175,6 +175,24 @@ func TestNestingIsBounded(t *testing.T) {
 	}
 }
 
+func TestValuesWithinValuesAreBounded(t *testing.T) {
+	const twice = `{"a":{"@path":""},"b":{"@path":""}}`
+	for name, mapping := range map[string]string{
+		"transform": strings.Repeat(`{"@transform":{"apply":`+twice+`,"mapping":`, 30) + `{"@path":""}` + strings.Repeat("}}", 30),
+		"arrayPath": strings.Repeat(`{"@arrayPath":[{"@literal":`+twice+`},`, 30) + `{"x":{"@path":""}}` + strings.Repeat("]}", 30),
+	} {
+		value, faults := Compile(decode(t, mapping))
+		if faults != nil {
+			t.Fatalf("%s: %v", name, faults)
+		}
+		_, _, err := value.Resolve(decode(t, `{}`))
+		var resolveErr *ResolveError
+		if !errors.As(err, &resolveErr) || resolveErr.Err.Error() != "makes more than 8 MiB of values" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestEventStaysAsItIs(t *testing.T) {
 	const before = `{"a":{"n":null,"x":[1,{"y":2}]},"list":[{"id":1},{"id":2}]}`
 	event := decode(t, before)
