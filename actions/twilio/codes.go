@@ -100,8 +100,10 @@ func Explain(number int) (meaning, remedy string) {
 	return c.meaning, c.class.remedy()
 }
 
-// codes is sorted by number. What a code means is Twilio's error dictionary,
-// put plainly; the classes are ours.
+// codes is sorted by number. The classes are what the worker does about a
+// code. The meanings put Twilio's error dictionary plainly; where its entry
+// wasn't at hand (21702, 21705, 21709, 63017, 63029, 63033, 63034, 63119 and
+// 92001 to 92007), they say no more than the class does.
 var codes = [...]code{
 	{14107, classThrottle, "Too many messages in a short time for this sender.", ""},
 	{20003, classSender, "Twilio doesn't accept the API key.", "Check twilioAccountSID, twilioApiKeySID and twilioApiKeySecret, and that the key was made in the processing region in use: keys of one region are strangers in another."},
