@@ -29,6 +29,9 @@ func (s span) eval(st *state) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := st.weighAll(low, high); err != nil {
+		return nil, err
+	}
 	from, to := number(low), number(high)+1
 	if math.IsNaN(from) || math.IsNaN(to) || from >= to {
 		return []any{}, nil
@@ -81,7 +84,10 @@ func (p *path) eval(st *state) (any, error) {
 	keys := make([]any, len(p.keys))
 	for i, key := range p.keys {
 		var err error
-		if keys[i], err = key.eval(st); err != nil {
+		if keys[i], err = key.eval(st); err == nil {
+			err = st.weigh(keys[i])
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -224,6 +230,9 @@ func (o operator) apply(st *state, l, r any) (any, error) {
 	if isDrop(l) || isDrop(r) {
 		return false, nil // nil, empty and blank have no order
 	}
+	if err := st.weighAll(l, r); err != nil {
+		return nil, err
+	}
 	return compare(o, plain(l), plain(r)), nil
 }
 
@@ -282,7 +291,7 @@ func contains(st *state, l, r any) (bool, error) {
 			}
 		}
 	case string:
-		if err := st.spend(float64(len(l))); err != nil {
+		if err := st.weighAll(l, r); err != nil {
 			return false, err
 		}
 		return strings.Contains(l, stringOf(r)), nil
@@ -333,7 +342,14 @@ func (c *call) eval(st *state, in any) (any, error) {
 		}
 		args = append(args, v)
 	}
-	if err := st.spend(1 + cost(in)); err != nil {
+	err := st.spend(1)
+	if err == nil {
+		err = st.weigh(in)
+	}
+	if err == nil {
+		err = st.weighAll(args...)
+	}
+	if err != nil {
 		return nil, err
 	}
 	out, err := c.apply(st, in, args)
@@ -351,15 +367,4 @@ func (c *call) eval(st *state, in any) (any, error) {
 type named struct {
 	name  string
 	value any
-}
-
-// cost is how much work a filter on v is, roughly: its bytes or items.
-func cost(v any) float64 {
-	switch v := v.(type) {
-	case string:
-		return float64(len(v))
-	case []any:
-		return float64(len(v))
-	}
-	return float64(jsvalue.Len(v))
 }

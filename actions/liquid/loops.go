@@ -51,7 +51,10 @@ func (l *loop) option(st *state, name string) (any, error) {
 			continue
 		}
 		var err error
-		if v, err = o.value.eval(st); err != nil {
+		if v, err = o.value.eval(st); err == nil {
+			err = st.weigh(v)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

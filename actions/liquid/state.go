@@ -57,6 +57,52 @@ func (st *state) spend(work float64) error {
 	return nil
 }
 
+// weigh spends for all that is in v. A value can hold another many times over,
+// and that one others, so that what takes little memory would be endless to
+// write out: v is weighed before it is looked into. Scalars cost nothing.
+func (st *state) weigh(v any) error { return st.weighAt(v, 0) }
+
+func (st *state) weighAt(v any, depth int) error {
+	if depth > jsvalue.MaxDepth {
+		return fmt.Errorf("a value nests more than %d deep", jsvalue.MaxDepth)
+	}
+	switch v := v.(type) {
+	case string:
+		return st.spend(float64(len(v)))
+	case named:
+		return st.weighAt(v.value, depth)
+	case []any:
+		if err := st.spend(float64(1 + len(v))); err != nil {
+			return err
+		}
+		for _, item := range v {
+			if err := st.weighAt(item, depth+1); err != nil {
+				return err
+			}
+		}
+	case *jsvalue.Object, map[string]any:
+		if err := st.spend(float64(1 + jsvalue.Len(v))); err != nil {
+			return err
+		}
+		for _, value := range jsvalue.All(v) {
+			if err := st.weighAt(value, depth+1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// weighAll weighs several values.
+func (st *state) weighAll(values ...any) error {
+	for _, v := range values {
+		if err := st.weigh(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (st *state) write(s string) error {
 	if len(st.out)+len(s) > maxOutput {
 		return fmt.Errorf("the template makes more than %d bytes", maxOutput)
@@ -78,11 +124,10 @@ func (st *state) print(v any) error {
 		}
 		return nil
 	}
-	s := text(v)
-	if err := st.spend(float64(len(s))); err != nil {
+	if err := st.weigh(v); err != nil {
 		return err
 	}
-	return st.write(s)
+	return st.write(text(v))
 }
 
 // variable looks a name up: in the loops around, inner first, among what was

@@ -220,6 +220,9 @@ func (c *compiler) cycle(_ token, r *reader) (action, error) {
 		key := key
 		if named {
 			v, err := group.eval(st)
+			if err == nil {
+				err = st.weigh(v)
+			}
 			if err != nil {
 				return err
 			}
