@@ -190,11 +190,11 @@ func (n fromJSON) resolve(r *run, payload any) (any, error) {
 	if err := r.spend(len(s)); err != nil {
 		return nil, &ResolveError{n.at, err}
 	}
-	decoded, err := jsvalue.Decode(s)
-	if err != nil {
-		return nil, &ResolveError{n.at, fmt.Errorf("the text to decode is not JSON: %w", err)}
+	// Newer kits hand on what is no JSON as it is, older ones failed.
+	if decoded, err := jsvalue.Decode(s); err == nil {
+		return decoded, nil
 	}
-	return decoded, nil
+	return s, nil
 }
 
 // merge is @merge: one object of several, the right (or left) one winning.
