@@ -42,7 +42,7 @@ test: ## All tests that need nothing but Go, with the race detector
 
 .PHONY: test-kafka
 test-kafka: ## The integration suite on a real Apache Kafka 4.x; a skipped suite fails
-	ENGAGE_TEST_BROKER=kafka $(GO) test -json -race -count=1 -timeout=15m $(TESTFLAGS) \
+	ENGAGE_TEST_BROKER=kafka $(GO) test -json -race -p=1 -count=1 -timeout=15m $(TESTFLAGS) \
 		./test/kafka $$(test -d test/integration && echo ./test/integration/...) \
 		| $(GO) run ./test/summary
 

@@ -91,10 +91,6 @@ func (n *Node) configure(voters []string, extra map[string]string) error {
 		"group.initial.rebalance.delay.ms": "0",
 		"group.min.session.timeout.ms":     "500",
 
-		// A killed broker is given up, and may come back, after 3 s, not 9.
-		"broker.session.timeout.ms":    "3000",
-		"broker.heartbeat.interval.ms": "500",
-
 		"log.cleaner.dedupe.buffer.size": "4194304",
 		"num.network.threads":            "2",
 		"num.io.threads":                 "4",
