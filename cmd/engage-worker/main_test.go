@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"engage-worker/internal/config"
+)
+
+// result is what a run of the program came to.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+// command runs the program with args, in this process.
+func command(t *testing.T, args ...string) result {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), args, strings.NewReader(""), &stdout, &stderr)
+	return result{code, stdout.String(), stderr.String()}
+}
+
+// configFile writes a configuration: the head, and one good destination.
+func configFile(t *testing.T, head string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "engage.yaml")
+	text := head + `
+destinations:
+  - name: onboarding
+    settings:
+      twilioAccountSID: AC00000000000000000000000000000000
+      twilioApiKeySID: SK00000000000000000000000000000000
+      twilioApiKeySecret: hunter2
+      profileApiEnvironment: production
+      profileApiAccessToken: hunter3
+      spaceId: spa_1
+      sourceId: src_1
+    actions:
+      - name: welcome
+        type: sendSms
+        mapping: {from: MG00000000000000000000000000000000, body: "Hi {{profile.traits.first_name}}"}
+`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestCommandLine(t *testing.T) {
+	if got := command(t, "--version"); got.code != exitOK || !strings.HasPrefix(got.stdout, "engage-worker ") || got.stderr != "" {
+		t.Errorf("--version: %+v", got)
+	}
+	if got := command(t, "--help"); got.code != exitOK || !strings.Contains(got.stdout, "validate") || got.stderr != "" {
+		t.Errorf("--help: %+v", got)
+	}
+	if got := command(t, "validate", "--help"); got.code != exitOK || !strings.Contains(got.stdout, "--config") || got.stderr != "" {
+		t.Errorf("validate --help: %+v", got)
+	}
+	for args, want := range map[string]string{
+		"validat":                                `engage-worker: unexpected argument validat, did you mean "validate"?`,
+		"validate --confg x":                     `engage-worker: unknown flag --confg, did you mean "--config"?`,
+		"topics create --partitions 0":           `engage-worker: topics create: --partitions must be from 1 to 10000`,
+		"topics create --replication-factor 101": `engage-worker: topics create: --replication-factor must be from 0 to 100`,
+		"topics create --partitions x":           `engage-worker: --partitions: expected a valid 64 bit int but got "x"`,
+	} {
+		got := command(t, strings.Fields(args)...)
+		if got.code != exitBadInput || got.stdout != "" || got.stderr != want+"\n" {
+			t.Errorf("%s: %+v", args, got)
+		}
+	}
+}
+
+func TestConfigurationByTheEnvironment(t *testing.T) {
+	t.Setenv("ENGAGE_CONFIG", filepath.Join(t.TempDir(), "by-environment.yaml"))
+	got := command(t, "validate")
+	want := result{exitBadInput, "", os.Getenv("ENGAGE_CONFIG") + ": there is no such file; name the configuration with --config or ENGAGE_CONFIG\n"}
+	if got != want {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	faults := &config.Faults{List: []config.Fault{{File: "f", Line: 1, Column: 2, Path: "a.b", Message: "x"}, {File: "f", Message: "y"}}}
+	tests := []struct {
+		err    error
+		code   int
+		stderr string
+	}{
+		{nil, 0, ""},
+		{errors.New("it broke"), 1, "engage-worker: it broke\n"},
+		{fmt.Errorf("run: %w", context.Canceled), 1, "engage-worker: run: context canceled\n"},
+		{errors.Join(errors.New("a"), errors.New("b")), 1, "engage-worker: a\nengage-worker: b\n"},
+		{badInput(errors.New("not that")), 2, "engage-worker: not that\n"},
+		{badInput(nil), 0, ""},
+		{fmt.Errorf("wrapped: %w", badInput(errors.New("not that"))), 2, "engage-worker: wrapped: not that\n"},
+		{fmt.Errorf("wrapped: %w", faults), 2, "f:1:2: a.b: x\nf: y\n"},
+	}
+	for _, test := range tests {
+		var stderr bytes.Buffer
+		if code := report(&stderr, test.err); code != test.code || stderr.String() != test.stderr {
+			t.Errorf("%v: %d %q, want %d %q", test.err, code, stderr.String(), test.code, test.stderr)
+		}
+	}
+}
+
+func TestValidate(t *testing.T) {
+	path := configFile(t, "kafka: {topic: events}")
+	got := command(t, "validate", "--config", path)
+	if got.code != exitOK || got.stderr != "" {
+		t.Fatalf("%+v", got)
+	}
+	for _, line := range []string{
+		"# " + path + " is good. ", "  topic: events\n", "      twilioApiKeySecret: '***'\n", "  us-west-2:\n",
+		"#   ledger          events.onboarding.ledger\n",
+	} {
+		if !strings.Contains(got.stdout, line) {
+			t.Errorf("%q is not in\n%s", line, got.stdout)
+		}
+	}
+	if strings.Contains(got.stdout, "hunter") {
+		t.Error(got.stdout)
+	}
+
+	path = configFile(t, "kafka: {topc: events}\nlog: {level: inf}")
+	got = command(t, "-c", path, "validate")
+	want := result{exitBadInput, "", path + ":1:9: kafka.topc: unknown key; did you mean topic?\n" + path + ":2:14: log.level: \"inf\" isn't allowed; did you mean info?\n"}
+	if got != want {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
