@@ -125,7 +125,9 @@ func Fetch(ctx context.Context, conn *kafka.Conn, offset int64, cfg FetchConfig,
 			if ctx.Err() != nil {
 				return next, end, ctx.Err()
 			}
-			if errors.Is(err, io.EOF) {
+			// io.EOF ends a batch; kafka-go says RequestTimedOut for one
+			// that is empty because the log ends here.
+			if errors.Is(err, io.EOF) || errors.Is(err, kafka.RequestTimedOut) && end == offset {
 				err = nil
 			}
 			return next, end, err
