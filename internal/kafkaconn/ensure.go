@@ -13,7 +13,7 @@ import (
 
 // Sizes are what EnsureTopics takes where a topic is missing.
 type Sizes struct {
-	Partitions  int // of the source; the others have as many as it has
+	Partitions  int // of the source, the others have as many as it has; 0: the source must be there
 	Replication int // 0: the source's, or three as far as there are brokers
 }
 
@@ -82,7 +82,9 @@ func planTopics(ctx context.Context, client *kafka.Client, now cluster, specs []
 	source := now.topics[specs[0].Name]
 	partitions := source.partitions
 	if partitions == 0 {
-		partitions = sizes.Partitions
+		if partitions = sizes.Partitions; partitions < 1 {
+			return nil, &TopicError{Topic: specs[0].Name, Op: "create", Err: errSourceMissing}
+		}
 	}
 	replication := sizes.Replication
 	switch {
@@ -133,7 +135,8 @@ const defaultLargestRecord = 1048588
 
 // topicConfig is how to create a topic.
 func topicConfig(spec Spec, partitions, replication int, largest int64) kafka.TopicConfig {
-	configs := maps.Clone(spec.Configs)
+	configs := map[string]string{}
+	maps.Copy(configs, spec.Configs)
 	if spec.Role != RoleSource {
 		const durable = 3
 		if replication >= durable {
@@ -180,6 +183,8 @@ func (p *topicPlan) carryOut(ctx context.Context, client *kafka.Client) (map[str
 	}
 	return failed, nil
 }
+
+var errSourceMissing = errors.New("the source topic doesn't exist, or this user may not describe it; correct kafka.topic, or run `engage-worker topics create`")
 
 // TopicError is one topic's.
 type TopicError struct {

@@ -171,6 +171,27 @@ func TestMissingTopics(t *testing.T) {
 	equal(t, check(t, broker(t)), want)
 }
 
+func TestWithoutASizeTheSourceMustBeThere(t *testing.T) {
+	b := broker(t)
+	cfg := settings(b)
+	made, err := kafkaconn.EnsureTopics(brief(t), client(t, cfg.Kafka), kafkaconn.Topics(cfg), kafkaconn.Sizes{})
+	equal(t, made, nil)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	equal(t, err.Error(), "create the topic events: the source topic doesn't exist, or this user may not describe it; correct kafka.topic, or run `engage-worker topics create`")
+	equal(t, b.TopicInfo("events.dlq"), nil)
+}
+
+func TestATopicWithoutSettingsOfItsOwn(t *testing.T) {
+	b := broker(t, kfake.NumBrokers(3))
+	specs := []kafkaconn.Spec{{Name: "log", Role: kafkaconn.RoleLedger}}
+	if _, err := kafkaconn.EnsureTopics(brief(t), client(t, settings(b).Kafka), specs, kafkaconn.Sizes{Partitions: 1}); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, configsOf(b, "log"), map[string]string{"min.insync.replicas": "2"})
+}
+
 func TestOneTopicFailsAndTheOthersAreMade(t *testing.T) {
 	b := broker(t)
 	b.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.CreateTopics}, Topic: "events.dlq", Err: kerr.TopicAuthorizationFailed})
