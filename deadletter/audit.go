@@ -120,19 +120,17 @@ func (l *AuditLog) readPartition(ctx context.Context, p int, each func(Audit)) e
 	if err != nil {
 		return err
 	}
-	var bad error
 	span := Span{p, max(first, l.next[p]), end}
-	err = scan(ctx, l.cluster, l.topic, span, new(Progress), func(m kafka.Message) {
+	err = scan(ctx, l.cluster, l.topic, span, new(Progress), func(m kafka.Message) error {
 		if m.Value == nil {
-			return
+			return nil
 		}
 		a, err := decodeAudit(m)
-		if err != nil {
-			bad = err
-			return
+		if err == nil {
+			each(a)
 		}
-		each(a)
-	}, func() error { return bad })
+		return err
+	}, nothing)
 	if err != nil {
 		return fmt.Errorf("read the replays' record: %w", err)
 	}

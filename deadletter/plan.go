@@ -244,13 +244,14 @@ func findPublished(ctx context.Context, cluster partition.Cluster, source string
 		if err != nil {
 			return err
 		}
-		err = scan(ctx, cluster, source, Span{p, max(first, from[p]), end}, new(Progress), func(m kafka.Message) {
+		err = scan(ctx, cluster, source, Span{p, max(first, from[p]), end}, new(Progress), func(m kafka.Message) error {
 			if r, ok := ParseReplayed(m.Headers); ok {
 				if i := wanted[replayKey{r.ID, r.Replays}]; i != nil {
 					i.published = true
 				}
 			}
-		}, func() error { return nil })
+			return nil
+		}, nothing)
 		if err != nil {
 			return fmt.Errorf("look for replays in the source: %w", err)
 		}

@@ -24,6 +24,10 @@ const (
 	// fetchBytes bounds one answer; a larger record still comes whole.
 	fetchBytes = 2 << 20
 
+	// batchRecords and fetchBytes bound what goes to the caller at a time:
+	// compression can put a hundred times fetchBytes into one answer.
+	batchRecords = 500
+
 	// readers is how many partitions are read at a time. With fetchBytes it
 	// bounds the memory, whatever the topic holds.
 	readers = 4
@@ -160,28 +164,37 @@ func (r *Reader) readAll(ctx context.Context, spans []Span, progress *Progress, 
 		g.Go(func() error {
 			d := decoder{names: map[string]string{}}
 			var batch []decoded
-			add := func(m kafka.Message) {
-				rec, err := d.decode(m)
-				batch = append(batch, decoded{rec, err})
-			}
-			return scan(ctx, r.Cluster, r.Topic, s, progress, add, func() error {
+			bytes := 0
+			flush := func() error {
+				if len(batch) == 0 {
+					return nil
+				}
 				select {
 				case batches <- batch:
-					batch = make([]decoded, 0, len(batch))
+					batch, bytes = make([]decoded, 0, len(batch)), 0
 					return nil
 				case <-ctx.Done():
 					return ctx.Err()
 				}
-			})
+			}
+			return scan(ctx, r.Cluster, r.Topic, s, progress, func(m kafka.Message) error {
+				rec, err := d.decode(m)
+				batch = append(batch, decoded{rec, err})
+				bytes += len(m.Key) + len(m.Value)
+				if len(batch) < batchRecords && bytes < fetchBytes {
+					return nil
+				}
+				return flush()
+			}, flush)
 		})
 	}
 	return g.Wait()
 }
 
-// scan calls each for all records of the span, and fetched after each fetch
-// that brought some. Lost connections and moved leaders are got over a few
+// scan calls each for all records of the span, and fetched after each fetch;
+// an error of theirs ends it. Lost connections and moved leaders are got over a few
 // times.
-func scan(ctx context.Context, cluster partition.Cluster, topic string, s Span, progress *Progress, each func(kafka.Message), fetched func() error) error {
+func scan(ctx context.Context, cluster partition.Cluster, topic string, s Span, progress *Progress, each func(kafka.Message) error, fetched func() error) error {
 	next, failures := s.From, 0
 	for next < s.End {
 		from := next
@@ -226,30 +239,30 @@ type stopError struct{ err error }
 func (e *stopError) Error() string { return e.err.Error() }
 
 // scanFrom reads over one connection, moving next along.
-func scanFrom(ctx context.Context, cluster partition.Cluster, topic string, p int, next *int64, end int64, progress *Progress, each func(kafka.Message), fetched func() error) error {
+func scanFrom(ctx context.Context, cluster partition.Cluster, topic string, p int, next *int64, end int64, progress *Progress, each func(kafka.Message) error, fetched func() error) error {
 	conn, err := cluster.Dial(ctx, topic, p)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	for moved := time.Now(); *next < end; {
-		some := false
+		var stopped error
 		to, _, err := partition.Fetch(ctx, conn, *next, partition.FetchConfig{MaxBytes: fetchBytes, MaxWait: time.Second}, func(m kafka.Message) bool {
 			if m.Offset >= end {
 				return false
 			}
 			if !isMarker(m) {
-				some = true
-				each(m)
+				stopped = each(m)
 			}
-			return true
+			return stopped == nil
 		})
 		// What came before an error came whole.
 		to = min(to, end)
-		if some {
-			if err := fetched(); err != nil {
-				return &stopError{err}
-			}
+		if stopped == nil {
+			stopped = fetched()
+		}
+		if stopped != nil {
+			return &stopError{stopped}
 		}
 		if to > *next {
 			progress.done.Add(to - *next)
@@ -289,3 +302,6 @@ func pause(ctx context.Context, d time.Duration) error {
 		return ctx.Err()
 	}
 }
+
+// nothing is for a scan that has nothing to do after a fetch.
+func nothing() error { return nil }
