@@ -27,6 +27,10 @@ const (
 	// dialTimeout bounds a connection's whole beginning: name, TCP, TLS, login.
 	dialTimeout = 5 * time.Second
 
+	// metadataTTL is how long a Client may believe in a leader that has moved:
+	// so long the ledger's writes may fail.
+	metadataTTL = 2 * time.Second
+
 	// callTimeout bounds one administrative request.
 	callTimeout = 15 * time.Second
 )
@@ -65,6 +69,7 @@ func NewTransport(cfg config.Kafka) (*Transport, error) {
 		Transport: &kafka.Transport{
 			ClientID:    clientID,
 			DialTimeout: dialTimeout,
+			MetadataTTL: metadataTTL,
 			Dial:        dial.dial,
 			SASL:        mechanism,
 		},

@@ -141,6 +141,9 @@ func (w *Worker) closing(what string, f func() error) {
 // reached, refuses the login, or lacks a topic.
 func (w *Worker) Run(ctx context.Context) error {
 	if err := w.checkTopics(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // told to stop before it began
+		}
 		return err
 	}
 	listener, err := w.operating.listen()
@@ -184,6 +187,9 @@ func (w *Worker) checkTopics(ctx context.Context) error {
 func (w *Worker) grow(ctx context.Context) error {
 	changes, err := kafkaconn.EnsureTopics(ctx, w.client, kafkaconn.Topics(w.cfg), kafkaconn.Sizes{})
 	for _, c := range changes {
+		if c.Done != kafkaconn.DoneGrown {
+			continue
+		}
 		w.log.Info().Str("topic", c.Topic).Int("partitions", c.Partitions).Msg("topic grown along with the source")
 	}
 	return explain(err)

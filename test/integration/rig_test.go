@@ -439,3 +439,13 @@ func (r *rig) onceEach(n int) {
 		r.t.Errorf("%d lost, %d sent more than once; %d events, messages for %d", lost, doubled, n, len(got))
 	}
 }
+
+// runWorker runs a worker until it ends by itself, or ctx does.
+func runWorker(ctx context.Context, r *rig) error {
+	w, err := worker.New(r.cfg, zerolog.New(r.logs), "test", nil)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	return w.Run(ctx)
+}

@@ -1,0 +1,208 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"engage-worker/internal/kafkaconn"
+)
+
+// TestRecordsOfEveryKind: whatever a Kafka record may be, it is settled, and
+// what fails is dead-lettered as it was.
+func TestRecordsOfEveryKind(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{partitions: 2})
+	big := person(1, fmt.Sprintf(`,"padding":%q`, strings.Repeat("x", 900_000)))
+	noKey := person(2, "")
+	noKey.Key = nil
+	emptyKey := person(3, "")
+	emptyKey.Key = []byte{}
+	codecs := []kafka.Compression{0, kafka.Gzip, kafka.Snappy, kafka.Lz4, kafka.Zstd}
+	n := 4
+	for _, codec := range codecs {
+		w := &kafka.Writer{Addr: r.client.Addr, Transport: r.client.Transport, Topic: r.topic, RequiredAcks: kafka.RequireAll, Compression: codec, BatchBytes: 2 << 20, BatchTimeout: time.Millisecond}
+		batch := []kafka.Message{}
+		for range 20 {
+			m := person(n, "")
+			m.Headers = []kafka.Header{{Key: "source", Value: []byte("test")}, {Key: "null", Value: nil}}
+			batch = append(batch, m)
+			n++
+		}
+		if err := w.WriteMessages(t.Context(), batch...); err != nil {
+			t.Fatal(err)
+		}
+		w.Close()
+	}
+	w := &kafka.Writer{Addr: r.client.Addr, Transport: r.client.Transport, Topic: r.topic, RequiredAcks: kafka.RequireAll, BatchBytes: 2 << 20, BatchTimeout: time.Millisecond}
+	defer w.Close()
+	odd := []kafka.Message{
+		{Key: []byte("tombstone"), Value: nil},
+		{Key: []byte("empty"), Value: []byte{}},
+		{Key: nil, Value: []byte("[]"), Headers: []kafka.Header{{Key: "null", Value: nil}, {Key: "empty", Value: []byte{}}}},
+		{Key: []byte{}, Value: []byte(`{"a":1} trailing`)},
+		{Key: []byte{0xff, 0}, Value: []byte{0xff, 0xfe, 0}},
+		{Value: []byte(strings.Repeat("[", 100_000))},
+	}
+	if err := w.WriteMessages(t.Context(), append(odd, person(0, ""), big, noKey, emptyKey)...); err != nil {
+		t.Fatal(err)
+	}
+	worker := r.start()
+	r.awaitDone(30 * time.Second)
+	r.onceEach(n)
+	if got := value(t, worker.Registry(), "engage_events_total", map[string]string{"reason": "tombstone"}); got != 1 {
+		t.Errorf("%v tombstones were counted, want 1", got)
+	}
+	dead := r.deadLetters()
+	if len(dead) != len(odd)-1 {
+		t.Errorf("%d dead letters, want %d", len(dead), len(odd)-1)
+	}
+	for _, want := range odd[1:] {
+		found := false
+		for _, d := range dead {
+			same := bytes.Equal(d.Key, want.Key) && (d.Key == nil) == (want.Key == nil) && bytes.Equal(d.Value, want.Value) && len(d.Headers) == len(want.Headers)
+			for i := range d.Headers {
+				same = same && d.Headers[i].Key == want.Headers[i].Key && (d.Headers[i].Value == nil) == (want.Headers[i].Value == nil)
+			}
+			found = found || same && d.Reason == "malformed_event" && d.Disposition == "malformed" && d.Action == ""
+		}
+		if !found {
+			t.Errorf("no dead letter is %.20q with key %q and headers %v, byte for byte", want.Value, want.Key, want.Headers)
+		}
+	}
+}
+
+// TestDuplicates: a second event with the same messageId isn't sent, be it in
+// another record with another key, or after a restart.
+func TestDuplicates(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{partitions: 1})
+	first := people(50, "")
+	again := people(50, "")
+	for i := range again {
+		again[i].Key = []byte("another")
+	}
+	r.produce(first...)
+	r.produce(again...)
+	w := r.start()
+	r.awaitDone(20 * time.Second)
+	r.onceEach(50)
+	if got := value(t, w.Registry(), "engage_events_total", map[string]string{"reason": "duplicate"}); got != 50 {
+		t.Errorf("%v duplicates were counted, want 50", got)
+	}
+	w.stop()
+	r.produce(first...)
+	w = r.start()
+	r.awaitDone(20 * time.Second)
+	r.onceEach(50)
+	if got := value(t, w.Registry(), "engage_ledger_restored_records_total", nil); got < 100 {
+		t.Errorf("the new owner read %v ledger records; each of 50 messages has two", got)
+	}
+}
+
+// TestReadAgain: events that are read again after their offsets went back are
+// known to the ledger.
+func TestReadAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{partitions: 2})
+	messages := people(60, "")
+	for i := range messages { // no messageId: the position is the identity
+		messages[i].Value = bytes.Replace(messages[i].Value, fmt.Appendf(nil, `"messageId":"m-%06d",`, i), nil, 1)
+	}
+	r.produce(messages...)
+	r.produce(kafka.Message{Key: []byte("k"), Value: []byte("no json")})
+	r.start().stop()
+	w := r.start()
+	r.awaitDone(20 * time.Second)
+	w.stop()
+	back := []kafka.OffsetCommit{{Partition: 0}, {Partition: 1}}
+	res, err := r.client.OffsetCommit(t.Context(), &kafka.OffsetCommitRequest{GroupID: r.cfg.GroupID("onboarding"), GenerationID: -1, Topics: map[string][]kafka.OffsetCommit{r.topic: back}})
+	if err != nil || res.Topics[r.topic][0].Error != nil {
+		t.Fatal(err, res)
+	}
+	w = r.start()
+	r.awaitDone(20 * time.Second)
+	if got := len(r.accepted()); got != 60 {
+		t.Errorf("%d messages for 60 events", got)
+	}
+	if got := value(t, w.Registry(), "engage_events_total", map[string]string{"outcome": "already_sent"}); got != 60 {
+		t.Errorf("%v events were known as sent, want 60", got)
+	}
+}
+
+// TestStartOffsets: a group without offsets begins where the configuration
+// says; a partition that is added later is read from its beginning.
+func TestStartOffsets(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{partitions: 2})
+	r.cfg.Kafka.StartOffset = "latest"
+	for i := 100; i < 120; i++ {
+		r.produce(person(i, ""))
+	}
+	w := r.start()
+	r.await(20*time.Second, func() error {
+		if got, want := fmt.Sprint(r.committed(r.topic)), fmt.Sprint(r.ends(r.topic)); got != want {
+			return fmt.Errorf("the start is not committed: %s, want %s", got, want)
+		}
+		return nil
+	})
+	r.produce(people(10, "")...)
+	r.awaitDone(20 * time.Second)
+	r.onceEach(10)
+
+	w.stop()
+	res, err := r.client.CreatePartitions(t.Context(), &kafka.CreatePartitionsRequest{Topics: []kafka.TopicPartitionsConfig{{Name: r.topic, Count: 4}}})
+	if err != nil || res.Errors[r.topic] != nil {
+		t.Fatal(err, res)
+	}
+	// Before any replica knows the new partitions: nothing of them is lost.
+	r.await(20*time.Second, func() error { // kafka-go learns of the partition
+		_, err := r.client.Produce(t.Context(), &kafka.ProduceRequest{Topic: r.topic, Partition: 3, RequiredAcks: kafka.RequireAll,
+			Records: kafka.NewRecordReader(kafka.Record{Key: kafka.NewBytes([]byte("k")), Value: kafka.NewBytes(person(10, "").Value), Time: time.Now()})})
+		return err
+	})
+	if _, err := kafkaconn.EnsureTopics(t.Context(), r.client, kafkaconn.Topics(r.cfg), kafkaconn.Sizes{}); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	r.awaitDone(20 * time.Second)
+	r.onceEach(11)
+}
+
+// TestPartitionsAdded: a running worker notices that the source grew, has the
+// other topics grow along, and reads the new partitions from their beginning.
+func TestPartitionsAdded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{partitions: 1})
+	r.start()
+	r.produce(person(0, ""))
+	r.awaitDone(20 * time.Second)
+	res, err := r.client.CreatePartitions(t.Context(), &kafka.CreatePartitionsRequest{Topics: []kafka.TopicPartitionsConfig{{Name: r.topic, Count: 3}}})
+	if err != nil || res.Errors[r.topic] != nil {
+		t.Fatal(err, res)
+	}
+	for i := 1; i < 30; i++ {
+		r.produce(person(i, ""))
+	}
+	r.awaitDone(40 * time.Second)
+	r.onceEach(30)
+}
+
+// TestTopicsMissing: run ends with a line that says what to do.
+func TestTopicsMissing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{})
+	r.cfg.Kafka.Topic = "no-such-topic-" + r.topic
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	err := runWorker(ctx, r)
+	if err == nil || !strings.Contains(err.Error(), "topics create") || time.Since(start) > 15*time.Second {
+		t.Errorf("after %v: %v", time.Since(start), err)
+	}
+}
