@@ -183,6 +183,7 @@ func (s *shard) newStream(topic, name string, delay time.Duration, offsets map[i
 			tombstones: m.Events.WithLabelValues(s.Destination, "", "skipped", "tombstone"),
 			lag:        m.Lag.WithLabelValues(partition...),
 			span:       m.UncommittedSpan.WithLabelValues(partition...),
+			watermark:  m.Watermark.WithLabelValues(partition...),
 		},
 	}
 	st.end.Store(-1)
@@ -221,6 +222,9 @@ func (gen *generation) begin() error {
 
 // restore reads what is new in the shards' ledgers.
 func (gen *generation) restore() error {
+	restoring := gen.metrics.Restoring.WithLabelValues(gen.Destination)
+	defer restoring.Set(0)
+	restoring.Set(float64(len(gen.shards)))
 	group, ctx := errgroup.WithContext(gen.intake)
 	group.SetLimit(restoreAtOnce)
 	for _, s := range gen.shards {
@@ -233,6 +237,7 @@ func (gen *generation) restore() error {
 			if err != nil {
 				return err
 			}
+			restoring.Dec()
 			took := time.Since(start)
 			gen.metrics.LedgerRestore.WithLabelValues(gen.Destination).Observe(took.Seconds())
 			gen.metrics.LedgerRestored.WithLabelValues(gen.Destination).Add(float64(n))
@@ -407,6 +412,7 @@ func (gen *generation) forgetGauges() {
 		for _, st := range s.streams {
 			gen.metrics.Lag.DeleteLabelValues(gen.Destination, st.name, strconv.Itoa(s.id))
 			gen.metrics.UncommittedSpan.DeleteLabelValues(gen.Destination, st.name, strconv.Itoa(s.id))
+			gen.metrics.Watermark.DeleteLabelValues(gen.Destination, st.name, strconv.Itoa(s.id))
 		}
 	}
 	gen.metrics.Shards.WithLabelValues(gen.Destination).Set(0)

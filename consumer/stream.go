@@ -55,7 +55,7 @@ type counts struct{ read, noMatch, tombstones, control int }
 
 type fetchMetrics struct {
 	read, noMatch, tombstones prometheus.Counter
-	lag, span                 prometheus.Gauge
+	lag, span, watermark      prometheus.Gauge
 }
 
 // run reads until ctx ends. Whatever goes wrong on the way is logged and
@@ -290,6 +290,7 @@ func (s *stream) measure() int {
 	commit, span := s.mark.commit, s.mark.span()
 	s.mu.Unlock()
 	s.fetch.span.Set(float64(span))
+	s.fetch.watermark.Set(float64(commit))
 	if end := s.end.Load(); end >= 0 {
 		s.fetch.lag.Set(float64(max(0, end-commit)))
 	}

@@ -23,6 +23,7 @@ type Metrics struct {
 	Throttled       *prometheus.CounterVec   // region
 	Lag             *prometheus.GaugeVec     // destination, stream, partition
 	UncommittedSpan *prometheus.GaugeVec     // destination, stream, partition
+	Watermark       *prometheus.GaugeVec     // destination, stream, partition
 	Shards          *prometheus.GaugeVec     // destination
 	StuckShards     *prometheus.GaugeVec     // destination
 	Rebalances      *prometheus.CounterVec   // destination
@@ -30,6 +31,7 @@ type Metrics struct {
 	Held            *prometheus.GaugeVec     // destination, cause
 	DeadLetters     *prometheus.CounterVec   // destination, action, reason, disposition
 	Retries         *prometheus.CounterVec   // destination, tier
+	Restoring       *prometheus.GaugeVec     // destination
 	LedgerRestore   *prometheus.HistogramVec // destination
 	LedgerRestored  *prometheus.CounterVec   // destination
 	LedgerEntries   *prometheus.GaugeVec     // destination
@@ -73,6 +75,7 @@ func New(reg prometheus.Registerer) *Metrics {
 		Throttled:       counter("engage_throttled_total", "Answers by which Twilio asked to slow down.", "region"),
 		Lag:             gauge("engage_lag", "Records between the committed offset and the end of the log.", "destination", "stream", "partition"),
 		UncommittedSpan: gauge("engage_uncommitted_span", "Offsets between the watermark and the fetch position.", "destination", "stream", "partition"),
+		Watermark:       gauge("engage_watermark", "The offset up to which everything is done; what is committed next.", "destination", "stream", "partition"),
 		Shards:          gauge("engage_shards", "Shards that this replica owns.", "destination"),
 		StuckShards:     gauge("engage_stuck_shards", "Owned shards with open events and no progress for a while.", "destination"),
 		Rebalances:      counter("engage_rebalances_total", "Generations of the consumer group that this replica joined.", "destination"),
@@ -80,6 +83,7 @@ func New(reg prometheus.Registerer) *Metrics {
 		Held:            gauge("engage_held", "Deliveries held: their region's breaker is open, or a topic can't be written.", "destination", "cause"),
 		DeadLetters:     counter("engage_dead_letters_total", "Dead letters acknowledged by all in-sync replicas.", "destination", "action", "reason", "disposition"),
 		Retries:         counter("engage_retries_total", "Deliveries put into a retry topic.", "destination", "tier"),
+		Restoring:       gauge("engage_shards_restoring", "Owned shards whose ledger isn't read yet; nothing is sent for them until it is.", "destination"),
 		LedgerRestore:   histogram("engage_ledger_restore_seconds", "Time to read a shard's ledger on assignment.", latency, "destination"),
 		LedgerRestored:  counter("engage_ledger_restored_records_total", "Ledger records read on assignment.", "destination"),
 		LedgerEntries:   gauge("engage_ledger_entries", "Ledger entries in memory.", "destination"),
