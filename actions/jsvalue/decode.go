@@ -24,7 +24,7 @@ func (e *SyntaxError) Error() string {
 // bytes. The result's strings may share text's memory. The error is a
 // *SyntaxError; it holds no part of the text.
 func Decode(text string) (any, error) {
-	d := decoder{text: text, members: make([]member, 0, 16)}
+	d := decoder{text: text, members: make([]member, 0, 32)}
 	d.space()
 	v, err := d.value(0)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 // previewCmd tells what each action would do with each event. It looks up
 // profiles and content templates, and never sends.
 type previewCmd struct {
-	Event   string `help:"A file of events, JSON or JSON Lines; standard input without it." placeholder:"FILE" type:"path"`
+	Event   string `help:"A file of events, JSON or JSON Lines; standard input without it or with -." placeholder:"FILE" type:"path"`
 	Explain bool   `help:"Add why: what in the trigger decided, who was chosen as the recipient, the body and its segments."`
 }
 
@@ -60,7 +60,7 @@ func (c *previewCmd) Run(ctx context.Context, app *app) error {
 	}
 	defer p.close()
 	in := app.stdin
-	if c.Event != "" {
+	if c.Event != "" && c.Event != "-" {
 		f, err := os.Open(c.Event)
 		if err != nil {
 			return badInput(fmt.Errorf("read events: %w", err))
