@@ -1,0 +1,91 @@
+package ledger
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+func TestEntryIsOneLine(t *testing.T) {
+	e := Entry{State: Sent, SID: "SM0123", Time: time.UnixMilli(1732390000123), Position: Position{3, 12345}, Generation: 7}
+	if got, want := string(e.AppendValue(nil)), "1 sent 1732390000123 3/12345 7 SM0123"; got != want {
+		t.Fatalf("%q, want %q", got, want)
+	}
+	for _, e := range []Entry{e, {State: Intent, Time: time.UnixMilli(0)}, {State: Refused, Time: time.UnixMilli(-1), Position: Position{0, 1 << 50}, Generation: -1}, {State: Dead, Time: time.UnixMilli(1)}} {
+		got, err := ParseEntry(e.AppendValue(nil))
+		if err != nil || !got.Time.Equal(e.Time) {
+			t.Fatalf("%+v became %+v, %v", e, got, err)
+		}
+		got.Time, e.Time = time.Time{}, time.Time{}
+		if got != e {
+			t.Fatalf("%+v became %+v", e, got)
+		}
+	}
+}
+
+func TestEntriesThatAreNone(t *testing.T) {
+	for _, s := range []string{"", "2 sent 1 1/1 1 SM", "1", "1 lost 1 1/1 1", "1 sent x 1/1 1", "1 sent 1 11 1", "1 sent 1 1/x 1", "1 sent 1 1/1 -", "1 sent 1234567890123456789 1/1 1"} {
+		if e, err := ParseEntry([]byte(s)); !errors.Is(err, ErrFormat) {
+			t.Errorf("%q was read as %+v, %v", s, e, err)
+		}
+	}
+}
+
+func FuzzParseEntry(f *testing.F) {
+	f.Add([]byte("1 sent 1732390000123 3/12345 7 SM0123"))
+	f.Add([]byte("1 intent -5 0/0 -1"))
+	f.Fuzz(func(t *testing.T, value []byte) {
+		e, err := ParseEntry(value)
+		if err != nil {
+			return
+		}
+		again, err := ParseEntry(e.AppendValue(nil))
+		if err != nil || again.State != e.State || again.Position != e.Position || again.SID != e.SID || !again.Time.Equal(e.Time) {
+			t.Fatalf("%q: %+v became %+v, %v", value, e, again, err)
+		}
+	})
+}
+
+func TestIndexForgetsAfterTheRetentionAndNotBefore(t *testing.T) {
+	const day = 24 * time.Hour
+	x := newIndex(7 * day)
+	start := time.UnixMilli(1732390000000)
+	key := func(n int) Key { return x.keys.of(AppendKey(nil, "sms", time.Duration(n).String())) }
+	for n := range 30 * 4 { // four a day, for thirty days
+		at := start.Add(time.Duration(n) * day / 4)
+		x.put(key(n), Entry{State: Sent, SID: time.Duration(n).String(), Time: at, Position: Position{1, int64(n)}}, at)
+		for back := range n {
+			age := time.Duration(back) * day / 4
+			_, known := x.get(key(n - back))
+			if !known && age <= 7*day {
+				t.Fatalf("forgot an entry of %v ago", age)
+			}
+			if known && age > 9*day {
+				t.Fatalf("still knows an entry of %v ago", age)
+			}
+		}
+	}
+	if x.len() > 9*4+4 {
+		t.Fatalf("%d entries are kept", x.len())
+	}
+	if !x.hasClaimed(time.Duration(119).String()) || x.hasClaimed(time.Duration(3).String()) {
+		t.Fatal("SIDs aren't forgotten with their entries")
+	}
+}
+
+func TestSentStaysSent(t *testing.T) {
+	x := newIndex(time.Hour)
+	now := time.Now()
+	k := x.keys.of([]byte("k"))
+	for _, e := range []struct {
+		state  State
+		stored bool
+	}{{Intent, true}, {Refused, true}, {Intent, true}, {Sent, true}, {Intent, false}, {Refused, false}, {Dead, false}, {Sent, true}} {
+		if got := x.put(k, Entry{State: e.state, Time: now}, now); got != e.stored {
+			t.Fatalf("put %v gave %t", e.state, got)
+		}
+	}
+	if e, ok := x.get(k); !ok || e.State != Sent {
+		t.Fatalf("%+v, %t", e, ok)
+	}
+}
