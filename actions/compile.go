@@ -29,6 +29,7 @@ func New(def Definition, opts Options) (*Destination, []Fault) {
 		twilioRegion: opts.Region,
 		endpoints:    map[string]endpoints{},
 		http:         opts.HTTP,
+		log:          opts.Log,
 	}
 	c.settings()
 	c.compileActions()

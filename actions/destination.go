@@ -2,7 +2,6 @@ package actions
 
 import (
 	"context"
-	"math/bits"
 	"net/http"
 	"slices"
 	"time"
@@ -39,6 +38,7 @@ type Destination struct {
 
 	http   *http.Client
 	twilio *twilio.Client
+	log    zerolog.Logger
 }
 
 // endpoints are Twilio's for one region.
@@ -51,7 +51,7 @@ type endpoints struct {
 const defaultRegion = "us-west-2"
 
 // maxActions is how many actions fit into Match.Actions.
-const maxActions = bits.UintSize
+const maxActions = 64
 
 // Close releases idle connections.
 func (d *Destination) Close() { d.http.CloseIdleConnections() }

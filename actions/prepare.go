@@ -58,6 +58,10 @@ func (d *Destination) prepare(ctx context.Context, ev *Event, a *action) (Delive
 		c, failure = a.smsContent(ctx, p, to.id)
 	}
 	if failure != nil {
+		if failure.Reason == outcome.ReasonProfileLookupFailed || failure.Reason == outcome.ReasonContentTemplateFailed {
+			d.log.Debug().Str("destination", d.name).Str("action", a.name).Str("code", failure.Code).
+				Bool("retryable", failure.Retryable).Msg(failure.Message)
+		}
 		return delivery.fail(failure), made
 	}
 	made.content = c
