@@ -132,6 +132,7 @@ func newRig(t *testing.T, s settings) *rig {
 	text := fmt.Sprintf(`kafka:
   brokers: [%q]
   topic: %s
+  groupPrefix: %[2]s # tests share a real broker, not a group
   startOffset: earliest
   commitInterval: 200ms
 %shttp: {listen: "127.0.0.1:0"}
