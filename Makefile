@@ -46,6 +46,10 @@ test-kafka: ## The integration suite on a real Apache Kafka 4.x; a skipped suite
 		./test/kafka $$(test -d test/integration && echo ./test/integration/...) \
 		| $(GO) run ./test/summary
 
+.PHONY: kafka
+kafka: ## Run a real Kafka until interrupted, without containers
+	@$(GO) run ./test/kafka/serve
+
 .PHONY: lint
 lint: ## gofmt, go vet and staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
