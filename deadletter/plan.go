@@ -128,23 +128,8 @@ func (p *Planner) Plan(ctx context.Context, progress *Progress) (*Plan, error) {
 		delete(chosen, id)
 	}
 	for id, i := range chosen {
-		switch {
-		case i.source < 0 || i.source >= counts[p.Source] || !slices.Contains(p.Destinations, i.destination):
+		if i.source < 0 || i.source >= counts[p.Source] || !slices.Contains(p.Destinations, i.destination) {
 			pass(id, OtherSource)
-		case i.replay > p.MaxReplays:
-			pass(id, TooOften)
-		case i.ambiguous && !p.Ambiguous:
-			pass(id, MayBeSent)
-		}
-	}
-	if len(chosen) > 0 {
-		if err := p.findReplays(ctx, chosen); err != nil {
-			return nil, err
-		}
-	}
-	for id, i := range chosen {
-		if i.published {
-			pass(id, AlreadyReplayed)
 		}
 	}
 	sent, err := p.findSent(ctx, chosen)
@@ -153,6 +138,21 @@ func (p *Planner) Plan(ctx context.Context, progress *Progress) (*Plan, error) {
 	}
 	for id := range sent {
 		pass(id, AlreadySent)
+	}
+	if len(chosen) > 0 {
+		if err := p.findReplays(ctx, chosen); err != nil {
+			return nil, err
+		}
+	}
+	for id, i := range chosen {
+		switch {
+		case i.published:
+			pass(id, AlreadyReplayed)
+		case i.replay > p.MaxReplays:
+			pass(id, TooOften)
+		case i.ambiguous && !p.Ambiguous:
+			pass(id, MayBeSent)
+		}
 	}
 	plan.items = slices.SortedFunc(maps.Values(chosen), func(a, b *item) int {
 		// Of an interrupted replay last, then as the topic has them.

@@ -20,7 +20,6 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/segmentio/kafka-go"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"engage-worker/actions/outcome"
@@ -41,10 +40,9 @@ type dlqPlace struct {
 
 const dlqSource = "audience-events"
 
-func newDLQPlace(t *testing.T, opts ...kfake.Opt) *dlqPlace {
+func newDLQPlace(t *testing.T) *dlqPlace {
 	t.Helper()
-	opts = append([]kfake.Opt{kfake.SeedTopics(3, dlqSource, dlqSource+".dlq", dlqSource+".onboarding.ledger")}, opts...)
-	broker, err := embedded.Start(opts...)
+	broker, err := embedded.Start()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,6 +53,10 @@ func newDLQPlace(t *testing.T, opts ...kfake.Opt) *dlqPlace {
 	t.Cleanup(profiles.Close)
 	p := &dlqPlace{t: t, broker: broker, config: filepath.Join(t.TempDir(), "engage.yaml"), profiles: profiles.URL}
 	p.configure(broker.Brokers()[0])
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), []string{"--config", p.config, "topics", "create", "--partitions", "3"}, strings.NewReader(""), &out, &errs); code != exitOK {
+		t.Fatal(errs.String())
+	}
 	transport := &kafka.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	p.client = &kafka.Client{Addr: kafka.TCP(broker.Brokers()...), Transport: transport, Timeout: 10 * time.Second}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"engage-worker/internal/twiliosim"
+)
+
+// A thousand deliveries die because the sender isn't ours. It is corrected,
+// and all are replayed, interrupted in between and gone on with: the 300 that
+// can be sent are sent, once; the others come back, one replay older.
+func TestReplayOfAThousandOfWhich300AreFixable(t *testing.T) {
+	const n, fixable = 1000, 300
+	const dlq = dlqSource + ".dlq"
+	sim, err := twiliosim.New(twiliosim.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sim.Close()
+	vendor, err := sim.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newDLQPlace(t)
+	deploy := func(from string) {
+		t.Helper()
+		const text = `
+kafka: {brokers: [%q], topic: audience-events, startOffset: earliest}
+http: {listen: "127.0.0.1:0"}
+regions:
+  us-west-2: {rate: 5000, burst: 5000, maxInFlight: 128}
+destinations:
+  - name: onboarding
+    settings:
+      twilioAccountSID: AC00000000000000000000000000000001
+      twilioApiKeySID: SK00000000000000000000000000000001
+      twilioApiKeySecret: secret
+      profileApiEnvironment: production
+      profileApiAccessToken: token
+      profileApiHostname: %[2]q
+      spaceId: spa_1
+      sourceId: src_1
+      twilioHostname: %[2]q
+      region: us-west-2
+    actions:
+      - {name: welcome-sms, type: sendSms, mapping: {from: %[3]q, body: {"@template": "Welcome, {{userId}}!"}}}
+`
+		if err := os.WriteFile(p.config, fmt.Appendf(nil, text, p.broker.Brokers()[0], vendor.URL(), from), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range n {
+		phone := "+15005550009" // can't receive an SMS
+		if i < fixable {
+			phone = fmt.Sprintf("+1415555%04d", i)
+		}
+		p.produce(dlqSource, i%3, kafka.Message{Key: fmt.Append(nil, "user-", i), Value: fmt.Appendf(nil,
+			`{"type":"track","event":"Audience Entered","userId":"user-%d","messageId":"m-%d","properties":{},`+
+				`"external_ids":[{"type":"phone","id":%q,"channelType":"sms","isSubscribed":true}]}`, i, i, phone)})
+	}
+
+	deploy("+15005550007") // a number that isn't the account's
+	stop := p.work()
+	p.awaitEnd(dlq, n)
+	stop()
+	if got := len(p.deaths()); got != n {
+		t.Fatalf("%d deliveries died, want %d", got, n)
+	}
+
+	deploy("+15005550006")
+	stop = p.work()
+	ctx, cancel := context.WithCancel(t.Context())
+	p.broker.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		p.broker.KeepControl()
+		if req.(*kmsg.ProduceRequest).Topics[0].Topic == dlqSource && p.broker.PartitionInfo(dlqSource, 0).HighWatermark > n/3+100 {
+			cancel()
+		}
+		return nil, nil, false
+	})
+	var out, errs bytes.Buffer
+	args := []string{"--config", p.config, "dlq", "replay", "--rate", "500", "--yes"}
+	if code := run(ctx, args, strings.NewReader(""), &out, &errs); code != exitFailure || errs.String() != "engage-worker: interrupted\n" {
+		t.Fatalf("interrupted: code %d\n%s%s", code, out.String(), errs.String())
+	}
+	if left := p.end(dlqSource) - n; left == 0 || left >= n {
+		t.Fatalf("%d replayed at the interruption", left)
+	}
+	p.ok("replay", "--rate", "2000", "--yes")
+	p.awaitEnd(dlq, 2*n-fixable)
+	stop()
+
+	if got := p.end(dlqSource); got != 2*n {
+		t.Errorf("%d records in the source, want %d", got, 2*n)
+	}
+	texted := map[string]int{}
+	for m := range sim.Messages() {
+		texted[m.To]++
+	}
+	for to, times := range texted {
+		if times != 1 {
+			t.Errorf("%s was texted %d times", to, times)
+		}
+	}
+	if len(texted) != fixable {
+		t.Errorf("%d people were texted, want %d", len(texted), fixable)
+	}
+	// The last deaths: of those sent, the first one; of the others, the second.
+	once, again := 0, 0
+	for id, replays := range p.deaths() {
+		switch len(replays) {
+		case 1:
+			once++
+		case 2:
+			again++
+		}
+		for i, r := range replays {
+			if r != i {
+				t.Errorf("%s died with engage.replays %v", id, replays)
+			}
+		}
+	}
+	if once != fixable || again != n-fixable {
+		t.Errorf("%d died once and %d twice, want %d and %d", once, again, fixable, n-fixable)
+	}
+	if got := p.ok("replay", "--dry-run", "--max-replays", "1"); !strings.Contains(got, "300  passed over: already sent, says the ledger\n") ||
+		!strings.Contains(got, "700  passed over: replayed 1 times or more") || !strings.Contains(got, "  0  to be replayed\n") {
+		t.Errorf("afterwards:\n%s", got)
+	}
+}
+
+// work runs the worker until stop is called.
+func (p *dlqPlace) work() (stop func()) {
+	p.t.Helper()
+	ctx, cancel := context.WithCancel(p.t.Context())
+	var wg sync.WaitGroup
+	var errs bytes.Buffer
+	wg.Go(func() {
+		code := run(ctx, []string{"--config", p.config, "run"}, strings.NewReader(""), &bytes.Buffer{}, &errs)
+		if code != exitOK {
+			p.t.Errorf("the worker ended with code %d: %s", code, errs.String())
+		}
+	})
+	return func() {
+		cancel()
+		wg.Wait()
+	}
+}
+
+// awaitEnd waits until a topic has had n records.
+func (p *dlqPlace) awaitEnd(topic string, n int64) {
+	p.t.Helper()
+	deadline := time.After(time.Minute)
+	for p.end(topic) < n && !p.t.Failed() {
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-deadline:
+			p.t.Fatalf("%s has %d records after a minute, want %d", topic, p.end(topic), n)
+		}
+	}
+	if got := p.end(topic); got != n {
+		p.t.Fatalf("%s has %d records, want %d", topic, got, n)
+	}
+}
+
+// deaths are the engage.replays of each delivery's deaths, in their order.
+func (p *dlqPlace) deaths() map[string][]int {
+	p.t.Helper()
+	deaths := map[string][]int{}
+	dec := json.NewDecoder(strings.NewReader(p.ok("export")))
+	for dec.More() {
+		var row struct {
+			ID      string
+			Replays int
+		}
+		if err := dec.Decode(&row); err != nil {
+			p.t.Fatal(err)
+		}
+		deaths[row.ID] = append(deaths[row.ID], row.Replays)
+	}
+	return deaths
+}
