@@ -186,6 +186,12 @@ func TestPartitionsAdded(t *testing.T) {
 	if err != nil || res.Errors[r.topic] != nil {
 		t.Fatal(err, res)
 	}
+	r.await(20*time.Second, func() error { // kafka-go learns of it
+		if n := len(r.ends(r.topic)); n != 3 {
+			return fmt.Errorf("%d partitions", n)
+		}
+		return nil
+	})
 	for i := 1; i < 30; i++ {
 		r.produce(person(i, ""))
 	}

@@ -132,7 +132,7 @@ func newRig(t *testing.T, s settings) *rig {
 	text := fmt.Sprintf(`kafka:
   brokers: [%q]
   topic: %s
-  groupPrefix: %[2]s # tests share a real broker, not a group
+  groupPrefix: %s # tests share a real broker, not a group
   startOffset: earliest
   commitInterval: 200ms
 %shttp: {listen: "127.0.0.1:0"}
@@ -151,7 +151,7 @@ delivery:
       spaceId: spa_1
       region: us-west-2
     actions:
-%s`, r.brokers[0], r.topic, s.kafka, s.delivery, s.regions, s.more, r.vendor.URL(), r.vendor.URL(), r.vendor.URL(), s.actions)
+%s`, r.brokers[0], r.topic, r.topic, s.kafka, s.delivery, s.regions, s.more, r.vendor.URL(), r.vendor.URL(), r.vendor.URL(), s.actions)
 	path := filepath.Join(t.TempDir(), "engage.yaml")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
