@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"engage-worker/internal/twiliosim"
+)
+
+const (
+	// What is promised, see docs/guarantees.md, and what a busy machine may
+	// add to it: the replicas, the broker, the vendor and the load share it.
+	afterKill = sessionTimeout + 3*time.Second
+	afterStop = 2 * time.Second
+	othersP99 = 2 * time.Second
+	tolerance = 2 * time.Second
+
+	regionAway = 60 * time.Second
+)
+
+// handover is a moment at which shards lost their owner.
+type handover struct {
+	how    string
+	at     time.Time
+	shards []int
+	limit  time.Duration
+}
+
+// takeovers kills and stops replicas, each after the group has come to rest.
+func takeovers(ctx context.Context, r *run) error {
+	for range 3 {
+		if err := r.rest(ctx); err != nil {
+			return err
+		}
+		w := r.some()
+		r.handovers = append(r.handovers, handover{"kill -9", time.Now(), w.shards(), afterKill})
+		r.kill(w)
+		if err := errors.Join(pause(ctx, afterKill+2*tolerance), r.add(), r.rest(ctx)); err != nil {
+			return err
+		}
+		w = r.some()
+		r.handovers = append(r.handovers, handover{"SIGTERM", time.Now(), w.shards(), afterStop})
+		if err := errors.Join(r.stop(w), pause(ctx, afterStop+2*tolerance), r.add()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rest waits until all shards are owned, by all replicas, and work goes on.
+func (r *run) rest(ctx context.Context) error {
+	if err := pause(ctx, 3*time.Second); err != nil {
+		return err
+	}
+	return errors.Join(r.await(ctx, 30*time.Second, "the group at rest", func(ctx context.Context) error {
+		for _, w := range r.live {
+			if len(w.shards()) == 0 {
+				return fmt.Errorf("%s owns no shard", w.name)
+			}
+		}
+		return r.assigned(ctx)
+	}), pause(ctx, 2*time.Second))
+}
+
+// measureTakeovers tells when, after each handover, each shard had its first
+// event sent that was produced after it.
+func measureTakeovers(r *run, h *History) (grades, faults []string) {
+	type source struct {
+		partition int
+		at        time.Time
+	}
+	from := map[string]source{}
+	for _, rec := range h.Records {
+		if _, ok := from[rec.Ref]; !ok {
+			from[rec.Ref] = source{rec.Partition, rec.At}
+		}
+	}
+	for _, o := range r.handovers {
+		var worst time.Duration
+		if len(o.shards) == 0 {
+			faults = append(faults, o.how+" of a replica without shards measures nothing")
+		}
+		for _, shard := range o.shards {
+			served := time.Duration(-1)
+			for _, m := range h.Messages {
+				if s := from[m.Ref]; s.partition == shard && s.at.After(o.at) {
+					served = m.At.Sub(o.at)
+					break
+				}
+			}
+			if served < 0 {
+				faults = append(faults, fmt.Sprintf("shard %d was never served again after %s", shard, o.how))
+				continue
+			}
+			worst = max(worst, served)
+		}
+		grades = append(grades, fmt.Sprintf("after %s of the owner of %d shards: served again within %v (promised %v)", o.how, len(o.shards), worst.Round(10*time.Millisecond), o.limit))
+		if worst > o.limit+tolerance {
+			faults = append(faults, grades[len(grades)-1])
+		}
+	}
+	return grades, faults
+}
+
+// regionDown has one region's vendor away.
+func regionDown(ctx context.Context, r *run) error {
+	if err := pause(ctx, 5*time.Second); err != nil {
+		return err
+	}
+	r.note("vendor: 503 to everything of %s", regions[0].name)
+	down := twiliosim.Faults{Behaviour: usual, Scopes: []twiliosim.Scope{{Senders: []string{regions[0].sender}, Behaviour: twiliosim.Behaviour{Outage: twiliosim.Unavailable}}}}
+	if err := r.vendor.sim.SetFaults(down); err != nil {
+		return err
+	}
+	r.away[0] = time.Now()
+	err := pause(ctx, regionAway)
+	r.away[1] = time.Now()
+	return errors.Join(err, r.behave("as usual", usual), pause(ctx, 5*time.Second))
+}
+
+// measureRegions is the time from production to acceptance of the events of
+// the region that was there, while the other was away.
+func measureRegions(r *run, h *History) (grades, faults []string) {
+	produced := map[string]time.Time{}
+	for _, rec := range h.Records {
+		if _, ok := produced[rec.Ref]; !ok && rec.At.After(r.away[0]) && rec.At.Before(r.away[1]) {
+			produced[rec.Ref] = rec.At
+		}
+	}
+	var took []time.Duration
+	for _, m := range h.Messages {
+		if at, ok := produced[m.Ref]; ok && m.Sender == regions[1].sender {
+			took = append(took, m.At.Sub(at))
+		}
+	}
+	if len(took) < 1000 {
+		return nil, []string{fmt.Sprintf("only %d messages of the other region: nothing is shown", len(took))}
+	}
+	slices.Sort(took)
+	p99 := took[len(took)*99/100]
+	grades = []string{fmt.Sprintf("one region away for %v: the other's %d messages took %v (p50), %v (p99), %v (longest) from production to acceptance; promised p99 %v",
+		regionAway, len(took), took[len(took)/2].Round(time.Millisecond), p99.Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond), othersP99)}
+	if p99 > othersP99 {
+		faults = grades
+	}
+	return grades, faults
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"engage-worker/consumer/ledger"
+	"engage-worker/deadletter"
+	"engage-worker/internal/partition"
+)
+
+// ends are the log ends of a topic's partitions.
+func (r *run) ends(ctx context.Context, topic string) (map[int]int64, error) {
+	count, err := r.broker.cluster.Count(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	ends := map[int]int64{}
+	for p := range count[topic] {
+		if _, ends[p], err = r.broker.cluster.Bounds(ctx, topic, p); err != nil {
+			return nil, err
+		}
+	}
+	return ends, nil
+}
+
+// commits are where the group stands in a topic.
+func (r *run) commits(ctx context.Context, topic string) ([]Commit, error) {
+	ends, err := r.ends(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	var partitions []int
+	for p := range len(ends) {
+		partitions = append(partitions, p)
+	}
+	res, err := r.broker.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: r.cfg.GroupID(destination), Topics: map[string][]int{topic: partitions}})
+	if err == nil {
+		err = res.Error
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the commits: %w", err)
+	}
+	committed := map[int]int64{}
+	for _, p := range res.Topics[topic] {
+		if p.Error != nil {
+			return nil, fmt.Errorf("read the commits: %w", p.Error)
+		}
+		committed[p.Partition] = max(0, p.CommittedOffset)
+	}
+	var all []Commit
+	for _, p := range partitions {
+		all = append(all, Commit{topic, p, committed[p], ends[p]})
+	}
+	return all, nil
+}
+
+// read calls each for every record of a topic.
+func (r *run) read(ctx context.Context, topic string, each func(kafka.Message)) error {
+	ends, err := r.ends(ctx, topic)
+	if err != nil {
+		return err
+	}
+	for p, end := range ends {
+		if end == 0 {
+			continue
+		}
+		first, _, err := r.broker.cluster.Bounds(ctx, topic, p)
+		if err != nil {
+			return err
+		}
+		conn, err := r.broker.cluster.Dial(ctx, topic, p)
+		if err != nil {
+			return err
+		}
+		for first < end {
+			if first, _, err = partition.Fetch(ctx, conn, first, partition.FetchConfig{MaxBytes: 4 << 20, MaxWait: time.Second}, func(m kafka.Message) bool {
+				each(m)
+				return true
+			}); err != nil {
+				break
+			}
+		}
+		conn.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// collect reads everything that the run left behind.
+func (r *run) collect(ctx context.Context) (*History, error) {
+	h := &History{Topic: r.topic}
+	r.mu.Lock()
+	h.Faults = append(h.Faults, r.faults...)
+	replicas := r.all
+	r.mu.Unlock()
+	h.Requests, h.Messages = r.vendor.history()
+	refs := map[string]string{} // by position, for what has no messageId
+	var errs []error
+	errs = append(errs, r.read(ctx, r.topic, func(m kafka.Message) {
+		ref := refOf(m.Value)
+		refs[deadletter.Origin(m.Topic, m.Partition, m.Offset)] = ref
+		h.Records = append(h.Records, Record{ref, m.Time, place(m)})
+	}))
+	errs = append(errs, r.read(ctx, r.cfg.DeadLetterTopic(), func(m kafka.Message) {
+		d, err := deadletter.Decode(m)
+		if err != nil {
+			errs = append(errs, err)
+			return
+		}
+		h.Dead = append(h.Dead, Dead{refOf(m.Value), m.Time, d.ID(), d.Reason, d.Message, place(m)})
+	}))
+	if !r.withoutLedger {
+		errs = append(errs, r.read(ctx, r.cfg.LedgerTopic(destination), func(m kafka.Message) {
+			_, key, _ := strings.Cut(string(m.Key), "\x00")
+			if ref := refs[key]; ref != "" {
+				key = ref
+			}
+			e, err := ledger.ParseEntry(m.Value)
+			if err != nil {
+				errs = append(errs, err)
+				return
+			}
+			h.Ledger = append(h.Ledger, Entry{key, e.Time, e.State.String(), e.SID, e.Generation, place(m)})
+		}))
+	}
+	retries := r.cfg.RetryTopics(destination)
+	topics := append([]string{r.topic}, retries[:]...)
+	for _, topic := range topics {
+		commits, err := r.commits(ctx, topic)
+		errs = append(errs, err)
+		h.Commits = append(h.Commits, commits...)
+		if topic == r.topic {
+			continue
+		}
+		errs = append(errs, r.read(ctx, topic, func(m kafka.Message) {
+			retry := Retry{Ref: refOf(m.Value), At: m.Time, Place: place(m)}
+			for _, header := range m.Headers {
+				switch header.Key {
+				case "engage.retry.not_before":
+					retry.Due = string(header.Value)
+				case "engage.retry.reason":
+					retry.Reason = string(header.Value)
+				}
+			}
+			for _, c := range commits {
+				retry.Done = retry.Done || c.Partition == m.Partition && m.Offset < c.Committed
+			}
+			h.Retries = append(h.Retries, retry)
+		}))
+	}
+	for _, w := range replicas {
+		owned, err := w.owned()
+		errs = append(errs, err)
+		h.Owners = append(h.Owners, owned...)
+	}
+	return h, errors.Join(errs...)
+}
+
+func place(m kafka.Message) Place { return Place{m.Topic, m.Partition, m.Offset} }

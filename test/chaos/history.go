@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+)
+
+// Kind is what kind of event was produced, and so what has to come of it.
+type Kind string
+
+const (
+	Plain     Kind = "plain"     // one message, however often its messageId comes
+	Anonymous Kind = "anonymous" // without a messageId: one message for each record
+	OptedOut  Kind = "opted out" // Twilio refuses the recipient: a dead letter
+	Malformed Kind = "malformed" // no JSON: a dead letter
+	Unwanted  Kind = "unwanted"  // no trigger matches: nothing
+)
+
+// reason is the dead letter's that a kind has to get, "" for none.
+func (k Kind) reason() string {
+	switch k {
+	case OptedOut:
+		return "opted_out"
+	case Malformed:
+		return "malformed_event"
+	default:
+		return ""
+	}
+}
+
+// kinds are told by the first letter of an event's ref.
+var kinds = map[byte]Kind{'p': Plain, 'a': Anonymous, 'o': OptedOut, 'm': Malformed, 'u': Unwanted}
+
+// refPattern finds the ref that every event carries, and every message's body.
+var refPattern = regexp.MustCompile(`\b[paomu]-[0-9]{6}\b`)
+
+// refOf is the ref in an event or a body, "" without one.
+func refOf(text []byte) string { return string(refPattern.Find(text)) }
+
+// History is everything that a run left behind.
+type History struct {
+	Topic    string
+	Records  []Record // of the source: what was produced
+	Requests []Request
+	Messages []Message
+	Dead     []Dead
+	Retries  []Retry
+	Ledger   []Entry
+	Commits  []Commit
+	Owners   []Owner
+	Faults   []Fault
+}
+
+// Place is a position in a topic.
+type Place struct {
+	Topic     string `json:"topic,omitempty"`
+	Partition int    `json:"partition"`
+	Offset    int64  `json:"offset"`
+}
+
+// Record is a record of the source topic.
+type Record struct {
+	Ref string    `json:"ref"`
+	At  time.Time `json:"at"` // its timestamp: when it was produced
+	Place
+}
+
+// Request is a request that reached the vendor, whatever came of it.
+type Request struct {
+	Ref    string    `json:"ref,omitempty"`
+	At     time.Time `json:"at"`
+	Ended  time.Time `json:"ended"`
+	Method string    `json:"method"`
+	To     string    `json:"to,omitempty"`
+	Status int       `json:"status"` // 0: no answer
+}
+
+// Message is a message that the vendor accepted.
+type Message struct {
+	Ref      string    `json:"ref"`
+	At       time.Time `json:"at"`
+	SID      string    `json:"sid"`
+	To       string    `json:"to"`
+	Sender   string    `json:"sender"`
+	Fault    string    `json:"fault,omitempty"`
+	Received time.Time `json:"received"`
+}
+
+// Dead is a record of the dead-letter topic.
+type Dead struct {
+	Ref     string    `json:"ref"`
+	At      time.Time `json:"at"`
+	ID      string    `json:"id"`
+	Reason  string    `json:"reason"`
+	Message string    `json:"message,omitempty"`
+	Place
+}
+
+// Retry is a record of a retry topic.
+type Retry struct {
+	Ref    string    `json:"ref"`
+	At     time.Time `json:"at"`
+	Due    string    `json:"due"`
+	Reason string    `json:"reason"`
+	Done   bool      `json:"done"` // committed
+	Place
+}
+
+// Entry is a record of the ledger.
+type Entry struct {
+	Ref        string    `json:"ref"`
+	At         time.Time `json:"at"`
+	State      string    `json:"state"`
+	SID        string    `json:"sid,omitempty"`
+	Generation int32     `json:"generation"`
+	Place
+}
+
+// Commit is where the group stands in a partition in the end.
+type Commit struct {
+	Topic     string `json:"topic"`
+	Partition int    `json:"partition"`
+	Committed int64  `json:"committed"`
+	End       int64  `json:"end"`
+}
+
+// Owner is a replica's time with a shard, by its own log.
+type Owner struct {
+	Replica    string    `json:"replica"`
+	Shard      int       `json:"shard"`
+	Generation int32     `json:"generation"`
+	From       time.Time `json:"from"`
+	Until      time.Time `json:"until"` // zero: until its end, whatever that was
+}
+
+// Fault is what the schedule did.
+type Fault struct {
+	At   time.Time `json:"at"`
+	What string    `json:"what"`
+}
+
+// save writes one file a kind of fact, each line one fact.
+func (h *History) save(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for _, file := range []struct {
+		name string
+		each func(func(any) error) error
+	}{
+		{"records", lines(h.Records)}, {"requests", lines(h.Requests)}, {"messages", lines(h.Messages)}, {"dead-letters", lines(h.Dead)},
+		{"retries", lines(h.Retries)}, {"ledger", lines(h.Ledger)}, {"commits", lines(h.Commits)}, {"owners", lines(h.Owners)}, {"faults", lines(h.Faults)},
+	} {
+		if err := saveLines(filepath.Join(dir, file.name+".jsonl"), file.each); err != nil {
+			return fmt.Errorf("write the history: %w", err)
+		}
+	}
+	return nil
+}
+
+func lines[T any](all []T) func(func(any) error) error {
+	return func(each func(any) error) error {
+		for _, one := range all {
+			if err := each(one); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func saveLines(path string, each func(func(any) error) error) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	buffered := bufio.NewWriter(f)
+	if err := each(json.NewEncoder(buffered).Encode); err != nil {
+		return err
+	}
+	if err := buffered.Flush(); err != nil {
+		return err
+	}
+	return f.Close()
+}

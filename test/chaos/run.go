@@ -1,0 +1,377 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"engage-worker/internal/config"
+	"engage-worker/internal/kafkaconn"
+	"engage-worker/internal/twiliosim"
+)
+
+const (
+	destination = "onboarding"
+
+	// What the configuration says, as far as the schedules depend on it.
+	sessionTimeout = 3 * time.Second
+	requestTimeout = 4 * time.Second
+	stopTimeout    = 20 * time.Second
+
+	// settleTimeout is how long a run may take, once all faults are over, to
+	// be done with the source and the first retry tier, which waits 30 s.
+	settleTimeout = 2 * time.Minute
+)
+
+// run is one scenario under one seed.
+type run struct {
+	scenario
+	seed          uint64
+	program       string
+	dir           string // of the history
+	withoutLedger bool
+
+	topic  string
+	config string // the file
+	cfg    *config.Config
+	broker *broker
+	vendor *vendor
+	rng    *rand.Rand // the schedule's, of the goroutine that breaks things
+
+	mu     sync.Mutex
+	all    []*replica // ever started
+	live   []*replica
+	faults []Fault
+	kills  int
+	width  int // partitions of the source
+	failed error
+	grades []string // what was measured
+
+	handovers []handover   // of takeovers
+	away      [2]time.Time // of regionDown: from and until
+}
+
+// outcome is what a run came to.
+type outcome struct {
+	*Verdict
+	history *History
+	kills   int
+	took    time.Duration
+	grades  []string
+	broken  []string // what the run itself found wrong
+}
+
+// carryOut runs the scenario from start to end.
+func (r *run) carryOut(ctx context.Context) (_ *outcome, err error) {
+	start := time.Now()
+	r.rng = rand.New(rand.NewPCG(r.seed, 2))
+	r.topic, r.width = "events", r.scenario.shards
+	if err := os.RemoveAll(r.dir); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(r.dir, 0o755); err != nil {
+		return nil, err
+	}
+	data, err := os.MkdirTemp("", "engage-chaos-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(data)
+	if r.broker, err = r.scenario.start(ctx, data); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.broker.Close()) }()
+	faults := r.scenario.vendor
+	faults.Seed = r.seed
+	if r.vendor, err = startVendor(twiliosim.Options{ClockOffset: 5 * time.Second, Faults: faults}); err != nil {
+		return nil, err
+	}
+	defer r.vendor.Close()
+	if err := r.configure(ctx); err != nil {
+		return nil, err
+	}
+	defer func() {
+		for _, w := range r.all {
+			w.kill()
+		}
+	}()
+	for range r.scenario.replicas {
+		if err := r.add(); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.await(ctx, 30*time.Second, "all shards assigned", r.assigned); err != nil {
+		return nil, err
+	}
+
+	loading, stopLoad := context.WithCancel(ctx)
+	loaded := make(chan error, 1)
+	go func() { loaded <- r.scenario.load.produce(loading, r) }()
+	r.note("load begins: %d events/s", r.scenario.load.rate)
+	broke := r.scenario.breaks(ctx, r)
+	stopLoad()
+	if err := errors.Join(broke, <-loaded); err != nil {
+		return nil, err
+	}
+	r.note("load ends")
+	out := &outcome{}
+	if err := r.heal(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.await(ctx, settleTimeout, "source and first retry tier done", r.settled); err != nil {
+		out.broken = append(out.broken, err.Error())
+	}
+	for _, w := range r.live {
+		if err := w.stop(stopTimeout + 10*time.Second); err != nil {
+			out.broken = append(out.broken, err.Error())
+		}
+	}
+	collecting, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if out.history, err = r.collect(collecting); err != nil {
+		return nil, fmt.Errorf("read what the run left behind: %w", err)
+	}
+	if err := out.history.save(r.dir); err != nil {
+		return nil, err
+	}
+	out.Verdict = Check(out.history)
+	if r.scenario.measure != nil {
+		grades, faults := r.scenario.measure(r, out.history)
+		r.grades, out.broken = append(r.grades, grades...), append(out.broken, faults...)
+	}
+	if r.failed != nil {
+		out.broken = append(out.broken, r.failed.Error())
+	}
+	out.kills, out.grades, out.took = r.kills, r.grades, time.Since(start)
+	return out, nil
+}
+
+// configure writes the configuration and makes the topics.
+func (r *run) configure(ctx context.Context) error {
+	text := fmt.Sprintf(`kafka:
+  brokers: [%s]
+  topic: %s
+  startOffset: earliest
+  sessionTimeout: %v
+  commitInterval: 300ms
+http: {listen: "127.0.0.1:0"}
+shutdownTimeout: %v
+delivery:
+  backoff: {initial: 50ms, max: 1s}
+  requestTimeout: %v
+regions:
+  us-west-2: {rate: 5000, burst: 500, maxInFlight: 64, breaker: {failureRatio: %v, minRequests: 20, openFor: 2s, halfOpenRequests: 2}}
+  eu-west-1: {rate: 5000, burst: 500, maxInFlight: 64, breaker: {failureRatio: %v, minRequests: 20, openFor: 2s, halfOpenRequests: 2}}
+destinations:
+  - name: %s
+    settings:
+      twilioAccountSID: AC00000000000000000000000000000001
+      twilioApiKeySID: SK00000000000000000000000000000001
+      twilioApiKeySecret: secret
+      twilioHostname: http://%s
+      spaceId: spa_1
+      region: us-west-2
+    actions:
+      - name: welcome-sms
+        type: sendSms
+        mapping:
+          from: {"@path": "$.properties.sender"}
+          body: {"@template": "Welcome! Yours, {{properties.ref}}"}
+          region: {"@path": "$.properties.region"}
+`, `"`+strings.Join(r.broker.bootstrap(), `", "`)+`"`, r.topic, sessionTimeout, stopTimeout, requestTimeout, r.scenario.ratio(), r.scenario.ratio(), destination, r.vendor.proxy.addr)
+	r.config = filepath.Join(r.dir, "engage.yaml")
+	if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {
+		return err
+	}
+	var err error
+	if r.cfg, err = config.Load(r.config); err != nil {
+		return err
+	}
+	_, err = kafkaconn.EnsureTopics(ctx, r.broker.client, kafkaconn.Topics(r.cfg), kafkaconn.Sizes{Partitions: r.width})
+	return err
+}
+
+// add starts a replica.
+func (r *run) add() error {
+	r.mu.Lock()
+	name := fmt.Sprintf("worker-%d", len(r.all)+1)
+	r.mu.Unlock()
+	var env []string
+	if r.withoutLedger {
+		env = append(env, "ENGAGE_UNSAFE_WITHOUT_LEDGER=1")
+	}
+	w, err := startReplica(r.program, r.config, r.dir, name, env...)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.all, r.live = append(r.all, w), append(r.live, w)
+	r.mu.Unlock()
+	r.note("start %s", name)
+	return nil
+}
+
+// some is a random live replica.
+func (r *run) some() *replica { return r.live[r.rng.IntN(len(r.live))] }
+
+// forget takes a replica from the live ones.
+func (r *run) forget(w *replica) {
+	for i, other := range r.live {
+		if other == w {
+			r.live = append(r.live[:i:i], r.live[i+1:]...)
+			return
+		}
+	}
+}
+
+// kill kills a replica with SIGKILL.
+func (r *run) kill(w *replica) {
+	r.note("kill -9 %s, which owns %v", w.name, w.shards())
+	w.kill()
+	r.kills++
+	r.forget(w)
+}
+
+// freeze stops a replica's process for a while.
+func (r *run) freeze(ctx context.Context, w *replica, d time.Duration) error {
+	r.note("freeze %s, which owns %v, for %v", w.name, w.shards(), d)
+	if err := w.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	err := pause(ctx, d)
+	r.note("thaw %s", w.name)
+	return errors.Join(err, w.signal(syscall.SIGCONT))
+}
+
+// stop ends a replica with SIGTERM.
+func (r *run) stop(w *replica) error {
+	r.note("stop %s, which owns %v", w.name, w.shards())
+	err := w.stop(stopTimeout + 10*time.Second)
+	r.note("%s has stopped", w.name)
+	r.forget(w)
+	return err
+}
+
+// behave changes the vendor's behaviour.
+func (r *run) behave(what string, b twiliosim.Behaviour) error {
+	r.note("vendor: %s", what)
+	return r.vendor.sim.SetFaults(twiliosim.Faults{Seed: r.rng.Uint64(), Behaviour: b})
+}
+
+// heal ends every fault and sees to it that all replicas run.
+func (r *run) heal(ctx context.Context) error {
+	r.note("all faults end")
+	if err := r.vendor.sim.SetFaults(twiliosim.Faults{}); err != nil {
+		return err
+	}
+	var errs []error
+	mend := func(p *proxy) {
+		p.slow(0)
+		p.release()
+		errs = append(errs, p.accept())
+	}
+	r.broker.network(mend)
+	mend(r.vendor.proxy)
+	for _, w := range append([]*replica(nil), r.live...) {
+		if !w.running() {
+			errs = append(errs, fmt.Errorf("%s ended by itself (%v): see %s", w.name, w.cmd.ProcessState, w.log))
+			r.forget(w)
+		}
+	}
+	for len(r.live) < 2 {
+		errs = append(errs, r.add())
+	}
+	return errors.Join(append(errs, ctx.Err())...)
+}
+
+// assigned tells what keeps the shards from all being owned.
+func (r *run) assigned(context.Context) error {
+	owned := map[int]bool{}
+	for _, w := range r.live {
+		if !w.running() {
+			return fmt.Errorf("%s ended (%v); see %s", w.name, w.cmd.ProcessState, w.log)
+		}
+		for _, s := range w.shards() {
+			owned[s] = true
+		}
+	}
+	if len(owned) < r.partitions() {
+		return fmt.Errorf("%d of %d shards are owned", len(owned), r.partitions())
+	}
+	return nil
+}
+
+// settled tells what keeps the run from being done.
+func (r *run) settled(ctx context.Context) error {
+	for _, topic := range []string{r.topic, r.cfg.RetryTopics(destination)[0]} {
+		commits, err := r.commits(ctx, topic)
+		if err != nil {
+			return err
+		}
+		for _, c := range commits {
+			if c.Committed != c.End {
+				return fmt.Errorf("%s/%d: committed %d, the log ends at %d; %d messages accepted", c.Topic, c.Partition, c.Committed, c.End, r.vendor.accepted())
+			}
+		}
+	}
+	return nil
+}
+
+// partitions of the source at present.
+func (r *run) partitions() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.width
+}
+
+// fail remembers what went wrong beside the schedule.
+func (r *run) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failed = errors.Join(r.failed, err)
+}
+
+// note writes down what the schedule did.
+func (r *run) note(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.faults = append(r.faults, Fault{time.Now(), fmt.Sprintf(format, args...)})
+}
+
+// await waits until check is content, and says what it said last if it isn't in time.
+func (r *run) await(ctx context.Context, within time.Duration, what string, check func(context.Context) error) error {
+	deadline := time.Now().Add(within)
+	for {
+		attempt, cancel := context.WithTimeout(ctx, 10*time.Second)
+		err := check(attempt)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("not within %v: %s: %w", within, what, err)
+		}
+		if err := pause(ctx, 200*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// pause waits for d or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

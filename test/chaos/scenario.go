@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"engage-worker/internal/twiliosim"
+)
+
+// scenario is a world and what is broken in it.
+type scenario struct {
+	name  string
+	about string // in a few words
+	seeds int    // runs of the full form; 0: one
+	short bool   // part of the short form
+
+	start    func(ctx context.Context, dir string) (*broker, error)
+	kafka    bool // on Apache Kafka
+	replicas int
+	shards   int
+	load     load
+	vendor   twiliosim.Faults // at the start
+
+	// failureRatio is the breakers'; 0: 0.9, so that only outages open them.
+	failureRatio float64
+
+	// breaks is the schedule of faults, while the load goes on; the load ends
+	// when it returns.
+	breaks func(ctx context.Context, r *run) error
+
+	// measure judges more than what came of the events: what was measured,
+	// in words, and what was wrong with it. May be nil.
+	measure func(r *run, h *History) (grades, faults []string)
+
+	// unsafe switches the ledger off: the checker must find doubles.
+	unsafe bool
+}
+
+func (s *scenario) ratio() float64 {
+	if s.failureRatio == 0 {
+		return 0.9
+	}
+	return s.failureRatio
+}
+
+// onEmbedded is a world on the embedded broker.
+func onEmbedded(nodes int) func(context.Context, string) (*broker, error) {
+	return func(_ context.Context, dir string) (*broker, error) { return startEmbedded(dir, nodes) }
+}
+
+// onKafka is a world on Apache Kafka.
+func onKafka(nodes int) func(context.Context, string) (*broker, error) {
+	return func(ctx context.Context, dir string) (*broker, error) { return startKafka(ctx, dir, nodes) }
+}
+
+// usual is the vendor on a usual day.
+var usual = twiliosim.Behaviour{Latency: 30 * time.Millisecond, Jitter: 50 * time.Millisecond}
+
+// ambiguous is a vendor that often doesn't say what it did.
+var ambiguous = twiliosim.Behaviour{
+	Latency: 30 * time.Millisecond, Jitter: 50 * time.Millisecond,
+	AcceptedThen500: 0.02, AcceptedThenReset: 0.02, AcceptedThenSilence: 0.005, Garbled: 0.01, Late: 0.005,
+	Failed: 0.02, Reset: 0.02, Silent: 0.005, Unavailable: 0.01, Slow: 0.005, SlowFor: 6 * time.Second, ListLag: 2 * time.Second,
+}
+
+var medium = load{rate: 150, users: 300}
+
+func behaving(b twiliosim.Behaviour) twiliosim.Faults { return twiliosim.Faults{Behaviour: b} }
+
+// scenarios are all of them, in the order in which they run.
+func scenarios() []scenario {
+	return []scenario{
+		{
+			name: "kills-short", about: "kill -9, a few", short: true, seeds: -1,
+			start: onEmbedded(1), replicas: 3, shards: 6, load: medium, vendor: behaving(usual), breaks: kills(6, 1200*time.Millisecond, 2200*time.Millisecond),
+		},
+		{
+			name: "ambiguity-short", about: "the vendor doesn't say what it did, and a kill", short: true, seeds: -1,
+			start: onEmbedded(1), replicas: 2, shards: 6, load: medium, vendor: behaving(ambiguous), breaks: kills(2, 3*time.Second, 4*time.Second),
+		},
+		{
+			name: "kills", about: "kill -9 of random replicas, each replaced", seeds: 4,
+			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(usual), breaks: kills(25, 800*time.Millisecond, 4*time.Second),
+		},
+		{
+			name: "kills-ambiguity", about: "kills, and a vendor that doesn't say what it did",
+			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(ambiguous), breaks: kills(8, 4*time.Second, 7*time.Second),
+		},
+		{
+			name: "freezes", about: "SIGSTOP past the session timeout, SIGCONT",
+			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(usual), breaks: freezes(6),
+		},
+		{
+			name: "scaling", about: "rolling restart, replicas added and removed, partitions added",
+			start: onEmbedded(1), replicas: 3, shards: 8, load: medium, vendor: behaving(usual), breaks: scaling,
+		},
+		{
+			name: "vendor-ambiguity", about: "accepted, then 500, reset, silence; slow, late; list lagging 2 s",
+			start: onEmbedded(1), replicas: 2, shards: 12, load: medium, vendor: behaving(ambiguous), breaks: quiet(40 * time.Second),
+		},
+		{
+			name: "vendor-list", about: "ambiguous answers while the list fails",
+			start: onEmbedded(1), replicas: 2, shards: 12, load: medium, vendor: behaving(ambiguous), breaks: listFails,
+		},
+		{
+			name: "vendor-outages", about: "429 storms, refused connections, 503, slowness, and kills", failureRatio: 0.5,
+			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(usual), breaks: outages,
+		},
+		{
+			name: "kafka-moves", about: "leaders and coordinators move, nodes go and come",
+			start: onEmbedded(3), replicas: 3, shards: 12, load: medium, vendor: behaving(usual), breaks: moves,
+		},
+		{
+			name: "kafka-writes", about: "acknowledgements lost, topics unwritable, and kills",
+			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(usual), breaks: badWrites,
+		},
+		{
+			name: "network", about: "connections cut, delayed, held: to Kafka and to the vendor",
+			start: onEmbedded(3), replicas: 3, shards: 12, load: medium, vendor: behaving(usual), breaks: network,
+		},
+		{
+			name: "takeover", about: "shards served again after kill -9 and after SIGTERM",
+			start: onEmbedded(1), replicas: 3, shards: 6, load: load{rate: 150, users: 600}, vendor: behaving(usual), breaks: takeovers, measure: measureTakeovers,
+		},
+		{
+			name: "region-down", about: "one region away for 60 s", failureRatio: 0.5,
+			start: onEmbedded(1), replicas: 2, shards: 12, load: load{rate: 100, users: 1000}, vendor: behaving(usual), breaks: regionDown, measure: measureRegions,
+		},
+		{
+			name: "unsafe-kills", about: "kills without the ledger: doubles must be found", unsafe: true, short: true,
+			start: onEmbedded(1), replicas: 3, shards: 6, load: medium, vendor: behaving(usual), breaks: kills(5, 1200*time.Millisecond, 2200*time.Millisecond),
+		},
+		{
+			name: "unsafe-ambiguity", about: "ambiguity without the ledger: doubles must be found", unsafe: true,
+			start: onEmbedded(1), replicas: 2, shards: 6, load: medium, vendor: behaving(ambiguous), breaks: quiet(10 * time.Second),
+		},
+		{
+			name: "real-kills", about: "Apache Kafka: kills, and connections cut", kafka: true,
+			start: onKafka(1), replicas: 3, shards: 12, load: medium, vendor: behaving(usual), breaks: killsAndCuts(12),
+		},
+		{
+			name: "real-broker", about: "Apache Kafka of one node: killed, stopped and frozen, started again", kafka: true,
+			start: onKafka(1), replicas: 3, shards: 12, load: medium, vendor: behaving(usual), breaks: brokerDies,
+		},
+		{
+			name: "real-brokers", about: "Apache Kafka of three nodes: each killed in turn, and replicas", kafka: true,
+			start: onKafka(3), replicas: 3, shards: 12, load: load{rate: 100, users: 300}, vendor: behaving(usual), breaks: brokersDie,
+		},
+		{
+			name: "real-takeover", about: "Apache Kafka: shards served again after kill -9 and SIGTERM", kafka: true,
+			start: onKafka(1), replicas: 3, shards: 6, load: load{rate: 150, users: 600}, vendor: behaving(usual), breaks: takeovers, measure: measureTakeovers,
+		},
+	}
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"engage-worker/internal/twiliosim"
+)
+
+// vendor is the simulated Twilio behind a proxy, and notes every request.
+type vendor struct {
+	sim    *twiliosim.Sim
+	proxy  *proxy
+	server *http.Server
+	served chan struct{}
+
+	mu       sync.Mutex
+	requests []Request
+}
+
+func startVendor(opts twiliosim.Options) (*vendor, error) {
+	sim, err := twiliosim.New(opts)
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	v := &vendor{sim: sim, served: make(chan struct{})}
+	v.server = &http.Server{Handler: v, ReadHeaderTimeout: 10 * time.Second}
+	go func() { // ends with Close
+		defer close(v.served)
+		_ = v.server.Serve(l) // ends with ErrServerClosed
+	}()
+	if v.proxy, err = newProxy("127.0.0.1:0", fixed(l.Addr().String())); err != nil {
+		v.Close()
+		return nil, err
+	}
+	return v, nil
+}
+
+// ServeHTTP notes the request and leaves it to the simulator.
+func (v *vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	req := Request{At: time.Now(), Method: r.Method, To: r.URL.Query().Get("To")}
+	if r.Method == http.MethodPost {
+		body, err := io.ReadAll(r.Body)
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		form, perr := url.ParseQuery(string(body))
+		if err != nil || perr != nil {
+			panic(http.ErrAbortHandler) // the request broke off: Twilio never had it
+		}
+		req.Ref, req.To = refOf([]byte(form.Get("Body"))), form.Get("To")
+	}
+	noted := &answered{ResponseWriter: w}
+	defer func() {
+		req.Ended, req.Status = time.Now(), noted.status
+		v.mu.Lock()
+		v.requests = append(v.requests, req)
+		v.mu.Unlock()
+	}()
+	v.sim.ServeHTTP(noted, r)
+}
+
+// answered remembers the status.
+type answered struct {
+	http.ResponseWriter
+	status int
+}
+
+func (a *answered) WriteHeader(status int) {
+	a.status = status
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Hijack lets the simulator break the connection.
+func (a *answered) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return http.NewResponseController(a.ResponseWriter).Hijack()
+}
+
+// accepted counts the messages so far.
+func (v *vendor) accepted() int { return int(v.sim.Stats().Accepted) }
+
+// history is what came, and what was accepted.
+func (v *vendor) history() ([]Request, []Message) {
+	var messages []Message
+	for m := range v.sim.Messages() {
+		messages = append(messages, Message{
+			Ref: refOf([]byte(m.Value("Body"))), At: m.AcceptedAt, SID: m.SID, To: m.To, Sender: m.Sender(), Fault: m.Fault, Received: m.ReceivedAt,
+		})
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return append([]Request(nil), v.requests...), messages
+}
+
+func (v *vendor) Close() error {
+	if v.proxy != nil {
+		v.proxy.Close()
+	}
+	v.sim.Close() // what waits for ever goes
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if v.server.Shutdown(ctx) != nil {
+		v.server.Close()
+	}
+	<-v.served
+	return nil
+}
