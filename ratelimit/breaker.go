@@ -93,9 +93,9 @@ func (b *breaker) readyToTrip(c gobreaker.Counts) bool {
 
 func (b *breaker) state() State { return stateOf(b.cb.State()) }
 
-// closedFor returns how long a caller must hold, or 0 if it may queue behind
+// refusesFor returns how long a caller must hold, or 0 if it may queue behind
 // waiting others.
-func (b *breaker) closedFor(now time.Time, waiting int) time.Duration {
+func (b *breaker) refusesFor(now time.Time, waiting int) time.Duration {
 	switch b.state() {
 	case Open:
 		return max(b.openUntil.Sub(now), 0) + time.Millisecond // gobreaker opens after the time, not at it

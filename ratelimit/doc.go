@@ -20,7 +20,9 @@
 // as the replicas' shares never add up to more than one — a replica gives up
 // its share before another takes it — the fleet gives at most R in the second.
 //
-// Rounding down costs each replica less than one message per second. A share
+// Rounding down costs each replica less than one message per second; where
+// that matters, SetParts says which part of the fleet a replica has, and the
+// parts of all replicas then add up to the whole messages of the rate. A share
 // worth less than one message per second gives one permit in 1.02/(R·f)
 // seconds; only then, with more replicas than messages per second, the
 // fleet's bound holds over that longer time instead of over each second.

@@ -98,7 +98,7 @@ func (g *Gate) enter() (*waiter, *Permit, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
-	if hold := g.breaker.closedFor(now, g.queue.Len()); hold > 0 {
+	if hold := g.breaker.refusesFor(now, g.queue.Len()); hold > 0 {
 		return nil, nil, &OpenError{Region: g.region, RetryAfter: hold}
 	}
 	if g.queue.Len() == 0 {
@@ -165,6 +165,16 @@ func (g *Gate) SetShare(fraction float64) {
 	defer g.mu.Unlock()
 	now := time.Now()
 	g.pacer.setShare(fraction, now)
+	g.advance(now)
+}
+
+// SetParts is SetShare by parts of the fleet, which must not overlap those of
+// another replica: they lose less to rounding.
+func (g *Gate) SetParts(parts []Part) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	g.pacer.setParts(parts, now)
 	g.advance(now)
 }
 
@@ -253,7 +263,7 @@ func (g *Gate) advance(now time.Time) {
 }
 
 func (g *Gate) openError(now time.Time) *OpenError {
-	hold := g.breaker.closedFor(now, g.queue.Len())
+	hold := g.breaker.refusesFor(now, g.queue.Len())
 	if hold <= 0 {
 		hold = probeWait
 	}

@@ -29,7 +29,7 @@ type Gates struct {
 	mu           sync.RWMutex
 	gates        map[string]*Gate
 	unconfigured int
-	share        func(region string) float64 // of gates to come
+	assign       func(*Gate) // tells a gate its share; of gates to come
 }
 
 // RegionError says that a region can't have a gate.
@@ -45,7 +45,7 @@ func (e *RegionError) Error() string {
 // NewGates makes the gates of the configured regions; others get one with
 // the defaults when they are first asked for.
 func NewGates(regions map[string]Config, defaults Config, m *metrics.Metrics, log zerolog.Logger) *Gates {
-	g := &Gates{defaults: defaults, metrics: m, log: log, gates: make(map[string]*Gate, len(regions)), share: func(string) float64 { return 0 }}
+	g := &Gates{defaults: defaults, metrics: m, log: log, gates: make(map[string]*Gate, len(regions)), assign: func(*Gate) {}}
 	for region, config := range regions {
 		g.gates[region] = New(region, config, m, log)
 	}
@@ -75,7 +75,7 @@ func (g *Gates) Get(region string) (*Gate, error) {
 	}
 	g.unconfigured++
 	gate = New(region, g.defaults, g.metrics, g.log)
-	gate.SetShare(g.share(region))
+	g.assign(gate)
 	g.gates[region] = gate
 	return gate, nil
 }
@@ -84,11 +84,20 @@ func (g *Gates) Get(region string) (*Gate, error) {
 // fleet, which may differ by region. See Gate.SetShare. of must be safe for
 // concurrent use.
 func (g *Gates) SetShares(of func(region string) (fraction float64)) {
+	g.setAssign(func(gate *Gate) { gate.SetShare(of(gate.region)) })
+}
+
+// SetParts is SetShares by parts of the fleet. See Gate.SetParts.
+func (g *Gates) SetParts(of func(region string) []Part) {
+	g.setAssign(func(gate *Gate) { gate.SetParts(of(gate.region)) })
+}
+
+func (g *Gates) setAssign(assign func(*Gate)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.share = of
-	for region, gate := range g.gates {
-		gate.SetShare(of(region))
+	g.assign = assign
+	for _, gate := range g.gates {
+		assign(gate)
 	}
 }
 

@@ -42,6 +42,16 @@ func TestGates(t *testing.T) {
 		if got := gates.Snapshots(); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("snapshots\n%+v\nwant\n%+v", got, want)
 		}
+		gates.SetParts(func(region string) []Part {
+			if region == "moon" {
+				return []Part{{0.25, 0.5}}
+			}
+			return nil
+		})
+		want[0].Rate, want[1].Rate, want[2].Rate = 0, 3, 0 // from 2.5 to 5 of 10: the messages 3, 4 and 5
+		if got := gates.Snapshots(); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("snapshots\n%+v\nwant\n%+v", got, want)
+		}
 		if again, err := gates.Get("eu-west-1"); err != nil || again != eu {
 			t.Errorf("a second Get gave another gate: %v", err)
 		}

@@ -30,25 +30,34 @@ type pacer struct {
 }
 
 func newPacer(fleetRate float64, burst int, now time.Time) *pacer {
-	p := &pacer{rate: fleetRate, burst: burst, epoch: now, share: newShare(), bucket: rate.NewLimiter(0, 0)}
+	p := &pacer{rate: max(fleetRate, 0), burst: burst, epoch: now, share: newShare(), bucket: rate.NewLimiter(0, 0)}
 	p.apply(0, now)
 	return p
 }
 
-// setShare takes this replica's part of the fleet from now on.
+// setShare holds a fraction of the fleet's rate from now on.
 func (p *pacer) setShare(fraction float64, now time.Time) {
-	p.share.set(fraction, now)
+	p.hold(p.rate*clamp(fraction), now)
+}
+
+// setParts holds parts of the fleet's rate from now on.
+func (p *pacer) setParts(parts []Part, now time.Time) {
+	p.hold(worth(p.rate, parts), now)
+}
+
+func (p *pacer) hold(perSec float64, now time.Time) {
+	p.share.set(perSec, now)
 	p.settle(now)
 }
 
-// settle puts the share that is in force now into effect and returns when
-// the next one will be, or the zero time.
-func (p *pacer) settle(now time.Time) (next time.Time) {
-	fraction, next := p.share.inForce(now)
-	if perSec := max(p.rate, 0) * fraction; perSec != p.perSec {
+// settle puts what is in force now into effect and returns when that will
+// rise, or the zero time.
+func (p *pacer) settle(now time.Time) (rise time.Time) {
+	perSec, rise := p.share.inForce(now)
+	if perSec != p.perSec {
 		p.apply(perSec, now)
 	}
-	return next
+	return rise
 }
 
 // apply changes the usable rate. The bucket starts empty: a re-split is no
@@ -57,8 +66,7 @@ func (p *pacer) apply(perSec float64, now time.Time) {
 	p.perSec = perSec
 	switch {
 	case perSec >= 1:
-		const rounding = 1e-9 // 100 * 0.29 is a little less than 29
-		p.slots, p.span = int(min(perSec+perSec*rounding, math.MaxInt32)), windowSize
+		p.slots, p.span = int(min(whole(perSec), math.MaxInt32)), windowSize
 		perSec = float64(p.slots)
 	case perSec > 0:
 		p.slots, p.span = 1, time.Duration(min(float64(windowSize)/perSec, math.MaxInt64/4))

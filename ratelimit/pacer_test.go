@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -137,6 +138,25 @@ func TestPacerBurstOfAFullSecond(t *testing.T) {
 	}
 	if len(given) < 970 {
 		t.Errorf("%d in ten seconds, want at least 970", len(given))
+	}
+}
+
+// Parts hold and use a small rate that fractions would lose to rounding.
+func TestPartsOfASmallRate(t *testing.T) {
+	start := time.Now()
+	var given []time.Time
+	const long = 100 * time.Second
+	for i := float64(0); i < 3; i++ {
+		p := newPacer(20, 20, start)
+		p.setParts([]Part{{i / 6, (i + 1) / 6}, {(i + 3) / 6, (i + 4) / 6}}, start)
+		given = append(given, drive(p, start, start.Add(windowSize+long))...)
+	}
+	slices.SortFunc(given, time.Time.Compare)
+	if got := mostInASecond(given); got > 20 {
+		t.Errorf("%d permits in a second, want at most 20", got)
+	}
+	if got := float64(len(given)) / long.Seconds(); got < 19 {
+		t.Errorf("%v permits/s, want at least 19", got)
 	}
 }
 

@@ -1,12 +1,9 @@
 package ratelimit
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
-// share is a replica's part of the fleet. The part in force is the least
-// that was held during the last windowSize.
+// share is what a replica holds of the fleet's rate, in messages per second.
+// What is in force is the least that was held during the last windowSize.
 type share struct {
 	steps []step // values rise strictly; the last is the one held now
 }
@@ -19,13 +16,8 @@ type step struct {
 // newShare holds nothing, and has held nothing ever since.
 func newShare() share { return share{steps: []step{{}}} }
 
-// set takes the value from now on. A value outside of 0 to 1 counts as the
-// nearest that isn't, and no number as 0.
+// set holds value from now on.
 func (s *share) set(value float64, now time.Time) {
-	if math.IsNaN(value) {
-		value = 0
-	}
-	value = min(max(value, 0), 1)
 	n := len(s.steps)
 	for n > 0 && s.steps[n-1].value >= value {
 		n-- // less is held now: the greater value can't be the least again
