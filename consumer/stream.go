@@ -233,6 +233,7 @@ func isControl(m *kafka.Message) bool {
 
 // admit waits for room and opens the event; false when ctx ended first.
 func (s *stream) admit(ctx context.Context, conn *kafka.Conn, ev *event) bool {
+	s.end.Store(max(s.end.Load(), ev.msg.HighWaterMark)) // what follows may take long
 	cost, err := s.shard.budget.acquire(ctx, recordSize(&ev.msg))
 	if err != nil {
 		return false

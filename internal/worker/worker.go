@@ -33,7 +33,7 @@ import (
 )
 
 // openBytes bounds the open events of the process; see consumer.Budget.
-const openBytes = 48 << 20
+const openBytes = 32 << 20
 
 // withoutLedger is the environment variable that switches the ledger off, to
 // show and to measure what it does.

@@ -222,7 +222,10 @@ func BenchmarkDelivery(b *testing.B) {
 				}
 				g := sample.New(1, sample.Options{Users: 50_000})
 				for range b.N {
-					x := newBench(b, n, latency, inFlight, func(int) kafka.Message { ev := g.Next(); return kafka.Message{Key: ev.Key, Value: ev.Value, Time: time.Now()} })
+					x := newBench(b, n, latency, inFlight, func(int) kafka.Message {
+						ev := g.Next()
+						return kafka.Message{Key: ev.Key, Value: ev.Value, Time: time.Now()}
+					})
 					elapsed, cpu := x.run(func(*worker.Worker) int { return int(x.sim.Stats().Accepted) }, func(c *consumer.Config) { c.WithoutLedger = !ledger })
 					b.ReportMetric(float64(n)/elapsed.Seconds(), "messages/s")
 					b.ReportMetric(float64(inFlight)/latency.Seconds(), "ideal/s")
