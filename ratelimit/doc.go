@@ -2,23 +2,25 @@
 // region's rate, the requests in flight and a circuit breaker.
 //
 //	Acquire ─ breaker ─ queue (first in, first out) ─ in flight ─ pause ─ window ─ pace ─ probe ─▶ Permit
+//	Start   ─ the request leaves: the window counts it from now
 //	Done    ─ breaker counts ─ in flight freed ─ throttled: fewer in flight, pause ─▶ the queue moves on
 //
 // # The rate is the fleet's
 //
 // A region's rate R holds for all replicas together, in every second. Each
-// replica is told its share f of the fleet (SetShare) and gives at most
-// floor(R·f) permits in any window W of 1.02 s; the 20 ms above the second
-// absorb what the network does to the spacing on the way to the vendor. What
+// replica is told its share f of the fleet (SetShare) and lets at most
+// floor(R·f) requests start in any window W of 1.02 s; the 20 ms above the second
+// absorb what the network does to the spacing on the way to the vendor. A permit
+// whose request hasn't started yet takes its place in the window all the while. What
 // a share adds becomes usable only after it has been held for W, because its
 // former owner may just have used it; what a share loses is gone at once. In
 // other words, the share in force is the least that was held during the last W.
 //
-// That is enough: let s be the start of any second, and let replica i give its
-// last permit of that second at u(i). Then it gave at most R times its share at
+// That is enough: let s be the start of any second, and let replica i start its
+// last request of that second at u(i). Then it started at most R times its share at
 // any moment of [u(i)-W, u(i)], and s is such a moment for every i. So as long
 // as the replicas' shares never add up to more than one — a replica gives up
-// its share before another takes it — the fleet gives at most R in the second.
+// its share before another takes it — the fleet starts at most R in the second.
 //
 // Rounding down costs each replica less than one message per second; where
 // that matters, SetParts says which part of the fleet a replica has, and the

@@ -126,6 +126,19 @@ func (g *Gate) leave(w *waiter, cause error) (*Permit, error) {
 	return nil, cause
 }
 
+// start counts a permit's request from now on.
+func (g *Gate) start(p *Permit) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if p.started || p.done {
+		return
+	}
+	p.started = true
+	now := time.Now()
+	g.pacer.start(now)
+	g.advance(now) // who waits may know now for how long
+}
+
 // done takes a permit back.
 func (g *Gate) done(p *Permit, v Verdict) {
 	g.mu.Lock()
@@ -135,6 +148,13 @@ func (g *Gate) done(p *Permit, v Verdict) {
 	}
 	p.done = true
 	now := time.Now()
+	switch asked := v.Kind >= Delivered && v.Kind <= Throttled; {
+	case p.started:
+	case asked:
+		g.pacer.start(now)
+	default:
+		g.pacer.giveBack()
+	}
 	switch v.Kind {
 	case Delivered, Refused:
 		g.breaker.ended(p.ticket, nil)
@@ -159,7 +179,8 @@ func (g *Gate) done(p *Permit, v Verdict) {
 // of the burst, not of the requests in flight, which are limited per replica.
 // The fleet's parts must never add up to more than 1, so give up before
 // another takes over. A smaller share holds at once; a greater one is usable
-// after it has been held for a little more than a second.
+// after it has been held for a little more than a second. A permit that isn't
+// started yet may still start after a fall: drain before giving up.
 func (g *Gate) SetShare(fraction float64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

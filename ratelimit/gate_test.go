@@ -502,6 +502,49 @@ func TestFleetThroughRebalances(t *testing.T) {
 	})
 }
 
+// What a holder does between its permit and its request can't bring requests
+// together.
+func TestLateStartsDontBunch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(t, with(wide, func(c *Config) { c.Rate, c.Burst, c.MaxInFlight = 50, 10, 200 }))
+		stall := time.Now().Add(3 * time.Second)
+		var mu sync.Mutex
+		var started []time.Time
+		var wg sync.WaitGroup
+		for i := range 400 {
+			wg.Go(func() {
+				p := mustAcquire(t, g)
+				if now := time.Now(); now.Before(stall) && now.After(stall.Add(-900*time.Millisecond)) {
+					time.Sleep(stall.Sub(now)) // a write that hangs, and comes back for all at once
+				}
+				if i%10 == 0 {
+					p.Done(Verdict{Kind: Abandoned})
+					return
+				}
+				p.Start()
+				p.Start() // counts for nothing
+				mu.Lock()
+				started = append(started, time.Now())
+				mu.Unlock()
+				time.Sleep(100 * time.Millisecond)
+				p.Done(Verdict{Kind: Delivered})
+			})
+		}
+		wg.Wait()
+		if got := mostInASecond(started); got > 50 {
+			t.Errorf("%d requests in a second, want at most 50", got)
+		}
+		if len(started) != 360 {
+			t.Errorf("%d requests, want 360", len(started))
+		}
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.pacer.open != 0 {
+			t.Errorf("%d permits are still open for the rate", g.pacer.open)
+		}
+	})
+}
+
 func TestMetricsAndLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := prometheus.NewRegistry()

@@ -24,7 +24,8 @@ type pacer struct {
 	slots  int           // permits in any span; 0 lets nothing through
 	span   time.Duration // windowSize, or longer when perSec is less than one
 	epoch  time.Time
-	given  window        // since epoch
+	open   int           // permits given and neither started nor given back
+	given  window        // when requests started, since epoch
 	bucket *rate.Limiter // spacing and burst
 	waited bool          // somebody was kept waiting by the window or a pause
 }
@@ -90,9 +91,12 @@ func (p *pacer) next(now time.Time) (at time.Time, ok bool) {
 	}
 	at = now
 	p.given.forget(now.Sub(p.epoch) - p.span)
-	if p.given.n >= p.slots {
-		at = p.epoch.Add(p.given.last(p.slots) + p.span)
+	if p.open+p.given.n >= p.slots {
 		p.waited = true
+		if p.open >= p.slots { // one of them has to start, or to be given back
+			return rise, !rise.IsZero()
+		}
+		at = p.epoch.Add(p.given.last(p.slots-p.open) + p.span)
 	} else if wait := (1 - p.tokens(now)) / float64(p.bucket.Limit()) * float64(time.Second); wait >= 1 {
 		at = now.Add(time.Duration(math.Ceil(min(wait, math.MaxInt64/4))))
 	}
@@ -116,11 +120,22 @@ func (p *pacer) tokens(now time.Time) float64 {
 	return tokens
 }
 
-// take gives a permit; next said that it may be given now.
+// take gives a permit; next said that it may be given now. It counts as if
+// it were used all the time until start says that it was, or giveBack that
+// it won't be.
 func (p *pacer) take(now time.Time) {
 	p.bucket.AllowN(now, 1)
+	p.open++
+}
+
+// start tells that the request of a permit leaves now.
+func (p *pacer) start(now time.Time) {
+	p.open--
 	p.given.add(now.Sub(p.epoch))
 }
+
+// giveBack returns a permit whose request never left.
+func (p *pacer) giveBack() { p.open-- }
 
 // wait tells that somebody is kept waiting by something else than the pace.
 func (p *pacer) wait() { p.waited = true }

@@ -35,6 +35,7 @@ func drive(p *pacer, now, end time.Time) (given []time.Time) {
 			continue
 		}
 		p.take(now)
+		p.start(now)
 		given = append(given, now)
 	}
 }
@@ -86,6 +87,7 @@ func TestPacerBurst(t *testing.T) {
 				return n
 			}
 			p.take(now)
+			p.start(now)
 			n++
 		}
 	}
@@ -184,12 +186,16 @@ func TestFleetHoldsTheRate(t *testing.T) {
 		fleet[0].setShare(share(0), start)
 
 		var given []time.Time
+		var open [replicas]int // permits whose request hasn't started
 		now := start
 		for range rapid.IntRange(50, 400).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.Int64Range(0, int64(60*time.Millisecond)).Draw(t, "step")))
 			if rapid.IntRange(0, 9).Draw(t, "move") == 0 {
 				shard, to := rapid.IntRange(0, shards-1).Draw(t, "shard"), rapid.IntRange(0, replicas-1).Draw(t, "to")
 				from := owner[shard]
+				for ; open[from] > 0; open[from]-- { // drained first
+					fleet[from].giveBack()
+				}
 				owner[shard] = -1
 				fleet[from].setShare(share(from), now) // given up first
 				owner[shard] = to
@@ -198,13 +204,23 @@ func TestFleetHoldsTheRate(t *testing.T) {
 			if rapid.IntRange(0, 3).Draw(t, "quiet") == 0 {
 				continue
 			}
-			for _, p := range fleet {
+			for i, p := range fleet {
 				for {
 					at, ok := p.next(now)
 					if !ok || at.After(now) {
 						break
 					}
 					p.take(now)
+					open[i]++
+				}
+				// Some requests leave at once, some only later, some never.
+				for open[i] > 0 && rapid.IntRange(0, 3).Draw(t, "late") > 0 {
+					open[i]--
+					if rapid.IntRange(0, 9).Draw(t, "abandoned") == 0 {
+						p.giveBack()
+						continue
+					}
+					p.start(now)
 					given = append(given, now)
 				}
 			}

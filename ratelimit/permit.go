@@ -29,13 +29,21 @@ type Verdict struct {
 	RetryAfter time.Duration
 }
 
-// Permit allows one request. Its holder must call Done.
+// Permit allows one request. Its holder calls Start right before the request
+// leaves, and must call Done.
 type Permit struct {
 	gate    *Gate
 	granted time.Time
 	ticket  ticket
-	done    bool // guarded by gate.mu
+
+	started, done bool // guarded by gate.mu
 }
+
+// Start tells that the request leaves now. The rate counts it from this
+// moment, so that what the holder does before, however long it takes, can't
+// bring requests together. A permit that is Done without it was started then,
+// unless it is Abandoned, which gives it back to the rate.
+func (p *Permit) Start() { p.gate.start(p) }
 
 // Done returns the permit with what came of the request. Only the first call
 // counts.
