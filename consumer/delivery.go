@@ -170,6 +170,7 @@ func (d *delivery) attempt() step {
 	intentAt := time.Now()
 	d.doubts.move(d.plan.Message, 1, 0)
 	ctx, cancel := d.lease.under(d.work, d.RequestTimeout)
+	permit.Start()
 	result := d.destination.Send(ctx, d.plan.Message)
 	cancel()
 	permit.Done(verdict(result, d.work))

@@ -54,6 +54,7 @@ func (d *delivery) reconcile(intentAt, listSettled time.Time) step {
 		d.heldSince = time.Time{}
 		asked := time.Now()
 		ctx, cancel := d.lease.under(d.work, d.RequestTimeout)
+		permit.Start()
 		found, err := d.destination.Find(ctx, d.plan.Message, intentAt.Add(-clockMargin))
 		cancel()
 		permit.Done(listVerdict(err, d.work.Err() != nil))
