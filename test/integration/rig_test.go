@@ -19,6 +19,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/rs/zerolog"
 	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"go.uber.org/goleak"
 
 	"engage-worker/consumer"
@@ -76,12 +77,14 @@ type rig struct {
 
 // settings are what a test varies of the configuration.
 type settings struct {
-	partitions int    // default 6
-	delivery   string // lines of the delivery section, indented by two
-	regions    string // lines of the regions section, indented by two
-	kafka      string // lines of the kafka section, indented by two
-	more       string // whole sections
-	actions    string // of the one destination; default: an SMS to who enters
+	broker     []kfake.Opt // of the embedded broker
+	brokers    []string    // others than the run's; with their security in kafka
+	partitions int         // default 6
+	delivery   string      // lines of the delivery section, indented by two
+	regions    string      // lines of the regions section, indented by two
+	kafka      string      // lines of the kafka section, indented by two
+	more       string      // whole sections
+	actions    string      // of the one destination; default: an SMS to who enters
 	sim        twiliosim.Options
 }
 
@@ -101,10 +104,13 @@ var topicNumber struct {
 func newRig(t *testing.T, s settings) *rig {
 	t.Helper()
 	r := &rig{t: t, logs: &log{}}
-	if onKafka() {
+	switch {
+	case s.brokers != nil:
+		r.brokers = s.brokers
+	case onKafka():
 		r.brokers = real.Brokers()
-	} else {
-		b, err := embedded.Start()
+	default:
+		b, err := embedded.Start(s.broker...)
 		if err != nil {
 			t.Fatal(err)
 		}
