@@ -36,30 +36,43 @@ const (
 	// Abandoned: surely not published, because it was interrupted or
 	// because another plan was first.
 	Abandoned ReplayState = "abandoned"
+
+	// Begun and Finished are of a whole series of plans; see Audit.Series.
+	Begun    ReplayState = "begun"
+	Finished ReplayState = "finished"
 )
 
-// Audit is a record of the audit topic. It holds no personal data of the
-// event's but its id.
+// Audit is a record of the audit topic: of one step of one dead letter's
+// replay, or, without an ID, of a series' beginning or end. It holds nothing
+// of the event.
 type Audit struct {
-	ID          string      `json:"id"`     // of the dead letter
-	Replay      int         `json:"replay"` // its number, from 1
+	ID          string      `json:"id,omitempty"`     // of the dead letter
+	Replay      int         `json:"replay,omitempty"` // its number, from 1
 	Plan        string      `json:"plan"`
+	Series      string      `json:"series"` // the first plan, when this one goes on with an interrupted one
+	Selection   string      `json:"selection,omitempty"`
 	State       ReplayState `json:"state"`
 	By          string      `json:"by"`
 	At          time.Time   `json:"at"`
-	Destination string      `json:"destination"`
+	Destination string      `json:"destination,omitempty"`
 	Action      string      `json:"action,omitempty"`
-	Reason      string      `json:"reason"`
-	DeadLetter  string      `json:"deadLetter"` // topic/partition/offset
-	SourceEnd   int64       `json:"sourceEnd"`  // of the event's partition, before publishing
+	Reason      string      `json:"reason,omitempty"`
+	DeadLetter  string      `json:"deadLetter,omitempty"` // topic/partition/offset
+	SourceEnd   int64       `json:"sourceEnd,omitempty"`  // of the event's partition, before publishing
 }
 
 // encode makes the Kafka message. The key is the replay's under its plan, so
 // that compaction keeps the last state of each plan.
 func (a Audit) encode() (kafka.Message, error) {
 	value, err := json.Marshal(a)
-	return kafka.Message{Key: []byte(a.ID + "/" + strconv.Itoa(a.Replay) + "/" + a.Plan), Value: value}, err
+	key := a.ID + "/" + strconv.Itoa(a.Replay) + "/" + a.Plan
+	if a.ofSeries() {
+		key = "series/" + a.Series
+	}
+	return kafka.Message{Key: []byte(key), Value: value}, err
 }
+
+func (a Audit) ofSeries() bool { return a.State == Begun || a.State == Finished }
 
 // errNotAudit marks a record of the audit topic that can't be understood. It
 // is never passed over: what it was may decide whether somebody is texted.
@@ -67,7 +80,8 @@ var errNotAudit = errors.New("not a replay's record")
 
 func decodeAudit(m kafka.Message) (Audit, error) {
 	var a Audit
-	if err := json.Unmarshal(m.Value, &a); err != nil || a.ID == "" || a.Replay < 1 || a.Plan == "" {
+	err := json.Unmarshal(m.Value, &a)
+	if err != nil || a.Plan == "" || !a.ofSeries() && (a.ID == "" || a.Replay < 1) {
 		return a, fmt.Errorf("%s/%d at offset %d: %w", m.Topic, m.Partition, m.Offset, errNotAudit)
 	}
 	return a, nil

@@ -49,6 +49,7 @@ type Planner struct {
 	MaxReplays   int
 	Ambiguous    bool   // also what may have been sent: some people may get it twice
 	By           string // who replays
+	Selection    string // what was asked for, in words that are the same when it is asked for again
 
 	// Sent calls each for every delivery of a destination that the ledger's
 	// partition says was sent.
@@ -59,6 +60,7 @@ type Planner struct {
 // letter chosen.
 type Plan struct {
 	ID         string
+	Series     string      // the first plan's ID when this one goes on with an interrupted one, else ID
 	Chosen     int         // deliveries whose last death the filter chooses
 	Foreign    int         // records in the topic that are no dead letters
 	PassedOver map[Why]int // of Chosen
@@ -67,6 +69,14 @@ type Plan struct {
 	made  time.Time
 	items []*item
 }
+
+// Continues reports that the plan goes on with an interrupted one of the same
+// Selection. What that one has replayed is passed over, though it may have
+// died again since.
+func (p *Plan) Continues() bool { return p.Series != p.ID }
+
+// seriesLife is for how long an interrupted plan is gone on with.
+const seriesLife = 24 * time.Hour
 
 // item is a dead letter that is to be replayed.
 type item struct {
@@ -78,6 +88,7 @@ type item struct {
 	source      int      // partition of the event
 	replay      int      // the number of this replay
 	ambiguous   bool
+	series      string   // that replayed it the last time
 	published   bool     // its replay is in the source topic
 	intents     []intent // of replays begun earlier that nothing is known of
 }
@@ -139,14 +150,12 @@ func (p *Planner) Plan(ctx context.Context, progress *Progress) (*Plan, error) {
 	for id := range sent {
 		pass(id, AlreadySent)
 	}
-	if len(chosen) > 0 {
-		if err := p.findReplays(ctx, chosen); err != nil {
-			return nil, err
-		}
+	if err := p.findReplays(ctx, plan, chosen); err != nil {
+		return nil, err
 	}
 	for id, i := range chosen {
 		switch {
-		case i.published:
+		case i.published, plan.Continues() && i.series == plan.Series:
 			pass(id, AlreadyReplayed)
 		case i.replay > p.MaxReplays:
 			pass(id, TooOften)
@@ -198,27 +207,41 @@ func (p *Planner) choose(ctx context.Context, plan *Plan, progress *Progress) (m
 	return chosen, err
 }
 
-// findReplays marks the items whose replay was begun or done by anybody.
-func (p *Planner) findReplays(ctx context.Context, chosen map[string]*item) error {
+// findReplays marks the items whose replay was begun or done by anybody, and
+// finds the series that the plan belongs to.
+func (p *Planner) findReplays(ctx context.Context, plan *Plan, chosen map[string]*item) error {
+	plan.Series = plan.ID
 	if p.Audit == nil {
 		return nil
 	}
+	interrupted := map[string]Audit{} // series
 	err := p.Audit.Read(ctx, func(a Audit) {
 		i := chosen[a.ID]
-		if i == nil || i.replay != a.Replay {
-			return
-		}
-		switch a.State {
-		case Published:
+		switch {
+		case a.State == Begun && a.Selection == p.Selection && plan.made.Sub(a.At) < seriesLife:
+			interrupted[a.Series] = a
+		case a.State == Finished:
+			delete(interrupted, a.Series)
+		case i == nil:
+		case a.Replay == i.replay-1 && a.State != Abandoned:
+			i.series = a.Series
+		case a.Replay != i.replay:
+		case a.State == Published:
 			i.published = true
-		case Intended:
+		case a.State == Intended:
 			i.intents = append(i.intents, intent{a.Plan, a.SourceEnd})
-		case Abandoned:
+		case a.State == Abandoned:
 			i.intents = slices.DeleteFunc(i.intents, func(open intent) bool { return open.plan == a.Plan })
 		}
 	})
 	if err != nil {
 		return err
+	}
+	var last time.Time
+	for series, a := range interrupted {
+		if a.At.After(last) {
+			plan.Series, last = series, a.At
+		}
 	}
 	return findPublished(ctx, p.Cluster, p.Source, maps.Values(chosen))
 }

@@ -56,8 +56,10 @@ const (
 )
 
 // Run replays. When ctx ends it stops after what is on its way, writes down
-// how far it came and returns the context's error; the same plan made again
-// goes on from there. After another error, too.
+// how far it came and returns the context's error. A plan of the same
+// Selection that is made within a day goes on from there, after another error
+// or a crash, too: what was replayed before isn't replayed again, though it
+// may have died again meanwhile.
 func (r *Replayer) Run(ctx context.Context, plan *Plan) (Report, error) {
 	report := Report{PassedOver: map[Why]int{}, Left: len(plan.items)}
 	w := newWriter(r.Cluster.Client.Addr, r.Cluster.Client.Transport, r.Source)
@@ -66,7 +68,7 @@ func (r *Replayer) Run(ctx context.Context, plan *Plan) (Report, error) {
 		limiter: rate.NewLimiter(rate.Limit(r.Rate), batchOf(r.Rate)),
 		claims:  map[replayKey]string{},
 	}
-	err := run.all(ctx)
+	err := run.series(ctx)
 	if cerr := w.close(); err == nil {
 		err = cerr
 	}
@@ -90,6 +92,24 @@ type replaying struct {
 	limiter *rate.Limiter
 	claims  map[replayKey]string // the plan that intended it first, since this plan was made
 }
+
+// series writes down that the plan's series begins, and that it is finished
+// once all is replayed.
+func (r *replaying) series(ctx context.Context) error {
+	a := Audit{Plan: r.plan.ID, Series: r.plan.Series, Selection: r.Selection, State: Begun, By: r.By, At: now()}
+	if !r.plan.Continues() {
+		if err := r.Audit.write(ctx, 0, []Audit{a}); err != nil {
+			return err
+		}
+	}
+	if err := r.all(ctx); err != nil {
+		return err
+	}
+	a.State, a.At = Finished, now()
+	return r.Audit.write(ctx, 0, []Audit{a})
+}
+
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 func (r *replaying) all(ctx context.Context) error {
 	fresh := r.plan.items[:len(r.plan.items)-r.plan.Open]
@@ -232,6 +252,9 @@ func (r *replaying) won(ctx context.Context, source int, items []*item) (mine, l
 
 // note keeps who was first.
 func (r *replaying) note(a Audit) {
+	if a.ofSeries() {
+		return
+	}
 	switch plan, taken := r.claims[a.key()]; {
 	case a.State == Abandoned && plan == a.Plan:
 		delete(r.claims, a.key())
@@ -242,13 +265,13 @@ func (r *replaying) note(a Audit) {
 
 func (r *replaying) audits(items []*item, state ReplayState, sourceEnd int64) []Audit {
 	as := make([]Audit, len(items))
-	now := time.Now().UTC().Truncate(time.Millisecond)
+	at := now()
 	for k, i := range items {
-		at := i.at
-		at.Topic = r.Reader.Topic
+		place := i.at
+		place.Topic = r.Reader.Topic
 		as[k] = Audit{
-			ID: i.id, Replay: i.replay, Plan: r.plan.ID, State: state, By: r.By, At: now,
-			Destination: i.destination, Action: i.action, Reason: i.reason, DeadLetter: at.String(), SourceEnd: sourceEnd,
+			ID: i.id, Replay: i.replay, Plan: r.plan.ID, Series: r.plan.Series, State: state, By: r.By, At: at,
+			Destination: i.destination, Action: i.action, Reason: i.reason, DeadLetter: place.String(), SourceEnd: sourceEnd,
 		}
 	}
 	return as

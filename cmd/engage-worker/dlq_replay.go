@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -71,7 +73,8 @@ func (c *dlqReplayCmd) Run(ctx context.Context, app *app) error {
 		return err
 	}
 	noteForeign(app, desk.reader.Topic, plan.Foreign)
-	if plan.Send() == 0 {
+	// An interrupted plan of which nothing is left must still be finished.
+	if plan.Send() == 0 && !(plan.Continues() && c.Yes) {
 		return c.notFound(desk, plan)
 	}
 	if confirmed, err := c.confirmed(ctx, app, plan); err != nil || !confirmed {
@@ -98,10 +101,19 @@ func (c *dlqReplayCmd) replayer(ctx context.Context, desk *dlqDesk) (*deadletter
 	return &deadletter.Replayer{
 		Planner: deadletter.Planner{
 			Cluster: desk.cluster, Reader: desk.reader, Audit: audit, Source: desk.cfg.Kafka.Topic, Destinations: destinations,
-			Filter: filter, MaxReplays: c.MaxReplays, Ambiguous: c.Ambiguous, By: whoami(), Sent: desk.sentDeliveries,
+			Filter: filter, MaxReplays: c.MaxReplays, Ambiguous: c.Ambiguous, By: whoami(), Selection: c.selection(), Sent: desk.sentDeliveries,
 		},
 		Rate: c.Rate,
 	}, nil
+}
+
+// selection is what was asked for, the same whenever it is asked for again,
+// without what it may say of people.
+func (c *dlqReplayCmd) selection() string {
+	asked := fmt.Sprintf("%q %q %q %q %q %q %q %q %d %q %q %q", c.IDs, c.Reason, c.Disposition, c.Destination, c.Action, c.Region,
+		c.User, c.MessageID, c.Code, c.Since.text, c.Until.text, c.Contains)
+	sum := sha256.Sum256([]byte(asked))
+	return hex.EncodeToString(sum[:8])
 }
 
 // openAudit makes the replays' record when there is none yet, so that those
@@ -140,13 +152,16 @@ func whoami() string {
 func (c *dlqReplayCmd) printPlan(s screen, desk *dlqDesk, plan *deadletter.Plan) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", s.bold("Plan "+plan.ID+": "+desk.reader.Topic+" to "+desk.cfg.Kafka.Topic))
+	if plan.Continues() {
+		fmt.Fprintf(&b, "  goes on with %s, which was interrupted\n", plan.Series)
+	}
 	fmt.Fprintf(&b, "  %8s  chosen, each delivery once\n", thousands(plan.Chosen))
 	whys := []deadletter.Why{
 		deadletter.AlreadySent, deadletter.AlreadyReplayed, deadletter.TooOften, deadletter.MayBeSent, deadletter.OtherSource,
 	}
 	for _, why := range whys {
 		if n := plan.PassedOver[why]; n > 0 {
-			fmt.Fprintf(&b, "  %8s  passed over: %s\n", thousands(n), c.whyInWords(why))
+			fmt.Fprintf(&b, "  %8s  passed over: %s\n", thousands(n), c.whyInWords(plan, why))
 		}
 	}
 	fmt.Fprintf(&b, "  %8s  to be replayed", thousands(plan.Send()))
@@ -164,11 +179,14 @@ func (c *dlqReplayCmd) printPlan(s screen, desk *dlqDesk, plan *deadletter.Plan)
 	return err
 }
 
-func (c *dlqReplayCmd) whyInWords(why deadletter.Why) string {
+func (c *dlqReplayCmd) whyInWords(plan *deadletter.Plan, why deadletter.Why) string {
 	switch why {
 	case deadletter.AlreadySent:
 		return "already sent, says the ledger"
 	case deadletter.AlreadyReplayed:
+		if plan.Continues() {
+			return "already replayed, by the interrupted plan or before"
+		}
 		return "already replayed, and not dead again since"
 	case deadletter.TooOften:
 		return fmt.Sprintf("replayed %d times or more (--max-replays)", c.MaxReplays)

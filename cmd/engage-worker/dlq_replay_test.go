@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -139,22 +140,35 @@ destinations:
 	}
 }
 
-// work runs the worker until stop is called.
+// work runs the worker until stop is called, or the test ends.
 func (p *dlqPlace) work() (stop func()) {
 	p.t.Helper()
 	ctx, cancel := context.WithCancel(p.t.Context())
 	var wg sync.WaitGroup
-	var errs bytes.Buffer
 	wg.Go(func() {
-		code := run(ctx, []string{"--config", p.config, "run"}, strings.NewReader(""), &bytes.Buffer{}, &errs)
-		if code != exitOK {
-			p.t.Errorf("the worker ended with code %d: %s", code, errs.String())
+		var logs workerLog
+		if code := run(ctx, []string{"--config", p.config, "run"}, strings.NewReader(""), &logs, &logs); code != exitOK {
+			p.t.Errorf("the worker ended with code %d: %s", code, logs.b.String())
 		}
 	})
-	return func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		wg.Wait()
-	}
+	})
+	p.t.Cleanup(stop)
+	return stop
+}
+
+// workerLog is a buffer that the worker's goroutines share.
+type workerLog struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *workerLog) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
 }
 
 // awaitEnd waits until a topic has had n records.
@@ -169,7 +183,13 @@ func (p *dlqPlace) awaitEnd(topic string, n int64) {
 		}
 	}
 	if got := p.end(topic); got != n {
-		p.t.Fatalf("%s has %d records, want %d", topic, got, n)
+		twice := map[string][]int{}
+		for id, replays := range p.deaths() {
+			if !slices.IsSorted(replays) || len(slices.Compact(slices.Clone(replays))) != len(replays) {
+				twice[id] = replays
+			}
+		}
+		p.t.Fatalf("%s has %d records, want %d; the source has %d; died with the same engage.replays: %v", topic, got, n, p.end(dlqSource), twice)
 	}
 }
 

@@ -8,12 +8,15 @@ import (
 )
 
 // timePoint is an option's point in time.
-type timePoint struct{ time.Time }
+type timePoint struct {
+	time.Time
+	text string // as given
+}
 
 // UnmarshalText is how kong reads it.
 func (p *timePoint) UnmarshalText(text []byte) error {
 	t, err := parseTimePoint(string(text), time.Now())
-	p.Time = t
+	p.Time, p.text = t, string(text)
 	return err
 }
 
