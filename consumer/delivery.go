@@ -144,10 +144,8 @@ func (d *delivery) consultLedger() step {
 		}
 		return again
 	case ledger.Intent:
-		// Nothing of the former owner's is on its way once a request's
-		// time has passed since the shard came to us.
 		d.intended, d.doubt = true, true
-		return d.reconcile(known.Time, d.assignedAt.Add(d.RequestTimeout))
+		return d.reconcile(known.Time, d.listSettled(known.Time))
 	default:
 		return again
 	}
@@ -168,7 +166,7 @@ func (d *delivery) attempt() step {
 		return given
 	}
 	intentAt := time.Now()
-	d.doubts.move(d.plan.Message, 1, 0)
+	d.flights.move(d.plan.Message, 1)
 	ctx, cancel := d.lease.under(d.work, d.RequestTimeout)
 	permit.Start()
 	result := d.destination.Send(ctx, d.plan.Message)
@@ -176,9 +174,9 @@ func (d *delivery) attempt() step {
 	permit.Done(verdict(result, d.work))
 	d.observeRequest(intentAt, result)
 	if result.Kind == outcome.Sent {
-		defer d.doubts.move(d.plan.Message, -1, 0) // once the ledger has its SID
+		defer d.flights.move(d.plan.Message, -1) // once the ledger has its SID
 	} else {
-		d.doubts.move(d.plan.Message, -1, 0)
+		d.flights.move(d.plan.Message, -1)
 	}
 
 	f := failureOf(result)
@@ -315,10 +313,14 @@ func (d *delivery) record(state ledger.State, sid string) bool {
 	if d.ledger == nil {
 		return true
 	}
-	err := d.ledger.Append(d.work, d.key, ledger.Entry{
+	e := ledger.Entry{
 		State: state, SID: sid, Time: time.Now(), Generation: d.number,
 		Position: ledger.Position{Partition: d.ev.origin.partition, Offset: d.ev.origin.offset},
-	})
+	}
+	if state == ledger.Intent {
+		e.Tags = tagsOf(d.plan.Message)
+	}
+	err := d.ledger.Append(d.work, d.key, e)
 	if err != nil && d.work.Err() == nil {
 		d.log.Error().Err(err).Str("action", d.action).Str("messageId", d.plan.MessageID).Msg("the ledger refuses a record")
 	}

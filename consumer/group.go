@@ -34,7 +34,7 @@ type Group struct {
 	log         zerolog.Logger
 	balancer    *balancer
 	failures    zerolog.Logger // one line a failure, thinned under storms
-	doubts      *doubts
+	flights     *flights
 
 	// Owned by Run's goroutine, between generations.
 	ledgers map[int]*ledger.Ledger // of the shards owned last
@@ -82,7 +82,7 @@ func NewGroup(cfg Config, parts Parts) *Group {
 
 		balancer: &balancer{},
 		failures: log.Sample(&zerolog.BurstSampler{Burst: failureBurst, Period: time.Second}),
-		doubts:   newDoubts(),
+		flights:  newFlights(),
 		ledgers:  map[int]*ledger.Ledger{},
 	}
 }

@@ -1,6 +1,8 @@
 package consumer
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"slices"
 	"strings"
@@ -10,6 +12,7 @@ import (
 
 	"engage-worker/actions/outcome"
 	"engage-worker/actions/twilio"
+	"engage-worker/consumer/ledger"
 	"engage-worker/deadletter"
 	"engage-worker/ratelimit"
 )
@@ -36,8 +39,6 @@ const (
 // settled when it was sent (or its fate is decided otherwise), again when it
 // surely wasn't.
 func (d *delivery) reconcile(intentAt, listSettled time.Time) step {
-	d.doubts.move(d.plan.Message, 0, 1)
-	defer d.doubts.move(d.plan.Message, 0, -1)
 	failed := 0
 	for look := time.Now().Add(firstLook); ; look = time.Now().Add(firstLook) {
 		if !sleep(d.intake, min(time.Until(look), max(0, time.Until(listSettled)))) {
@@ -123,44 +124,108 @@ const (
 )
 
 // choose picks the candidate that is this delivery's message: one that no
-// other record claims. The body decides only between candidates, and between
-// deliveries in doubt. A chosen SID is this delivery's until release.
+// other record claims. A chosen SID is this delivery's until release.
 func (d *delivery) choose(found []twilio.Candidate) (c choice, sid string, release func()) {
-	var open []twilio.Candidate
-	for _, m := range found {
-		if !d.claimed(m.SID) {
-			open = append(open, m)
-		}
-	}
+	open := slices.DeleteFunc(found, func(m twilio.Candidate) bool { return d.claimed(m.SID) })
 	if len(open) == 0 {
 		return notThere, "", nil
 	}
-	others := d.doubts.others(d.plan.Message)
-	if others.flying > 0 {
+	if d.flights.to(d.plan.Message) {
 		return notYet, "", nil
 	}
-	slices.SortStableFunc(open, func(a, b twilio.Candidate) int { return likeness(b, d.plan.Message) - likeness(a, d.plan.Message) })
-	if likeness(open[0], d.plan.Message) == 0 && len(open) <= others.doubtful {
-		return cantTell, "", nil
-	}
+	open, c = pick(d.plan.Message, open, d.rivals)
 	for _, m := range open {
-		if d.doubts.claim(m.SID) {
-			return itsOwn, m.SID, func() { d.doubts.unclaim(m.SID) }
+		if d.flights.claim(m.SID) {
+			if !d.claimed(m.SID) { // nor meanwhile
+				return itsOwn, m.SID, func() { d.flights.unclaim(m.SID) }
+			}
+			d.flights.unclaim(m.SID)
 		}
+		c = notYet
 	}
-	return notYet, "", nil
+	return c, "", nil
 }
 
-// likeness is 1 when the listed body is what was sent, as far as that shows.
-func likeness(c twilio.Candidate, m *twilio.Message) int {
-	if m.Body != "" && essence(c.Body) == essence(m.Body) {
-		return 1
+// rivals are the body tags of the other deliveries to m's recipient that are
+// in doubt, wherever they are: in work, in a retry topic, or not read again
+// yet since their shard came to us.
+func (d *delivery) rivals(m *twilio.Message) (bodies []uint32) {
+	recipient := tagsOf(m).Recipient
+	for _, s := range d.shards {
+		if s.ledger != nil {
+			bodies = append(bodies, s.ledger.Doubtful(recipient, d.key)...)
+		}
+	}
+	return bodies
+}
+
+// pick leaves of the candidates those that may be m, the likeliest first, or
+// says why there is none. The body decides only between candidates, and
+// between deliveries in doubt: a message whose body is a rival's is the
+// rival's, and of the others there must be more than rivals without one.
+func pick(m *twilio.Message, open []twilio.Candidate, rivals func(*twilio.Message) []uint32) ([]twilio.Candidate, choice) {
+	tag := bodyTag(m.Body)
+	alike := slices.Clone(open)
+	alike = slices.DeleteFunc(alike, func(c twilio.Candidate) bool { return tag == 0 || bodyTag(c.Body) != tag })
+	if len(alike) > 0 {
+		return alike, itsOwn // of equal ones it doesn't matter which
+	}
+	others := rivals(m)
+	open = slices.DeleteFunc(open, func(c twilio.Candidate) bool {
+		i := slices.Index(others, bodyTag(c.Body))
+		if i < 0 || others[i] == 0 {
+			return false
+		}
+		others = slices.Delete(others, i, i+1)
+		return true
+	})
+	switch {
+	case len(open) == 0:
+		return nil, notThere
+	case len(open) <= len(others):
+		return nil, cantTell
+	default:
+		return open, itsOwn
+	}
+}
+
+// listSettled is from when on the list's silence counts for an intent that
+// this delivery finds in the ledger. A former owner's request doesn't outlive
+// the assignment of its shard by more than a request's time, and the list may
+// lag behind it. If the intent is our own, its request may have ended just now.
+// The intent's time is another clock's perhaps, so that it only delays.
+func (d *delivery) listSettled(intentAt time.Time) time.Time {
+	now := time.Now()
+	former := d.assignedAt.Add(max(d.RequestTimeout, settlingDelay))
+	own := now.Add(min(intentAt.Sub(now), 0) + d.RequestTimeout + settlingDelay)
+	if own.After(former) {
+		return own
+	}
+	return former
+}
+
+// tagsOf tells a message apart from others in the ledger.
+func tagsOf(m *twilio.Message) ledger.Tags {
+	return ledger.Tags{Recipient: tag(m.To + "\x00" + m.From), Body: bodyTag(m.Body)}
+}
+
+// bodyTag is equal for bodies that may be the same, 0 for those that can't be told.
+func bodyTag(body string) uint32 {
+	if text := essence(body); text != "" {
+		return tag(text)
 	}
 	return 0
 }
 
+// tag is never 0, and the same in every process.
+func tag(text string) uint32 {
+	h := sha256.Sum256([]byte(text))
+	return max(1, binary.BigEndian.Uint32(h[:]))
+}
+
 // essence is what remains of a body: Twilio shortens links and re-encodes
-// characters, so only letters and digits count, and what looks like a link doesn't.
+// characters, so only letters and digits count, of Latin ones only the plain,
+// and what looks like a link doesn't.
 func essence(s string) string {
 	var b strings.Builder
 	for _, word := range strings.Fields(s) {
@@ -168,7 +233,7 @@ func essence(s string) string {
 			continue
 		}
 		for _, r := range word {
-			if r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
+			if r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) || r > unicode.MaxASCII && unicode.IsLetter(r) && !unicode.Is(unicode.Latin, r) {
 				b.WriteRune(unicode.ToLower(r))
 			}
 		}
@@ -193,51 +258,38 @@ func listVerdict(err error, stopped bool) ratelimit.Verdict {
 	}
 }
 
-// doubts knows the deliveries of this process whose request has left and whose
-// SID isn't in the ledger yet, by recipient and sender. It is safe for
+// flights knows the deliveries of this process whose request has left and
+// whose SID isn't in the ledger yet, by recipient and sender. It is safe for
 // concurrent use.
-type doubts struct {
+type flights struct {
 	mu   sync.Mutex
-	at   map[string]*presence
+	at   map[string]int
 	sids map[string]bool // chosen, and about to be claimed in the ledger
 }
 
-// presence counts the deliveries to one recipient from one sender.
-type presence struct{ flying, doubtful int }
+func newFlights() *flights { return &flights{at: map[string]int{}, sids: map[string]bool{}} }
 
-func newDoubts() *doubts { return &doubts{at: map[string]*presence{}, sids: map[string]bool{}} }
+func flightKey(m *twilio.Message) string { return m.To + "\x00" + m.From }
 
-func doubtKey(m *twilio.Message) string { return m.To + "\x00" + m.From }
-
-// move counts a delivery to m's recipient in or out.
-func (x *doubts) move(m *twilio.Message, flying, doubtful int) {
-	k := doubtKey(m)
+// move counts a request to m's recipient in or out.
+func (x *flights) move(m *twilio.Message, by int) {
+	k := flightKey(m)
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	p := x.at[k]
-	if p == nil {
-		p = &presence{}
-		x.at[k] = p
-	}
-	p.flying += flying
-	p.doubtful += doubtful
-	if *p == (presence{}) {
+	x.at[k] += by
+	if x.at[k] == 0 {
 		delete(x.at, k)
 	}
 }
 
-// others are those to m's recipient, but for the asking doubtful one.
-func (x *doubts) others(m *twilio.Message) presence {
+// to tells whether a request to m's recipient is on its way.
+func (x *flights) to(m *twilio.Message) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	p := x.at[doubtKey(m)]
-	if p == nil {
-		return presence{}
-	}
-	return presence{p.flying, max(0, p.doubtful-1)}
+	return x.at[flightKey(m)] > 0
 }
 
-func (x *doubts) claim(sid string) bool {
+func (x *flights) claim(sid string) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.sids[sid] {
@@ -247,7 +299,7 @@ func (x *doubts) claim(sid string) bool {
 	return true
 }
 
-func (x *doubts) unclaim(sid string) {
+func (x *flights) unclaim(sid string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	delete(x.sids, sid)

@@ -45,8 +45,9 @@ func (d *delivery) bury(f failure) step {
 	d.metrics.DeadLetters.WithLabelValues(d.Destination, d.action, r.Reason, string(r.Disposition)).Inc()
 	d.count("dead_letter", f.reason)
 	// So that the event, read again after a crash, doesn't die twice. A
-	// replay has another position and may be sent.
-	if d.key != nil && !d.record(ledger.Dead, "") {
+	// replay has another position and may be sent. In doubt the intent stays:
+	// a replay is reconciled first.
+	if d.key != nil && !d.doubt && !d.record(ledger.Dead, "") {
 		return given
 	}
 	return settled

@@ -41,6 +41,15 @@ type Entry struct {
 	Time       time.Time // by the writer's clock, to the millisecond
 	Position   Position
 	Generation int32 // of the consumer group, when it was written
+	Tags       Tags  // of an Intent; else zero
+}
+
+// Tags tell the message of an intent without an outcome apart from others to
+// the same recipient. They are hashes of 32 bits, so that a ledger holds
+// neither numbers nor texts. 0 is unknown.
+type Tags struct {
+	Recipient uint32 // and sender
+	Body      uint32
 }
 
 // version leads every value, so that a later format can be told apart.
@@ -58,6 +67,7 @@ func AppendKey(b []byte, action, idempotencyKey string) []byte {
 //	1 sent 1732390000123 3/12345 7 SM0123...
 //
 // version, state, time in Unix milliseconds, source position, generation, SID.
+// An intent has its tags in the SID's place: ~recipient/body in hexadecimal.
 func (e Entry) AppendValue(b []byte) []byte {
 	b = append(b, version...)
 	b = append(b, ' ')
@@ -73,6 +83,11 @@ func (e Entry) AppendValue(b []byte) []byte {
 	if e.SID != "" {
 		b = append(b, ' ')
 		b = append(b, e.SID...)
+	} else if e.Tags != (Tags{}) {
+		b = append(b, " ~"...)
+		b = strconv.AppendUint(b, uint64(e.Tags.Recipient), 16)
+		b = append(b, '/')
+		b = strconv.AppendUint(b, uint64(e.Tags.Body), 16)
 	}
 	return b
 }
@@ -120,8 +135,38 @@ func ParseEntry(value []byte) (Entry, error) {
 		return e, fmt.Errorf("%w: its generation is no number", ErrFormat)
 	}
 	e.Generation = int32(generation)
-	e.SID = string(field())
+	last := field()
+	tags, ok := bytes.CutPrefix(last, []byte{'~'})
+	if !ok {
+		e.SID = string(last)
+		return e, nil
+	}
+	recipient, body, _ := bytes.Cut(tags, []byte{'/'})
+	e.Tags.Recipient, ok1 = parseHex(recipient)
+	e.Tags.Body, ok2 = parseHex(body)
+	if !ok1 || !ok2 {
+		return e, fmt.Errorf("%w: its tags are no recipient/body", ErrFormat)
+	}
 	return e, nil
+}
+
+// parseHex reads a number of up to 32 bits without allocating.
+func parseHex(b []byte) (uint32, bool) {
+	if len(b) == 0 || len(b) > 8 {
+		return 0, false
+	}
+	var n uint32
+	for _, c := range b {
+		switch {
+		case c >= '0' && c <= '9':
+			n = n<<4 | uint32(c-'0')
+		case c >= 'a' && c <= 'f':
+			n = n<<4 | uint32(c-'a'+10)
+		default:
+			return 0, false
+		}
+	}
+	return n, true
 }
 
 // parseInt reads a decimal number without allocating.

@@ -89,3 +89,45 @@ func TestSentStaysSent(t *testing.T) {
 		t.Fatalf("%+v, %t", e, ok)
 	}
 }
+
+func TestAnIntentHasTags(t *testing.T) {
+	e := Entry{State: Intent, Time: time.UnixMilli(1732390000123), Position: Position{3, 12345}, Generation: 7, Tags: Tags{0x9f86d081, 0x2c}}
+	const text = "1 intent 1732390000123 3/12345 7 ~9f86d081/2c"
+	if got := string(e.AppendValue(nil)); got != text {
+		t.Fatalf("%q, want %q", got, text)
+	}
+	if got, err := ParseEntry([]byte(text)); err != nil || got != e {
+		t.Fatalf("%+v, %v; want %+v", got, err, e)
+	}
+	for _, s := range []string{"1 intent 1 1/1 1 ~", "1 intent 1 1/1 1 ~1", "1 intent 1 1/1 1 ~x/1", "1 intent 1 1/1 1 ~1/123456789"} {
+		if e, err := ParseEntry([]byte(s)); !errors.Is(err, ErrFormat) {
+			t.Errorf("%q was read as %+v, %v", s, e, err)
+		}
+	}
+}
+
+func TestIndexKnowsTheIntentsWithoutAnOutcome(t *testing.T) {
+	x, now := newIndex(time.Hour), time.Now()
+	put := func(name string, state State, tags Tags) Key {
+		k := x.keys.of([]byte(name))
+		x.put(k, Entry{State: state, Time: now, Tags: tags}, now)
+		return k
+	}
+	a := put("a", Intent, Tags{1, 10})
+	put("b", Intent, Tags{1, 20})
+	put("c", Intent, Tags{2, 30})
+	put("d", Intent, Tags{1, 40})
+	put("d", Sent, Tags{})
+	put("d", Intent, Tags{1, 40}) // somebody's late one: it stays sent
+	if got := x.bodies(1, a); len(got) != 1 || got[0] != 20 {
+		t.Errorf("%v, want that of b alone", got)
+	}
+	put("b", Refused, Tags{})
+	if got := x.bodies(1, a); len(got) != 0 {
+		t.Errorf("%v, want none", got)
+	}
+	x.current(now.Add(3*time.Hour), now.Add(3*time.Hour))
+	if len(x.open) != 0 {
+		t.Errorf("%d intents are remembered past the retention", len(x.open))
+	}
+}

@@ -25,7 +25,8 @@ type index struct {
 	sids    maphash.Seed
 	span    time.Duration // of one bucket
 	keep    time.Duration
-	buckets []bucket // oldest first
+	buckets []bucket     // oldest first
+	open    map[Key]Tags // of intents without an outcome: few
 }
 
 type bucket struct {
@@ -35,13 +36,18 @@ type bucket struct {
 }
 
 func newIndex(retention time.Duration) *index {
-	return &index{keys: newKeys(), sids: maphash.MakeSeed(), span: retention / bucketsPerRetention, keep: retention}
+	return &index{keys: newKeys(), sids: maphash.MakeSeed(), span: retention / bucketsPerRetention, keep: retention, open: map[Key]Tags{}}
 }
 
 // put stores e unless what is known is stronger: sent stays sent.
 func (x *index) put(k Key, e Entry, now time.Time) (stored bool) {
 	if old, ok := x.get(k); ok && old.State == Sent && e.State != Sent {
 		return false
+	}
+	if e.State == Intent && e.Tags != (Tags{}) {
+		x.open[k] = e.Tags
+	} else {
+		delete(x.open, k)
 	}
 	b := x.current(e.Time, now)
 	b.facts[k] = fact{at: e.Time.UnixMilli(), offset: e.Position.Offset, part: int32(e.Position.Partition), state: e.State}
@@ -58,6 +64,17 @@ func (x *index) get(k Key) (Entry, bool) {
 		}
 	}
 	return Entry{}, false
+}
+
+// bodies are the body tags of the intents without an outcome to a recipient,
+// but for one.
+func (x *index) bodies(recipient uint32, but Key) (bodies []uint32) {
+	for k, tags := range x.open {
+		if tags.Recipient == recipient && k != but {
+			bodies = append(bodies, tags.Body)
+		}
+	}
+	return bodies
 }
 
 // hasClaimed tells whether an entry holds the SID.
@@ -85,6 +102,9 @@ func (x *index) len() int {
 // nothing is forgotten early.
 func (x *index) current(at, now time.Time) *bucket {
 	for len(x.buckets) > 0 && now.Sub(x.buckets[0].until) > x.keep {
+		for k := range x.buckets[0].facts {
+			delete(x.open, k)
+		}
 		x.buckets[0] = bucket{}
 		x.buckets = x.buckets[1:]
 	}

@@ -136,6 +136,15 @@ func (l *Ledger) Claimed(sid string) bool {
 	return l.index.hasClaimed(sid)
 }
 
+// Doubtful are the body tags of the intents without an outcome to a recipient,
+// but for the one of recordKey. It looks at every such intent, of which there
+// are few.
+func (l *Ledger) Doubtful(recipient uint32, recordKey []byte) (bodies []uint32) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.index.bodies(recipient, l.index.keys.of(recordKey))
+}
+
 // Len is the number of entries in memory.
 func (l *Ledger) Len() int {
 	l.mu.Lock()

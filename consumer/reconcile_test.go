@@ -1,0 +1,100 @@
+package consumer
+
+import (
+	"testing"
+	"time"
+
+	"engage-worker/actions/twilio"
+)
+
+// TestPick: whose of the messages that nobody claims.
+func TestPick(t *testing.T) {
+	m := &twilio.Message{To: "+14155550100", From: "MG1", Body: "Hi Ann, see https://shop.example/a: order 1"}
+	const (
+		mine    = "Hi Ann, see https://twil.example/x7: order 1" // its link shortened
+		other   = "Hi Ann, see https://twil.example/x8: order 2"
+		altered = "something else altogether"
+	)
+	for _, c := range []struct {
+		name   string
+		bodies []string // of the candidates
+		rivals []string // bodies of the other deliveries in doubt
+		want   choice
+		first  int // index of the likeliest candidate
+	}{
+		{"its own body", []string{other, mine}, []string{other, altered}, itsOwn, 1},
+		{"the only one, whatever its body", []string{altered}, nil, itsOwn, 0},
+		{"one without a body", []string{""}, nil, itsOwn, 0},
+		{"the only one is a rival's", []string{other}, []string{other}, notThere, 0},
+		{"one is a rival's, of the other nobody knows", []string{other, altered}, []string{other}, itsOwn, 1},
+		{"one altered, two in doubt", []string{altered}, []string{other}, cantTell, 0},
+		{"one altered, and a rival without a body", []string{altered}, []string{""}, cantTell, 0},
+		{"one without a body isn't a rival's without one for sure", []string{""}, []string{""}, cantTell, 0},
+		{"two altered, two in doubt", []string{altered, ""}, []string{other}, itsOwn, 0},
+		{"a rival has one message at most", []string{other, other}, []string{other}, itsOwn, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var open []twilio.Candidate
+			for i, body := range c.bodies {
+				open = append(open, twilio.Candidate{SID: string(rune('a' + i)), Body: body})
+			}
+			rivals := func(*twilio.Message) (tags []uint32) {
+				for _, body := range c.rivals {
+					tags = append(tags, bodyTag(body))
+				}
+				return tags
+			}
+			left, got := pick(m, open, rivals)
+			if got != c.want {
+				t.Fatalf("choice %d, want %d", got, c.want)
+			}
+			if got == itsOwn && left[0].SID != string(rune('a'+c.first)) {
+				t.Errorf("the likeliest is %s, want the one of index %d", left[0].SID, c.first)
+			}
+		})
+	}
+}
+
+func TestBodyTag(t *testing.T) {
+	for _, c := range []struct {
+		a, b  string
+		equal bool
+	}{
+		{"It’s 5 o’clock – come!", "It's 5 o'clock - come!", true},
+		{"see https://a.example/long", "see https://b.example/x", true},
+		{"order 1", "order 2", false},
+		{"你好，张三", "你好，李四", false},
+		{"Привет, Анна", "Привет, Анна", true},
+	} {
+		if got := bodyTag(c.a) == bodyTag(c.b); got != c.equal {
+			t.Errorf("%q and %q: %v", c.a, c.b, got)
+		}
+	}
+	if bodyTag("") != 0 || bodyTag("🎉 https://a.example/b") != 0 {
+		t.Error("a body of which nothing remains can't be told from others")
+	}
+}
+
+// TestListSettled: the list's silence counts once neither a former owner's
+// request nor our own can still come up.
+func TestListSettled(t *testing.T) {
+	for _, c := range []struct {
+		name                            string
+		request, assigned, intent, want time.Duration // from now
+	}{
+		{"a former owner's", 30 * time.Second, 0, -11 * time.Second, 30 * time.Second},
+		{"short requests don't shorten the list's lag", time.Second, 0, -10 * time.Second, settlingDelay},
+		{"our own, long ago", 30 * time.Second, -time.Hour, -10 * time.Minute, -10*time.Minute + 36*time.Second},
+		{"our own, just now", 10 * time.Second, -time.Hour, -5 * time.Second, 5*time.Second + settlingDelay},
+		{"a clock that is ahead", 10 * time.Second, -time.Hour, time.Hour, 10*time.Second + settlingDelay},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			now := time.Now()
+			d := &delivery{shard: &shard{generation: &generation{Group: &Group{Config: Config{RequestTimeout: c.request}}, assignedAt: now.Add(c.assigned)}}}
+			got := d.listSettled(now.Add(c.intent)).Sub(now)
+			if want := c.want; got < want-time.Second || got > want+time.Second {
+				t.Errorf("%v from now, want %v", got, want)
+			}
+		})
+	}
+}
