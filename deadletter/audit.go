@@ -11,6 +11,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"engage-worker/internal/acked"
 	"engage-worker/internal/partition"
 )
 
@@ -91,7 +92,7 @@ func decodeAudit(m kafka.Message) (Audit, error) {
 type AuditLog struct {
 	cluster partition.Cluster
 	topic   string
-	w       *writer
+	w       *acked.Writer
 	next    []int64 // by partition: read up to here
 }
 
@@ -108,13 +109,13 @@ func OpenAudit(ctx context.Context, cluster partition.Cluster, topic string) (*A
 	return &AuditLog{
 		cluster: cluster,
 		topic:   topic,
-		w:       newWriter(cluster.Client.Addr, cluster.Client.Transport, topic),
+		w:       acked.NewWriter(cluster.Client.Addr, cluster.Client.Transport, topic),
 		next:    make([]int64, n),
 	}, nil
 }
 
 // Close waits for what is under way.
-func (l *AuditLog) Close() error { return l.w.close() }
+func (l *AuditLog) Close() error { return l.w.Close() }
 
 // partitionOf is where the replays of a source partition's events are.
 func (l *AuditLog) partitionOf(source int) int { return source % len(l.next) }
@@ -163,7 +164,7 @@ func (l *AuditLog) write(ctx context.Context, source int, records []Audit) error
 		}
 		messages[i] = m
 	}
-	if err := l.w.writeAll(ctx, messages, l.partitionOf(source)); err != nil {
+	if err := l.w.WriteAll(ctx, messages, l.partitionOf(source)); err != nil {
 		return fmt.Errorf("write the replays' record: %w", err)
 	}
 	return nil

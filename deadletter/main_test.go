@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"go.uber.org/goleak"
 
+	"engage-worker/internal/acked"
 	"engage-worker/internal/embedded"
 	"engage-worker/internal/partition"
 )
@@ -133,7 +134,7 @@ func (b *broker) put(t testing.TB, topic string, records ...*Record) {
 func (b *broker) produce(t testing.TB, topic string, messages ...kafka.Message) {
 	t.Helper()
 	w := &kafka.Writer{
-		Addr: b.client.Addr, Topic: topic, Transport: b.transport, Balancer: kafka.BalancerFunc(chosenPartition),
+		Addr: b.client.Addr, Topic: topic, Transport: b.transport, Balancer: kafka.BalancerFunc(acked.ChosenPartition),
 		BatchSize: 1000, BatchBytes: 900_000, BatchTimeout: time.Millisecond, RequiredAcks: kafka.RequireAll, Compression: kafka.Lz4,
 	}
 	defer w.Close()

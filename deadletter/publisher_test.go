@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"engage-worker/internal/acked"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -146,7 +148,7 @@ func TestPublishLarge(t *testing.T) {
 			}
 			continue
 		}
-		var refused *WriteError
+		var refused *acked.WriteError
 		if !errors.As(errs[i], &refused) || !refused.TooLarge() || refused.Temporary() {
 			t.Errorf("%d bytes: %v, want a WriteError that is too large and not temporary", n, errs[i])
 		}
@@ -188,7 +190,7 @@ func TestPublishErrorsSayWhetherToTryAgain(t *testing.T) {
 			})
 			p := newPublisher(t, b, "dlq")
 			err := p.Publish(t.Context(), full())
-			var failed *WriteError
+			var failed *acked.WriteError
 			if !errors.As(err, &failed) || failed.Temporary() != tc.temporary || !errors.Is(err, tc.code) {
 				t.Fatalf("got %v, want a WriteError of %v with Temporary() == %v", err, tc.code, tc.temporary)
 			}
@@ -205,7 +207,7 @@ func TestPublishGivesUpWithItsContext(t *testing.T) {
 	b.createTopic(t, "dlq", 4)
 	p := newPublisher(t, b, "dlq")
 	err := p.Publish(canceled(), full())
-	var failed *WriteError
+	var failed *acked.WriteError
 	if !errors.Is(err, context.Canceled) || !errors.As(err, &failed) || !failed.Temporary() {
 		t.Errorf("got %v", err)
 	}
@@ -221,7 +223,7 @@ func TestPublishWithoutBrokerOrTopic(t *testing.T) {
 	b.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
-	var failed *WriteError
+	var failed *acked.WriteError
 	if err := p.Publish(ctx, full()); !errors.As(err, &failed) || !failed.Temporary() {
 		t.Errorf("no broker: %v", err)
 	}

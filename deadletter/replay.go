@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"engage-worker/internal/acked"
 	"golang.org/x/time/rate"
 )
 
@@ -48,7 +50,7 @@ const (
 
 	// settleAfter is how long after a plan saw somebody's open intent that
 	// one must have published it, or be gone.
-	settleAfter = chunkTime + writeTimeout + 4*time.Second
+	settleAfter = chunkTime + acked.WriteTimeout + 4*time.Second
 
 	// closingTime is what is left to write down what was done when the
 	// context has ended.
@@ -62,14 +64,14 @@ const (
 // may have died again meanwhile.
 func (r *Replayer) Run(ctx context.Context, plan *Plan) (Report, error) {
 	report := Report{PassedOver: map[Why]int{}, Left: len(plan.items)}
-	w := newWriter(r.Cluster.Client.Addr, r.Cluster.Client.Transport, r.Source)
+	w := acked.NewWriter(r.Cluster.Client.Addr, r.Cluster.Client.Transport, r.Source)
 	run := &replaying{
 		Replayer: r, plan: plan, report: &report, source: w,
 		limiter: rate.NewLimiter(rate.Limit(r.Rate), batchOf(r.Rate)),
 		claims:  map[replayKey]string{},
 	}
 	err := run.series(ctx)
-	if cerr := w.close(); err == nil {
+	if cerr := w.Close(); err == nil {
 		err = cerr
 	}
 	return report, err
@@ -88,7 +90,7 @@ type replaying struct {
 	*Replayer
 	plan    *Plan
 	report  *Report
-	source  *writer
+	source  *acked.Writer
 	limiter *rate.Limiter
 	claims  map[replayKey]string // the plan that intended it first, since this plan was made
 }
@@ -222,7 +224,7 @@ func (r *replaying) publish(ctx context.Context, items []*item, events map[int64
 			messages[i] = replayMessage(events[it.at.Offset], it.replay)
 		}
 		// Not cut off half-way: the writer's own limit ends it in time.
-		if err := r.source.writeAll(context.WithoutCancel(ctx), messages, batch[0].source); err != nil {
+		if err := r.source.WriteAll(context.WithoutCancel(ctx), messages, batch[0].source); err != nil {
 			return done, len(batch), fmt.Errorf("publish a replay: %w", err)
 		}
 		done += len(batch)

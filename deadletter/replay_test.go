@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"engage-worker/internal/acked"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -409,7 +411,7 @@ func TestReplayAfterAWriteError(t *testing.T) {
 	})
 	r := d.replayer()
 	report, err := r.Run(t.Context(), d.plan(r))
-	var failed *WriteError
+	var failed *acked.WriteError
 	if !errors.As(err, &failed) || report.Published != 0 || report.Left != 30 {
 		t.Fatalf("%+v (%v)", report, err)
 	}

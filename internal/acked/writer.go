@@ -28,33 +28,37 @@ const (
 	// large a record may be is the broker's to say.
 	largestRequest = 256 << 20
 
-	writeTimeout = 10 * time.Second
+	// WriteTimeout is how long one attempt may take.
+	WriteTimeout = 10 * time.Second
 )
 
 // Writer puts records into chosen partitions, acknowledged by all in-sync
 // replicas, one attempt each. It is safe for concurrent use; concurrent calls
 // share requests.
 type Writer struct {
+	topic string // "": each record names its own
 	small *kafka.Writer
 	large *kafka.Writer
 }
 
-// NewWriter makes a Writer. It connects when first used, through transport
-// (nil: without TLS or SASL), whose idle connections are its owner's to close.
-func NewWriter(addr net.Addr, transport kafka.RoundTripper) *Writer {
+// NewWriter makes a Writer for a topic, or with "" for those that the records
+// name. It connects when first used, through transport (nil: without TLS or
+// SASL), whose idle connections are its owner's to close.
+func NewWriter(addr net.Addr, transport kafka.RoundTripper, topic string) *Writer {
 	base := func() *kafka.Writer {
 		return &kafka.Writer{
 			Addr:         addr,
+			Topic:        topic,
 			Transport:    transport,
 			RequiredAcks: kafka.RequireAll,
-			Balancer:     kafka.BalancerFunc(chosenPartition),
+			Balancer:     kafka.BalancerFunc(ChosenPartition),
 			BatchTimeout: lingering,
-			WriteTimeout: writeTimeout,
-			ReadTimeout:  writeTimeout,
+			WriteTimeout: WriteTimeout,
+			ReadTimeout:  WriteTimeout,
 			MaxAttempts:  1, // retrying is the caller's, who knows what it holds up
 		}
 	}
-	w := &Writer{small: base(), large: base()}
+	w := &Writer{topic: topic, small: base(), large: base()}
 	w.small.BatchBytes = batchBytes
 	w.small.Compression = kafka.Lz4
 	w.large.BatchBytes = largestRequest
@@ -65,8 +69,7 @@ func NewWriter(addr net.Addr, transport kafka.RoundTripper) *Writer {
 	return w
 }
 
-// Write returns nil once all in-sync replicas have m in that partition of
-// m.Topic, or in
+// Write returns nil once all in-sync replicas have m in the partition, or in
 // one that its key chooses if the topic has no such partition. The error is a
 // *WriteError. m's memory must stay as it is, also after an error.
 func (w *Writer) Write(ctx context.Context, m kafka.Message, partition int) error {
@@ -79,11 +82,10 @@ func (w *Writer) Write(ctx context.Context, m kafka.Message, partition int) erro
 	if err == nil {
 		return nil
 	}
-	return &WriteError{Topic: m.Topic, Partition: partition, Err: first(err)}
+	return &WriteError{Topic: w.topicOf(m), Partition: partition, Err: first(err)}
 }
 
-// WriteAll writes messages of one topic into one partition, in their order, and
-// stops at the first error.
+// WriteAll writes messages of one topic into one partition, in their order.
 func (w *Writer) WriteAll(ctx context.Context, messages []kafka.Message, partition int) error {
 	for len(messages) > 0 {
 		// Runs of small ones go together; a large one waits for them.
@@ -100,7 +102,7 @@ func (w *Writer) WriteAll(ctx context.Context, messages []kafka.Message, partiti
 			continue
 		}
 		if err := w.small.WriteMessages(ctx, messages[:n]...); err != nil {
-			return &WriteError{Topic: messages[0].Topic, Partition: partition, Err: first(err)}
+			return &WriteError{Topic: w.topicOf(messages[0]), Partition: partition, Err: first(err)}
 		}
 		messages = messages[n:]
 	}
@@ -120,8 +122,15 @@ func first(err error) error {
 	return err
 }
 
-// Close waits for what is under way, at most about a writeTimeout.
+// Close waits for what is under way, at most about a WriteTimeout.
 func (w *Writer) Close() error { return errors.Join(w.small.Close(), w.large.Close()) }
+
+func (w *Writer) topicOf(m kafka.Message) string {
+	if w.topic != "" {
+		return w.topic
+	}
+	return m.Topic
+}
 
 // size is about what m takes in a batch, uncompressed.
 func size(m kafka.Message) int {
@@ -132,8 +141,9 @@ func size(m kafka.Message) int {
 	return n
 }
 
-// chosenPartition takes the partition that Write put into WriterData.
-func chosenPartition(m kafka.Message, partitions ...int) int {
+// ChosenPartition is a kafka.BalancerFunc: the partition in WriterData, where Write
+// puts it, or if the topic has no such partition, one that the key chooses.
+func ChosenPartition(m kafka.Message, partitions ...int) int {
 	p, ok := m.WriterData.(int)
 	if ok && slices.Contains(partitions, p) {
 		return p
@@ -154,7 +164,7 @@ type WriteError struct {
 func (e *WriteError) Error() string {
 	at := fmt.Sprintf("write to %s, partition %d", e.Topic, e.Partition)
 	if e.TooLarge() {
-		return fmt.Sprintf("%s: %v: raise the topic's max.message.bytes above the source topic's: headers are added", at, e.Err)
+		return fmt.Sprintf("%s: %v: raise the topic's max.message.bytes above the source topic's, as topics create does: headers are added", at, e.Err)
 	}
 	return fmt.Sprintf("%s: %v", at, e.Err)
 }

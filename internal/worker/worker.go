@@ -76,7 +76,7 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 	w.close = append(w.close, func() { kafkaconn.CloseClient(w.client) })
 	deadLetters := deadletter.NewPublisher(w.client.Addr, w.client.Transport, cfg.DeadLetterTopic())
 	w.close = append(w.close, func() { w.closing("dead-letter publisher", deadLetters.Close) })
-	retries := acked.NewWriter(w.client.Addr, w.client.Transport)
+	retries := acked.NewWriter(w.client.Addr, w.client.Transport, "")
 	w.close = append(w.close, func() { w.closing("retry writer", retries.Close) })
 
 	regions := map[string]ratelimit.Config{}
