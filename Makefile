@@ -70,6 +70,10 @@ fuzz: ## Every fuzz target for FUZZTIME=20s
 		done; \
 	done
 
+.PHONY: chaos
+chaos: ## Kill, freeze and cut off replicas under load; ARGS=--help tells the options
+	$(GO) run ./test/chaos $(ARGS)
+
 .PHONY: fmt
 fmt: ## gofmt all Go files
 	gofmt -w $$(git ls-files '*.go')
