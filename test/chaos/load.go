@@ -31,7 +31,7 @@ var regions = []struct{ name, sender string }{
 // twice: what was produced is what the source holds.
 func (l load) produce(ctx context.Context, r *run) error {
 	rng := rand.New(rand.NewPCG(r.seed, 1))
-	writer := acked.NewWriter(r.broker.client.Addr, r.broker.client.Transport)
+	writer := acked.NewWriter(r.broker.client.Addr, r.broker.client.Transport, "")
 	defer writer.Close()
 	tick := time.NewTicker(time.Second / time.Duration(l.rate))
 	defer tick.Stop()
@@ -100,7 +100,9 @@ func event(rng *rand.Rand, n, user int) kafka.Message {
 		m.Value = fmt.Appendf(nil, "not JSON %s", ref)
 		return m
 	}
-	region := regions[rng.IntN(len(regions))]
+	// A user's events go to one region: where they don't, those of a region
+	// that is away hold up the others of the same user, whose order is kept.
+	region := regions[user/16%len(regions)]
 	m.Value = fmt.Appendf(nil, `{"type":"track","event":%q,"userId":"user-%d",%s"properties":{"ref":%q,"region":%q,"sender":%q},"external_ids":[{"id":%q,"type":"phone","isSubscribed":true}]}`,
 		name, user, messageID, ref, region.name, region.sender, phone)
 	return m

@@ -134,8 +134,14 @@ func all(ctx context.Context, chosen []scenario, o options, out io.Writer) (ok b
 			}
 			fmt.Fprintf(out, "%s  %s, seed %d: %s\n", time.Now().Format("15:04:05"), s.name, r.seed, s.about)
 			res, err := r.carryOut(ctx)
+			if ctx.Err() != nil {
+				return false, ctx.Err()
+			}
 			if err != nil {
-				return false, fmt.Errorf("%s, seed %d: %w (see %s)", s.name, r.seed, err, r.dir)
+				fmt.Fprintf(out, "          the run couldn't be carried out: %v; see %s\n", err, r.dir)
+				fmt.Fprintf(w, "%s\t%d\t\t\t\t\t\t\t\t\t\tBROKEN\t\n", s.name, r.seed)
+				ok = false
+				continue
 			}
 			good := report(out, r, res)
 			ok = ok && good

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -125,6 +126,13 @@ func (r *replica) owned() ([]Owner, error) {
 		}
 	}
 	return all, lines.Err()
+}
+
+// started tells that it once worked. One that can't reach Kafka when it
+// starts ends, and is to be started again, as orchestrators do.
+func (r *replica) started() bool {
+	text, err := os.ReadFile(r.log)
+	return err == nil && bytes.Contains(text, []byte(`"message":"started"`))
 }
 
 // shards are those that it owns now, by its log.

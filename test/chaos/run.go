@@ -94,6 +94,11 @@ func (r *run) carryOut(ctx context.Context) (_ *outcome, err error) {
 		return nil, err
 	}
 	defer r.vendor.Close()
+	defer func() {
+		if err != nil { // what led to it
+			err = errors.Join(err, (&History{Faults: r.faults}).save(r.dir))
+		}
+	}()
 	if err := r.configure(ctx); err != nil {
 		return nil, err
 	}
@@ -279,25 +284,35 @@ func (r *run) heal(ctx context.Context) error {
 	}
 	r.broker.network(mend)
 	mend(r.vendor.proxy)
-	for _, w := range append([]*replica(nil), r.live...) {
-		if !w.running() {
-			errs = append(errs, fmt.Errorf("%s ended by itself (%v): see %s", w.name, w.cmd.ProcessState, w.log))
-			r.forget(w)
-		}
-	}
 	for len(r.live) < 2 {
 		errs = append(errs, r.add())
 	}
-	return errors.Join(append(errs, ctx.Err())...)
+	return errors.Join(append(errs, r.supervise(), ctx.Err())...)
+}
+
+// supervise starts replicas again that ended because Kafka wasn't there when
+// they started. Any other end by itself is a fault.
+func (r *run) supervise() error {
+	for _, w := range append([]*replica(nil), r.live...) {
+		if w.running() {
+			continue
+		}
+		r.forget(w)
+		if w.started() {
+			return fmt.Errorf("%s ended by itself (%v): see %s", w.name, w.cmd.ProcessState, w.log)
+		}
+		r.note("%s couldn't start (%v)", w.name, w.cmd.ProcessState)
+		if err := r.add(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // assigned tells what keeps the shards from all being owned.
 func (r *run) assigned(context.Context) error {
 	owned := map[int]bool{}
 	for _, w := range r.live {
-		if !w.running() {
-			return fmt.Errorf("%s ended (%v); see %s", w.name, w.cmd.ProcessState, w.log)
-		}
 		for _, s := range w.shards() {
 			owned[s] = true
 		}
@@ -310,6 +325,9 @@ func (r *run) assigned(context.Context) error {
 
 // settled tells what keeps the run from being done.
 func (r *run) settled(ctx context.Context) error {
+	if err := r.supervise(); err != nil {
+		return err
+	}
 	for _, topic := range []string{r.topic, r.cfg.RetryTopics(destination)[0]} {
 		commits, err := r.commits(ctx, topic)
 		if err != nil {

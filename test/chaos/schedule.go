@@ -50,7 +50,11 @@ func kills(n int, from, to time.Duration) func(context.Context, *run) error {
 				at = 2
 			}
 			for range at {
-				r.kill(r.some())
+				w, err := r.busy(ctx)
+				if err != nil {
+					return err
+				}
+				r.kill(w)
 				done++
 			}
 			for range at {
@@ -63,6 +67,39 @@ func kills(n int, from, to time.Duration) func(context.Context, *run) error {
 	}
 }
 
+// busy waits for replicas that own shards and picks one of them, or any if
+// there is none for long.
+func (r *run) busy(ctx context.Context) (*replica, error) {
+	for range 100 {
+		if err := r.supervise(); err != nil {
+			return nil, err
+		}
+		var owners []*replica
+		for _, w := range r.live {
+			if len(w.shards()) > 0 {
+				owners = append(owners, w)
+			}
+		}
+		if len(owners) > 0 {
+			return owners[r.rng.IntN(len(owners))], nil
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+	return r.some(), nil
+}
+
+// replace kills a replica that owns shards and starts another.
+func (r *run) replace(ctx context.Context) error {
+	w, err := r.busy(ctx)
+	if err != nil {
+		return err
+	}
+	r.kill(w)
+	return r.add()
+}
+
 // freezes freezes n replicas past the session timeout.
 func freezes(n int) func(context.Context, *run) error {
 	return func(ctx context.Context, r *run) error {
@@ -70,7 +107,11 @@ func freezes(n int) func(context.Context, *run) error {
 			if err := pause(ctx, r.between(time.Second, 3*time.Second)); err != nil {
 				return err
 			}
-			if err := r.freeze(ctx, r.some(), r.between(sessionTimeout+time.Second, 3*sessionTimeout)); err != nil {
+			w, err := r.busy(ctx)
+			if err != nil {
+				return err
+			}
+			if err := r.freeze(ctx, w, r.between(sessionTimeout+time.Second, 3*sessionTimeout)); err != nil {
 				return err
 			}
 		}
@@ -137,8 +178,10 @@ func outages(ctx context.Context, r *run) error {
 			if err := errors.Join(r.behave(what, b), pause(ctx, r.between(2*time.Second, 4*time.Second))); err != nil {
 				return err
 			}
-			r.kill(r.some())
-			return errors.Join(r.add(), pause(ctx, r.between(2*time.Second, 4*time.Second)), r.behave("as usual", usual), pause(ctx, 3*time.Second))
+			if err := r.replace(ctx); err != nil {
+				return err
+			}
+			return errors.Join(pause(ctx, r.between(2*time.Second, 4*time.Second)), r.behave("as usual", usual), pause(ctx, 3*time.Second))
 		}
 	}
 	storm, busy, slow, away := usual, usual, usual, usual
@@ -186,8 +229,7 @@ func moves(ctx context.Context, r *run) error {
 			return err
 		}
 		if r.rng.IntN(2) == 0 {
-			r.kill(r.some())
-			if err := r.add(); err != nil {
+			if err := r.replace(ctx); err != nil {
 				return err
 			}
 		}
@@ -209,8 +251,7 @@ func badWrites(ctx context.Context, r *run) error {
 			r.note("%s", what)
 			h := r.broker.fake.Fault(faults...)
 			err := pause(ctx, d/2)
-			r.kill(r.some())
-			err = errors.Join(err, r.add(), pause(ctx, d/2))
+			err = errors.Join(err, r.replace(ctx), pause(ctx, d/2))
 			h.Remove()
 			r.note("no more: %s", what)
 			if h.Hits() == 0 {
@@ -304,8 +345,7 @@ func killsAndCuts(n int) func(context.Context, *run) error {
 				r.note("half of the connections to Kafka are cut")
 				r.broker.network(func(p *proxy) { p.cut(0.5, r.rng) })
 			}
-			r.kill(r.some())
-			if err := r.add(); err != nil {
+			if err := r.replace(ctx); err != nil {
 				return err
 			}
 		}
@@ -349,8 +389,7 @@ func brokersDie(ctx context.Context, r *run) error {
 		if err := errors.Join(node.Kill(), pause(ctx, 6*time.Second)); err != nil {
 			return err
 		}
-		r.kill(r.some())
-		if err := errors.Join(r.add(), pause(ctx, 3*time.Second)); err != nil {
+		if err := errors.Join(r.replace(ctx), pause(ctx, 3*time.Second)); err != nil {
 			return err
 		}
 		err := node.Start(ctx)
