@@ -74,6 +74,10 @@ fuzz: ## Every fuzz target for FUZZTIME=20s
 chaos: ## Kill, freeze and cut off replicas under load; ARGS=--help tells the options
 	$(GO) run ./test/chaos $(ARGS)
 
+.PHONY: chaos-short
+chaos-short: ## The short form of chaos, within 90 s
+	$(GO) run ./test/chaos --short $(ARGS)
+
 .PHONY: fmt
 fmt: ## gofmt all Go files
 	gofmt -w $$(git ls-files '*.go')
