@@ -8,6 +8,7 @@ SHELL := /bin/bash
 
 GO          ?= go
 CONFIG      ?= engage.yaml
+PROMTOOL    ?= promtool
 TESTFLAGS   ?=
 FUZZTIME    ?= 20s
 BENCHTIME   ?= 1s
@@ -49,6 +50,11 @@ test-kafka: ## The integration suite on a real Apache Kafka 4.x; a skipped suite
 .PHONY: kafka
 kafka: ## Run a real Kafka until interrupted, without containers
 	@$(GO) run ./test/kafka/serve
+
+.PHONY: test-deploy
+test-deploy: ## The alert rules by promtool, the Kubernetes manifests by Kubernetes' types
+	cd deploy/prometheus && $(PROMTOOL) check config prometheus.yml && $(PROMTOOL) test rules rules_test.yml
+	cd test/deploy && $(GO) vet ./... && $(GO) test $(TESTFLAGS) ./...
 
 .PHONY: lint
 lint: ## gofmt, go vet and staticcheck
