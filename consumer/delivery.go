@@ -47,6 +47,7 @@ type delivery struct {
 
 	firstFailedAt, lastFailedAt time.Time
 	heldSince, throttledSince   time.Time
+	since                       time.Time // of the part of the way that a span isn't made of yet
 }
 
 // step is what to do after a part of the way.
@@ -87,7 +88,9 @@ func (d *delivery) prepare() step {
 			d.plan = actions.Delivery{Action: d.action, MessageID: d.event.MessageID(), UserID: d.event.UserID()}
 			return d.bury(failure{reason: outcome.ReasonExpired, disposition: deadletter.Expired, message: "older than delivery.maxEventAge"})
 		}
+		began := d.clock()
 		d.plan = d.destination.Prepare(d.intake, d.event, d.index)
+		d.tracePrepare(began)
 		if d.intake.Err() != nil {
 			return given
 		}
@@ -159,7 +162,7 @@ func (d *delivery) attempt() step {
 		return d.hold(err)
 	}
 	d.heldSince = time.Time{}
-	d.span("gate", waiting)
+	d.traceGate(waiting)
 
 	if !d.leaseHolds() || !d.writeIntent() || !d.leaseHolds() {
 		permit.Done(ratelimit.Verdict{Kind: ratelimit.Abandoned})
@@ -173,6 +176,7 @@ func (d *delivery) attempt() step {
 	cancel()
 	permit.Done(verdict(result, d.work))
 	d.observeRequest(intentAt, result)
+	d.traceRequest(intentAt, result)
 	if result.Kind == outcome.Sent {
 		defer d.flights.move(d.plan.Message, -1) // once the ledger has its SID
 	} else {

@@ -309,6 +309,11 @@ func (gen *generation) commit() error {
 	result := "ok"
 	if err == nil {
 		gen.lease.extend(start, gen.SessionTimeout)
+		for _, s := range gen.shards {
+			for _, st := range s.streams {
+				st.traceCommit(offsets[st.topic][s.id])
+			}
+		}
 	} else {
 		result = "failed"
 		gen.log.Warn().Err(err).Int32("generation", gen.number).Msg("a commit failed; sending goes on only while the lease lasts")

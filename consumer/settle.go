@@ -184,6 +184,7 @@ func (s *shard) holding(cause string) (release func()) {
 // count counts the delivery by what became of it.
 func (d *delivery) count(became string, reason outcome.Reason) {
 	d.metrics.Events.WithLabelValues(d.Destination, d.action, became, reason.String()).Inc()
+	d.traceSettle(became, reason)
 }
 
 // logFailure writes the one line that a failed attempt gets; storms are thinned.

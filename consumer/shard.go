@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/segmentio/kafka-go"
+	"go.opentelemetry.io/otel/trace"
 
 	"engage-worker/consumer/ledger"
 )
@@ -24,8 +25,9 @@ type event struct {
 	origin    origin
 	actions   uint64 // bit i: the destination's action i
 	malformed error
-	exact     bool   // msg tells null from empty
-	next      *event // behind it in its key's chain; guarded by shard.mu
+	exact     bool              // msg tells null from empty
+	next      *event            // behind it in its key's chain; guarded by shard.mu
+	traced    trace.SpanContext // of its process span
 }
 
 // shard is a partition number while this replica owns it in one generation:

@@ -45,6 +45,8 @@ type stream struct {
 	mark *watermark
 	room chan struct{} // of size one: the span got shorter
 
+	awaited []awaited // traced events that are settled and not committed; guarded by mu
+
 	end   atomic.Int64 // of the log, as last seen; -1 unknown
 	fetch fetchMetrics
 }
@@ -271,6 +273,7 @@ func (s *stream) admit(ctx context.Context, conn *kafka.Conn, ev *event) bool {
 func (s *stream) done(ev *event) {
 	s.mu.Lock()
 	ev.mark.done(ev.ticket)
+	s.await(ev)
 	s.mu.Unlock()
 	select {
 	case s.room <- struct{}{}:

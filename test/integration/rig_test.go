@@ -393,6 +393,13 @@ func (l *log) contains(text string) bool {
 	return strings.Contains(l.buf.String(), text)
 }
 
+// all is the whole log.
+func (l *log) all() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
 // tail is the last of the log.
 func (l *log) tail() string {
 	l.mu.Lock()
