@@ -154,7 +154,7 @@ func setLogLevel(log zerolog.Logger) http.HandlerFunc {
 // ChangeLogLevel changes the process's log level, and says so.
 func ChangeLogLevel(log zerolog.Logger, level zerolog.Level) {
 	before := zerolog.GlobalLevel()
-	zerolog.SetGlobalLevel(min(level, before)) // or the line itself would be lost
-	log.Info().Stringer("level", level).Stringer("before", before).Msg("log level changed")
+	zerolog.SetGlobalLevel(min(level, before, zerolog.InfoLevel)) // or the line itself would be lost
+	log.Info().Stringer("from", before).Stringer("to", level).Msg("log level changed")
 	zerolog.SetGlobalLevel(level)
 }
