@@ -297,6 +297,9 @@ func (r *run) supervise() error {
 		if w.running() {
 			continue
 		}
+		if !w.started() && time.Since(w.ended) < time.Second {
+			continue
+		}
 		r.forget(w)
 		if w.started() {
 			return fmt.Errorf("%s ended by itself (%v): see %s", w.name, w.cmd.ProcessState, w.log)

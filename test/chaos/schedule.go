@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net"
+	"strconv"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -208,6 +210,7 @@ func (r *run) workerTopics() []string {
 // moves moves leaders and coordinators, and takes a node away.
 func moves(ctx context.Context, r *run) error {
 	fake := r.broker.fake
+	addrs := fake.ListenAddrs() // of the nodes in their order
 	for range 6 {
 		r.note("all leaders move")
 		fake.ShufflePartitionLeaders()
@@ -220,9 +223,17 @@ func moves(ctx context.Context, r *run) error {
 			return err
 		}
 	}
-	for node := range int32(3) {
+	for node, addr := range addrs {
+		_, text, err := net.SplitHostPort(addr)
+		if err != nil {
+			return err
+		}
+		port, err := strconv.Atoi(text)
+		if err != nil {
+			return err
+		}
 		r.note("node %d goes", node)
-		if err := fake.RemoveNode(node); err != nil {
+		if err := fake.RemoveNode(int32(node)); err != nil {
 			return err
 		}
 		if err := pause(ctx, r.between(2*time.Second, 4*time.Second)); err != nil {
@@ -233,8 +244,8 @@ func moves(ctx context.Context, r *run) error {
 				return err
 			}
 		}
-		r.note("node %d comes back elsewhere", node)
-		if _, _, err := fake.AddNode(node, 0); err != nil {
+		r.note("node %d comes back", node)
+		if _, _, err := fake.AddNode(int32(node), port); err != nil {
 			return err
 		}
 		if err := pause(ctx, r.between(2*time.Second, 4*time.Second)); err != nil {
@@ -282,7 +293,7 @@ func badWrites(ctx context.Context, r *run) error {
 
 // network breaks connections to Kafka and to the vendor.
 func network(ctx context.Context, r *run) error {
-	for range 4 {
+	for range 2 {
 		for _, one := range r.rng.Perm(7) {
 			if err := pause(ctx, r.between(time.Second, 2*time.Second)); err != nil {
 				return err
