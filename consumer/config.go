@@ -72,9 +72,13 @@ type Parts struct {
 	// partitions, when it was raised; may be nil.
 	Grow func(ctx context.Context) error
 
-	// Share is told, on each assignment, how many of the destination's
-	// shards this replica owns, of how many.
-	Share func(owned, total int)
+	// SeveralRegions tells that deliveries may go through more than one
+	// region, so that one that is closed off must not hold up others.
+	SeveralRegions bool
+
+	// Share is told, on each assignment, which of the destination's shards
+	// this replica owns, of how many; none when it has given them up.
+	Share func(owned []int, total int)
 }
 
 // destination is what *actions.Destination does.

@@ -46,7 +46,7 @@ type delivery struct {
 	doubt    bool   // and it isn't known what came of it
 
 	firstFailedAt, lastFailedAt time.Time
-	heldSince, throttledSince   time.Time
+	heldSince, throttledSince   time.Time // the first time, however it went on
 	since                       time.Time // of the part of the way that a span isn't made of yet
 }
 
@@ -61,24 +61,27 @@ const (
 
 // run takes the delivery all the way; false leaves its event open.
 func (d *delivery) run() bool {
-	if s := d.prepare(); s != again {
-		return s == settled
-	}
-	d.key = ledger.AppendKey(nil, d.action, d.ev.origin.idempotencyKey(d.plan.MessageID))
+	d.key = ledger.AppendKey(nil, d.action, d.ev.origin.idempotencyKey(d.event.MessageID()))
 	release, ok := d.exclusiveKey()
 	if !ok {
 		return false
 	}
 	defer release()
-
-	for next := d.consultLedger(); ; next = d.attempt() {
-		if next != again {
-			return next == settled
-		}
+	next, intentAt := d.consultLedger()
+	if next == again {
+		next = d.prepare()
+	}
+	if next == again && d.doubt {
+		next = d.reconcile(intentAt, d.listSettled(intentAt))
+	}
+	for next == again {
 		if d.expired() {
-			return d.bury(failure{reason: outcome.ReasonExpired, disposition: deadletter.Expired, message: "older than delivery.maxEventAge"}) == settled
+			next = d.expire()
+		} else {
+			next = d.attempt()
 		}
 	}
+	return next == settled
 }
 
 // prepare decides the delivery; again means there is a message to send.
@@ -86,7 +89,7 @@ func (d *delivery) prepare() step {
 	for {
 		if d.expired() {
 			d.plan = actions.Delivery{Action: d.action, MessageID: d.event.MessageID(), UserID: d.event.UserID()}
-			return d.bury(failure{reason: outcome.ReasonExpired, disposition: deadletter.Expired, message: "older than delivery.maxEventAge"})
+			return d.expire()
 		}
 		began := d.clock()
 		d.plan = d.destination.Prepare(d.intake, d.event, d.index)
@@ -121,52 +124,49 @@ func (d *delivery) prepare() step {
 	}
 }
 
-// consultLedger settles what the ledger knows already: sent before, or about
-// to be sent by an owner that didn't live to say what came of it.
-func (d *delivery) consultLedger() step {
+// consultLedger settles what the ledger knows already as sent, or as dead
+// from here. An intent without an outcome leaves the delivery in doubt: an
+// owner was about to send it at intentAt and didn't live to say what came of it.
+func (d *delivery) consultLedger() (next step, intentAt time.Time) {
 	if d.ledger == nil {
-		return again
+		return again, time.Time{}
 	}
 	known, ok := d.ledger.Get(d.key)
 	if !ok {
-		return again
+		return again, time.Time{}
 	}
-	here := ledger.Position{Partition: d.ev.origin.partition, Offset: d.ev.origin.offset}
-	switch known.State {
-	case ledger.Sent:
-		if known.Position == here {
-			d.count("already_sent", outcome.ReasonNone)
-		} else {
-			d.count("skipped", outcome.ReasonDuplicate)
-		}
-		return settled
-	case ledger.Dead:
-		if known.Position == here {
-			d.count("already_dead", outcome.ReasonNone)
-			return settled
-		}
-		return again
-	case ledger.Intent:
+	here := known.Position == ledger.Position{Partition: d.ev.origin.partition, Offset: d.ev.origin.offset}
+	switch {
+	case known.State == ledger.Sent && here:
+		d.count("already_sent", outcome.ReasonNone)
+		return settled, time.Time{}
+	case known.State == ledger.Sent:
+		d.count("skipped", outcome.ReasonDuplicate)
+		return settled, time.Time{}
+	case known.State == ledger.Dead && here:
+		d.count("already_dead", outcome.ReasonNone)
+		return settled, time.Time{}
+	case known.State == ledger.Intent:
 		d.intended, d.doubt = true, true
-		return d.reconcile(known.Time, d.listSettled(known.Time))
+		return again, known.Time
 	default:
-		return again
+		return again, time.Time{}
 	}
 }
 
 // attempt makes one attempt at sending: gate, lease, intent, request, outcome.
 func (d *delivery) attempt() step {
+	if !d.awaitLease() {
+		return given
+	}
 	waiting := time.Now()
 	permit, err := d.gate.Acquire(d.intake)
 	if err != nil {
 		return d.hold(err)
 	}
-	d.heldSince = time.Time{}
 	d.traceGate(waiting)
-
-	if !d.leaseHolds() || !d.writeIntent() || !d.leaseHolds() {
-		permit.Done(ratelimit.Verdict{Kind: ratelimit.Abandoned})
-		return given
+	if next := d.writeIntent(permit); next != settled {
+		return next
 	}
 	intentAt := time.Now()
 	d.flights.move(d.plan.Message, 1)
@@ -203,7 +203,11 @@ func (d *delivery) attempt() step {
 			return d.failed(f, 0)
 		}
 		d.doubt = true
-		if s := d.reconcile(intentAt, time.Now().Add(settlingDelay)); s != again {
+		listSettled := time.Now().Add(settlingDelay)
+		if result.Status == 0 { // no answer: what was written may still arrive
+			listSettled = later(listSettled, intentAt.Add(d.RequestTimeout+settlingDelay))
+		}
+		if s := d.reconcile(intentAt, listSettled); s != again {
 			return s
 		}
 		return d.failed(f, 0) // it surely wasn't sent
@@ -232,7 +236,7 @@ func (d *delivery) hold(err error) step {
 		d.heldSince = now
 	}
 	held := now.Sub(d.heldSince)
-	if d.othersGoOn(d.gate) && (held >= holdInPlace || held > 0 && d.underPressure()) {
+	if d.blocksOthers(held) {
 		return d.retryLater(0, d.ev.origin.tier, failure{reason: outcome.ReasonTwilioUnavailable, message: open.Error()})
 	}
 	defer d.holding("breaker")()
@@ -240,6 +244,21 @@ func (d *delivery) hold(err error) step {
 		return given
 	}
 	return again
+}
+
+// blocksOthers tells whether holding the delivery on keeps other regions'
+// deliveries waiting: those that are read, after a few seconds or at once when
+// room is short; those that may be behind what is held, when room is short
+// for as long.
+func (d *delivery) blocksOthers(held time.Duration) bool {
+	if !d.severalRegions || held == 0 {
+		return false
+	}
+	long, pressed := held >= holdInPlace, d.underPressure()
+	if !long && !pressed {
+		return false
+	}
+	return d.othersGoOn(d.gate) || long && pressed && d.onlyUsed(d.gate)
 }
 
 // throttled tries again in place, at the pace that the gate now allows; after
@@ -293,6 +312,18 @@ func (d *delivery) expired() bool {
 	return d.MaxEventAge > 0 && !d.doubt && time.Since(d.ev.origin.time) > d.MaxEventAge
 }
 
+// expire buries an event that is too old.
+func (d *delivery) expire() step {
+	return d.bury(failure{reason: outcome.ReasonExpired, disposition: deadletter.Expired, message: "older than delivery.maxEventAge"})
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 func (d *delivery) failedNow() {
 	d.lastFailedAt = time.Now()
 	if d.firstFailedAt.IsZero() {
@@ -308,15 +339,74 @@ func (d *delivery) exclusiveKey() (release func(), ok bool) {
 	return d.exclusive(d.intake, d.ledger.Key(d.key))
 }
 
-// writeIntent puts the intent into the ledger; false when the shard is given
-// up first. Once it is written the request leaves, unless the lease is lost.
-func (d *delivery) writeIntent() bool { return d.record(ledger.Intent, "") }
+// writeIntent puts the intent into the ledger and asks the lease once more;
+// settled means that the request may leave. A ledger or a coordinator that
+// doesn't answer must not keep the region's permit from other shards: the
+// permit goes back, and the attempt begins again once there is an answer.
+func (d *delivery) writeIntent(permit *ratelimit.Permit) step {
+	abandon := func(next step) step {
+		permit.Done(ratelimit.Verdict{Kind: ratelimit.Abandoned})
+		return next
+	}
+	if d.ledger != nil {
+		written := d.ledger.Begin(d.key, d.entry(ledger.Intent, ""))
+		patience := time.NewTimer(intentPatience)
+		defer patience.Stop()
+		var err error
+		select {
+		case err = <-written:
+		case <-d.work.Done():
+			return abandon(given)
+		case <-patience.C:
+			abandon(again)
+			select {
+			case err = <-written:
+			case <-d.work.Done():
+				return given
+			}
+			if err == nil {
+				d.intended = true
+				return again
+			}
+		}
+		if err != nil {
+			return abandon(d.refused(err))
+		}
+		d.intended = true
+	}
+	if d.lease.remaining(time.Now()) == 0 {
+		return abandon(again)
+	}
+	return settled
+}
+
+// intentPatience is how long a delivery keeps its permit while its intent is
+// being written.
+const intentPatience = 500 * time.Millisecond
+
+// refused is for a record that the ledger won't take: the delivery can't be
+// made safely, so it waits for its shard's next owner.
+func (d *delivery) refused(err error) step {
+	if d.work.Err() == nil {
+		d.log.Error().Err(err).Str("action", d.action).Str("messageId", d.plan.MessageID).Msg("the ledger refuses a record; its event stays open")
+	}
+	return given
+}
 
 // record writes the delivery's state to the ledger; false when work ended first.
 func (d *delivery) record(state ledger.State, sid string) bool {
 	if d.ledger == nil {
 		return true
 	}
+	if err := d.ledger.Append(d.work, d.key, d.entry(state, sid)); err != nil {
+		d.refused(err)
+		return false
+	}
+	d.intended, d.doubt = false, false
+	return true
+}
+
+func (d *delivery) entry(state ledger.State, sid string) ledger.Entry {
 	e := ledger.Entry{
 		State: state, SID: sid, Time: time.Now(), Generation: d.number,
 		Position: ledger.Position{Partition: d.ev.origin.partition, Offset: d.ev.origin.offset},
@@ -324,15 +414,7 @@ func (d *delivery) record(state ledger.State, sid string) bool {
 	if state == ledger.Intent {
 		e.Tags = tagsOf(d.plan.Message)
 	}
-	err := d.ledger.Append(d.work, d.key, e)
-	if err != nil && d.work.Err() == nil {
-		d.log.Error().Err(err).Str("action", d.action).Str("messageId", d.plan.MessageID).Msg("the ledger refuses a record")
-	}
-	if err == nil {
-		d.intended = state == ledger.Intent
-		d.doubt = d.doubt && d.intended
-	}
-	return err == nil
+	return e
 }
 
 // verdict is what a result tells the gate.
@@ -352,9 +434,9 @@ func verdict(r twilio.Result, work context.Context) ratelimit.Verdict {
 	}
 }
 
-// leaseHolds waits until the lease allows another request; false when the
+// awaitLease waits until the lease allows another request; false when the
 // shard is given up first.
-func (d *delivery) leaseHolds() bool {
+func (d *delivery) awaitLease() bool {
 	for d.lease.remaining(time.Now()) < d.SessionTimeout/leaseReserve {
 		if !sleep(d.intake, leasePoll) {
 			return false

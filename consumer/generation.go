@@ -32,6 +32,7 @@ type generation struct {
 	// intake ends first: nothing new is begun. work ends at the drain's
 	// limit: what is under way is given up.
 	intake, work context.Context
+	ended        context.Context // the group wants the shards back
 
 	lease *lease
 
@@ -57,7 +58,7 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 
 	gen := &generation{
 		Group: g, kafka: next, number: next.ID, assignedAt: time.Now(), actions: g.destination.Actions(),
-		intake: intake, work: work, lease: &lease{}, used: map[string]*ratelimit.Gate{},
+		intake: intake, work: work, ended: ended, lease: &lease{}, used: map[string]*ratelimit.Gate{},
 	}
 	owned := gen.assign()
 	log := g.log.With().Int32("generation", next.ID).Logger()
@@ -68,10 +69,11 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 	g.setState(true, len(owned))
 	defer g.setState(false, 0)
 	defer gen.forgetGauges()
+	defer g.leaveShare()
 	if total, _, err := g.shardsOfAll(intake); err == nil {
 		gen.total = total
 	}
-	g.share(len(owned), gen.total)
+	g.keepShare(owned, gen.total)
 
 	if err := gen.begin(); err != nil {
 		if intake.Err() == nil {
@@ -104,24 +106,39 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 	gen.commitUntil(intake.Done(), stopIntake)
 	stopIntake()
 
-	// A rebalance waits for us, so that drain is short; a shutdown may take
-	// longer: the generation goes on meanwhile, and the lease with it.
-	limit := g.SessionTimeout / 2
-	if ended.Err() == nil {
-		limit = g.ShutdownTimeout
-	}
-	timer := time.AfterFunc(limit, func() {
-		log.Warn().Dur("limit", limit).Msg("requests are still under way at the drain's limit; they are given up, and their next owner finds out what came of them")
-		stopWork()
-	})
-	gen.commitUntil(events, func() {})
-	timer.Stop()
+	gen.drain(events, stopWork)
 	<-events
 	gen.commit()
 	gen.lease.end()
 	stopLedgers()
 	writers.Wait()
 	log.Info().Msg("shards given up")
+}
+
+// drain waits for what is under way. A rebalance waits for us, so that then it
+// is short. A shutdown may take longer: the generation goes on meanwhile, and
+// the lease with it; but a rebalance may begin during it.
+func (gen *generation) drain(events <-chan struct{}, stopWork func()) {
+	giveUp := func() {
+		gen.log.Warn().Int32("generation", gen.number).Msg("requests are still under way at the drain's limit; they are given up, and their next owner finds out what came of them")
+		stopWork()
+	}
+	shutdown := time.AfterFunc(gen.ShutdownTimeout, giveUp)
+	defer shutdown.Stop()
+	var mu sync.Mutex
+	var rebalance *time.Timer
+	stop := context.AfterFunc(gen.ended, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		rebalance = time.AfterFunc(gen.SessionTimeout/2, giveUp)
+	})
+	gen.commitUntil(events, func() {})
+	stop()
+	mu.Lock()
+	defer mu.Unlock()
+	if rebalance != nil {
+		rebalance.Stop()
+	}
 }
 
 // assign builds the shards from the assignment and returns their numbers.
@@ -372,7 +389,7 @@ func (gen *generation) partitionsChanged() bool {
 	}
 	if gen.total == 0 {
 		gen.total = total
-		gen.share(len(gen.shards), total)
+		gen.keepShare(gen.owned(), total)
 		return false
 	}
 	if total != gen.total {
@@ -382,6 +399,15 @@ func (gen *generation) partitionsChanged() bool {
 	return false
 }
 
+// owned are the shards' numbers.
+func (gen *generation) owned() []int {
+	owned := make([]int, len(gen.shards))
+	for i, s := range gen.shards {
+		owned[i] = s.id
+	}
+	return owned
+}
+
 // use remembers a gate that deliveries of this destination go through.
 func (gen *generation) use(region string, gate *ratelimit.Gate) {
 	gen.mu.Lock()
@@ -389,7 +415,8 @@ func (gen *generation) use(region string, gate *ratelimit.Gate) {
 	gen.mu.Unlock()
 }
 
-// othersGoOn tells whether another region than gate's is not closed off.
+// othersGoOn tells whether a region other than gate's, which deliveries went
+// through, is not closed off.
 func (gen *generation) othersGoOn(gate *ratelimit.Gate) bool {
 	gen.mu.Lock()
 	defer gen.mu.Unlock()
@@ -399,6 +426,18 @@ func (gen *generation) othersGoOn(gate *ratelimit.Gate) bool {
 		}
 	}
 	return false
+}
+
+// onlyUsed tells that no delivery went through another gate yet.
+func (gen *generation) onlyUsed(gate *ratelimit.Gate) bool {
+	gen.mu.Lock()
+	defer gen.mu.Unlock()
+	for _, g := range gen.used {
+		if g != gate {
+			return false
+		}
+	}
+	return true
 }
 
 // claimed tells whether a delivery of one of our shards was sent under sid.

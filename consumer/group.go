@@ -30,17 +30,20 @@ type Group struct {
 	metrics     *metrics.Metrics
 	tracer      trace.Tracer
 	grow        func(ctx context.Context) error
-	share       func(owned, total int)
+	share       func(owned []int, total int)
 	log         zerolog.Logger
 	balancer    *balancer
 	failures    zerolog.Logger // one line a failure, thinned under storms
 	flights     *flights
 
+	severalRegions bool // that deliveries may go through
+
 	// Owned by Run's goroutine, between generations.
 	ledgers map[int]*ledger.Ledger // of the shards owned last
 
-	mu    sync.Mutex
-	state State
+	mu      sync.Mutex
+	state   State
+	leaving *time.Timer // gives up the share of the regions' rates
 }
 
 // State is what a Group is doing, for readiness probes.
@@ -66,19 +69,20 @@ const (
 func NewGroup(cfg Config, parts Parts) *Group {
 	log := parts.Log.With().Str("destination", cfg.Destination).Logger()
 	return &Group{
-		Config:      cfg,
-		cluster:     parts.Cluster,
-		dialer:      parts.Dialer,
-		destination: parts.Destination,
-		registry:    parts.Gates,
-		deadLetters: parts.DeadLetters,
-		retries:     parts.Retries,
-		budget:      parts.Budget,
-		metrics:     parts.Metrics,
-		tracer:      parts.Tracer,
-		grow:        parts.Grow,
-		share:       parts.Share,
-		log:         log,
+		Config:         cfg,
+		cluster:        parts.Cluster,
+		dialer:         parts.Dialer,
+		destination:    parts.Destination,
+		registry:       parts.Gates,
+		deadLetters:    parts.DeadLetters,
+		retries:        parts.Retries,
+		budget:         parts.Budget,
+		metrics:        parts.Metrics,
+		tracer:         parts.Tracer,
+		grow:           parts.Grow,
+		share:          parts.Share,
+		severalRegions: parts.SeveralRegions,
+		log:            log,
 
 		balancer: &balancer{},
 		failures: log.Sample(&zerolog.BurstSampler{Burst: failureBurst, Period: time.Second}),
@@ -160,6 +164,12 @@ func (g *Group) Run(ctx context.Context) error {
 		next.Start(func(ended context.Context) {
 			defer close(done)
 			g.serve(ctx, ended, next)
+			if ctx.Err() != nil {
+				// Leave while this function runs: once it has returned,
+				// kafka-go takes the generation for over and joins the next.
+				go group.Close()
+				<-ended.Done()
+			}
 		})
 		<-done
 		if ctx.Err() != nil {
@@ -172,6 +182,7 @@ func (g *Group) Run(ctx context.Context) error {
 // reassigns the shards at once.
 func (g *Group) close(group *kafka.ConsumerGroup) {
 	g.setState(false, 0)
+	g.keepShare(nil, 0)
 	if err := group.Close(); err != nil {
 		g.log.Warn().Err(err).Msg("leaving the consumer group failed; its shards go to others after the session timeout")
 	}
@@ -260,6 +271,36 @@ func (g *Group) trySettleStartOffsets(ctx context.Context) error {
 	}
 	g.log.Info().Str("group", g.GroupID).Str("topic", g.Topics.Source).Int("partitions", n).Msg("a group without offsets begins " + where + " of the topic")
 	return nil
+}
+
+// keepShare tells this replica's part of the regions' rates.
+func (g *Group) keepShare(owned []int, total int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.leaving != nil {
+		g.leaving.Stop()
+		g.leaving = nil
+	}
+	g.share(owned, total)
+}
+
+// leaveShare gives that part up, unless the next generation begins soon and
+// says what it is from then on. Others get the shards, and the rate, not
+// before the session timeout, or together with our own next assignment.
+func (g *Group) leaveShare() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.leaving != nil {
+		g.leaving.Stop()
+	}
+	g.leaving = time.AfterFunc(g.SessionTimeout/2, func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.leaving != nil {
+			g.leaving = nil
+			g.share(nil, 0)
+		}
+	})
 }
 
 // keepLedgers carries over the ledgers of shards that stay, and forgets the others'.

@@ -40,8 +40,9 @@ const (
 // surely wasn't.
 func (d *delivery) reconcile(intentAt, listSettled time.Time) step {
 	failed := 0
-	for look := time.Now().Add(firstLook); ; look = time.Now().Add(firstLook) {
-		if !sleep(d.intake, min(time.Until(look), max(0, time.Until(listSettled)))) {
+	// The first look is early; where the list's silence counts already, at once.
+	for wait := min(firstLook, time.Until(listSettled)); ; wait = nextLook(listSettled) {
+		if !sleep(d.intake, wait) {
 			return given
 		}
 		permit, err := d.gate.Acquire(d.intake)
@@ -52,7 +53,6 @@ func (d *delivery) reconcile(intentAt, listSettled time.Time) step {
 			}
 			continue
 		}
-		d.heldSince = time.Time{}
 		asked := time.Now()
 		ctx, cancel := d.lease.under(d.work, d.RequestTimeout)
 		permit.Start()
@@ -95,6 +95,15 @@ func (d *delivery) reconcile(intentAt, listSettled time.Time) step {
 			return again
 		}
 	}
+}
+
+// nextLook is when to ask the list again: as soon as its silence counts, but
+// never without a pause.
+func nextLook(listSettled time.Time) time.Duration {
+	if left := time.Until(listSettled); left > 0 {
+		return min(firstLook, left)
+	}
+	return firstLook
 }
 
 // unknown is for what Twilio can't tell: the configuration decides.
@@ -162,11 +171,12 @@ func (d *delivery) rivals(m *twilio.Message) (bodies []uint32) {
 // pick leaves of the candidates those that may be m, the likeliest first, or
 // says why there is none. The body decides only between candidates, and
 // between deliveries in doubt: a message whose body is a rival's is the
-// rival's, and of the others there must be more than rivals without one.
+// rival's, and of the others there must be more than rivals without one. A
+// message that has nothing in common with m is hardly m, whoever sent it, but
+// nor is it certain that m isn't there.
 func pick(m *twilio.Message, open []twilio.Candidate, rivals func(*twilio.Message) []uint32) ([]twilio.Candidate, choice) {
-	tag := bodyTag(m.Body)
-	alike := slices.Clone(open)
-	alike = slices.DeleteFunc(alike, func(c twilio.Candidate) bool { return tag == 0 || bodyTag(c.Body) != tag })
+	sent := essence(m.Body)
+	alike := slices.DeleteFunc(slices.Clone(open), func(c twilio.Candidate) bool { return likeness(essence(c.Body), sent) < 1 })
 	if len(alike) > 0 {
 		return alike, itsOwn // of equal ones it doesn't matter which
 	}
@@ -179,14 +189,49 @@ func pick(m *twilio.Message, open []twilio.Candidate, rivals func(*twilio.Messag
 		others = slices.Delete(others, i, i+1)
 		return true
 	})
+	plausible := slices.DeleteFunc(slices.Clone(open), func(c twilio.Candidate) bool { return likeness(essence(c.Body), sent) < leastLikeness })
 	switch {
 	case len(open) == 0:
 		return nil, notThere
-	case len(open) <= len(others):
+	case len(plausible) <= len(others):
 		return nil, cantTell
 	default:
-		return open, itsOwn
+		return plausible, itsOwn
 	}
+}
+
+const (
+	// leastLikeness is what a listed body must have in common with what was
+	// sent to be taken for it, once two texts are long enough to tell.
+	leastLikeness = 0.25
+	shortText     = 8 // letters and digits
+)
+
+// likeness compares a listed body's essence with that of what was sent: 1 when
+// it is the same, or the same with something added (an opt-out notice, say);
+// else the part of the pairs of letters that they share (Dice's coefficient),
+// and just leastLikeness when one of them is too short to tell.
+func likeness(listed, sent string) float64 {
+	switch {
+	case sent != "" && listed == sent:
+		return 1
+	case len(listed) < shortText || len(sent) < shortText:
+		return leastLikeness
+	case strings.Contains(listed, sent):
+		return 1
+	}
+	pairs := map[string]int{}
+	for i := range len(sent) - 1 {
+		pairs[sent[i:i+2]]++
+	}
+	shared := 0
+	for i := range len(listed) - 1 {
+		if pair := listed[i : i+2]; pairs[pair] > 0 {
+			pairs[pair]--
+			shared++
+		}
+	}
+	return 2 * float64(shared) / float64(len(sent)+len(listed)-2)
 }
 
 // listSettled is from when on the list's silence counts for an intent that
@@ -196,12 +241,8 @@ func pick(m *twilio.Message, open []twilio.Candidate, rivals func(*twilio.Messag
 // The intent's time is another clock's perhaps, so that it only delays.
 func (d *delivery) listSettled(intentAt time.Time) time.Time {
 	now := time.Now()
-	former := d.assignedAt.Add(max(d.RequestTimeout, settlingDelay))
-	own := now.Add(min(intentAt.Sub(now), 0) + d.RequestTimeout + settlingDelay)
-	if own.After(former) {
-		return own
-	}
-	return former
+	last := later(d.assignedAt, now.Add(min(intentAt.Sub(now), 0)))
+	return last.Add(d.RequestTimeout + settlingDelay)
 }
 
 // tagsOf tells a message apart from others in the ledger.

@@ -13,7 +13,8 @@ func TestPick(t *testing.T) {
 	const (
 		mine    = "Hi Ann, see https://twil.example/x7: order 1" // its link shortened
 		other   = "Hi Ann, see https://twil.example/x8: order 2"
-		altered = "something else altogether"
+		altered = "Hi Anne see: ordr one" // re-encoded, somehow
+		foreign = "Your login code is 4711"
 	)
 	for _, c := range []struct {
 		name   string
@@ -23,7 +24,9 @@ func TestPick(t *testing.T) {
 		first  int // index of the likeliest candidate
 	}{
 		{"its own body", []string{other, mine}, []string{other, altered}, itsOwn, 1},
-		{"the only one, whatever its body", []string{altered}, nil, itsOwn, 0},
+		{"the only one, though its body is altered", []string{altered}, nil, itsOwn, 0},
+		{"the only one is somebody else's by all that shows", []string{foreign}, nil, cantTell, 0},
+		{"its own with a notice added", []string{foreign, mine + ". Reply STOP to unsubscribe"}, nil, itsOwn, 1},
 		{"one without a body", []string{""}, nil, itsOwn, 0},
 		{"the only one is a rival's", []string{other}, []string{other}, notThere, 0},
 		{"one is a rival's, of the other nobody knows", []string{other, altered}, []string{other}, itsOwn, 1},
@@ -82,8 +85,8 @@ func TestListSettled(t *testing.T) {
 		name                            string
 		request, assigned, intent, want time.Duration // from now
 	}{
-		{"a former owner's", 30 * time.Second, 0, -11 * time.Second, 30 * time.Second},
-		{"short requests don't shorten the list's lag", time.Second, 0, -10 * time.Second, settlingDelay},
+		{"a former owner's", 30 * time.Second, 0, -11 * time.Second, 30*time.Second + settlingDelay},
+		{"short requests don't shorten the list's lag", time.Second, 0, -10 * time.Second, time.Second + settlingDelay},
 		{"our own, long ago", 30 * time.Second, -time.Hour, -10 * time.Minute, -10*time.Minute + 36*time.Second},
 		{"our own, just now", 10 * time.Second, -time.Hour, -5 * time.Second, 5*time.Second + settlingDelay},
 		{"a clock that is ahead", 10 * time.Second, -time.Hour, time.Hour, 10*time.Second + settlingDelay},

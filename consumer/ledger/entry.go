@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -55,10 +57,19 @@ type Tags struct {
 // version leads every value, so that a later format can be told apart.
 const version = "1"
 
-// AppendKey appends a record's key: the action and the idempotency key.
+// maxKey is how long an idempotency key is kept as it is. A longer one, which
+// no sane producer makes, could exceed what a record may hold.
+const maxKey = 256
+
+// AppendKey appends a record's key: the action and the idempotency key, or
+// that one's hash when it is very long.
 func AppendKey(b []byte, action, idempotencyKey string) []byte {
 	b = append(b, action...)
 	b = append(b, 0)
+	if len(idempotencyKey) > maxKey {
+		sum := sha256.Sum256([]byte(idempotencyKey))
+		return hex.AppendEncode(append(b, "sha256:"...), sum[:])
+	}
 	return append(b, idempotencyKey...)
 }
 

@@ -53,8 +53,9 @@ func New(cfg Config) *Ledger {
 }
 
 const (
-	restoreFetch = 4 << 20 // bytes a fetch while reading the log
-	maxBatch     = 1000    // records a write
+	restoreFetch  = 4 << 20   // bytes a fetch while reading the log
+	maxBatch      = 1000      // records a write
+	maxBatchBytes = 256 << 10 // of keys and values a write, but for a single record
 )
 
 // Restore reads what the log holds beyond what is known already, up to its
@@ -152,22 +153,32 @@ func (l *Ledger) Len() int {
 	return l.index.len()
 }
 
+// Begin begins to write an entry; the channel tells once how that ended, nil
+// when all in-sync replicas have it. Begin needs Run.
+func (l *Ledger) Begin(recordKey []byte, e Entry) <-chan error {
+	done := make(chan error, 1)
+	l.enqueue(pending{key: recordKey, value: e.AppendValue(nil), entry: e, done: done})
+	return done
+}
+
 // Append writes an entry and returns once all in-sync replicas have it. When
 // ctx ends first, the entry may or may not be written. Append needs Run.
 func (l *Ledger) Append(ctx context.Context, recordKey []byte, e Entry) error {
-	done := make(chan error, 1)
+	select {
+	case err := <-l.Begin(recordKey, e):
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l *Ledger) enqueue(records ...pending) {
 	l.mu.Lock()
-	l.pending = append(l.pending, pending{key: recordKey, value: e.AppendValue(nil), entry: e, done: done})
+	l.pending = append(l.pending, records...)
 	l.mu.Unlock()
 	select {
 	case l.wake <- struct{}{}:
 	default:
-	}
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 
@@ -191,16 +202,21 @@ func (l *Ledger) Run(ctx context.Context) {
 	}
 }
 
-// take removes up to maxBatch records from what is pending.
+// take removes a batch from what is pending, bounded in records and bytes.
 func (l *Ledger) take() []pending {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	batch := l.pending
-	if len(batch) > maxBatch {
-		batch, l.pending = batch[:maxBatch:maxBatch], batch[maxBatch:]
-		return batch
+	n, bytes := 0, 0
+	for n < len(l.pending) && n < maxBatch {
+		if bytes += len(l.pending[n].key) + len(l.pending[n].value); n > 0 && bytes > maxBatchBytes {
+			break
+		}
+		n++
 	}
-	l.pending = nil
+	batch := l.pending[:n:n]
+	if l.pending = l.pending[n:]; len(l.pending) == 0 {
+		l.pending = nil
+	}
 	return batch
 }
 
@@ -213,34 +229,39 @@ func (l *Ledger) refuse(err error) {
 	}
 }
 
-// write produces one batch and answers its records.
+// write produces one batch and answers its records. A batch that the topic
+// refuses is written in halves, so that only the record that is to blame fails.
 func (l *Ledger) write(ctx context.Context, batch []pending) {
 	base, err := l.produce(ctx, batch)
+	if permanent(err) && len(batch) > 1 {
+		l.write(ctx, batch[:len(batch)/2])
+		l.write(ctx, batch[len(batch)/2:])
+		return
+	}
 	if err != nil {
 		for _, p := range batch {
 			p.done <- err
 		}
 		return
 	}
+	l.mu.Lock()
+	known := l.next
+	l.mu.Unlock()
+	// A gap before our records holds somebody else's writes, or ours that were
+	// applied without an answer. The log's order counts: they come first. If
+	// they can't be read now, the next assignment does: known stays.
+	if known >= 0 && base > known {
+		if err := l.readForeign(ctx, known, base); err != nil {
+			l.cfg.Log.Warn().Err(err).Str("topic", l.cfg.Topic).Int("partition", l.cfg.Partition).Msg("records in the ledger that this owner didn't write couldn't be read yet")
+			known = -1
+		}
+	}
 	now := time.Now()
 	l.mu.Lock()
-	foreign := l.next >= 0 && base > l.next
-	gap := [2]int64{l.next, base}
 	for _, p := range batch {
 		l.index.put(l.index.keys.of(p.key), p.entry, now)
 	}
-	l.mu.Unlock()
-	if foreign {
-		// Somebody else's writes, or ours that were applied without an answer.
-		if err := l.readForeign(ctx, gap[0], gap[1]); err != nil {
-			// The next assignment reads it: next stays where it is.
-			l.cfg.Log.Warn().Err(err).Str("topic", l.cfg.Topic).Int("partition", l.cfg.Partition).Msg("records in the ledger that this owner didn't write couldn't be read yet")
-			l.answer(batch)
-			return
-		}
-	}
-	l.mu.Lock()
-	if l.next >= 0 {
+	if known >= 0 {
 		l.next = base + int64(len(batch))
 	}
 	l.mu.Unlock()
@@ -336,15 +357,7 @@ func (l *Ledger) readForeign(ctx context.Context, from, end int64) error {
 			return err
 		}
 	}
-	if len(again) > 0 {
-		l.mu.Lock()
-		l.pending = append(l.pending, again...)
-		l.mu.Unlock()
-		select {
-		case l.wake <- struct{}{}:
-		default:
-		}
-	}
+	l.enqueue(again...)
 	return nil
 }
 

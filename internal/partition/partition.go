@@ -106,6 +106,25 @@ const fetchGrace = 10 * time.Second
 func Fetch(ctx context.Context, conn *kafka.Conn, offset int64, cfg FetchConfig, each func(kafka.Message) bool) (next, end int64, err error) {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
+	for {
+		read := false
+		next, end, err = fetch(ctx, conn, offset, cfg, func(m kafka.Message) bool { read = true; return each(m) })
+		if err != nil || read || next > offset || end <= offset {
+			return next, end, err
+		}
+		// There is more, and nothing of it came: kafka-go doesn't step over a
+		// compressed batch whose last records were compacted away, unless it
+		// sees the next one.
+		if cfg.MaxBytes *= 2; cfg.MaxBytes > largestFetch {
+			return next, end, fmt.Errorf("nothing can be read at offset %d, though the log ends at %d", offset, end)
+		}
+	}
+}
+
+// largestFetch is well above what brokers take as a batch.
+const largestFetch = 256 << 20
+
+func fetch(ctx context.Context, conn *kafka.Conn, offset int64, cfg FetchConfig, each func(kafka.Message) bool) (next, end int64, err error) {
 	if err := conn.SetReadDeadline(time.Now().Add(cfg.MaxWait + fetchGrace)); err != nil {
 		return offset, -1, err
 	}

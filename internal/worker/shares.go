@@ -1,57 +1,62 @@
 package worker
 
 import (
+	"maps"
 	"slices"
 	"sync"
 
-	"engage-worker/actions"
 	"engage-worker/ratelimit"
 )
 
-// shares splits the regions' rates: this replica's part of a region is that
-// of the shards it owns, over the destinations that send there. Summed over
-// all replicas that is one.
+// shares splits the regions' rates. The destinations that send to a region
+// have equal pieces of its rate, and each of a destination's shards an equal
+// piece of that; a replica sends at the rate of the shards that it owns. Each
+// piece has one owner in the fleet, so together they are the whole rate.
 type shares struct {
 	gates *ratelimit.Gates
 	mu    sync.Mutex
-	of    map[string]*destinationShare
+	of    map[string]destinationShare // by the destination's name
 }
 
 type destinationShare struct {
-	regions  []string
-	dynamic  bool // events may name any region
-	fraction float64
+	regions []string
+	dynamic bool // events may name any region
+	owned   []int
+	total   int // shards
 }
 
-func (s *shares) add(name string, d *actions.Destination) {
-	regions, dynamic := d.Regions()
-	s.of[name] = &destinationShare{regions: regions, dynamic: dynamic}
+func (s *shares) add(name string, regions []string, dynamic bool) {
+	s.of[name] = destinationShare{regions: regions, dynamic: dynamic}
 }
 
-func (s *shares) set(name string, owned, total int) {
+func (s *shares) set(name string, owned []int, total int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.of[name].fraction = 0
-	if total > 0 {
-		s.of[name].fraction = float64(owned) / float64(total)
-	}
-	now := make(map[string]destinationShare, len(s.of))
-	for n, d := range s.of {
-		now[n] = *d
-	}
-	s.gates.SetShares(func(region string) float64 { return shareOf(region, now) })
+	d := s.of[name]
+	d.owned, d.total = owned, total
+	s.of[name] = d
+	now := maps.Clone(s.of)
+	s.gates.SetParts(func(region string) []ratelimit.Part { return partsOf(region, now) })
 }
 
-func shareOf(region string, destinations map[string]destinationShare) float64 {
-	sum, users := 0.0, 0
-	for _, d := range destinations {
-		if d.dynamic || slices.Contains(d.regions, region) {
-			sum += d.fraction
-			users++
+// partsOf are this replica's parts of a region's rate.
+func partsOf(region string, destinations map[string]destinationShare) []ratelimit.Part {
+	var users []destinationShare
+	for _, name := range slices.Sorted(maps.Keys(destinations)) {
+		if d := destinations[name]; d.dynamic || slices.Contains(d.regions, region) {
+			users = append(users, d)
 		}
 	}
-	if users == 0 {
-		return 0
+	var parts []ratelimit.Part
+	for i, d := range users {
+		for _, shard := range d.owned {
+			at := func(shard int) float64 {
+				return (float64(i) + float64(shard)/float64(d.total)) / float64(len(users))
+			}
+			if shard < d.total {
+				parts = append(parts, ratelimit.Part{From: at(shard), To: at(shard + 1)})
+			}
+		}
 	}
-	return sum / float64(users)
+	return parts
 }

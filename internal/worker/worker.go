@@ -32,8 +32,12 @@ import (
 	"engage-worker/ratelimit"
 )
 
-// openBytes bounds the open events of the process; see consumer.Budget.
-const openBytes = 32 << 20
+// openBytes bounds the open events of the process, see consumer.Budget;
+// leastOpenBytes is what each destination may have open in any case.
+const (
+	openBytes      = 32 << 20
+	leastOpenBytes = 4 << 20
+)
 
 // withoutLedger is the environment variable that switches the ledger off, to
 // show and to measure what it does.
@@ -89,8 +93,7 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 	http := twilio.NewHTTPClient(inFlight)
 	w.close = append(w.close, http.CloseIdleConnections)
 
-	budget := consumer.NewBudget(openBytes, w.metrics.OpenBytes)
-	shares := &shares{gates: w.gates, of: map[string]*destinationShare{}}
+	shares := &shares{gates: w.gates, of: map[string]destinationShare{}}
 	for _, d := range cfg.Destinations {
 		destination, faults := actions.New(d.Definition, actions.Options{
 			HTTP: http, Log: log, Region: cfg.TwilioRegion,
@@ -100,7 +103,8 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 			return nil, fmt.Errorf("destination %s: %s: %s", d.Name, faults[0].Path, faults[0].Message)
 		}
 		w.close = append(w.close, destination.Close)
-		shares.add(d.Name, destination)
+		names, dynamic := destination.Regions()
+		shares.add(d.Name, names, dynamic)
 		group := groupConfig(cfg, d.Name)
 		for _, t := range tune {
 			t(&group)
@@ -112,12 +116,15 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 			Gates:       w.gates,
 			DeadLetters: deadLetters,
 			Retries:     retries,
-			Budget:      budget,
-			Metrics:     w.metrics,
-			Tracer:      tracer,
-			Log:         log,
-			Grow:        w.grow,
-			Share:       func(owned, total int) { shares.set(d.Name, owned, total) },
+			// One each, so that a destination whose vendor is away keeps
+			// none of the others'.
+			Budget:         consumer.NewBudget(max(openBytes/int64(len(cfg.Destinations)), leastOpenBytes), w.metrics.OpenBytes),
+			SeveralRegions: dynamic || len(names) > 1,
+			Metrics:        w.metrics,
+			Tracer:         tracer,
+			Log:            log,
+			Grow:           w.grow,
+			Share:          func(owned []int, total int) { shares.set(d.Name, owned, total) },
 		}))
 	}
 	w.operating = newOperating(cfg, w)

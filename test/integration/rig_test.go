@@ -255,11 +255,10 @@ func (r *rig) ends(topic string) map[int]int64 {
 	}
 	ends := map[int]int64{}
 	for p := range count[topic] {
-		_, end, err := r.cluster.Bounds(r.t.Context(), topic, p)
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		ends[p] = end
+		r.await(10*time.Second, func() (err error) { // leaders may be moving
+			_, ends[p], err = r.cluster.Bounds(r.t.Context(), topic, p)
+			return err
+		})
 	}
 	return ends
 }
