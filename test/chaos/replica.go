@@ -20,7 +20,6 @@ type replica struct {
 	cmd    *exec.Cmd
 	exited chan struct{}
 	ended  time.Time // set when exited is closed
-	frozen bool
 }
 
 // startReplica runs the program with a configuration; its log goes to dir.
