@@ -234,7 +234,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	row := regexp.MustCompile("(?m)^\\| `(engage_\\w+)` \\| (counter|gauge|histogram) \\| ([^|]*) \\|")
+	row := regexp.MustCompile("(?m)^\\| `(engage_\\w+)` \\| (counter|gauge|histogram) \\| ([^|]*)\\|")
 	documented := map[string][]string{}
 	for _, m := range row.FindAllStringSubmatch(string(text), -1) {
 		documented[m[1]] = strings.FieldsFunc(m[3], func(r rune) bool { return r == ',' || r == ' ' || r == '`' })
