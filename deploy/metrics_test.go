@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"engage-worker/actions/outcome"
 	"engage-worker/internal/metrics"
 )
 
@@ -251,6 +252,25 @@ func TestMetricsAreDocumented(t *testing.T) {
 	for _, name := range engageMetric.FindAllString(string(text), -1) {
 		if _, ok := family(known, name); !ok {
 			t.Errorf("docs/operations.md tells of %s, which the worker doesn't have", name)
+		}
+	}
+}
+
+// Every reason of a dead letter has a section, and every skip is named.
+func TestReasonsAreDocumented(t *testing.T) {
+	sections := anchors(t, "docs/operations.md")
+	for reason := outcome.ReasonMalformedEvent; reason <= outcome.ReasonExpired; reason++ {
+		if !slices.Contains(sections, reason.String()) {
+			t.Errorf("docs/operations.md has no section %s", reason)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(root, "docs/operations.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for reason := outcome.ReasonNoMatch; reason < outcome.ReasonMalformedEvent; reason++ {
+		if !strings.Contains(string(text), "`"+reason.String()+"`") {
+			t.Errorf("docs/operations.md doesn't name the skip %s", reason)
 		}
 	}
 }
