@@ -27,8 +27,8 @@ func TestAmbiguousRequests(t *testing.T) {
 		}}},
 	})
 	r.produce(people(500, "")...)
-	w := r.start()
-	r.awaitDone(90 * time.Second)
+	w := r.start(shortTiers)
+	r.awaitSettled(120 * time.Second)
 	r.onceEach(500)
 	if dead := r.deadLetters(); len(dead) > 0 {
 		t.Errorf("%d dead letters, the first because of %s: %s", len(dead), dead[0].Reason, dead[0].Message)
@@ -47,7 +47,7 @@ func TestOutage(t *testing.T) {
 	r := newRig(t, settings{
 		regions: "  us-west-2: {rate: 1000, burst: 100, maxInFlight: 16, breaker: {failureRatio: 0.5, minRequests: 10, openFor: 2s, halfOpenRequests: 2}}\n",
 	})
-	w := r.start()
+	w := r.start(shortTiers)
 	r.produce(people(200, "")...)
 	r.await(20*time.Second, func() error {
 		if n := r.sim.Stats().Accepted; n < 50 {
@@ -76,7 +76,7 @@ func TestOutage(t *testing.T) {
 	if err := r.sim.SetFaults(twiliosim.Faults{}); err != nil {
 		t.Fatal(err)
 	}
-	r.awaitDone(60 * time.Second)
+	r.awaitSettled(60 * time.Second)
 	r.onceEach(600)
 	if dead := r.deadLetters(); len(dead) > 0 {
 		t.Errorf("%d dead letters, the first because of %s: %s", len(dead), dead[0].Reason, dead[0].Message)

@@ -45,7 +45,7 @@ func TestMoves(t *testing.T) {
 		}
 		return fmt.Errorf("%d of %d accepted", got, n)
 	})
-	r.awaitDone(30 * time.Second)
+	r.awaitSettled(30 * time.Second)
 	r.onceEach(n)
 	if dead := r.deadLetters(); len(dead) > 0 {
 		t.Errorf("%d dead letters, the first because of %s: %s", len(dead), dead[0].Reason, dead[0].Message)

@@ -293,6 +293,28 @@ func (r *rig) awaitDone(within time.Duration) {
 	})
 }
 
+// awaitSettled waits until the source and the retry topics are committed to
+// their ends: nothing is due any more.
+func (r *rig) awaitSettled(within time.Duration) {
+	r.t.Helper()
+	retries := r.cfg.RetryTopics("onboarding")
+	r.await(within, func() error {
+		for _, topic := range append([]string{r.topic}, retries[:]...) {
+			if got, ends := r.committed(topic), r.ends(topic); fmt.Sprint(got) != fmt.Sprint(ends) {
+				return fmt.Errorf("%s: committed %v, the logs end at %v; accepted %d", topic, got, ends, r.sim.Stats().Accepted)
+			}
+		}
+		return nil
+	})
+}
+
+// shortTiers makes the retry topics' delays a second.
+func shortTiers(c *consumer.Config) {
+	for i := range c.Topics.Retry {
+		c.Topics.Retry[i].Delay = time.Second
+	}
+}
+
 // read reads a whole topic.
 func (r *rig) read(topic string) []kafka.Message {
 	r.t.Helper()
