@@ -56,10 +56,7 @@ func (p *looseDate) read(s string) bool {
 				continue
 			}
 			p.numbers, p.digits = append(p.numbers, value), append(p.digits, n)
-			s = s[n:]
-			if strings.HasPrefix(s, "T") {
-				s = s[1:]
-			}
+			s = strings.TrimPrefix(s[n:], "T")
 		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
 			n := 0
 			for n < len(s) && (s[n] >= 'a' && s[n] <= 'z' || s[n] >= 'A' && s[n] <= 'Z') {

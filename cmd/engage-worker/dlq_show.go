@@ -25,11 +25,10 @@ type dlqShowCmd struct {
 
 // death is one of the times that a delivery died.
 type death struct {
-	at       deadletter.Position
-	failed   time.Time
-	reason   string
-	replays  int
-	position int // in the order of reading
+	at      deadletter.Position
+	failed  time.Time
+	reason  string
+	replays int
 }
 
 // mostDeaths bounds how many deaths of one delivery are shown.
