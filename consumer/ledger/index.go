@@ -18,7 +18,7 @@ type fact struct {
 }
 
 // index holds a shard's entries for the retention, bounded by how many
-// deliveries the shard makes in that time (about 60 bytes each). Whole
+// deliveries the shard makes in that time (106 to 138 bytes each, as measured, with the SIDs' hashes). Whole
 // buckets of time are forgotten at once. It is not safe for concurrent use.
 type index struct {
 	keys    keys
