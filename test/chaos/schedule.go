@@ -69,10 +69,10 @@ func kills(n int, from, to time.Duration) func(context.Context, *run) error {
 	}
 }
 
-// busy waits for replicas that own shards and picks one of them, or any if
-// there is none for long.
+// busy waits for replicas that own shards, lets them get to work, and picks
+// one of them, or any if there is none for long.
 func (r *run) busy(ctx context.Context) (*replica, error) {
-	for range 100 {
+	for attempt := range 100 {
 		if err := r.supervise(); err != nil {
 			return nil, err
 		}
@@ -83,6 +83,11 @@ func (r *run) busy(ctx context.Context) (*replica, error) {
 			}
 		}
 		if len(owners) > 0 {
+			if attempt > 0 { // only just assigned
+				if err := pause(ctx, r.between(300*time.Millisecond, 1500*time.Millisecond)); err != nil {
+					return nil, err
+				}
+			}
 			return owners[r.rng.IntN(len(owners))], nil
 		}
 		if err := pause(ctx, 100*time.Millisecond); err != nil {
