@@ -164,11 +164,23 @@ func (l *AuditLog) write(ctx context.Context, source int, records []Audit) error
 		}
 		messages[i] = m
 	}
-	if err := l.w.WriteAll(ctx, messages, l.partitionOf(source)); err != nil {
-		return fmt.Errorf("write the replays' record: %w", err)
+	// A leader may be moving, or still to be found: the topic may be new. A
+	// record that is written twice says the same twice.
+	for wait := 100 * time.Millisecond; ; wait *= 2 {
+		err := l.w.WriteAll(ctx, messages, l.partitionOf(source))
+		if err == nil {
+			return nil
+		}
+		var failed *acked.WriteError
+		if wait > auditPatience || !errors.As(err, &failed) || !failed.Temporary() || pause(ctx, wait) != nil {
+			return fmt.Errorf("write the replays' record: %w", err)
+		}
 	}
-	return nil
 }
+
+// auditPatience is the longest wait between two attempts at a record; they
+// end after about twice that.
+const auditPatience = 3 * time.Second
 
 // replayKey is one replay of one dead letter, whoever plans it.
 type replayKey struct {

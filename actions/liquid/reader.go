@@ -67,6 +67,9 @@ func (r *reader) peek(n int) byte {
 	return r.source[r.at+n]
 }
 
+// skip moves over n bytes, whatever they are, but not past the end.
+func (r *reader) skip(n int) { r.at = min(r.at+n, r.end) }
+
 // rune is the character at a place, and its size: 0 at the end.
 func (r *reader) rune(at int) (rune, int) {
 	if at >= r.end {
@@ -360,12 +363,12 @@ func (r *reader) span() (operand, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.at += 2 // "..", which LiquidJS doesn't check
+	r.skip(2) // "..", which LiquidJS doesn't check
 	high, err := r.required()
 	if err != nil {
 		return nil, err
 	}
-	r.at++
+	r.skip(1)
 	return span{low, high}, nil
 }
 
