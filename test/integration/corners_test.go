@@ -1,0 +1,117 @@
+package integration
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"engage-worker/internal/twiliosim"
+)
+
+// TestLateAcceptance: a request whose connection was cut may still arrive,
+// long after the list's usual lag; until then its silence says nothing.
+func TestLateAcceptance(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{
+		delivery: "  requestTimeout: 3s\n",
+		regions:  "  us-west-2: {rate: 1000, burst: 100, maxInFlight: 64, breaker: {failureRatio: 1, minRequests: 1000}}\n",
+		sim:      twiliosim.Options{Faults: twiliosim.Faults{Seed: 3, Behaviour: twiliosim.Behaviour{Late: 1, LateFor: 7 * time.Second}}},
+	})
+	r.produce(people(20, "")...)
+	r.start(shortTiers)
+	r.await(30*time.Second, func() error {
+		if n := r.sim.Stats().Received; n < 20 {
+			return fmt.Errorf("%d received", n)
+		}
+		return nil
+	})
+	if err := r.sim.SetFaults(twiliosim.Faults{}); err != nil {
+		t.Fatal(err)
+	}
+	r.awaitSettled(60 * time.Second)
+	r.onceEach(20)
+}
+
+// TestAbsurdMessageID: an id that no ledger record could hold costs nobody
+// anything.
+func TestAbsurdMessageID(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{partitions: 1})
+	absurd := person(0, "")
+	id := strings.Repeat("x", 1_500_000)
+	absurd.Value = []byte(strings.Replace(string(absurd.Value), "m-000000", id, 1))
+	w := &kafka.Writer{Addr: r.client.Addr, Transport: r.client.Transport, Topic: r.topic, RequiredAcks: kafka.RequireAll, Compression: kafka.Zstd, BatchBytes: 4 << 20, BatchTimeout: time.Millisecond}
+	defer w.Close()
+	if err := w.WriteMessages(t.Context(), absurd, person(1, ""), person(2, "")); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	r.awaitDone(30 * time.Second)
+	if got := len(r.accepted()); got != 2 { // the body that holds the id is too long for a template
+		t.Errorf("%d messages", got)
+	}
+	if dead := r.deadLetters(); len(dead) != 1 || dead[0].Reason != "template_failed" {
+		t.Errorf("dead letters: %d, of %s: %s", len(dead), dead[0].Reason, dead[0].Message)
+	}
+}
+
+// TestUnwritableLedger: a shard whose ledger can't be written keeps its
+// events, and no other shard's.
+func TestUnwritableLedger(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{regions: "  us-west-2: {rate: 1000, burst: 100, maxInFlight: 8}\n"})
+	if r.broker == nil {
+		t.Skip("the fault is injected into the embedded broker")
+	}
+	fault := r.broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: r.cfg.LedgerTopic("onboarding"), Partitions: []int32{0}, Err: kerr.NotEnoughReplicas, Count: -1})
+	const n = 300
+	r.produce(people(n, "")...)
+	held := int(r.ends(r.topic)[0])
+	r.start()
+	r.await(40*time.Second, func() error {
+		if got := len(r.accepted()); got != n-held {
+			return fmt.Errorf("%d sent of the %d whose ledger can be written", got, n-held)
+		}
+		return nil
+	})
+	fault.Remove()
+	r.awaitSettled(60 * time.Second)
+	r.onceEach(n)
+}
+
+// TestHandover: a replica that is stopped leaves at once, and another serves
+// its shards within 2 s.
+func TestHandover(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{})
+	first := r.start()
+	r.produce(person(0, ""))
+	r.awaitDone(20 * time.Second)
+	second := r.start()
+	r.await(30*time.Second, func() error {
+		if a, b := first.Groups()[0].State(), second.Groups()[0].State(); a.Owned != 3 || b.Owned != 3 {
+			return fmt.Errorf("owned: %d and %d", a.Owned, b.Owned)
+		}
+		return nil
+	})
+	first.stop()
+	stopped := time.Now()
+	r.await(30*time.Second, func() error {
+		if s := second.Groups()[0].State(); s.Owned != 6 {
+			return fmt.Errorf("the other replica owns %d shards", s.Owned)
+		}
+		return nil
+	})
+	t.Logf("handed over %v after the stop", time.Since(stopped))
+	for i := 1; i < 30; i++ {
+		r.produce(person(i, ""))
+	}
+	r.awaitSettled(20 * time.Second)
+	r.onceEach(30)
+}
