@@ -9,7 +9,7 @@ import (
 // compile has the definitions compiled and puts their faults where they stand
 // in the file. What is reported already isn't reported again as its
 // consequence.
-func (r *reader) compile(root *node, c *Config, compile func(actions.Definition, actions.Options) []actions.Fault) {
+func (r *reader) compile(root *node, c *Config, compile func(actions.Definition, actions.Options) ([]string, []actions.Fault)) {
 	broken := map[string]bool{}
 	for _, f := range r.faults {
 		broken[f.Path] = true
@@ -21,7 +21,9 @@ func (r *reader) compile(root *node, c *Config, compile func(actions.Definition,
 		if at.kind != kindObject {
 			continue
 		}
-		for _, f := range compile(d.Definition, actions.Options{Region: c.TwilioRegion}) {
+		regions, faults := compile(d.Definition, actions.Options{Region: c.TwilioRegion})
+		c.mapped = append(c.mapped, regions...)
+		for _, f := range faults {
 			path := base
 			if f.Path != "" {
 				path = join(base, f.Path)

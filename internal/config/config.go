@@ -20,6 +20,7 @@ type Config struct {
 	Destinations    []Destination
 
 	file   string          // as given to Load
+	mapped []string        // regions that destinations name, in settings or mappings
 	veiled map[string]bool // paths of the scalars that hold a ${...} reference
 }
 
@@ -147,8 +148,9 @@ func (c *Config) Region(name string) Region {
 	return defaultRegion()
 }
 
-// RegionNames are the regions with an entry or named by a destination's
-// settings, sorted. Mappings may name others.
+// RegionNames are the regions with an entry or named by a destination, in its
+// settings or as a fixed value in a mapping, sorted. Mappings that compute a
+// region from the event may name others.
 func (c *Config) RegionNames() []string {
 	names := make(map[string]bool, len(c.Regions))
 	for name := range c.Regions {
@@ -156,6 +158,9 @@ func (c *Config) RegionNames() []string {
 	}
 	for _, d := range c.Destinations {
 		names[d.Settings.Region] = true
+	}
+	for _, name := range c.mapped {
+		names[name] = true
 	}
 	return slices.Sorted(maps.Keys(names))
 }

@@ -56,7 +56,7 @@ func TestExample(t *testing.T) {
 		Rate: 50, Burst: 5, MaxInFlight: 128, Breaker: defaultRegion().Breaker, TwilioRegion: "ie1", TwilioEdge: "dublin",
 	}}
 	got := *cfg
-	got.Destinations, got.file, got.veiled = nil, "", nil
+	got.Destinations, got.file, got.mapped, got.veiled = nil, "", nil, nil
 	equal(t, &got, want)
 	equal(t, len(cfg.Destinations[0].Actions), 2)
 }

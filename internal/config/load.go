@@ -25,16 +25,19 @@ func Load(path string) (*Config, error) {
 // loader holds what Load takes from its process.
 type loader struct {
 	lookupEnv func(name string) (string, bool)
-	compile   func(actions.Definition, actions.Options) []actions.Fault
+	compile   func(actions.Definition, actions.Options) ([]string, []actions.Fault)
 }
 
-// compileDefinition compiles only to see the faults.
-func compileDefinition(def actions.Definition, opts actions.Options) []actions.Fault {
+// compileDefinition compiles only to see the faults, and the regions that
+// deliveries may go through.
+func compileDefinition(def actions.Definition, opts actions.Options) (regions []string, faults []actions.Fault) {
 	d, faults := actions.New(def, opts)
-	if d != nil {
-		d.Close()
+	if d == nil {
+		return nil, faults
 	}
-	return faults
+	defer d.Close()
+	regions, _ = d.Regions()
+	return regions, faults
 }
 
 func (l *loader) load(path string) (*Config, error) {

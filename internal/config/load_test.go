@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +19,9 @@ func load(text string, env map[string]string, compile func(actions.Definition, a
 	if compile == nil {
 		compile = func(actions.Definition, actions.Options) []actions.Fault { return nil }
 	}
-	l := loader{lookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }, compile: compile}
+	l := loader{lookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }, compile: func(def actions.Definition, opts actions.Options) ([]string, []actions.Fault) {
+		return nil, compile(def, opts)
+	}}
 	return l.parse("engage.yaml", []byte(text))
 }
 
@@ -398,4 +401,28 @@ func objectOf(key string, value any) *jsvalue.Object {
 	o := jsvalue.NewObject(1)
 	o.Set(key, value)
 	return o
+}
+
+// TestRegionsOfMappings: a region that a mapping fixes is one that validate
+// shows, with the built-in defaults.
+func TestRegionsOfMappings(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "engage.yaml")
+	if err := os.WriteFile(path, []byte(`destinations:
+  - name: d
+    settings: {twilioAccountSID: AC1, twilioApiKeySID: SK1, twilioApiKeySecret: s}
+    actions: [{name: a, type: sendSms, mapping: {from: MG1, body: hi, region: sydney}}]
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names := cfg.RegionNames(); !slices.Contains(names, "sydney") {
+		t.Errorf("regions %v", names)
+	}
+	var out strings.Builder
+	if err := cfg.Print(&out); err != nil || !strings.Contains(out.String(), "sydney:") {
+		t.Errorf("printed %v:\n%s", err, out.String())
+	}
 }
