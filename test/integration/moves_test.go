@@ -27,7 +27,7 @@ func TestMoves(t *testing.T) {
 	})
 	r.start()
 	r.start()
-	const n = 1500
+	const n = 1000
 	r.produce(people(n, "")...)
 	moves := 0
 	r.await(120*time.Second, func() error {

@@ -6,6 +6,7 @@ package integration
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -40,6 +41,13 @@ var real *testkafka.Cluster
 func onKafka() bool { return os.Getenv("ENGAGE_TEST_BROKER") == "kafka" }
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	// The scenarios wait more than they compute: on a machine of two cores, two
+	// at a time would take minutes.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	code := func() int {
 		if onKafka() {
 			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
