@@ -247,14 +247,14 @@ func (d *delivery) hold(err error) step {
 }
 
 // blocksOthers tells whether holding the delivery on keeps other regions'
-// deliveries waiting: those that are read, after a few seconds or at once when
-// room is short; those that may be behind what is held, when room is short
-// for as long.
+// deliveries waiting: those that are read, after a few seconds, or at once when
+// room is short or an event of the same key waits behind; those that may not
+// be read yet, when that has gone on for as long.
 func (d *delivery) blocksOthers(held time.Duration) bool {
 	if !d.severalRegions || held == 0 {
 		return false
 	}
-	long, pressed := held >= holdInPlace, d.underPressure()
+	long, pressed := held >= holdInPlace, d.underPressure() || d.followed(d.ev)
 	if !long && !pressed {
 		return false
 	}

@@ -83,6 +83,13 @@ func (s *shard) follow(h uint64, ev *event) {
 	}
 }
 
+// followed tells whether an event of the same key waits behind ev.
+func (s *shard) followed(ev *event) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return ev.next != nil
+}
+
 // handle settles all deliveries of an event, in the order of the actions. An
 // event that can't be settled because the shard is being given up stays open.
 func (s *shard) handle(ev *event) {
