@@ -20,7 +20,6 @@ type Config struct {
 	Topic     string
 	Partition int
 	Retention time.Duration             // entries are remembered at least that long
-	Linger    time.Duration             // how long a batch may wait for company; 0: not at all
 	Observe   func(write time.Duration) // called for each acknowledged batch; may be nil
 	Log       zerolog.Logger
 }
@@ -53,7 +52,11 @@ func New(cfg Config) *Ledger {
 }
 
 const (
-	restoreFetch  = 4 << 20   // bytes a fetch while reading the log
+	restoreFetch = 4 << 20 // bytes a fetch while reading the log
+	// companyWait is how long an outcome waits for an intent to go along with.
+	// Only its offset waits for it, but a crash in between leaves it in doubt.
+	companyWait = 5 * time.Millisecond
+
 	maxBatch      = 1000      // records a write
 	maxBatchBytes = 256 << 10 // of keys and values a write, but for a single record
 )
@@ -153,29 +156,43 @@ func (l *Ledger) Len() int {
 	return l.index.len()
 }
 
-// Begin begins to write an entry; the channel tells once how that ended, nil
-// when all in-sync replicas have it. Begin needs Run.
+// Begin begins to write an entry, at once; the channel tells once how that
+// ended, nil when all in-sync replicas have it. It is for intents: a request
+// waits for them. Begin needs Run.
 func (l *Ledger) Begin(recordKey []byte, e Entry) <-chan error {
 	done := make(chan error, 1)
 	l.enqueue(pending{key: recordKey, value: e.AppendValue(nil), entry: e, done: done})
+	l.signal()
 	return done
 }
 
 // Append writes an entry and returns once all in-sync replicas have it. When
-// ctx ends first, the entry may or may not be written. Append needs Run.
+// ctx ends first, the entry may or may not be written. It is for outcomes: they
+// go along with the next intent, or alone after a moment. Append needs Run.
 func (l *Ledger) Append(ctx context.Context, recordKey []byte, e Entry) error {
+	done := make(chan error, 1)
+	if first := l.enqueue(pending{key: recordKey, value: e.AppendValue(nil), entry: e, done: done}); first {
+		time.AfterFunc(companyWait, l.signal)
+	}
 	select {
-	case err := <-l.Begin(recordKey, e):
+	case err := <-done:
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-func (l *Ledger) enqueue(records ...pending) {
+// enqueue adds to what is pending and tells whether nothing was.
+func (l *Ledger) enqueue(records ...pending) (first bool) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	first = len(l.pending) == 0
 	l.pending = append(l.pending, records...)
-	l.mu.Unlock()
+	return first
+}
+
+// signal wakes the writer.
+func (l *Ledger) signal() {
 	select {
 	case l.wake <- struct{}{}:
 	default:
@@ -192,9 +209,6 @@ func (l *Ledger) Run(ctx context.Context) {
 		case <-ctx.Done():
 			l.refuse(ctx.Err())
 			return
-		}
-		if l.cfg.Linger > 0 {
-			wait(ctx, l.cfg.Linger)
 		}
 		for batch := l.take(); len(batch) > 0; batch = l.take() {
 			l.write(ctx, batch)
@@ -357,7 +371,10 @@ func (l *Ledger) readForeign(ctx context.Context, from, end int64) error {
 			return err
 		}
 	}
-	l.enqueue(again...)
+	if len(again) > 0 {
+		l.enqueue(again...)
+		l.signal()
+	}
 	return nil
 }
 
