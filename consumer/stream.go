@@ -103,7 +103,7 @@ func (s *stream) session(ctx context.Context) (progress bool, err error) {
 		return false, err
 	}
 	defer conn.Close()
-	take := func(m kafka.Message) bool { return s.take(ctx, conn, m) }
+	take := func(m *kafka.Message) bool { return s.take(ctx, conn, m) }
 	for {
 		s.dueAt = time.Time{}
 		next, end, err := partition.Fetch(ctx, conn, s.pos, partition.FetchConfig{MaxBytes: fetchBytes, MaxWait: fetchWait}, take)
@@ -134,12 +134,12 @@ func (s *stream) session(ctx context.Context) (progress bool, err error) {
 
 // take takes one record in; false ends the fetch before the record counts as
 // taken. It waits where the open span or the open bytes are at their bounds.
-func (s *stream) take(ctx context.Context, conn *kafka.Conn, m kafka.Message) bool {
+func (s *stream) take(ctx context.Context, conn *kafka.Conn, m *kafka.Message) bool {
 	if m.Offset < s.pos {
 		return true
 	}
 	s.passed.read++
-	ev, wanted := s.examine(ctx, &m)
+	ev, wanted := s.examine(ctx, m)
 	if !wanted {
 		if ev != nil { // not now
 			s.passed.read--
@@ -183,7 +183,7 @@ func (s *stream) examine(ctx context.Context, m *kafka.Message) (ev *event, want
 		s.passed.tombstones++
 		return nil, false
 	case match.Malformed != nil:
-		if isControl(m) {
+		if partition.IsMarker(m) {
 			s.passed.control++
 			return nil, false
 		}
@@ -203,7 +203,7 @@ func (s *stream) examine(ctx context.Context, m *kafka.Message) (ev *event, want
 
 // examineRetry is examine for a tier's record.
 func (s *stream) examineRetry(m *kafka.Message) (*event, bool) {
-	if isControl(m) {
+	if partition.IsMarker(m) {
 		s.passed.control++
 		return nil, false
 	}
@@ -225,13 +225,6 @@ func (s *stream) examineRetry(m *kafka.Message) (*event, bool) {
 }
 
 var errNotARetry = errors.New("a record in a retry topic that says neither where it came from nor for which action it is")
-
-// isControl tells a transaction's marker, which kafka-go hands out like a
-// record: a key of version 0 and type abort or commit, and a value of six bytes.
-func isControl(m *kafka.Message) bool {
-	return len(m.Key) == 4 && m.Key[0] == 0 && m.Key[1] == 0 && m.Key[2] == 0 && m.Key[3] <= 1 &&
-		len(m.Value) == 6 && m.Value[0] == 0 && m.Value[1] == 0
-}
 
 // admit waits for room and opens the event; false when ctx ended first.
 func (s *stream) admit(ctx context.Context, conn *kafka.Conn, ev *event) bool {

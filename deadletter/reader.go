@@ -247,12 +247,12 @@ func scanFrom(ctx context.Context, cluster partition.Cluster, topic string, p in
 	defer conn.Close()
 	for moved := time.Now(); *next < end; {
 		var stopped error
-		to, _, err := partition.Fetch(ctx, conn, *next, partition.FetchConfig{MaxBytes: fetchBytes, MaxWait: time.Second}, func(m kafka.Message) bool {
+		to, _, err := partition.Fetch(ctx, conn, *next, partition.FetchConfig{MaxBytes: fetchBytes, MaxWait: time.Second}, func(m *kafka.Message) bool {
 			if m.Offset >= end {
 				return false
 			}
-			if !isMarker(m) {
-				stopped = each(m)
+			if !partition.IsMarker(m) {
+				stopped = each(*m)
 			}
 			return stopped == nil
 		})
@@ -276,11 +276,6 @@ func scanFrom(ctx context.Context, cluster partition.Cluster, topic string, p in
 		}
 	}
 	return nil
-}
-
-// isMarker tells a transaction's marker, which kafka-go hands out like a record.
-func isMarker(m kafka.Message) bool {
-	return len(m.Headers) == 0 && len(m.Key) == 4 && len(m.Value) == 6 && m.Value[0] == 0
 }
 
 // passing reports whether reading may go on after a new connection.

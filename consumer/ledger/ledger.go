@@ -92,12 +92,12 @@ func (l *Ledger) read(ctx context.Context, from, end int64) (next int64, n int, 
 	defer conn.Close()
 	now := time.Now()
 	for from < end {
-		from, _, err = partition.Fetch(ctx, conn, from, partition.FetchConfig{MaxBytes: restoreFetch, MaxWait: time.Second}, func(m kafka.Message) bool {
+		from, _, err = partition.Fetch(ctx, conn, from, partition.FetchConfig{MaxBytes: restoreFetch, MaxWait: time.Second}, func(m *kafka.Message) bool {
 			if m.Offset >= end {
 				return false
 			}
 			n++
-			if m.Value == nil || isControl(m) {
+			if m.Value == nil || partition.IsMarker(m) {
 				return true
 			}
 			e, perr := ParseEntry(m.Value)
@@ -117,9 +117,6 @@ func (l *Ledger) read(ctx context.Context, from, end int64) (next int64, n int, 
 	}
 	return from, n, nil
 }
-
-// isControl tells a transaction's marker, which kafka-go hands out like a record.
-func isControl(m kafka.Message) bool { return len(m.Key) == 4 && len(m.Value) == 6 && m.Value[0] == 0 }
 
 // Get is what is known of a delivery.
 func (l *Ledger) Get(recordKey []byte) (Entry, bool) {
@@ -349,7 +346,7 @@ func (l *Ledger) readForeign(ctx context.Context, from, end int64) error {
 	now := time.Now()
 	var again []pending
 	for from < end {
-		from, _, err = partition.Fetch(ctx, conn, from, partition.FetchConfig{MaxBytes: restoreFetch, MaxWait: time.Second}, func(m kafka.Message) bool {
+		from, _, err = partition.Fetch(ctx, conn, from, partition.FetchConfig{MaxBytes: restoreFetch, MaxWait: time.Second}, func(m *kafka.Message) bool {
 			if m.Offset >= end {
 				return false
 			}

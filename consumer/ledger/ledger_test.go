@@ -144,7 +144,7 @@ func TestALateIntentDoesNotHideAnOutcome(t *testing.T) {
 			t.Fatal(err)
 		}
 		for from := int64(0); from < end; {
-			if from, _, err = partition.Fetch(t.Context(), conn, from, partition.FetchConfig{MaxBytes: 1 << 20, MaxWait: time.Second}, func(m kafka.Message) bool {
+			if from, _, err = partition.Fetch(t.Context(), conn, from, partition.FetchConfig{MaxBytes: 1 << 20, MaxWait: time.Second}, func(m *kafka.Message) bool {
 				if string(m.Key) == string(key(1)) {
 					e, err := ParseEntry(m.Value)
 					if err != nil {

@@ -101,14 +101,15 @@ const fetchGrace = 10 * time.Second
 // Fetch asks conn for one batch from offset on and calls each for its
 // records, in order. It returns the next offset to ask for, stepping over
 // what compaction took away, and the log's end as the broker saw it. When
-// each returns false, fetching stops after that record. End ctx to interrupt
+// each returns false, fetching stops after that record. The message is each's
+// until it returns; its key, value and headers stay. End ctx to interrupt
 // a fetch: that closes conn.
-func Fetch(ctx context.Context, conn *kafka.Conn, offset int64, cfg FetchConfig, each func(kafka.Message) bool) (next, end int64, err error) {
+func Fetch(ctx context.Context, conn *kafka.Conn, offset int64, cfg FetchConfig, each func(*kafka.Message) bool) (next, end int64, err error) {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	for {
 		read := false
-		next, end, err = fetch(ctx, conn, offset, cfg, func(m kafka.Message) bool { read = true; return each(m) })
+		next, end, err = fetch(ctx, conn, offset, cfg, func(m *kafka.Message) bool { read = true; return each(m) })
 		if err != nil || read || next > offset || end <= offset {
 			return next, end, err
 		}
@@ -124,7 +125,7 @@ func Fetch(ctx context.Context, conn *kafka.Conn, offset int64, cfg FetchConfig,
 // largestFetch is well above what brokers take as a batch.
 const largestFetch = 256 << 20
 
-func fetch(ctx context.Context, conn *kafka.Conn, offset int64, cfg FetchConfig, each func(kafka.Message) bool) (next, end int64, err error) {
+func fetch(ctx context.Context, conn *kafka.Conn, offset int64, cfg FetchConfig, each func(*kafka.Message) bool) (next, end int64, err error) {
 	if err := conn.SetReadDeadline(time.Now().Add(cfg.MaxWait + fetchGrace)); err != nil {
 		return offset, -1, err
 	}
@@ -133,8 +134,9 @@ func fetch(ctx context.Context, conn *kafka.Conn, offset int64, cfg FetchConfig,
 	}
 	batch := conn.ReadBatchWith(kafka.ReadBatchConfig{MinBytes: 1, MaxBytes: cfg.MaxBytes, MaxWait: cfg.MaxWait})
 	end = batch.HighWaterMark()
+	var m kafka.Message // one for all: each doesn't keep it
 	for {
-		m, err := batch.ReadMessage()
+		m, err = batch.ReadMessage()
 		if err != nil {
 			// Only Close tells a fully consumed batch (io.EOF) from a broken one.
 			next = max(offset, batch.Offset())
@@ -151,11 +153,18 @@ func fetch(ctx context.Context, conn *kafka.Conn, offset int64, cfg FetchConfig,
 			}
 			return next, end, err
 		}
-		if !each(m) {
+		if !each(&m) {
 			next = batch.Offset()
 			return next, end, batch.Close()
 		}
 	}
+}
+
+// IsMarker tells a transaction's marker, which kafka-go hands out like a
+// record: a key of version 0 and type abort or commit, and a value of six bytes.
+func IsMarker(m *kafka.Message) bool {
+	return len(m.Key) == 4 && m.Key[0] == 0 && m.Key[1] == 0 && m.Key[2] == 0 && m.Key[3] <= 1 &&
+		len(m.Value) == 6 && m.Value[0] == 0 && m.Value[1] == 0
 }
 
 // Record reads one record exactly: unlike Fetch, whose Conn shows them both as

@@ -34,7 +34,7 @@ func TestIdlePartition(t *testing.T) {
 	}
 	defer conn.Close()
 	for i := range 40 {
-		next, end, err := partition.Fetch(t.Context(), conn, 0, partition.FetchConfig{MaxBytes: 1 << 20, MaxWait: 30 * time.Millisecond}, func(kafka.Message) bool { return true })
+		next, end, err := partition.Fetch(t.Context(), conn, 0, partition.FetchConfig{MaxBytes: 1 << 20, MaxWait: 30 * time.Millisecond}, func(*kafka.Message) bool { return true })
 		if next != 0 || end != 0 || err != nil {
 			t.Fatalf("poll %d: next %d, end %d, error %v", i, next, end, err)
 		}

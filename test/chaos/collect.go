@@ -79,8 +79,8 @@ func (r *run) read(ctx context.Context, topic string, each func(kafka.Message)) 
 			return err
 		}
 		for first < end {
-			if first, _, err = partition.Fetch(ctx, conn, first, partition.FetchConfig{MaxBytes: 4 << 20, MaxWait: time.Second}, func(m kafka.Message) bool {
-				each(m)
+			if first, _, err = partition.Fetch(ctx, conn, first, partition.FetchConfig{MaxBytes: 4 << 20, MaxWait: time.Second}, func(m *kafka.Message) bool {
+				each(*m)
 				return true
 			}); err != nil {
 				break
