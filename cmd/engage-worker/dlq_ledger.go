@@ -37,7 +37,7 @@ func (d *dlqDesk) sentDeliveries(ctx context.Context, destination string, p int,
 	const fetch = 2 << 20
 	const patience = 30 * time.Second
 	for moved := time.Now(); next < end; {
-		to, _, err := partition.Fetch(ctx, conn, next, partition.FetchConfig{MaxBytes: fetch, MaxWait: time.Second}, func(m kafka.Message) bool {
+		to, _, err := partition.Fetch(ctx, conn, next, partition.FetchConfig{MaxBytes: fetch, MaxWait: time.Second}, func(m *kafka.Message) bool {
 			if m.Offset >= end {
 				return false
 			}
