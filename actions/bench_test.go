@@ -1,6 +1,7 @@
 package actions_test
 
 import (
+	"strings"
 	"testing"
 
 	"engage-worker/actions"
@@ -17,13 +18,23 @@ const benchEvent = `{"type":"track","event":"Audience Entered","userId":"user-88
 	`"external_ids":[{"id":"jane@example.com","type":"email","channelType":"email","isSubscribed":true},` +
 	`{"id":"+15551234567","type":"phone","channelType":"sms","isSubscribed":true}]}`
 
+// benchWhatsAppEvent is the same for somebody who is subscribed to WhatsApp.
+var benchWhatsAppEvent = strings.Replace(strings.Replace(benchEvent, `"channelType":"sms"`, `"channelType":"whatsapp"`, 1), "+15551234567", "+12025550123", 1)
+
+// benchDestination has two actions for the same events: an SMS as they usually
+// are, and a WhatsApp message by a content template with variables.
 func benchDestination(b testing.TB) *actions.Destination {
 	b.Helper()
-	customArgs := jsvalue.NewObject(2)
-	path := jsvalue.NewObject(1)
-	path.Set("@path", "$.context.personas.computation_id")
-	customArgs.Set("audience_id", path)
-	customArgs.Set("campaign_name", "welcome")
+	path := func(p string) any { return map[string]any{"@path": p} }
+	object := func(members ...any) any {
+		o := jsvalue.NewObject(len(members) / 2)
+		for i := 0; i < len(members); i += 2 {
+			o.Set(members[i].(string), members[i+1])
+		}
+		return o
+	}
+	customArgs := object("audience_id", path("$.context.personas.computation_id"), "campaign_name", "welcome")
+	const trigger = `type = "track" and event = "Audience Entered" and properties.audience_key = "high_value"`
 	d, faults := actions.New(actions.Definition{
 		Name: "onboarding",
 		Settings: actions.Settings{
@@ -31,12 +42,19 @@ func benchDestination(b testing.TB) *actions.Destination {
 			SpaceID: "spa_1", WebhookURL: "https://hooks.example.com/twilio",
 		},
 		Actions: []actions.ActionDefinition{{
-			Name: "welcome-sms", Type: actions.SendSMS,
-			Trigger: `type = "track" and event = "Audience Entered" and properties.audience_key = "high_value"`,
+			Name: "welcome-sms", Type: actions.SendSMS, Trigger: trigger,
 			Mapping: map[string]any{
 				"from":       "MG1",
 				"body":       "Hi {{ profile.traits.first_name | default: 'there' }}, welcome to the club in {{ profile.traits.city }}!",
 				"customArgs": customArgs,
+			},
+		}, {
+			Name: "welcome-whatsapp", Type: actions.SendWhatsApp, Trigger: trigger,
+			Mapping: map[string]any{
+				"from":             "whatsapp:+15550001111",
+				"contentSid":       "HX1",
+				"contentVariables": object("1", "{{ profile.traits.first_name | default: 'there' }}", "2", path("$.properties.city"), "3", "spring"),
+				"customArgs":       customArgs,
 			},
 		}},
 	}, actions.Options{})
@@ -50,7 +68,7 @@ func benchDestination(b testing.TB) *actions.Destination {
 func BenchmarkMatch(b *testing.B) {
 	d := benchDestination(b)
 	value := []byte(benchEvent)
-	if d.Match(value).Actions != 1 {
+	if d.Match(value).Actions != 0b11 {
 		b.Fatal("no match")
 	}
 	b.ReportAllocs()
@@ -85,17 +103,32 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
+// benchDeliveries are the actions of benchDestination, each with an event that
+// becomes a message under it.
+var benchDeliveries = []struct {
+	name   string
+	action int
+	event  string
+}{
+	{"sms", 0, benchEvent},
+	{"whatsapp", 1, benchWhatsAppEvent},
+}
+
 func BenchmarkPrepare(b *testing.B) {
 	d := benchDestination(b)
-	ev, err := d.Decode([]byte(benchEvent))
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if delivery := d.Prepare(b.Context(), ev, 0); delivery.Message == nil {
-			b.Fatal(delivery.Failure)
-		}
+	for _, bench := range benchDeliveries {
+		b.Run(bench.name, func(b *testing.B) {
+			ev, err := d.Decode([]byte(bench.event))
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if delivery := d.Prepare(b.Context(), ev, bench.action); delivery.Message == nil {
+					b.Fatal(delivery.Reason, delivery.Failure)
+				}
+			}
+		})
 	}
 }
 
@@ -103,18 +136,22 @@ func BenchmarkPrepare(b *testing.B) {
 // decode, prepare.
 func BenchmarkDelivery(b *testing.B) {
 	d := benchDestination(b)
-	value := []byte(benchEvent)
-	b.ReportAllocs()
-	for b.Loop() {
-		if d.Match(value).Actions != 1 {
-			b.Fatal("no match")
-		}
-		ev, err := d.Decode(value)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if delivery := d.Prepare(b.Context(), ev, 0); delivery.Message == nil {
-			b.Fatal(delivery.Failure)
-		}
+	for _, bench := range benchDeliveries {
+		b.Run(bench.name, func(b *testing.B) {
+			value := []byte(bench.event)
+			b.ReportAllocs()
+			for b.Loop() {
+				if d.Match(value).Actions&(1<<bench.action) == 0 {
+					b.Fatal("no match")
+				}
+				ev, err := d.Decode(value)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if delivery := d.Prepare(b.Context(), ev, bench.action); delivery.Message == nil {
+					b.Fatal(delivery.Reason, delivery.Failure)
+				}
+			}
+		})
 	}
 }
