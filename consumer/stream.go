@@ -23,6 +23,12 @@ const (
 	// Where that pauses, the connection's deadline moves along.
 	readGrace = 10 * time.Second
 
+	// skimAfter is how many records that nobody wants, one after another, make
+	// a stream skim. One that is wanted after all is fetched twice, so that
+	// must be rare.
+	skimAfter = 10_000
+	skimBytes = 64 << 10 // of the longest value that is skimmed
+
 	// longWait is from when on a tier's reader gives its connection up until
 	// the next record is due; brokers close idle ones after minutes.
 	longWait = 20 * time.Second
@@ -40,6 +46,8 @@ type stream struct {
 	pos    int64 // the next offset to fetch
 	dueAt  time.Time
 	passed counts
+	idle   int    // records that nobody wanted since the last that somebody did
+	value  []byte // of the record that is skimmed; nil before the first
 
 	mu   sync.Mutex
 	mark *watermark
@@ -106,17 +114,17 @@ func (s *stream) session(ctx context.Context) (progress bool, err error) {
 	take := func(m *kafka.Message) bool { return s.take(ctx, conn, m) }
 	for {
 		s.dueAt = time.Time{}
+		if s.idle >= skimAfter {
+			if err := s.skim(ctx, conn); err != nil {
+				return progress, err
+			}
+			progress = true
+		}
 		next, end, err := partition.Fetch(ctx, conn, s.pos, partition.FetchConfig{MaxBytes: fetchBytes, MaxWait: fetchWait}, take)
-		if s.dueAt.IsZero() && ctx.Err() == nil && next > s.pos {
-			s.pos = next // over what compaction took away
-			s.mu.Lock()
-			s.mark.advance(next)
-			s.mu.Unlock()
+		if s.dueAt.IsZero() && ctx.Err() == nil {
+			s.passTo(next) // over what compaction took away
 		}
-		if end >= 0 {
-			s.end.Store(end)
-		}
-		s.flush()
+		s.seen(end)
 		if err != nil {
 			return progress, err
 		}
@@ -130,6 +138,59 @@ func (s *stream) session(ctx context.Context) (progress bool, err error) {
 			}
 		}
 	}
+}
+
+// skim passes over records that nobody wants by their values alone, which
+// allocates nothing, up to the first that needs more of a look, or the log's end.
+func (s *stream) skim(ctx context.Context, conn *kafka.Conn) error {
+	if s.value == nil {
+		s.value = make([]byte, skimBytes)
+	}
+	for {
+		next, end, clean, err := partition.Skim(ctx, conn, s.pos, partition.FetchConfig{MaxBytes: fetchBytes, MaxWait: fetchWait}, s.value, s.skimmed)
+		progress := s.passTo(next)
+		s.seen(end)
+		if err != nil || !clean {
+			return err
+		}
+		if !progress || next >= end {
+			s.idle = 0 // what is new is read whole, and once
+			return nil
+		}
+	}
+}
+
+// passTo goes on at next: nobody waits for what lies before it, but for open
+// events. False when that isn't ahead.
+func (s *stream) passTo(next int64) bool {
+	if next <= s.pos {
+		return false
+	}
+	s.pos = next
+	s.mu.Lock()
+	s.mark.advance(next)
+	s.mu.Unlock()
+	return true
+}
+
+// seen notes the log's end, which is negative where an answer didn't tell,
+// and what was counted on the way.
+func (s *stream) seen(end int64) {
+	if end >= 0 {
+		s.end.Store(end)
+	}
+	s.flush()
+}
+
+// skimmed tells whether a value is an event that nobody wants.
+func (s *stream) skimmed(value []byte) bool {
+	match := s.shard.destination.Match(value)
+	if match.Actions != 0 || match.Malformed != nil {
+		return false
+	}
+	s.passed.read++
+	s.passed.noMatch++
+	return true
 }
 
 // take takes one record in; false ends the fetch before the record counts as
@@ -149,8 +210,10 @@ func (s *stream) take(ctx context.Context, conn *kafka.Conn, m *kafka.Message) b
 		s.mu.Lock()
 		s.mark.pass(m.Offset)
 		s.mu.Unlock()
+		s.idle++
 		return true
 	}
+	s.idle = 0
 	if !s.admit(ctx, conn, ev) {
 		return false
 	}

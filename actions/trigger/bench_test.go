@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/tidwall/gjson"
+
+	"engage-worker/internal/sample"
 )
 
 const complexTrigger = `(type = "track" and (event = "Audience Entered" or match(event, "*Exited"))) and ` +
@@ -66,6 +68,24 @@ func BenchmarkValid(b *testing.B) {
 				c.valid()
 			}
 		})
+	}
+}
+
+// BenchmarkValidMixed checks one event after another as a topic holds them, so
+// that the processor can't learn one by heart.
+func BenchmarkValidMixed(b *testing.B) {
+	g := sample.New(1, sample.Options{Unwanted: 0.5})
+	events, size := make([][]byte, 4096), 0
+	for i := range events {
+		events[i] = g.Next().Value
+		size += len(events[i])
+	}
+	b.SetBytes(int64(size / len(events)))
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		_ = Valid(events[i])
+		i = (i + 1) % len(events)
 	}
 }
 

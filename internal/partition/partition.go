@@ -126,6 +126,53 @@ func Fetch(ctx context.Context, conn *kafka.Conn, offset int64, cfg FetchConfig,
 const largestFetch = 256 << 20
 
 func fetch(ctx context.Context, conn *kafka.Conn, offset int64, cfg FetchConfig, each func(*kafka.Message) bool) (next, end int64, err error) {
+	var m kafka.Message // one for all: each doesn't keep it
+	return read(ctx, conn, offset, cfg, func(batch *kafka.Batch) (goOn bool, err error) {
+		if m, err = batch.ReadMessage(); err != nil {
+			return false, err
+		}
+		return each(&m), nil
+	})
+}
+
+// Skim is Fetch for records of which nearly all are of no interest: it reads
+// their values only, one after another into buf, so that they cost no
+// allocation. It goes on as long as pass says so, and returns the offset of
+// the first record that pass didn't let by, which is to be fetched. So is one
+// whose value is empty, null or longer than buf, or that lies behind a longer
+// one in its batch: pass isn't asked about those. clean tells that there was
+// none of them.
+func Skim(ctx context.Context, conn *kafka.Conn, offset int64, cfg FetchConfig, buf []byte, pass func(value []byte) bool) (next, end int64, clean bool, err error) {
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	stopped := int64(-1)
+	next, end, err = read(ctx, conn, offset, cfg, func(batch *kafka.Batch) (goOn bool, err error) {
+		n, err := batch.Read(buf)
+		at := batch.Offset() - 1
+		switch {
+		case errors.Is(err, io.ErrShortBuffer):
+			stopped = at + 1 // where kafka-go stays then
+			return false, nil
+		case err != nil:
+			return false, err
+		case at >= offset && (n == 0 || !pass(buf[:n])): // a batch may begin before
+			stopped = at
+			return false, nil
+		}
+		return true, nil
+	})
+	if errors.Is(err, io.ErrShortBuffer) {
+		err = nil
+	}
+	if stopped >= 0 {
+		return max(offset, stopped), end, false, err
+	}
+	return next, end, true, err
+}
+
+// read asks conn for one batch and calls one, which reads a record of it, until
+// the batch is over or one tells not to go on.
+func read(ctx context.Context, conn *kafka.Conn, offset int64, cfg FetchConfig, one func(*kafka.Batch) (goOn bool, err error)) (next, end int64, err error) {
 	if err := conn.SetReadDeadline(time.Now().Add(cfg.MaxWait + fetchGrace)); err != nil {
 		return offset, -1, err
 	}
@@ -134,9 +181,8 @@ func fetch(ctx context.Context, conn *kafka.Conn, offset int64, cfg FetchConfig,
 	}
 	batch := conn.ReadBatchWith(kafka.ReadBatchConfig{MinBytes: 1, MaxBytes: cfg.MaxBytes, MaxWait: cfg.MaxWait})
 	end = batch.HighWaterMark()
-	var m kafka.Message // one for all: each doesn't keep it
 	for {
-		m, err = batch.ReadMessage()
+		goOn, err := one(batch)
 		if err != nil {
 			// Only Close tells a fully consumed batch (io.EOF) from a broken one.
 			next = max(offset, batch.Offset())
@@ -153,7 +199,7 @@ func fetch(ctx context.Context, conn *kafka.Conn, offset int64, cfg FetchConfig,
 			}
 			return next, end, err
 		}
-		if !each(&m) {
+		if !goOn {
 			next = batch.Offset()
 			return next, end, batch.Close()
 		}

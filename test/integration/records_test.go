@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,19 @@ import (
 // what fails is dead-lettered as it was.
 func TestRecordsOfEveryKind(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, settings{partitions: 2})
+	recordsOfEveryKind(t, settings{partitions: 2}, 0)
+}
+
+// TestRecordsOfEveryKindAmongUnwanted: the same, each behind so many that no
+// trigger wants that those are skimmed.
+func TestRecordsOfEveryKindAmongUnwanted(t *testing.T) {
+	t.Parallel()
+	recordsOfEveryKind(t, settings{partitions: 1}, 12_000)
+}
+
+// recordsOfEveryKind has `before` records that nobody wants before each odd one.
+func recordsOfEveryKind(t *testing.T, s settings, before int) {
+	r := newRig(t, s)
 	big := person(1, fmt.Sprintf(`,"padding":%q`, strings.Repeat("x", 900_000)))
 	noKey := person(2, "")
 	noKey.Key = nil
@@ -49,14 +62,23 @@ func TestRecordsOfEveryKind(t *testing.T) {
 		{Key: []byte{0xff, 0}, Value: []byte{0xff, 0xfe, 0}},
 		{Value: []byte(strings.Repeat("[", 100_000))},
 	}
-	if err := w.WriteMessages(t.Context(), append(odd, person(0, ""), big, noKey, emptyKey)...); err != nil {
-		t.Fatal(err)
+	unwanted := make([]kafka.Message, before)
+	for i := range unwanted {
+		unwanted[i].Value = []byte(`{"type":"page"}`)
+	}
+	for _, m := range slices.Concat(odd, []kafka.Message{person(0, ""), big, noKey, emptyKey}) {
+		if err := w.WriteMessages(t.Context(), append(unwanted, m)...); err != nil {
+			t.Fatal(err)
+		}
 	}
 	worker := r.start()
 	r.awaitDone(30 * time.Second)
 	r.onceEach(n)
 	if got := value(t, worker.Registry(), "engage_events_total", map[string]string{"reason": "tombstone"}); got != 1 {
 		t.Errorf("%v tombstones were counted, want 1", got)
+	}
+	if got := value(t, worker.Registry(), "engage_events_total", map[string]string{"reason": "no_match"}); got != float64(before*(len(odd)+4)) {
+		t.Errorf("%v unwanted events were counted, want %d", got, before*(len(odd)+4))
 	}
 	dead := r.deadLetters()
 	if len(dead) != len(odd)-1 {
