@@ -25,7 +25,7 @@ func TestRecordsOfEveryKind(t *testing.T) {
 // trigger wants that those are skimmed.
 func TestRecordsOfEveryKindAmongUnwanted(t *testing.T) {
 	t.Parallel()
-	recordsOfEveryKind(t, settings{partitions: 1}, 12_000)
+	recordsOfEveryKind(t, settings{partitions: 1}, 16_000)
 }
 
 // recordsOfEveryKind has `before` records that nobody wants before each odd one.
@@ -64,7 +64,7 @@ func recordsOfEveryKind(t *testing.T, s settings, before int) {
 	}
 	unwanted := make([]kafka.Message, before)
 	for i := range unwanted {
-		unwanted[i].Value = []byte(`{"type":"page"}`)
+		unwanted[i].Value = fmt.Appendf(nil, `{"type":"page","padding":"%200d"}`, i)
 	}
 	for _, m := range slices.Concat(odd, []kafka.Message{person(0, ""), big, noKey, emptyKey}) {
 		if err := w.WriteMessages(t.Context(), append(unwanted, m)...); err != nil {
