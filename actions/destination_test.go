@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -438,4 +439,42 @@ func TestLookups(t *testing.T) {
 	if f == nil || !f.Retryable || !errors.Is(f, context.Canceled) {
 		t.Errorf("%+v", f)
 	}
+}
+
+// TestPrepareConcurrently has goroutines prepare the same event and events of
+// their own, for whatever is shared between deliveries must not show in them.
+func TestPrepareConcurrently(t *testing.T) {
+	d := benchDestination(t)
+	deliveries := func(value string) (all []actions.Delivery) {
+		ev, err := d.Decode([]byte(value))
+		if err != nil {
+			t.Error(err)
+			return nil
+		}
+		for i := range d.Actions() {
+			all = append(all, d.Prepare(t.Context(), ev, i))
+		}
+		return all
+	}
+	shared, err := d.Decode([]byte(benchEvent))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := d.Prepare(t.Context(), shared, 0)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		own := strings.ReplaceAll(benchWhatsAppEvent, "Jane", "Jane "+strings.Repeat("x", 40*i))
+		wantOwn := deliveries(own)
+		wg.Go(func() {
+			for range 100 {
+				if got := d.Prepare(t.Context(), shared, 0); !reflect.DeepEqual(got, want) {
+					t.Errorf("got %+v, want %+v", got.Message, want.Message)
+				}
+				if got := deliveries(own); !reflect.DeepEqual(got, wantOwn) {
+					t.Errorf("got %+v, want %+v", got, wantOwn)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -24,7 +25,13 @@ func (e *SyntaxError) Error() string {
 // bytes. The result's strings may share text's memory. The error is a
 // *SyntaxError; it holds no part of the text.
 func Decode(text string) (any, error) {
-	d := decoder{text: text, members: make([]member, 0, 32)}
+	// Each member has a colon, and of text that's nothing but colons no more
+	// is made than of any other.
+	d := decoder{
+		text:    text,
+		members: slab[member]{chunk: min(strings.Count(text, ":"), len(text)/8)},
+		objects: slab[Object]{chunk: 8},
+	}
 	d.space()
 	v, err := d.value(0)
 	if err != nil {
@@ -37,13 +44,34 @@ func Decode(text string) (any, error) {
 	return v, nil
 }
 
-// decoder collects members and items on stacks of its own, so that each
-// object and array is made at its size.
+// decoder reads text. What it makes lives and dies together, as an event's
+// values do, and so is allocated together.
 type decoder struct {
 	text    string
 	at      int
-	members []member
-	items   []any
+	members slab[member]
+	objects slab[Object]
+}
+
+// slab cuts slices out of larger ones.
+type slab[T any] struct {
+	free  []T
+	chunk int // how many there are in one, if that's enough
+}
+
+func (s *slab[T]) cut(n int) []T {
+	if n > len(s.free) {
+		s.free = make([]T, max(n, s.chunk))
+	}
+	piece := s.free[:n:n]
+	s.free = s.free[n:]
+	return piece
+}
+
+func (s *slab[T]) copied(from []T) []T {
+	piece := s.cut(len(from))
+	copy(piece, from)
+	return piece
 }
 
 func (d *decoder) fail(message string) error {
@@ -109,9 +137,10 @@ func (d *decoder) object(depth int) (*Object, error) {
 	d.space()
 	if d.at < len(d.text) && d.text[d.at] == '}' {
 		d.at++
-		return &Object{}, nil
+		return &d.objects.cut(1)[0], nil
 	}
-	base := len(d.members)
+	var few [16]member // on the stack, as long as it is enough
+	members := few[:0]
 	for {
 		if d.at >= len(d.text) || d.text[d.at] != '"' {
 			return nil, d.fail("expected a key")
@@ -126,11 +155,17 @@ func (d *decoder) object(depth int) (*Object, error) {
 		}
 		d.at++
 		d.space()
-		v, err := d.value(depth)
+		m := member{key: key}
+		if d.at < len(d.text) && d.text[d.at] == '"' {
+			m.value = inText{}
+			m.text, err = d.string()
+		} else {
+			m.value, err = d.value(depth)
+		}
 		if err != nil {
 			return nil, err
 		}
-		d.members = append(d.members, member{key, v})
+		members = append(members, m)
 		d.space()
 		switch {
 		case d.at < len(d.text) && d.text[d.at] == ',':
@@ -138,9 +173,8 @@ func (d *decoder) object(depth int) (*Object, error) {
 			d.space()
 		case d.at < len(d.text) && d.text[d.at] == '}':
 			d.at++
-			o := objectOf(slices.Clone(d.members[base:]))
-			clear(d.members[base:])
-			d.members = d.members[:base]
+			o := &d.objects.cut(1)[0]
+			o.fill(d.members.copied(members))
 			return o, nil
 		default:
 			return nil, d.fail("expected a comma or a closing brace")
@@ -155,13 +189,14 @@ func (d *decoder) array(depth int) ([]any, error) {
 		d.at++
 		return []any{}, nil
 	}
-	base := len(d.items)
+	var few [8]any
+	items := few[:0]
 	for {
 		v, err := d.value(depth)
 		if err != nil {
 			return nil, err
 		}
-		d.items = append(d.items, v)
+		items = append(items, v)
 		d.space()
 		switch {
 		case d.at < len(d.text) && d.text[d.at] == ',':
@@ -169,10 +204,7 @@ func (d *decoder) array(depth int) ([]any, error) {
 			d.space()
 		case d.at < len(d.text) && d.text[d.at] == ']':
 			d.at++
-			list := slices.Clone(d.items[base:])
-			clear(d.items[base:])
-			d.items = d.items[:base]
-			return list, nil
+			return slices.Clone(items), nil
 		default:
 			return nil, d.fail("expected a comma or a closing bracket")
 		}

@@ -161,3 +161,25 @@ func goValue(v any) any {
 		return v
 	}
 }
+
+func TestStringsBecomeOtherValuesAndBack(t *testing.T) {
+	v, err := Decode(`{"a":"x","b":"y","7":"z"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := v.(*Object)
+	o.Set("a", 1.0)
+	o.SetString("b", "b")
+	o.SetString("3", "t")
+	o.Set("c", "c")
+	o.SetString("d", "d")
+	o.Set("d", nil)
+	if got, want := Encode(o), `{"3":"t","7":"z","a":1,"b":"b","c":"c","d":null}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	for key, want := range map[string]any{"3": "t", "7": "z", "a": 1.0, "b": "b", "c": "c", "d": nil} {
+		if got, ok := o.Get(key); got != want || !ok {
+			t.Errorf("%s is %v, %t; want %v", key, got, ok, want)
+		}
+	}
+}

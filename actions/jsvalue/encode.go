@@ -3,7 +3,6 @@ package jsvalue
 import (
 	"math"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -12,94 +11,83 @@ func Encode(v any) string { return string(AppendJSON(nil, v)) }
 
 // AppendJSON appends what Encode returns. Undefined at the top is appended as
 // null.
-func AppendJSON(b []byte, v any) []byte {
-	e := encoder{out: b}
-	e.value(v, 0)
-	return e.out
-}
+func AppendJSON(b []byte, v any) []byte { return appendValue(b, v, "", 0) }
 
 // EncodeIndent is JavaScript's JSON.stringify(v, null, indent).
-func EncodeIndent(v any, indent string) string {
-	e := encoder{indent: indent}
-	e.value(v, 0)
-	return string(e.out)
-}
+func EncodeIndent(v any, indent string) string { return string(appendValue(nil, v, indent, 0)) }
 
-type encoder struct {
-	out    []byte
-	indent string
-}
-
-func (e *encoder) value(v any, depth int) {
+func appendValue(b []byte, v any, indent string, depth int) []byte {
 	if depth > MaxDepth {
-		e.out = append(e.out, "null"...)
-		return
+		return append(b, "null"...)
 	}
 	switch v := Of(v).(type) {
 	case bool:
-		e.out = strconv.AppendBool(e.out, v)
+		return strconv.AppendBool(b, v)
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			e.out = append(e.out, "null"...)
-			return
+			return append(b, "null"...)
 		}
-		e.out = AppendNumber(e.out, v)
+		return AppendNumber(b, v)
 	case string:
-		e.out = AppendQuoted(e.out, v)
+		return AppendQuoted(b, v)
 	case []any:
-		e.array(v, depth)
+		return appendArray(b, v, indent, depth)
 	case *Object, map[string]any:
-		e.object(v, depth)
+		return appendObject(b, object(v), indent, depth)
 	default:
-		e.out = append(e.out, "null"...)
+		return append(b, "null"...)
 	}
 }
 
-func (e *encoder) array(items []any, depth int) {
-	e.out = append(e.out, '[')
+func appendArray(b []byte, items []any, indent string, depth int) []byte {
+	b = append(b, '[')
 	for i, item := range items {
 		if i > 0 {
-			e.out = append(e.out, ',')
+			b = append(b, ',')
 		}
-		e.newline(depth + 1)
-		e.value(item, depth+1)
+		b = appendNewline(b, indent, depth+1)
+		b = appendValue(b, item, indent, depth+1)
 	}
 	if len(items) > 0 {
-		e.newline(depth)
+		b = appendNewline(b, indent, depth)
 	}
-	e.out = append(e.out, ']')
+	return append(b, ']')
 }
 
-func (e *encoder) object(v any, depth int) {
-	e.out = append(e.out, '{')
+func appendObject(b []byte, o *Object, indent string, depth int) []byte {
+	b = append(b, '{')
 	empty := true
-	for key, value := range All(v) {
-		if _, undefined := value.(Undefined); undefined {
+	for i := range o.Len() {
+		m := &o.members[i]
+		if _, undefined := m.value.(Undefined); undefined {
 			continue
 		}
 		if !empty {
-			e.out = append(e.out, ',')
+			b = append(b, ',')
 		}
 		empty = false
-		e.newline(depth + 1)
-		e.out = append(AppendQuoted(e.out, key), ':')
-		if e.indent != "" {
-			e.out = append(e.out, ' ')
+		b = appendNewline(b, indent, depth+1)
+		b = append(AppendQuoted(b, m.key), ':')
+		if indent != "" {
+			b = append(b, ' ')
 		}
-		e.value(value, depth+1)
+		b = appendValue(b, m.get(), indent, depth+1)
 	}
 	if !empty {
-		e.newline(depth)
+		b = appendNewline(b, indent, depth)
 	}
-	e.out = append(e.out, '}')
+	return append(b, '}')
 }
 
-func (e *encoder) newline(depth int) {
-	if e.indent == "" {
-		return
+func appendNewline(b []byte, indent string, depth int) []byte {
+	if indent == "" {
+		return b
 	}
-	e.out = append(e.out, '\n')
-	e.out = append(e.out, strings.Repeat(e.indent, depth)...)
+	b = append(b, '\n')
+	for range depth {
+		b = append(b, indent...)
+	}
+	return b
 }
 
 // AppendQuoted appends s as a JSON string by JSON.stringify's rules: only

@@ -17,9 +17,23 @@ type Object struct {
 	at      map[string]int // key -> position, once there are many members
 }
 
+// member is a key and its value. A string that was decoded, or set as such, is
+// kept in text, and becomes an any only when it is asked for: few of an event's
+// strings are.
 type member struct {
 	key   string
-	value any
+	value any // inText if the value is text
+	text  string
+}
+
+// inText stands for a value that is the member's text.
+type inText struct{}
+
+func (m *member) get() any {
+	if _, ok := m.value.(inText); ok {
+		return m.text
+	}
+	return m.value
 }
 
 // scanned is how many members are searched one by one, which for few is
@@ -28,20 +42,30 @@ const scanned = 12
 
 // NewObject returns an empty object with room for n members.
 func NewObject(n int) *Object {
-	return &Object{members: make([]member, 0, n)}
+	if n > len(small{}.room) {
+		return &Object{members: make([]member, 0, n)}
+	}
+	s := new(small)
+	s.members = s.room[:0]
+	return &s.Object
 }
 
-// objectOf is the object of members, in the order in which they were set;
-// it takes the slice over.
-func objectOf(members []member) *Object {
-	o := &Object{members: members}
+// small is an object that brings the room for its members along.
+type small struct {
+	Object
+	room [4]member
+}
+
+// fill makes o, which is empty, the object of members, in the order in which
+// they were set. It takes the slice over.
+func (o *Object) fill(members []member) {
 	if len(members) > scanned {
 		o.at = make(map[string]int, 2*len(members))
 	}
-	o.members = o.members[:0]
+	o.members = members[:0]
 	for _, m := range members {
 		if i, ok := o.find(m.key); ok {
-			o.members[i].value = m.value
+			o.members[i] = m
 			continue
 		}
 		if o.at != nil {
@@ -56,7 +80,6 @@ func objectOf(members []member) *Object {
 		slices.SortStableFunc(o.members, func(a, b member) int { return indexesFirst(a.key, b.key) })
 		o.reindex()
 	}
-	return o
 }
 
 // Len is the number of members.
@@ -73,22 +96,28 @@ func (o *Object) Get(key string) (any, bool) {
 		return nil, false
 	}
 	if i, ok := o.find(key); ok {
-		return o.members[i].value, true
+		return o.members[i].get(), true
 	}
 	return nil, false
 }
 
 // Set gives key a value. A key that is there already keeps its place.
-func (o *Object) Set(key string, value any) {
-	if i, ok := o.find(key); ok {
-		o.members[i].value = value
+func (o *Object) Set(key string, value any) { o.put(member{key: key, value: value}) }
+
+// SetString is Set for a string that may never be asked for: it allocates
+// nothing for it until then.
+func (o *Object) SetString(key, text string) { o.put(member{key, inText{}, text}) }
+
+func (o *Object) put(m member) {
+	if i, ok := o.find(m.key); ok {
+		o.members[i] = m
 		return
 	}
-	n, ok := arrayIndex(key)
+	n, ok := arrayIndex(m.key)
 	if !ok {
-		o.members = append(o.members, member{key, value})
+		o.members = append(o.members, m)
 		if o.at != nil {
-			o.at[key] = len(o.members) - 1
+			o.at[m.key] = len(o.members) - 1
 		} else {
 			o.reindex()
 		}
@@ -98,10 +127,10 @@ func (o *Object) Set(key string, value any) {
 		have, _ := arrayIndex(m.key)
 		return cmp.Compare(have, n)
 	})
-	o.members = slices.Insert(o.members, at, member{key, value})
+	o.members = slices.Insert(o.members, at, m)
 	o.indexes++
 	if o.at != nil && at == len(o.members)-1 {
-		o.at[key] = at
+		o.at[m.key] = at
 	} else {
 		o.reindex()
 	}
@@ -113,8 +142,8 @@ func (o *Object) All() iter.Seq2[string, any] {
 		if o == nil {
 			return
 		}
-		for _, m := range o.members {
-			if !yield(m.key, m.value) {
+		for i := range o.members {
+			if m := &o.members[i]; !yield(m.key, m.get()) {
 				return
 			}
 		}
@@ -187,18 +216,21 @@ func Len(v any) int {
 
 // All are the members of an object in JavaScript's order; nothing for every
 // other value.
-func All(v any) iter.Seq2[string, any] {
+func All(v any) iter.Seq2[string, any] { return object(v).All() }
+
+// object is v as an *Object, nil if it is no object.
+func object(v any) *Object {
 	switch v := v.(type) {
 	case *Object:
-		return v.All()
+		return v
 	case map[string]any:
 		o := NewObject(len(v))
 		for _, key := range slices.Sorted(maps.Keys(v)) {
 			o.Set(key, v[key])
 		}
-		return o.All()
+		return o
 	}
-	return func(func(string, any) bool) {}
+	return nil
 }
 
 // indexesFirst compares two keys by JavaScript's order; those that aren't

@@ -1,23 +1,11 @@
 package liquid
 
-import (
-	"io"
+import "github.com/osteele/liquid/render"
 
-	"github.com/osteele/liquid/render"
-)
-
-// branch is one of a block's ways: its clause in the engine's tree, nil for
-// the block's own body.
+// branch is one of a block's ways.
 type branch struct {
-	test   func(st *state) (bool, error)
-	clause *render.BlockNode
-}
-
-func (b branch) render(ctx render.Context) error {
-	if b.clause == nil {
-		return ended(ctx.RenderChildren(io.Discard))
-	}
-	return ctx.RenderBlock(io.Discard, b.clause)
+	test func(st *state) (bool, error)
+	body sequence
 }
 
 // condition is if and unless. What follows the first else counts for nothing,
@@ -27,27 +15,27 @@ func (c *compiler) condition(t token, r *reader, node render.BlockNode) (action,
 	if err != nil {
 		return nil, err
 	}
-	branches := []branch{{test: test}}
+	branches := []branch{{test, c.sequence(node.Body)}}
 	for _, clause := range node.Clauses {
 		t := c.token(clause.Args)
 		if t.name == "else" {
-			branches = append(branches, branch{test: always, clause: clause})
+			branches = append(branches, branch{always, c.sequence(clause.Body)})
 			break
 		}
 		test, err := c.test(c.reader(t), false)
 		if err != nil {
 			return nil, err
 		}
-		branches = append(branches, branch{test: test, clause: clause})
+		branches = append(branches, branch{test, c.sequence(clause.Body)})
 	}
-	return func(st *state, ctx render.Context) error {
+	return func(st *state) error {
 		for _, b := range branches {
 			met, err := b.test(st)
 			if err != nil {
 				return err
 			}
 			if met {
-				return b.render(ctx)
+				return b.body.render(st)
 			}
 		}
 		return nil
@@ -76,26 +64,26 @@ func (c *compiler) choice(_ token, r *reader, node render.BlockNode) (action, er
 	}
 	type when struct {
 		values []operand
-		clause *render.BlockNode
+		body   sequence
 	}
 	var whens []when
-	var otherwise []*render.BlockNode
+	var otherwise []sequence
 	for _, clause := range node.Clauses {
 		t := c.token(clause.Args)
 		if t.name == "else" && len(otherwise) > 0 {
 			break
 		}
 		if t.name == "else" || len(otherwise) > 0 {
-			otherwise = append(otherwise, clause)
+			otherwise = append(otherwise, c.sequence(clause.Body))
 			continue
 		}
 		values, err := c.reader(t).alternatives()
 		if err != nil {
 			return nil, err
 		}
-		whens = append(whens, when{values, clause})
+		whens = append(whens, when{values, c.sequence(clause.Body)})
 	}
-	return func(st *state, ctx render.Context) error {
+	return func(st *state) error {
 		v, err := target.eval(st)
 		if err != nil {
 			return err
@@ -114,7 +102,7 @@ func (c *compiler) choice(_ token, r *reader, node render.BlockNode) (action, er
 				}
 				if same {
 					hit = true
-					if err := ctx.RenderBlock(io.Discard, w.clause); err != nil {
+					if err := w.body.render(st); err != nil {
 						return err
 					}
 					break
@@ -124,8 +112,8 @@ func (c *compiler) choice(_ token, r *reader, node render.BlockNode) (action, er
 		if hit {
 			return nil
 		}
-		for _, clause := range otherwise {
-			if err := ctx.RenderBlock(io.Discard, clause); err != nil {
+		for _, body := range otherwise {
+			if err := body.render(st); err != nil {
 				return err
 			}
 		}

@@ -5,13 +5,14 @@
 // without separators, "and" and "or" associate to the right. The dialect is
 // made here; the engine under it is osteele/liquid:
 //
-//	source ─ lex ─ tokens ─▶ osteele/liquid: nests blocks and clauses, walks the tree ─▶ text
-//	                 │                    ▲
+//	source ─ lex ─ tokens ─▶ osteele/liquid: nests blocks and clauses ─▶ actions ─▶ text
+//	                 │                                                      ▲
 //	                 └─ args ─▶ this package's tags, expressions, values and filters
 //
 // lex finds tags, outputs and text by LiquidJS's rules and trims white space.
 // Each token is handed to the engine as a tag of this package, one to a line,
-// so that the engine's line numbers are token numbers.
+// so that the engine's line numbers are token numbers. What comes back is kept as
+// actions, one a tag, which is all that a rendering runs.
 //
 // Differences on purpose: unknown filters are errors, where LiquidJS lets the
 // value through; include, render and layout are, too, since there are no files

@@ -310,6 +310,7 @@ type call struct {
 	name  string
 	at    int // in the source
 	args  []argument
+	fixed []any // the arguments' values, if all are constant, as they are as a rule
 	apply filter
 }
 
@@ -326,9 +327,12 @@ func (f *filtered) eval(st *state) (any, error) {
 	return v, nil
 }
 
-func (c *call) eval(st *state, in any) (any, error) {
-	var space [4]any
-	args := space[:0]
+// values are the arguments' values; nobody may change them.
+func (c *call) values(st *state) ([]any, error) {
+	if c.fixed != nil {
+		return c.fixed, nil
+	}
+	var values []any
 	for _, a := range c.args {
 		v := any(jsvalue.Undefined{})
 		if a.value != nil {
@@ -340,9 +344,26 @@ func (c *call) eval(st *state, in any) (any, error) {
 		if a.name != "" {
 			v = named{a.name, v}
 		}
-		args = append(args, v)
+		values = append(values, v)
 	}
-	err := st.spend(1)
+	return values, nil
+}
+
+// fix evaluates the arguments once, if all are constant.
+func (c *call) fix() {
+	for _, a := range c.args {
+		if _, ok := a.value.(constant); !ok && a.value != nil {
+			return
+		}
+	}
+	c.fixed, _ = c.values(nil) // constants need no state and have no errors
+}
+
+func (c *call) eval(st *state, in any) (any, error) {
+	args, err := c.values(st)
+	if err == nil {
+		err = st.spend(1)
+	}
 	if err == nil {
 		err = st.weigh(in)
 	}

@@ -94,24 +94,21 @@ func valueFilter(name string) filter {
 	switch name {
 	case "default":
 		return func(_ *state, in any, args []any) (any, error) {
-			switch v := plain(in).(type) {
+			v, missing := plain(in), false
+			switch v := v.(type) {
 			case string:
-				if v != "" {
-					return v, nil
-				}
+				missing = v == ""
 			case []any:
-				if len(v) > 0 {
-					return v, nil
-				}
+				missing = len(v) == 0
 			case bool:
-				if v || jsTruthy(namedArg(args, "allow_false")) {
-					return v, nil
-				}
+				missing = !v && !jsTruthy(namedArg(args, "allow_false"))
 			case nil, jsvalue.Undefined:
-			default:
-				return v, nil
+				missing = true
 			}
-			return arg(args, 0), nil
+			if missing {
+				v = arg(args, 0)
+			}
+			return v, nil
 		}
 	case "json", "jsonify", "inspect":
 		return func(st *state, in any, args []any) (any, error) {

@@ -1,7 +1,6 @@
 package liquid
 
 import (
-	"io"
 	"math"
 	"strconv"
 
@@ -66,17 +65,21 @@ func (c *compiler) loop(t token, r *reader, node render.BlockNode) (action, erro
 	if err != nil {
 		return nil, err
 	}
-	clauses := node.Clauses
+	body := c.sequence(node.Body)
+	var otherwise []sequence
+	for _, clause := range node.Clauses {
+		otherwise = append(otherwise, c.sequence(clause.Body))
+	}
 	continued := l.variable + "-" + l.text
-	return func(st *state, ctx render.Context) error {
+	return func(st *state) error {
 		v, err := l.collection.eval(st)
 		if err != nil {
 			return err
 		}
 		items := enumerable(v)
 		if len(items) == 0 {
-			for _, clause := range clauses {
-				if err := ctx.RenderBlock(io.Discard, clause); err != nil {
+			for _, body := range otherwise {
+				if err := body.render(st); err != nil {
 					return err
 				}
 			}
@@ -94,7 +97,7 @@ func (c *compiler) loop(t token, r *reader, node render.BlockNode) (action, erro
 			if err := st.spend(1); err != nil {
 				return err
 			}
-			switch err := ended(ctx.RenderChildren(io.Discard)); err {
+			switch err := body.render(st); err {
 			case nil, continueLoop:
 			case breakLoop:
 				return nil
@@ -242,12 +245,13 @@ func (f *forloop) property(name string) any {
 	return jsvalue.Undefined{}
 }
 
-func (c *compiler) table(t token, r *reader, _ render.BlockNode) (action, error) {
+func (c *compiler) table(t token, r *reader, node render.BlockNode) (action, error) {
 	l, err := c.readLoop(t, r)
 	if err != nil {
 		return nil, err
 	}
-	return func(st *state, ctx render.Context) error {
+	body := c.sequence(node.Body)
+	return func(st *state) error {
 		v, err := l.collection.eval(st)
 		if err != nil {
 			return err
@@ -269,7 +273,7 @@ func (c *compiler) table(t token, r *reader, _ render.BlockNode) (action, error)
 		if cols == 0 || cols != cols {
 			cols = float64(len(items))
 		}
-		return l.rows(st, ctx, items, cols)
+		return l.rows(st, body, items, cols)
 	}, nil
 }
 
@@ -282,7 +286,7 @@ func (l *loop) amount(st *state, name string, missing float64) (float64, error) 
 	return number(v), nil
 }
 
-func (l *loop) rows(st *state, ctx render.Context, items []any, cols float64) error {
+func (l *loop) rows(st *state, body sequence, items []any, cols float64) error {
 	s := &scope{name: l.variable, loopName: "tablerowloop",
 		loop: &forloop{length: len(items), name: l.variable + "-" + l.text, cols: cols}}
 	st.scopes = append(st.scopes, s)
@@ -301,7 +305,7 @@ func (l *loop) rows(st *state, ctx render.Context, items []any, cols float64) er
 		}
 		err := st.write(opening)
 		if err == nil {
-			err = ended(ctx.RenderChildren(io.Discard))
+			err = body.render(st)
 		}
 		if _, ok := err.(signal); ok {
 			stopped, err = err, nil // goes on with the next cell, ends what is around

@@ -203,6 +203,7 @@ func (r *reader) filtered() (filtered, error) {
 		if !ok {
 			return f, nil
 		}
+		call.fix()
 		f.filters = append(f.filters, call)
 	}
 }

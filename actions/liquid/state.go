@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/osteele/liquid/render"
-
 	"engage-worker/actions/jsvalue"
 )
 
@@ -15,10 +13,6 @@ const (
 	maxOutput = 256 << 10 // bytes
 	maxWork   = 1 << 20   // bytes and items that filters and loops go through
 )
-
-// stateKey is under which the engine's bindings hold the state. No template
-// can name it.
-const stateKey = ""
 
 // state is one rendering. It is used by one goroutine.
 type state struct {
@@ -45,9 +39,6 @@ type scope struct {
 	name     string // of the item
 	value    any
 }
-
-// in is the state of the rendering that ctx belongs to.
-func in(ctx render.Context) *state { return ctx.Get(stateKey).(*state) }
 
 // spend takes from what the rendering may still do.
 func (st *state) spend(work float64) error {
@@ -189,10 +180,10 @@ func set(entries []entry, name string, v any) []entry {
 	return append(entries, entry{name, v})
 }
 
-// captured runs f and returns what it wrote.
-func (st *state) captured(f func() error) (string, error) {
+// captured renders a body and returns what it wrote.
+func (st *state) captured(body sequence) (string, error) {
 	start := len(st.out)
-	err := f()
+	err := body.render(st)
 	s := string(st.out[start:])
 	st.out = st.out[:start]
 	return s, err

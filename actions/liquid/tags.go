@@ -50,18 +50,26 @@ func (c *compiler) config() render.Config {
 }
 
 // action is what a tag does when it is rendered.
-type action func(st *state, ctx render.Context) error
+type action func(st *state) error
+
+// sequence is the actions of a template, or of what is in a block.
+type sequence []action
+
+func (s sequence) render(st *state) error {
+	for _, do := range s {
+		if err := do(st); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // tag makes one of this package's tags one of the engine's.
 func (c *compiler) tag(compile func(t token, r *reader) (action, error)) render.TagCompiler {
 	return func(args string) (func(io.Writer, render.Context) error, error) {
 		t := c.token(args)
 		do, err := compile(t, c.reader(t))
-		if err != nil {
-			c.fault = err
-			return nil, err
-		}
-		return c.renderer(t, do), nil
+		return nil, c.compiled(args, t, do, err)
 	}
 }
 
@@ -73,11 +81,7 @@ func (c *compiler) block(compile func(t token, r *reader, node render.BlockNode)
 		}
 		t := c.token(node.Args)
 		do, err := compile(t, c.reader(t), node)
-		if err != nil {
-			c.fault = err
-			return nil, err
-		}
-		return c.renderer(t, do), nil
+		return nil, c.compiled(node.Args, t, do, err)
 	}
 }
 
@@ -85,14 +89,18 @@ func isClause(name string) bool {
 	return name == "else" || name == "elsif" || name == "when"
 }
 
-// renderer runs an action on the state, and gives its errors a place.
-func (c *compiler) renderer(t token, do action) func(io.Writer, render.Context) error {
+// compiled keeps what the tag with these arguments, the token t, was compiled
+// to: an action, whose errors get a place here, or an error.
+func (c *compiler) compiled(args string, t token, do action, err error) error {
+	if err != nil {
+		c.fault = err
+		return err
+	}
 	source := c.source
-	return func(_ io.Writer, ctx render.Context) error {
-		st := in(ctx)
+	c.actions[args] = func(st *state) error {
 		err := st.spend(1)
 		if err == nil {
-			err = do(st, ctx)
+			err = do(st)
 		}
 		switch err := err.(type) {
 		case nil, *Error, signal:
@@ -101,6 +109,22 @@ func (c *compiler) renderer(t token, do action) func(io.Writer, render.Context) 
 			return errorAt(source, t.pos, "%s", err)
 		}
 	}
+	return nil
+}
+
+// sequence finds the actions of the engine's nodes, which are all tags, since
+// the script has nothing else.
+func (c *compiler) sequence(nodes []render.Node) sequence {
+	actions := make(sequence, 0, len(nodes))
+	for _, node := range nodes {
+		switch node := node.(type) {
+		case *render.TagNode:
+			actions = append(actions, c.actions[node.Args])
+		case *render.BlockNode:
+			actions = append(actions, c.actions[node.Args])
+		}
+	}
+	return actions
 }
 
 // token is the token whose number a tag of the script has as argument.
@@ -118,7 +142,7 @@ func (c *compiler) reader(t token) *reader {
 
 func (c *compiler) text(t token, _ *reader) (action, error) {
 	s := c.source[t.begin:t.end]
-	return func(st *state, _ render.Context) error { return st.write(s) }, nil
+	return func(st *state) error { return st.write(s) }, nil
 }
 
 func (c *compiler) output(_ token, r *reader) (action, error) {
@@ -126,7 +150,7 @@ func (c *compiler) output(_ token, r *reader) (action, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(st *state, _ render.Context) error {
+	return func(st *state) error {
 		v, err := value.eval(st)
 		if err != nil {
 			return err
@@ -137,7 +161,7 @@ func (c *compiler) output(_ token, r *reader) (action, error) {
 
 func (c *compiler) echo(t token, r *reader) (action, error) {
 	if r.blanks(); r.done() {
-		return func(*state, render.Context) error { return nil }, nil
+		return func(*state) error { return nil }, nil
 	}
 	return c.output(t, r)
 }
@@ -155,7 +179,7 @@ func (c *compiler) assign(_ token, r *reader) (action, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(st *state, _ render.Context) error {
+	return func(st *state) error {
 		v, err := value.eval(st)
 		if err == nil {
 			st.assign(name, v)
@@ -166,7 +190,7 @@ func (c *compiler) assign(_ token, r *reader) (action, error) {
 
 func (c *compiler) increment(_ token, r *reader) (action, error) {
 	name := r.identifier()
-	return func(st *state, _ render.Context) error {
+	return func(st *state) error {
 		before, _ := st.count(name, 1)
 		return st.print(before)
 	}, nil
@@ -174,7 +198,7 @@ func (c *compiler) increment(_ token, r *reader) (action, error) {
 
 func (c *compiler) decrement(_ token, r *reader) (action, error) {
 	name := r.identifier()
-	return func(st *state, _ render.Context) error {
+	return func(st *state) error {
 		_, after := st.count(name, -1)
 		return st.print(after)
 	}, nil
@@ -182,7 +206,7 @@ func (c *compiler) decrement(_ token, r *reader) (action, error) {
 
 func (c *compiler) signal(s signal) func(token, *reader) (action, error) {
 	return func(token, *reader) (action, error) {
-		return func(*state, render.Context) error { return s }, nil
+		return func(*state) error { return s }, nil
 	}
 }
 
@@ -216,7 +240,7 @@ func (c *compiler) cycle(_ token, r *reader) (action, error) {
 	}
 	// Cycles with the same candidates go on where the last stopped.
 	key := r.source[min(start, r.end):r.end]
-	return func(st *state, _ render.Context) error {
+	return func(st *state) error {
 		key := key
 		if named {
 			v, err := group.eval(st)
@@ -241,7 +265,7 @@ func (c *compiler) cycle(_ token, r *reader) (action, error) {
 	}, nil
 }
 
-func (c *compiler) capture(_ token, r *reader, _ render.BlockNode) (action, error) {
+func (c *compiler) capture(_ token, r *reader, node render.BlockNode) (action, error) {
 	name := r.identifier()
 	if name == "" {
 		if q := r.peek(0); q != '"' && q != '\'' {
@@ -249,8 +273,9 @@ func (c *compiler) capture(_ token, r *reader, _ render.BlockNode) (action, erro
 		}
 		name = r.quoted()
 	}
-	return func(st *state, ctx render.Context) error {
-		s, err := st.captured(func() error { return ended(ctx.RenderChildren(io.Discard)) })
+	body := c.sequence(node.Body)
+	return func(st *state) error {
+		s, err := st.captured(body)
 		if _, ok := err.(signal); ok {
 			err = nil // a capture swallows what stops it
 		}
@@ -262,14 +287,6 @@ func (c *compiler) capture(_ token, r *reader, _ render.BlockNode) (action, erro
 	}, nil
 }
 
-func (c *compiler) children(_ token, _ *reader, _ render.BlockNode) (action, error) {
-	return func(_ *state, ctx render.Context) error { return ended(ctx.RenderChildren(io.Discard)) }, nil
-}
-
-// ended is the engine's error as an error: nil is nil.
-func ended(err render.Error) error {
-	if err == nil {
-		return nil
-	}
-	return err
+func (c *compiler) children(_ token, _ *reader, node render.BlockNode) (action, error) {
+	return c.sequence(node.Body).render, nil
 }

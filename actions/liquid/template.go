@@ -3,8 +3,9 @@ package liquid
 import (
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/osteele/liquid/parser"
@@ -14,9 +15,10 @@ import (
 // Template is a compiled template. It is safe for concurrent use.
 type Template struct {
 	source string
-	root   render.Node
-	config render.Config
-	static bool
+	body   sequence
+	static bool      // it has neither tags nor outputs
+	text   string    // what it renders to then
+	states sync.Pool // of renderings that are over, for their memory
 }
 
 // maxSource is the longest template there can be, in bytes.
@@ -49,7 +51,7 @@ func compile(source string, words vocabulary) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &compiler{source: source, words: &words}
+	c := &compiler{source: source, words: &words, actions: map[string]action{}}
 	if err := c.add(tokens); err != nil {
 		return nil, err
 	}
@@ -58,9 +60,17 @@ func compile(source string, words vocabulary) (*Template, error) {
 	if engineErr != nil {
 		return nil, c.place(engineErr)
 	}
-	t := &Template{source: source, root: root, config: config, static: true}
-	for _, token := range tokens {
-		t.static = t.static && token.kind == textToken
+	t := &Template{source: source}
+	if root, ok := root.(*render.SeqNode); ok {
+		t.body = c.sequence(root.Children)
+	}
+	if !slices.ContainsFunc(tokens, func(t token) bool { return t.kind != textToken }) {
+		t.static = true
+		var text strings.Builder
+		for _, token := range tokens {
+			text.WriteString(source[token.begin:token.end])
+		}
+		t.text = text.String()
 	}
 	return t, nil
 }
@@ -77,9 +87,19 @@ func (t *Template) Render(vars any) (string, error) {
 }
 
 func (t *Template) renderAt(vars any, now func() time.Time) (string, error) {
-	st := &state{vars: vars, budget: maxWork, now: now}
-	st.out = make([]byte, 0, len(t.source)+64)
-	err := render.Render(t.root, io.Discard, map[string]any{stateKey: st}, t.config)
+	if t.static {
+		return t.text, nil
+	}
+	st, ok := t.states.Get().(*state)
+	if !ok {
+		st = &state{out: make([]byte, 0, len(t.source)+64)}
+	}
+	defer func() {
+		*st = state{out: st.out[:0]}
+		t.states.Put(st)
+	}()
+	st.vars, st.budget, st.now = vars, maxWork, now
+	err := t.body.render(st)
 	var s signal
 	if err != nil && !errors.As(err, &s) {
 		var known *Error
@@ -94,12 +114,13 @@ func (t *Template) renderAt(vars any, now func() time.Time) (string, error) {
 // compiler hands a template's tokens to the engine: as a script of tags whose
 // argument is the token's number, each on a line of that number.
 type compiler struct {
-	source string
-	words  *vocabulary
-	tokens []token
-	script strings.Builder
-	nested int
-	fault  error // of a tag's arguments, which the engine would retell without its place
+	source  string
+	words   *vocabulary
+	tokens  []token
+	script  strings.Builder
+	nested  int
+	actions map[string]action // of the tags compiled so far, by their argument
+	fault   error             // of a tag's arguments, which the engine would retell without its place
 }
 
 // Tags of the script that aren't tags of the template.

@@ -24,7 +24,7 @@ func (c *compiler) arrayPath(v any, at string, depth int) node {
 	n := arrayPath{at: at}
 	switch root := jsvalue.Of(items[0]).(type) {
 	case string:
-		n.root = pathOf{fixed: parsePath(withoutRoot(root)), at: at + "[0]"}
+		n.root = fixedPath{parsePath(withoutRoot(root))}
 	default:
 		if n.root = c.compileText(root, at+"[0]", depth); n.root == nil {
 			return constant{}
@@ -44,8 +44,9 @@ func (n arrayPath) resolve(r *run, payload any) (any, error) {
 	if err != nil || n.item == nil {
 		return root, err
 	}
-	if _, ok := n.root.(pathOf); !ok {
-		// Made rather than found, and about to be an event of its own.
+	switch n.root.(type) {
+	case fixedPath, computedPath:
+	default: // made rather than found, and about to be an event of its own
 		if _, err := r.weigh(root, 0); err != nil {
 			return nil, &ResolveError{n.at, err}
 		}

@@ -10,11 +10,15 @@ import (
 	"engage-worker/actions/liquid"
 )
 
-// pathOf is @path.
-type pathOf struct {
-	fixed   path
-	dynamic node // computes the path, or nil
-	at      string
+// fixedPath is @path.
+type fixedPath struct{ path path }
+
+func (n fixedPath) resolve(_ *run, payload any) (any, error) { return n.path.get(payload), nil }
+
+// computedPath is @path with a path that another directive makes.
+type computedPath struct {
+	path node
+	at   string
 }
 
 func (c *compiler) path(v any, at string, depth int) node {
@@ -26,17 +30,14 @@ func (c *compiler) path(v any, at string, depth int) node {
 		if !ok {
 			return c.fault(at, "should be a string, is %s", kind(n.value))
 		}
-		return pathOf{fixed: parsePath(withoutRoot(s)), at: at}
+		return fixedPath{parsePath(withoutRoot(s))}
 	default:
-		return pathOf{dynamic: n, at: at}
+		return computedPath{n, at}
 	}
 }
 
-func (n pathOf) resolve(r *run, payload any) (any, error) {
-	if n.dynamic == nil {
-		return n.fixed.get(payload), nil
-	}
-	s, err := resolveText(r, n.dynamic, payload, n.at)
+func (n computedPath) resolve(r *run, payload any) (any, error) {
+	s, err := resolveText(r, n.path, payload, n.at)
 	if err != nil {
 		return nil, err
 	}

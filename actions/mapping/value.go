@@ -56,12 +56,16 @@ func (e *ResolveError) Unwrap() error { return e.Err }
 // Not defined is JavaScript's undefined: the field counts as absent, and value
 // is nil. An error is a *ResolveError.
 func (v *Value) Resolve(event any) (value any, defined bool, err error) {
-	if value, ok := v.Static(); ok {
-		return value, true, nil
-	}
-	r := &run{budget: maxWork}
-	if value, err = v.root.resolve(r, event); err == nil {
-		value, err = r.settle(value)
+	switch root := v.root.(type) {
+	case constant:
+		value = root.value
+	case fixedPath:
+		value = root.path.get(event) // makes nothing, so there is nothing to weigh
+	default:
+		r := &run{budget: maxWork}
+		if value, err = root.resolve(r, event); err == nil {
+			value, err = r.settle(value)
+		}
 	}
 	if err != nil {
 		var known *ResolveError
