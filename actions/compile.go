@@ -2,6 +2,7 @@ package actions
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -202,8 +203,8 @@ func (c *compiler) client(opts Options) *twilio.Client {
 		HTTP: opts.HTTP, Now: opts.Now,
 	})
 	missing := s.TwilioAccountSID == "" || s.TwilioAPIKeySID == "" || s.TwilioAPIKeySecret == ""
-	if err != nil && !missing { // missing ones are reported by name
-		c.fault("settings", "%v", err)
+	if wrong := (*twilio.SettingError)(nil); errors.As(err, &wrong) && !missing { // missing ones are reported already
+		c.fault("settings."+wrong.Setting, "%s", wrong.Message)
 	}
 	return client
 }

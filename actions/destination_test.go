@@ -117,6 +117,16 @@ func TestFaults(t *testing.T) {
 			{"settings.contentHostname", ""},
 			{"settings.profileApiHostname", ""},
 		}},
+		{"an account that leads elsewhere", actions.Settings{TwilioAccountSID: "AC1/../AC2", TwilioAPIKeySID: "SK1", TwilioAPIKeySecret: "s"}, []actions.ActionDefinition{sms(ok)}, faults{
+			{"settings.twilioAccountSID", "want the account's SID (AC...), which holds letters and digits only"},
+		}},
+		{"an account of dots", actions.Settings{TwilioAccountSID: "..", TwilioAPIKeySID: "SK1", TwilioAPIKeySecret: "s"}, []actions.ActionDefinition{sms(ok)}, faults{
+			{"settings.twilioAccountSID", "want the account's SID (AC...), which holds letters and digits only"},
+		}},
+		{"a key that ends early", actions.Settings{TwilioAccountSID: "AC1", TwilioAPIKeySID: "SK:1", TwilioAPIKeySecret: "s"}, []actions.ActionDefinition{sms(ok)}, faults{
+			{"settings.twilioApiKeySID", "want an API key's SID (SK...), which holds no colon"},
+		}},
+		{"placeholders", actions.Settings{TwilioAccountSID: "AC...", TwilioAPIKeySID: "SK...", TwilioAPIKeySecret: "s"}, []actions.ActionDefinition{sms(ok)}, nil},
 		{"actions", settings(), []actions.ActionDefinition{
 			{Name: "a", Type: "sendSMS", Mapping: ok},
 			{Name: "a", Type: "email", Mapping: ok},

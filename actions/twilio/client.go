@@ -2,7 +2,6 @@ package twilio
 
 import (
 	"encoding/base64"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -43,15 +42,23 @@ const (
 	maxListBody    = 16 << 20
 )
 
-// New makes a Client.
+// SettingError is what is wrong with one of the credentials.
+type SettingError struct {
+	Setting string // by the destination's name for it: "twilioAccountSID"
+	Message string // holds no secret
+}
+
+func (e *SettingError) Error() string { return e.Setting + ": " + e.Message }
+
+// New makes a Client. Its error is a *SettingError.
 func New(cfg Config) (*Client, error) {
 	switch {
 	case !isSID(cfg.AccountSID):
-		return nil, errors.New("twilioAccountSID: want letters and digits (AC...)")
+		return nil, &SettingError{"twilioAccountSID", "want the account's SID (AC...), which holds letters and digits only"}
 	case cfg.KeySID == "" || strings.Contains(cfg.KeySID, ":"):
-		return nil, errors.New("twilioApiKeySID: want an API key's SID (SK...)")
+		return nil, &SettingError{"twilioApiKeySID", "want an API key's SID (SK...), which holds no colon"}
 	case cfg.KeySecret == "":
-		return nil, errors.New("twilioApiKeySecret is empty: want the API key's secret")
+		return nil, &SettingError{"twilioApiKeySecret", "want the API key's secret"}
 	}
 	if cfg.HTTP == nil {
 		cfg.HTTP = NewHTTPClient(0)
@@ -85,14 +92,16 @@ func New(cfg Config) (*Client, error) {
 // Close releases idle connections; those of a shared http.Client too.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// isSID tells whether s can stand in a path as it is.
+// isSID tells whether s can stand as a part of a path as it is. A real SID is
+// narrower; a placeholder such as "AC..." passes, so that a configuration can
+// be checked and previewed before there is an account.
 func isSID(s string) bool {
 	for _, c := range []byte(s) {
 		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-':
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-', c == '.':
 		default:
 			return false
 		}
 	}
-	return s != ""
+	return strings.Trim(s, ".") != ""
 }

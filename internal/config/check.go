@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -47,6 +48,19 @@ func topicName(s string) error {
 		return errors.New("may hold letters, digits, '.', '_' and '-' only: Kafka allows no others in a topic's name")
 	case len(s) > maxTopicName:
 		return fmt.Errorf("is %d characters long; Kafka allows %d", len(s), maxTopicName)
+	}
+	return nil
+}
+
+// groupPrefix keeps to what is safe wherever a group's name is shown.
+func groupPrefix(s string) error {
+	switch {
+	case s == "":
+		return errors.New("must not be empty")
+	case !topicCharacters.MatchString(s):
+		return errors.New("may hold letters, digits, '.', '_' and '-' only")
+	case len(s) > maxTopicName:
+		return fmt.Errorf("is %d characters long; %d are allowed", len(s), maxTopicName)
 	}
 	return nil
 }
@@ -128,8 +142,9 @@ func isHostPort(s string) bool {
 // checkWhole checks what lies between keys.
 func (r *reader) checkWhole(root *node, c *Config) {
 	at := root.resolve
-	if interval := at("kafka.commitInterval"); c.Kafka.CommitInterval > c.Kafka.SessionTimeout/2 && !interval.broken && !at("kafka.sessionTimeout").broken {
-		r.fault(interval, "commitInterval (%s) may be half of sessionTimeout (%s) at most: each commit renews the lease under which messages are sent",
+	interval, session := at("kafka").get("commitInterval"), at("kafka").get("sessionTimeout")
+	if c.Kafka.CommitInterval > c.Kafka.SessionTimeout/2 && !interval.isBroken() && !session.isBroken() {
+		r.fault(cmp.Or(interval, session), "commitInterval (%s) may be half of sessionTimeout (%s) at most: each commit renews the lease under which messages are sent",
 			durationText(c.Kafka.CommitInterval), durationText(c.Kafka.SessionTimeout))
 	}
 	if backoff := at("delivery.backoff"); c.Delivery.Backoff.Initial > c.Delivery.Backoff.Max && !backoff.get("initial").isBroken() && !backoff.get("max").isBroken() {
@@ -241,7 +256,7 @@ func (r *reader) checkTopics(root *node, c *Config) {
 	claim := func(n *node, topic, what string) {
 		key := strings.ReplaceAll(topic, ".", "_")
 		if other, double := taken[key]; double {
-			r.fault(n, "%s would be the topic of %s, too; Kafka takes '.' and '_' for the same there", what, other)
+			r.fault(n, "%s and %s would be one topic, as Kafka takes '.' and '_' for the same there; name one of them otherwise", what, other)
 			return
 		}
 		taken[key] = what

@@ -21,7 +21,7 @@ func (r *reader) compile(root *node, c *Config, compile func(actions.Definition,
 		if at.kind != kindObject {
 			continue
 		}
-		regions, faults := compile(d.Definition, actions.Options{Region: c.TwilioRegion})
+		regions, faults := compile(d.Definition, actions.Options{Region: c.wholeTwilioRegion})
 		c.mapped = append(c.mapped, regions...)
 		for _, f := range faults {
 			path := base
@@ -36,6 +36,16 @@ func (r *reader) compile(root *node, c *Config, compile func(actions.Definition,
 			r.fault(&n, "%s", veil.Replace(f.Message))
 		}
 	}
+}
+
+// wholeTwilioRegion is TwilioRegion, where both parts are there: one without
+// the other is reported where it stands.
+func (c *Config) wholeTwilioRegion(name string) (twilioRegion, twilioEdge string) {
+	twilioRegion, twilioEdge = c.TwilioRegion(name)
+	if twilioRegion == "" || twilioEdge == "" {
+		return "", ""
+	}
+	return twilioRegion, twilioEdge
 }
 
 // consequence says whether path, something in it or what it is in is broken.

@@ -61,6 +61,32 @@ func TestExample(t *testing.T) {
 	equal(t, len(cfg.Destinations[0].Actions), 2)
 }
 
+// TestReadme loads the configuration that the README shows, compiled.
+func TestReadme(t *testing.T) {
+	for name, value := range exampleVariables {
+		t.Setenv(name, value)
+	}
+	page, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(page), "```yaml\n")
+	sample, _, closed := strings.Cut(rest, "```\n")
+	if !found || !closed {
+		t.Fatal("README.md shows no configuration")
+	}
+	path := t.TempDir() + "/engage.yaml"
+	if err := os.WriteFile(path, []byte(sample), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, cfg.RegionNames(), []string{"us-west-2"})
+	equal(t, len(cfg.Destinations[0].Actions), 1)
+}
+
 // TestPrintIsAConfiguration prints one with everything and reads it again.
 func TestPrintIsAConfiguration(t *testing.T) {
 	cfg, err := load("kafka: {topic: events}\ndelivery: {maxEventAge: 36h}\nregions: {eu: {rate: 0.5}}\n"+good, nil, nil)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -201,8 +202,12 @@ func TestFaults(t *testing.T) {
 		{"two documents", good + "---\na: b\n", []string{"6:1: a second YAML document begins here; a configuration is one document"}},
 		{"tab", "kafka:\n\ttopic: x\n", []string{"2:1: not YAML: the line is indented with a tab; use spaces"}},
 		{"control character", "kafka:\n  topic: a\x00b\n", []string{"2:11: a control character (0x0) stands here; a YAML file is text"}},
-		{"unknown anchor", "http: {token: *hunter2}\n", []string{" not YAML: an alias (*name) without its anchor (&name); put a value that begins with * in quotes"}},
+		{"unknown anchor", "http: {token: *hunter2}\n", []string{"1: not YAML: an alias (*name) without its anchor (&name); put a value that begins with * in quotes"}},
 		{"reference in a flow object", "log: {level: ${LEVEL}}\n" + good, []string{"1: not YAML: did not find expected ',' or '}'; between { } or [ ] a reference needs quotes: \"${NAME}\""}},
+		{"reference in a flow object further down", "log:\n  {level: info,\n   format: ${FORMAT}}\n" + good, []string{"3: not YAML: did not find expected ',' or '}'; between { } or [ ] a reference needs quotes: \"${NAME}\""}},
+		{"indentation", "destinations:\n  - name: a\n    settings: {}\n   actions: []\n", []string{"4: not YAML: did not find expected '-' indicator (here or shortly before; look for indentation, and for quotes around text with \": \" or \" #\")"}},
+		{"a broken second document", good + "---\na: [1\n", []string{"7: not YAML: did not find expected ',' or ']' (here or shortly before; look for indentation, and for quotes around text with \": \" or \" #\")"}},
+		{"unknown anchor further down", "log:\n  level: info\nhttp:\n  token: *hunter2\n" + good, []string{"4: not YAML: an alias (*name) without its anchor (&name); put a value that begins with * in quotes"}},
 		{"missing", "kafka: {}\n", []string{"1:1: destinations: required, and missing"}},
 		{"nothing at all in a destination", "destinations: [{}, 5]\n", []string{
 			"1:16: destinations[0].actions: required, and missing",
@@ -236,6 +241,10 @@ func TestFaults(t *testing.T) {
 		{"commits too rare", "kafka: {sessionTimeout: 1s, commitInterval: 600ms}\n" + good, []string{
 			"1:45: kafka.commitInterval: commitInterval (600ms) may be half of sessionTimeout (1s) at most: each commit renews the lease under which messages are sent",
 		}},
+		{"sessions too short", "kafka: {sessionTimeout: 1s}\n" + good, []string{
+			"1:25: kafka.sessionTimeout: commitInterval (1s) may be half of sessionTimeout (1s) at most: each commit renews the lease under which messages are sent",
+		}},
+		{"a group's name", "kafka: {groupPrefix: a b}\n" + good, []string{"1:22: kafka.groupPrefix: may hold letters, digits, '.', '_' and '-' only"}},
 		{"choices", "kafka: {startOffset: last, sasl: {mechanism: scram-sha-1}}\nlog: {level: information}\n" + good, []string{
 			"1:22: kafka.startOffset: \"last\" isn't allowed; did you mean latest?",
 			"1:46: kafka.sasl.mechanism: \"scram-sha-1\" isn't allowed; did you mean scram-sha-512?",
@@ -259,7 +268,7 @@ func TestFaults(t *testing.T) {
 			"4:11: destinations[0].name: a retry topic of destinations[0] would be 261 characters long; Kafka allows 249",
 		}},
 		{"topics collide", "kafka: {topic: a.b, deadLetterTopic: a_b}\n" + good, []string{
-			"1:38: kafka.deadLetterTopic: the dead-letter topic would be the topic of the source topic, too; Kafka takes '.' and '_' for the same there",
+			"1:38: kafka.deadLetterTopic: the dead-letter topic and the source topic would be one topic, as Kafka takes '.' and '_' for the same there; name one of them otherwise",
 		}},
 		{"names", "destinations:\n  - {name: a.b, settings: {}, actions: [{name: x, type: sendSms, mapping: {}}, {name: x, type: sendSMS, mapping: 5}]}\n  - {name: c, settings: {}, actions: [{name: \"ä\", type: sendSms, mapping: {}}]}\n  - {name: c, settings: {}, actions: [{name: x, type: sendSms, mapping: {}}]}\n", []string{
 			"2:12: destinations[0].name: a destination's name begins with a letter or digit and holds letters, digits, '_' and '-' only",
@@ -292,7 +301,7 @@ func TestFaults(t *testing.T) {
 			"7:65: destinations[0].actions[0].mapping.tagged: YAML tags like !name have no meaning here; put a value that begins with ! in quotes",
 			"7:76: destinations[0].actions[0].mapping.?: a key must be a plain word, not a list or an object",
 		}},
-		{"an alias inside its own anchor", "regions: &r\n  a: *r\n" + good, []string{"1:10: regions" + strings.Repeat(".a", 100) + ": too large or too deep: aliases (*name) multiply to more than 200000 values or 100 levels"}},
+		{"an alias inside its own anchor", "regions: &r\n  a: *r\n" + good, []string{"1:10: too large or too deep: aliases (*name) multiply to more than 200000 values or 100 levels"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -394,6 +403,29 @@ func TestLoadOfWhatIsNoFile(t *testing.T) {
 		}
 		equal(t, err, error(&Faults{List: []Fault{{File: path, Message: want}}}))
 	}
+}
+
+// TestHalfARegionIsOneFault: the compiler says nothing of it again where the
+// region is used.
+func TestHalfARegionIsOneFault(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "engage.yaml")
+	if err := os.WriteFile(path, []byte(`regions: {us-west-2: {twilioRegion: ie1}}
+destinations:
+  - name: d
+    settings: {twilioAccountSID: AC1, twilioApiKeySID: SK1, twilioApiKeySecret: s}
+    actions: [{name: a, type: sendSms, mapping: {from: MG1, body: hi}}]
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load(path)
+	var all *Faults
+	if !errors.As(err, &all) {
+		t.Fatal(err)
+	}
+	equal(t, all.List, []Fault{{
+		File: path, Line: 1, Column: 22, Path: "regions.us-west-2",
+		Message: "twilioRegion and twilioEdge go together: set both (ie1 and dublin, au1 and sydney, jp1 and tokyo) or neither",
+	}})
 }
 
 // objectOf is an object of one member.

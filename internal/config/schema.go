@@ -43,7 +43,7 @@ func kafkaShape(k *Kafka) shape {
 	return object(
 		field{key: "brokers", shape: brokersShape(&k.Brokers)},
 		field{key: "topic", shape: text(&k.Topic, topicName)},
-		field{key: "groupPrefix", shape: text(&k.GroupPrefix, topicName)},
+		field{key: "groupPrefix", shape: text(&k.GroupPrefix, groupPrefix)},
 		field{key: "startOffset", shape: choice(&k.StartOffset, StartLatest, StartEarliest)},
 		field{key: "sessionTimeout", shape: duration(&k.SessionTimeout, 100*time.Millisecond, 30*time.Minute)},
 		field{key: "commitInterval", shape: duration(&k.CommitInterval, time.Millisecond, 15*time.Minute)},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"regexp"
+	"sort"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -130,6 +131,7 @@ func (r *reader) node(y *yaml.Node, path string, depth int) *node {
 	n := &node{path: path, line: y.Line, column: y.Column}
 	if r.nodes++; r.nodes > maxNodes || depth > maxDepth {
 		if r.nodes != math.MaxInt32 {
+			n.path = "" // which may be a hundred levels deep
 			r.fault(n, "too large or too deep: aliases (*name) multiply to more than %d values or %d levels", maxNodes, maxDepth)
 		}
 		r.nodes = math.MaxInt32 // ends the conversion of everything else
@@ -294,36 +296,75 @@ var (
 // syntax reports what the YAML parser found. Its errors are text only. The
 // one that quotes the file is replaced: a password may begin with an asterisk.
 func (r *reader) syntax(source []byte, err error) {
-	at := &node{}
-	message := strings.TrimPrefix(err.Error(), "yaml: ")
+	at := &node{line: brokenLine(source, err)}
+	message := syntaxMessage(err)
 	if unknownAnchor.MatchString(err.Error()) {
 		r.fault(at, "not YAML: an alias (*name) without its anchor (&name); put a value that begins with * in quotes")
 		return
-	}
-	at.line = 1 // which the parser doesn't mention
-	if m := syntaxLine.FindStringSubmatch(err.Error()); m != nil {
-		at.line, _ = strconv.Atoi(m[1])
-		message = m[2]
 	}
 	if line := tabIndented(source, at.line); line > 0 {
 		at.line, at.column = line, 1
 		r.fault(at, "not YAML: the line is indented with a tab; use spaces")
 		return
 	}
-	if flowReference(source, at.line) {
+	if flowReference(source, at.line, message) {
 		r.fault(at, "not YAML: %s; between { } or [ ] a reference needs quotes: \"${NAME}\"", message)
 		return
 	}
 	r.fault(at, "not YAML: %s (here or shortly before; look for indentation, and for quotes around text with \": \" or \" #\")", message)
 }
 
-var unquotedFlowReference = regexp.MustCompile(`[{\[,][^"'$]*\$\{`)
+// syntaxMessage is a parser's error without its line.
+func syntaxMessage(err error) string {
+	if m := syntaxLine.FindStringSubmatch(err.Error()); m != nil {
+		return m[2]
+	}
+	return strings.TrimPrefix(err.Error(), "yaml: ")
+}
 
-// flowReference says whether the line has an unquoted ${...} in a flow object
-// or list, whose end the parser takes the brace for.
-func flowReference(source []byte, number int) bool {
+// brokenLine is where the parser stumbled. It names the line where the
+// surrounding list or object begins, the one before that, or none. So it is
+// looked for: the shortest beginning of the file, in whole lines, that has the
+// same error.
+func brokenLine(source []byte, err error) int {
+	var ends []int // of the lines
+	for i, c := range source {
+		if c == '\n' {
+			ends = append(ends, i+1)
+		}
+	}
+	if len(source) > 0 && source[len(source)-1] != '\n' {
+		ends = append(ends, len(source))
+	}
+	message := syntaxMessage(err)
+	i := sort.Search(len(ends)-1, func(i int) bool {
+		err := parses(source[:ends[i]])
+		return err != nil && syntaxMessage(err) == message
+	})
+	return i + 1
+}
+
+// parses is the error of source as YAML, of as many documents as tree reads.
+func parses(source []byte) error {
+	decoder := yaml.NewDecoder(bytes.NewReader(source))
+	for range 2 {
+		var document yaml.Node
+		if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var unquotedReference = regexp.MustCompile(`(^|[\s{\[,:])\$\{`)
+
+// flowReference says whether a flow object or list ended early in the line
+// because of an unquoted ${...}, whose end the parser takes the brace for.
+func flowReference(source []byte, number int, message string) bool {
 	lines := bytes.Split(source, []byte{'\n'})
-	return number >= 1 && number <= len(lines) && unquotedFlowReference.Match(lines[number-1])
+	return strings.Contains(message, "',' or") && number <= len(lines) && unquotedReference.Match(lines[number-1])
 }
 
 // tabIndented is the line near the given one that begins with a tab, or 0.
