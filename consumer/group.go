@@ -50,7 +50,7 @@ type Group struct {
 type State struct {
 	Joined bool      // owns shards, or awaits some in a generation that it joined
 	Owned  int       // shards
-	Since  time.Time // of the last change
+	Since  time.Time // when it joined, or ceased to be in a generation; zero before it first joined
 }
 
 const (
@@ -101,7 +101,10 @@ func (g *Group) State() State {
 func (g *Group) setState(joined bool, owned int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.state = State{Joined: joined, Owned: owned, Since: time.Now()}
+	if joined != g.state.Joined {
+		g.state.Since = time.Now()
+	}
+	g.state.Joined, g.state.Owned = joined, owned
 }
 
 // Run is the group's member until ctx ends; then it drains for at most

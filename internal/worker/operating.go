@@ -18,6 +18,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"engage-worker/internal/config"
+	"engage-worker/internal/kafkaconn"
 )
 
 // operating is the operators' HTTP server: probes and metrics for everyone,
@@ -26,14 +27,20 @@ type operating struct {
 	address string
 	server  *http.Server
 
-	mu      sync.Mutex
-	probed  time.Time
-	probe   error
-	closing bool
+	mu       sync.Mutex
+	probed   time.Time
+	probe    error
+	draining bool
 }
 
-// probeAge is how long an answer about Kafka's reachability holds.
-const probeAge = 2 * time.Second
+const (
+	// probeAge is how long an answer about Kafka's reachability holds.
+	probeAge = 2 * time.Second
+
+	// unjoined is how many session timeouts a rebalance may take before a
+	// replica that was in its group counts as out of it.
+	unjoined = 3
+)
 
 func newOperating(cfg *config.Config, w *Worker) *operating {
 	o := &operating{address: cfg.HTTP.Listen}
@@ -89,10 +96,15 @@ func (o *operating) serve(l net.Listener) error {
 	return nil
 }
 
-func (o *operating) stop() {
+// drain makes the worker unready: it begins nothing new.
+func (o *operating) drain() {
 	o.mu.Lock()
-	o.closing = true
-	o.mu.Unlock()
+	defer o.mu.Unlock()
+	o.draining = true
+}
+
+func (o *operating) stop() {
+	o.drain()
 	ctx, cancel := context.WithTimeout(context.Background(), drainGrace)
 	defer cancel()
 	if err := o.server.Shutdown(ctx); err != nil {
@@ -100,24 +112,41 @@ func (o *operating) stop() {
 	}
 }
 
-// ready tells why the worker isn't: Kafka doesn't answer. Owning no shard is
-// fine: with more replicas than shards, some wait.
+// ready tells why the worker isn't: it is shutting down, Kafka doesn't answer,
+// or a destination isn't in its consumer group. Owning no shard is fine: with
+// more replicas than shards, some wait.
 func (o *operating) ready(ctx context.Context, w *Worker) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.closing {
+	if o.draining {
 		return errors.New("shutting down")
 	}
 	if time.Since(o.probed) > probeAge {
 		ctx, cancel := context.WithTimeout(ctx, probeAge)
 		defer cancel()
-		_, err := w.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{w.cfg.Kafka.Topic}})
-		o.probe, o.probed = err, time.Now()
+		o.probe, o.probed = reach(ctx, w.client), time.Now()
 	}
 	if o.probe != nil {
-		return fmt.Errorf("kafka doesn't answer: %w", o.probe)
+		return fmt.Errorf("kafka doesn't answer: %s", kafkaconn.Explain(o.probe))
+	}
+	for _, g := range w.groups {
+		if s := g.State(); !s.Joined && time.Since(s.Since) > unjoined*g.SessionTimeout {
+			return fmt.Errorf("%s: not in the consumer group %s; the log says why", g.Destination, g.GroupID)
+		}
 	}
 	return nil
+}
+
+// reach asks a broker for something that the client doesn't answer from its
+// memory, as it does with metadata. A connection that died unnoticed gets
+// another chance.
+func reach(ctx context.Context, client *kafka.Client) (err error) {
+	for range 2 {
+		if _, err = client.ApiVersions(ctx, &kafka.ApiVersionsRequest{}); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // withToken lets requests through that bear the token.
@@ -142,7 +171,7 @@ func setLogLevel(log zerolog.Logger) http.HandlerFunc {
 			return
 		}
 		level, err := zerolog.ParseLevel(strings.TrimSpace(string(body)))
-		if err != nil || level == zerolog.NoLevel {
+		if err != nil || level < zerolog.TraceLevel || level > zerolog.ErrorLevel {
 			http.Error(rw, "a level is one of trace, debug, info, warn, error", http.StatusBadRequest)
 			return
 		}

@@ -98,7 +98,7 @@ func TestLogLevelChanges(t *testing.T) {
 	if want := `{"level":"info","from":"error","to":"debug","message":"log level changed"}` + "\n"; logged.String() != want {
 		t.Errorf("logged %s", logged)
 	}
-	for _, wrong := range []string{"", "loud", strings.Repeat("debug", 100)} {
+	for _, wrong := range []string{"", "loud", "disabled", "fatal", "5", "-9", strings.Repeat("debug", 100)} {
 		if got := answer(h, "PUT", "/loglevel", "Bearer open", wrong); got.Code != http.StatusBadRequest || zerolog.GlobalLevel() != zerolog.DebugLevel {
 			t.Errorf("%.10q: %d; the level is %s", wrong, got.Code, zerolog.GlobalLevel())
 		}

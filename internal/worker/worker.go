@@ -162,6 +162,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	// A group that fails ends the others; the operators' server goes last.
 	groups, running := errgroup.WithContext(ctx)
+	defer context.AfterFunc(running, w.operating.drain)()
+	defer context.AfterFunc(ctx, func() {
+		w.log.Info().Stringer("shutdownTimeout", w.cfg.ShutdownTimeout).Msg("stopping: nothing new is begun, what is under way is waited for; another signal ends the process at once")
+	})()
 	served := make(chan error, 1)
 	go func() { served <- w.operating.serve(listener) }()
 	for _, g := range w.groups {
