@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -25,7 +27,7 @@ func main() {
 
 // cli is the command line. Each command lives in the file of its name.
 type cli struct {
-	Config  string           `help:"The configuration file." short:"c" default:"engage.yaml" env:"ENGAGE_CONFIG" placeholder:"FILE"`
+	Config  string           `help:"The configuration file; without it, engage.yaml." short:"c" default:"engage.yaml" env:"ENGAGE_CONFIG" placeholder:"FILE"`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
 	Demo     demoCmd     `cmd:"" help:"Show everything in one process: an embedded broker, a simulated Twilio, a producer and the worker."`
@@ -70,15 +72,33 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err != nil {
 		return report(stderr, err)
 	}
+	if len(args) == 0 {
+		parser.Stdout = stderr
+		parser.Parse([]string{"--help"})
+		return exitBadInput
+	}
 	kctx, err := parser.Parse(args)
 	if exited >= 0 {
 		return exited
 	}
 	if err != nil {
-		return report(stderr, badInput(err))
+		return report(stderr, badInput(fmt.Errorf("%w (see %s --help)", err, called(err))))
 	}
 	a.configPath = c.Config
 	return report(stderr, kctx.Run())
+}
+
+// called is the command that a wrong command line means, as far as it came.
+func called(err error) string {
+	name := "engage-worker"
+	if wrong := (*kong.ParseError)(nil); errors.As(err, &wrong) {
+		for _, step := range wrong.Context.Path {
+			if step.Command != nil {
+				name += " " + step.Command.Name
+			}
+		}
+	}
+	return name
 }
 
 // version is the module's, or the commit that it was built from.

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"engage-worker/internal/config"
 )
@@ -63,12 +65,16 @@ func TestCommandLine(t *testing.T) {
 	if got := command(t, "validate", "--help"); got.code != exitOK || !strings.Contains(got.stdout, "--config") || got.stderr != "" {
 		t.Errorf("validate --help: %+v", got)
 	}
+	if got := command(t); got.code != exitBadInput || got.stdout != "" || !strings.Contains(got.stderr, "\nCommands:\n") {
+		t.Errorf("nothing: %+v", got)
+	}
 	for args, want := range map[string]string{
-		"validat":                                `engage-worker: unexpected argument validat, did you mean "validate"?`,
-		"validate --confg x":                     `engage-worker: unknown flag --confg, did you mean "--config"?`,
-		"topics create --partitions 0":           `engage-worker: topics create: --partitions must be from 1 to 10000`,
-		"topics create --replication-factor 101": `engage-worker: topics create: --replication-factor must be from 0 to 100`,
-		"topics create --partitions x":           `engage-worker: --partitions: expected a valid 64 bit int but got "x"`,
+		"validat":                                `engage-worker: unexpected argument validat, did you mean "validate"? (see engage-worker --help)`,
+		"validate --confg x":                     `engage-worker: unknown flag --confg, did you mean "--config"? (see engage-worker validate --help)`,
+		"topics create --partitions 0":           `engage-worker: topics create: --partitions must be from 1 to 10000 (see engage-worker topics create --help)`,
+		"topics create --replication-factor 101": `engage-worker: topics create: --replication-factor must be from 0 to 100 (see engage-worker topics create --help)`,
+		"topics create --partitions x":           `engage-worker: --partitions: expected a valid 64 bit int but got "x" (see engage-worker topics create --help)`,
+		"topics":                                 `engage-worker: expected one of "create", "check" (see engage-worker topics --help)`,
 	} {
 		got := command(t, strings.Fields(args)...)
 		if got.code != exitBadInput || got.stdout != "" || got.stderr != want+"\n" {
@@ -83,6 +89,34 @@ func TestConfigurationByTheEnvironment(t *testing.T) {
 	want := result{exitBadInput, "", os.Getenv("ENGAGE_CONFIG") + ": there is no such file; name the configuration with --config or ENGAGE_CONFIG\n"}
 	if got != want {
 		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
+// TestSilentBroker: commands end within 15 s where a port is open and nothing
+// answers, or as soon after their last try.
+func TestSilentBroker(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() }) // whose backlog takes connections
+	address := listener.Addr().String()
+	path := configFile(t, "kafka: {brokers: [\""+address+"\"]}")
+	for args, within := range map[string]time.Duration{
+		"run":                          15 * time.Second,
+		"topics check":                 15 * time.Second,
+		"produce --generate 3":         20 * time.Second,
+		"topics create --partitions 1": 20 * time.Second,
+	} {
+		t.Run(args, func(t *testing.T) {
+			t.Parallel()
+			start := time.Now()
+			got := command(t, append(strings.Fields(args), "--config", path)...)
+			if took := time.Since(start); got.code != exitFailure || took > within || !strings.Contains(got.stderr, "Kafka at "+address) || strings.Count(got.stderr, "answer") != 1 {
+				t.Errorf("after %v: %+v", took, got)
+			}
+		})
 	}
 }
 

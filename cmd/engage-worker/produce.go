@@ -34,6 +34,10 @@ const (
 	maxWarnings = 20
 
 	progressInterval = 2 * time.Second
+
+	// produceTimeout is how long acknowledgements are awaited, so that
+	// brokers out of reach are told of soon.
+	produceTimeout = 15 * time.Second
 )
 
 type produceCmd struct {
@@ -344,7 +348,9 @@ func (p *producer) flush(ctx context.Context) error {
 	}
 	batch := p.batch
 	p.batch, p.batchBytes = p.batch[:0], 0
-	if err := p.writer.WriteMessages(ctx, batch...); err != nil {
+	acknowledged, cancel := context.WithTimeout(ctx, produceTimeout)
+	defer cancel()
+	if err := p.writer.WriteMessages(acknowledged, batch...); err != nil {
 		return p.failed(ctx, err, len(batch))
 	}
 	p.published += len(batch)

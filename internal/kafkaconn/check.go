@@ -31,9 +31,9 @@ const (
 
 // CheckTopics compares the topics with what the worker wants, in the order of
 // the specs, of which the first is the source. The error is one of reaching
-// Kafka; see Explain. It takes 15 s at most.
+// Kafka; see Explain. It takes 12 s at most.
 func CheckTopics(ctx context.Context, client *kafka.Client, specs []Spec) ([]Problem, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	now, err := describe(ctx, client, specs)
 	if err != nil {

@@ -33,6 +33,10 @@ const (
 
 	// callTimeout bounds one administrative request.
 	callTimeout = 15 * time.Second
+
+	// checkTimeout bounds the look at the topics with which run begins: it
+	// says within 15 s, of the whole process, that Kafka can't be reached.
+	checkTimeout = 12 * time.Second
 )
 
 // Dialer makes connections for a ConsumerGroup and for Conn.ReadBatch loops.
