@@ -13,6 +13,8 @@
 // Invariants:
 //   - Append returns nil only when all in-sync replicas have the record.
 //   - Sent never turns back into anything else.
+//   - While an intent is open, what an older generation says of its delivery
+//     doesn't count, but that it was sent: its writer had lost the shard.
 //   - An owner that finds a record it didn't write in its part (a write of its
 //     predecessor that was still on its way, or its own written twice) reads
 //     it, and writes again what compaction would otherwise lose.

@@ -126,7 +126,7 @@ func TestIndexKnowsTheIntentsWithoutAnOutcome(t *testing.T) {
 	if got := x.bodies(1, a); len(got) != 0 {
 		t.Errorf("%v, want none", got)
 	}
-	x.current(now.Add(3*time.Hour), now.Add(3*time.Hour))
+	x.forget(now.Add(3 * time.Hour))
 	if len(x.open) != 0 {
 		t.Errorf("%d intents are remembered past the retention", len(x.open))
 	}

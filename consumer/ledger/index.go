@@ -25,8 +25,8 @@ type index struct {
 	sids    maphash.Seed
 	span    time.Duration // of one bucket
 	keep    time.Duration
-	buckets []bucket     // oldest first
-	open    map[Key]Tags // of intents without an outcome: few
+	buckets []bucket      // oldest first; an entry is in one of them
+	open    map[Key]Entry // the intents without an outcome, whole: few
 }
 
 type bucket struct {
@@ -36,42 +36,64 @@ type bucket struct {
 }
 
 func newIndex(retention time.Duration) *index {
-	return &index{keys: newKeys(), sids: maphash.MakeSeed(), span: retention / bucketsPerRetention, keep: retention, open: map[Key]Tags{}}
+	return &index{keys: newKeys(), sids: maphash.MakeSeed(), span: retention / bucketsPerRetention, keep: retention, open: map[Key]Entry{}}
 }
 
-// put stores e unless what is known is stronger: sent stays sent.
+// put stores e unless what is known is stronger: sent stays sent, and whoever
+// has lost the shard can't settle the intent of its next owner, but by the
+// news that it was sent.
 func (x *index) put(k Key, e Entry, now time.Time) (stored bool) {
-	if old, ok := x.get(k); ok && old.State == Sent && e.State != Sent {
+	x.forget(now)
+	i, old := x.find(k)
+	if i >= 0 && e.State != Sent && (old.state == Sent || e.Generation < x.open[k].Generation) {
 		return false
 	}
-	if e.State == Intent && e.Tags != (Tags{}) {
-		x.open[k] = e.Tags
-	} else {
-		delete(x.open, k)
+	newest := x.current(e.Time, now)
+	if i >= 0 && i != newest {
+		delete(x.buckets[i].facts, k)
 	}
-	b := x.current(e.Time, now)
+	b := x.buckets[newest]
 	b.facts[k] = fact{at: e.Time.UnixMilli(), offset: e.Position.Offset, part: int32(e.Position.Partition), state: e.State}
 	if e.SID != "" {
 		b.claimed[maphash.String(x.sids, e.SID)] = struct{}{}
 	}
+	if e.State == Intent {
+		x.open[k] = e
+	} else {
+		delete(x.open, k)
+	}
 	return true
 }
 
-func (x *index) get(k Key) (Entry, bool) {
+// find is the bucket that holds an entry, or -1.
+func (x *index) find(k Key) (i int, f fact) {
 	for i := len(x.buckets) - 1; i >= 0; i-- {
 		if f, ok := x.buckets[i].facts[k]; ok {
-			return Entry{State: f.state, Time: time.UnixMilli(f.at), Position: Position{int(f.part), f.offset}}, true
+			return i, f
 		}
 	}
-	return Entry{}, false
+	return -1, fact{}
+}
+
+// get is what is known of a delivery; of an outcome, neither its SID nor its
+// generation.
+func (x *index) get(k Key) (Entry, bool) {
+	if e, ok := x.open[k]; ok {
+		return e, true
+	}
+	i, f := x.find(k)
+	if i < 0 {
+		return Entry{}, false
+	}
+	return Entry{State: f.state, Time: time.UnixMilli(f.at), Position: Position{int(f.part), f.offset}}, true
 }
 
 // bodies are the body tags of the intents without an outcome to a recipient,
 // but for one.
 func (x *index) bodies(recipient uint32, but Key) (bodies []uint32) {
-	for k, tags := range x.open {
-		if tags.Recipient == recipient && k != but {
-			bodies = append(bodies, tags.Body)
+	for k, e := range x.open {
+		if e.Tags.Recipient == recipient && k != but {
+			bodies = append(bodies, e.Tags.Body)
 		}
 	}
 	return bodies
@@ -96,11 +118,8 @@ func (x *index) len() int {
 	return n
 }
 
-// current is the bucket for an entry of the given time; forgets what is past
-// the retention. Entries come roughly in order of time, old ones only while
-// the log is read, so a bucket boundary needn't be exact: what counts is that
-// nothing is forgotten early.
-func (x *index) current(at, now time.Time) *bucket {
+// forget drops the buckets that are past the retention.
+func (x *index) forget(now time.Time) {
 	for len(x.buckets) > 0 && now.Sub(x.buckets[0].until) > x.keep {
 		for k := range x.buckets[0].facts {
 			delete(x.open, k)
@@ -108,9 +127,20 @@ func (x *index) current(at, now time.Time) *bucket {
 		x.buckets[0] = bucket{}
 		x.buckets = x.buckets[1:]
 	}
-	if n := len(x.buckets); n > 0 && !at.After(x.buckets[n-1].until) {
-		return &x.buckets[n-1]
+}
+
+// current is the bucket for an entry of the given time, the newest. Entries
+// come roughly in order of time, old ones only while the log is read, so a
+// bucket's boundary needn't be exact: what counts is that nothing is forgotten
+// early, nor kept for longer because a clock was ahead.
+func (x *index) current(at, now time.Time) (newest int) {
+	if at.After(now) {
+		at = now
 	}
-	x.buckets = append(x.buckets, bucket{until: at.Add(x.span), facts: map[Key]fact{}, claimed: map[uint64]struct{}{}})
-	return &x.buckets[len(x.buckets)-1]
+	newest = len(x.buckets) - 1
+	if newest < 0 || at.After(x.buckets[newest].until) {
+		x.buckets = append(x.buckets, bucket{until: at.Add(x.span), facts: map[Key]fact{}, claimed: map[uint64]struct{}{}})
+		newest++
+	}
+	return newest
 }

@@ -62,35 +62,40 @@ const (
 )
 
 // Restore reads what the log holds beyond what is known already, up to its
-// end at the time of the call, and returns how many records that were.
+// end at the time of the call, and returns how many records that were. A log
+// that ends before what is known was made anew, and is read whole.
 func (l *Ledger) Restore(ctx context.Context) (n int, err error) {
 	first, end, err := l.cfg.Cluster.Bounds(ctx, l.cfg.Topic, l.cfg.Partition)
 	if err != nil {
 		return 0, fmt.Errorf("restore the ledger: %w", err)
 	}
 	l.mu.Lock()
-	next := max(first, l.next)
+	from := l.next
 	l.mu.Unlock()
-	if next, n, err = l.read(ctx, next, end); err != nil {
+	if from < first || from > end {
+		from = first
+	}
+	now := time.Now()
+	if n, err = l.read(ctx, from, end, func(recordKey []byte, e Entry) { l.index.put(l.index.keys.of(recordKey), e, now) }); err != nil {
 		return n, fmt.Errorf("restore the ledger: %w", err)
 	}
 	l.mu.Lock()
-	l.next = max(next, end)
+	l.next = end
 	l.mu.Unlock()
 	return n, nil
 }
 
-// read folds the log's records of [from, end) into the index.
-func (l *Ledger) read(ctx context.Context, from, end int64) (next int64, n int, err error) {
+// read calls fold, with l.mu held, for the log's entries of [from, end), and
+// returns how many records there are. What lies behind end is left for later.
+func (l *Ledger) read(ctx context.Context, from, end int64, fold func(recordKey []byte, e Entry)) (n int, err error) {
 	if from >= end {
-		return from, 0, nil
+		return 0, nil
 	}
 	conn, err := l.cfg.Cluster.Dial(ctx, l.cfg.Topic, l.cfg.Partition)
 	if err != nil {
-		return from, 0, err
+		return 0, err
 	}
 	defer conn.Close()
-	now := time.Now()
 	for from < end {
 		from, _, err = partition.Fetch(ctx, conn, from, partition.FetchConfig{MaxBytes: restoreFetch, MaxWait: time.Second}, func(m *kafka.Message) bool {
 			if m.Offset >= end {
@@ -107,15 +112,15 @@ func (l *Ledger) read(ctx context.Context, from, end int64) (next int64, n int, 
 				return true
 			}
 			l.mu.Lock()
-			l.index.put(l.index.keys.of(m.Key), e, now)
+			fold(m.Key, e)
 			l.mu.Unlock()
 			return true
 		})
 		if err != nil {
-			return from, n, err
+			return n, err
 		}
 	}
-	return from, n, nil
+	return n, nil
 }
 
 // Get is what is known of a delivery.
@@ -335,44 +340,25 @@ func permanent(err error) bool {
 }
 
 // readForeign folds [from, end), which this owner didn't write, into the
-// index, and writes again what it would lose once the topic is compacted: an
-// outcome that now stands before somebody's late intent of the same key.
+// index, and writes again what it would lose once the topic is compacted: what
+// now stands before somebody's late record of the same key that doesn't count.
 func (l *Ledger) readForeign(ctx context.Context, from, end int64) error {
-	conn, err := l.cfg.Cluster.Dial(ctx, l.cfg.Topic, l.cfg.Partition)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
 	now := time.Now()
 	var again []pending
-	for from < end {
-		from, _, err = partition.Fetch(ctx, conn, from, partition.FetchConfig{MaxBytes: restoreFetch, MaxWait: time.Second}, func(m *kafka.Message) bool {
-			if m.Offset >= end {
-				return false
-			}
-			e, perr := ParseEntry(m.Value)
-			if perr != nil {
-				return true
-			}
-			l.mu.Lock()
-			k := l.index.keys.of(m.Key)
-			if !l.index.put(k, e, now) {
-				known, _ := l.index.get(k)
-				known.Generation = e.Generation
-				again = append(again, pending{key: m.Key, value: known.AppendValue(nil), entry: known, done: make(chan error, 1)})
-			}
-			l.mu.Unlock()
-			return true
-		})
-		if err != nil {
-			return err
+	_, err := l.read(ctx, from, end, func(recordKey []byte, e Entry) {
+		k := l.index.keys.of(recordKey)
+		if l.index.put(k, e, now) {
+			return
 		}
-	}
+		known, _ := l.index.get(k)
+		known.Generation = max(known.Generation, e.Generation) // of an outcome, it isn't kept
+		again = append(again, pending{key: recordKey, value: known.AppendValue(nil), entry: known, done: make(chan error, 1)})
+	})
 	if len(again) > 0 {
 		l.enqueue(again...)
 		l.signal()
 	}
-	return nil
+	return err
 }
 
 // wait sleeps for d or until ctx ends.

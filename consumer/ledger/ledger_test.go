@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -269,4 +270,72 @@ func BenchmarkAppend(b *testing.B) {
 			}
 		}
 	})
+}
+
+// TestARecordBehindTheEndIsReadLater: what a former owner's late write adds
+// while the log is being read isn't passed over.
+func TestARecordBehindTheEndIsReadLater(t *testing.T) {
+	_, c := start(t)
+	former := open(t, c)
+	former.must(t, key(1), Entry{State: Intent})
+	l := New(Config{Cluster: c, Topic: topic, Partition: 1, Retention: time.Hour, Log: zerolog.Nop()})
+	former.must(t, key(2), Entry{State: Sent, SID: "SM2"})
+	// The log ended at 1 when the reader asked.
+	var read []string
+	if n, err := l.read(t.Context(), 0, 1, func(recordKey []byte, _ Entry) { read = append(read, string(recordKey)) }); n != 1 || err != nil || !slices.Equal(read, []string{string(key(1))}) {
+		t.Fatalf("read %d records, %q, %v; want the one before the end", n, read, err)
+	}
+	l.next = 1
+	if n, err := l.Restore(t.Context()); n != 1 || err != nil || !l.Claimed("SM2") {
+		t.Fatalf("read %d records, %v; want the other one", n, err)
+	}
+}
+
+// TestALogMadeAnewIsRead: a log that ends before what is known is another one.
+func TestALogMadeAnewIsRead(t *testing.T) {
+	_, c := start(t)
+	l := open(t, c)
+	l.mu.Lock()
+	l.next = 100
+	l.mu.Unlock()
+	open(t, c).must(t, key(1), Entry{State: Sent})
+	if n, err := l.Restore(t.Context()); n != 1 || err != nil {
+		t.Fatalf("read %d records, %v; want the one", n, err)
+	}
+}
+
+// TestAFormerOwnersRefusalIsOverruled: it lands behind the new owner's intent,
+// whose outcome nobody knows. Whoever comes next still finds the intent, also
+// after compaction.
+func TestAFormerOwnersRefusalIsOverruled(t *testing.T) {
+	_, c := start(t)
+	former, owner := open(t, c), open(t, c)
+	intent := Entry{State: Intent, Time: time.UnixMilli(time.Now().UnixMilli()), Position: Position{1, 7}, Generation: 2, Tags: Tags{Recipient: 1, Body: 2}}
+	owner.must(t, key(1), intent)
+	former.must(t, key(1), Entry{State: Refused, Generation: 1})
+	next := open(t, c)
+	if e, _ := next.Get(key(1)); e.State != Intent {
+		t.Errorf("the next owner finds %v", e.State)
+	}
+	owner.must(t, key(2), Entry{State: Sent, Generation: 2}) // finds the foreign record
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		last := map[string]Entry{}
+		conn, err := c.Dial(t.Context(), topic, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := partition.Fetch(t.Context(), conn, 0, partition.FetchConfig{MaxBytes: 1 << 20, MaxWait: time.Second}, func(m *kafka.Message) bool {
+			last[string(m.Key)], err = ParseEntry(m.Value)
+			return err == nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+		if last[string(key(1))] == intent {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the last record of the delivery is %+v, want %+v", last[string(key(1))], intent)
+		}
+	}
 }
