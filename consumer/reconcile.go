@@ -171,14 +171,21 @@ func (d *delivery) rivals(m *twilio.Message) (bodies []uint32) {
 // pick leaves of the candidates those that may be m, the likeliest first, or
 // says why there is none. The body decides only between candidates, and
 // between deliveries in doubt: a message whose body is a rival's is the
-// rival's, and of the others there must be more than rivals without one. A
-// message that has nothing in common with m is hardly m, whoever sent it, but
-// nor is it certain that m isn't there.
+// rival's, even if m's text is part of it, and of the others there must be
+// more than rivals without one. A message that has nothing in common with m is
+// hardly m, whoever sent it, but nor is it certain that m isn't there.
 func pick(m *twilio.Message, open []twilio.Candidate, rivals func(*twilio.Message) []uint32) ([]twilio.Candidate, choice) {
 	sent := essence(m.Body)
-	alike := slices.DeleteFunc(slices.Clone(open), func(c twilio.Candidate) bool { return likeness(essence(c.Body), sent) < 1 })
-	if len(alike) > 0 {
-		return alike, itsOwn // of equal ones it doesn't matter which
+	like := func(least float64) (like []twilio.Candidate) {
+		for _, c := range open {
+			if likeness(essence(c.Body), sent) >= least {
+				like = append(like, c)
+			}
+		}
+		return like
+	}
+	if same := like(theSame); len(same) > 0 {
+		return same, itsOwn // of equal ones it doesn't matter which
 	}
 	others := rivals(m)
 	open = slices.DeleteFunc(open, func(c twilio.Candidate) bool {
@@ -189,36 +196,39 @@ func pick(m *twilio.Message, open []twilio.Candidate, rivals func(*twilio.Messag
 		others = slices.Delete(others, i, i+1)
 		return true
 	})
-	plausible := slices.DeleteFunc(slices.Clone(open), func(c twilio.Candidate) bool { return likeness(essence(c.Body), sent) < leastLikeness })
-	switch {
-	case len(open) == 0:
+	if len(open) == 0 {
 		return nil, notThere
-	case len(plausible) <= len(others):
-		return nil, cantTell
-	default:
+	}
+	if whole := like(theWhole); len(whole) > 0 {
+		return whole, itsOwn
+	}
+	if plausible := like(leastLikeness); len(plausible) > len(others) {
 		return plausible, itsOwn
 	}
+	return nil, cantTell
 }
 
 const (
+	theSame  = 2.0
+	theWhole = 1.0 // and something added: an opt-out notice, say
 	// leastLikeness is what a listed body must have in common with what was
 	// sent to be taken for it, once two texts are long enough to tell.
 	leastLikeness = 0.25
 	shortText     = 8 // letters and digits
 )
 
-// likeness compares a listed body's essence with that of what was sent: 1 when
-// it is the same, or the same with something added (an opt-out notice, say);
-// else the part of the pairs of letters that they share (Dice's coefficient),
-// and just leastLikeness when one of them is too short to tell.
+// likeness compares a listed body's essence with that of what was sent:
+// theSame, or theWhole of it; else the part of the pairs of letters that they
+// share (Dice's coefficient, 0 to 1), and just leastLikeness when one of them is
+// too short to tell.
 func likeness(listed, sent string) float64 {
 	switch {
 	case sent != "" && listed == sent:
-		return 1
+		return theSame
 	case len(listed) < shortText || len(sent) < shortText:
 		return leastLikeness
 	case strings.Contains(listed, sent):
-		return 1
+		return theWhole
 	}
 	pairs := map[string]int{}
 	for i := range len(sent) - 1 {

@@ -30,6 +30,8 @@ func TestPick(t *testing.T) {
 		{"one without a body", []string{""}, nil, itsOwn, 0},
 		{"the only one is a rival's", []string{other}, []string{other}, notThere, 0},
 		{"one is a rival's, of the other nobody knows", []string{other, altered}, []string{other}, itsOwn, 1},
+		{"a rival's text holds its own", []string{mine + " And order 5 too"}, []string{mine + " And order 5 too"}, notThere, 0},
+		{"a rival's text holds its own, which is there with a notice", []string{mine + " And order 5 too", mine + " Reply STOP to end"}, []string{mine + " And order 5 too"}, itsOwn, 1},
 		{"one altered, two in doubt", []string{altered}, []string{other}, cantTell, 0},
 		{"one altered, and a rival without a body", []string{altered}, []string{""}, cantTell, 0},
 		{"one without a body isn't a rival's without one for sure", []string{""}, []string{""}, cantTell, 0},
