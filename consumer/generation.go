@@ -119,26 +119,34 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 // is short. A shutdown may take longer: the generation goes on meanwhile, and
 // the lease with it; but a rebalance may begin during it.
 func (gen *generation) drain(events <-chan struct{}, stopWork func()) {
-	giveUp := func() {
-		gen.log.Warn().Int32("generation", gen.number).Msg("requests are still under way at the drain's limit; they are given up, and their next owner finds out what came of them")
-		stopWork()
-	}
-	shutdown := time.AfterFunc(gen.ShutdownTimeout, giveUp)
-	defer shutdown.Stop()
-	var mu sync.Mutex
-	var rebalance *time.Timer
-	stop := context.AfterFunc(gen.ended, func() {
-		mu.Lock()
-		defer mu.Unlock()
-		rebalance = time.AfterFunc(gen.SessionTimeout/2, giveUp)
-	})
+	limited := make(chan struct{})
+	go func() {
+		defer close(limited)
+		shutdown := time.NewTimer(gen.ShutdownTimeout)
+		defer shutdown.Stop()
+		select {
+		case <-events:
+			return
+		case <-shutdown.C:
+		case <-gen.ended.Done():
+			rebalance := time.NewTimer(gen.SessionTimeout / 2)
+			defer rebalance.Stop()
+			select {
+			case <-events:
+				return
+			case <-shutdown.C:
+			case <-rebalance.C:
+			}
+		}
+		select {
+		case <-events: // at the same moment
+		default:
+			gen.log.Warn().Int32("generation", gen.number).Msg("requests are still under way at the drain's limit; they are given up, and their next owner finds out what came of them")
+			stopWork()
+		}
+	}()
 	gen.commitUntil(events, func() {})
-	stop()
-	mu.Lock()
-	defer mu.Unlock()
-	if rebalance != nil {
-		rebalance.Stop()
-	}
+	<-limited
 }
 
 // assign builds the shards from the assignment and returns their numbers.
