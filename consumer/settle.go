@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"engage-worker/actions/twilio"
 	"engage-worker/consumer/ledger"
 	"engage-worker/deadletter"
+	"engage-worker/internal/partition"
 )
 
 // failure is why a delivery is not sent, as its dead letter and the log tell.
@@ -109,7 +111,8 @@ func (s *shard) publish(ev *event, r *deadletter.Record) bool {
 }
 
 // exact reads an event again whose key looks empty, which may have been null
-// or empty, so that what is written elsewhere is the same byte for byte.
+// or empty, so that what is written elsewhere is the same byte for byte. What
+// the topic no longer holds is taken as it looks.
 func (s *shard) exact(ctx context.Context, ev *event) error {
 	doubtful := len(ev.msg.Key) == 0
 	for _, h := range ev.msg.Headers {
@@ -119,10 +122,13 @@ func (s *shard) exact(ctx context.Context, ev *event) error {
 		return nil
 	}
 	m, err := s.cluster.Record(ctx, ev.stream.topic, s.id, ev.msg.Offset)
-	if err != nil {
+	switch {
+	case err == nil:
+		ev.msg.Key, ev.msg.Headers = m.Key, m.Headers
+	case !errors.Is(err, partition.ErrGone):
 		return err
 	}
-	ev.msg.Key, ev.msg.Headers, ev.exact = m.Key, m.Headers, true
+	ev.exact = true
 	return nil
 }
 

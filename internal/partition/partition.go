@@ -193,8 +193,9 @@ func read(ctx context.Context, conn *kafka.Conn, offset int64, cfg FetchConfig, 
 				return next, end, ctx.Err()
 			}
 			// io.EOF ends a batch; kafka-go says RequestTimedOut for one
-			// that is empty because the log ends here.
-			if errors.Is(err, io.EOF) || errors.Is(err, kafka.RequestTimedOut) && end == offset {
+			// that is empty because the log ends here, and for one whose
+			// records took each longer than the answer's deadline.
+			if errors.Is(err, io.EOF) || errors.Is(err, kafka.RequestTimedOut) && (end == offset || next > offset) {
 				err = nil
 			}
 			return next, end, err
@@ -213,8 +214,12 @@ func IsMarker(m *kafka.Message) bool {
 		len(m.Value) == 6 && m.Value[0] == 0 && m.Value[1] == 0
 }
 
+// ErrGone is a record that retention or compaction took away.
+var ErrGone = errors.New("it isn't there any more")
+
 // Record reads one record exactly: unlike Fetch, whose Conn shows them both as
-// nil, it tells null keys and values from empty ones.
+// nil, it tells null keys and values from empty ones. The error is ErrGone when
+// there is none at offset.
 func (c Cluster) Record(ctx context.Context, topic string, partition int, offset int64) (kafka.Message, error) {
 	fail := func(err error) (kafka.Message, error) {
 		return kafka.Message{}, fmt.Errorf("read %s/%d at %d again: %w", topic, partition, offset, err)
@@ -223,19 +228,25 @@ func (c Cluster) Record(ctx context.Context, topic string, partition int, offset
 	if err != nil {
 		return fail(err)
 	}
-	if res.Error != nil {
+	switch {
+	case errors.Is(res.Error, kafka.OffsetOutOfRange):
+		return fail(ErrGone)
+	case res.Error != nil:
 		return fail(res.Error)
 	}
 	for {
 		r, err := res.Records.ReadRecord()
-		if err != nil {
+		switch {
+		case errors.Is(err, io.EOF): // of the offset's batch
+			return fail(ErrGone)
+		case err != nil:
 			return fail(err)
 		}
 		if r.Offset < offset {
 			continue
 		}
 		if r.Offset > offset {
-			return fail(errors.New("it isn't there any more"))
+			return fail(ErrGone)
 		}
 		m := kafka.Message{Topic: topic, Partition: partition, Offset: offset, Time: r.Time, Headers: r.Headers}
 		if m.Key, err = kafka.ReadAll(r.Key); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"engage-worker/internal/twiliosim"
@@ -114,4 +115,66 @@ func TestHandover(t *testing.T) {
 	}
 	r.awaitSettled(20 * time.Second)
 	r.onceEach(30)
+}
+
+// TestRecordsGoneWhileHeld: the source's retention takes a record away that
+// is held. Its dead letter is written from what was read.
+func TestRecordsGoneWhileHeld(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{partitions: 1})
+	if r.broker == nil {
+		t.Skip("the fault is injected into the embedded broker")
+	}
+	fault := r.broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: r.cfg.DeadLetterTopic(), Err: kerr.NotEnoughReplicas, Count: -1})
+	// Nobody can tell whether their keys and the header are null or empty, but by reading them again.
+	r.produce(kafka.Message{Value: []byte("no json")}, kafka.Message{Value: []byte("none either"), Headers: []kafka.Header{{Key: "h"}}})
+	lost := r.broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: r.topic, Err: kerr.LeaderNotAvailable, Count: -1, When: func(req kmsg.Request) bool {
+		return req.(*kmsg.FetchRequest).MaxBytes == 1 // the reading again
+	}})
+	r.start()
+	r.await(20*time.Second, func() error {
+		if !r.logs.contains("it is held until it can") {
+			return fmt.Errorf("the log doesn't say that an event is held")
+		}
+		return nil
+	})
+	client, err := kgo.NewClient(kgo.SeedBrokers(r.brokers...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	req := kmsg.NewPtrDeleteRecordsRequest()
+	p := kmsg.NewDeleteRecordsRequestTopicPartition()
+	p.Offset = 2
+	topic := kmsg.NewDeleteRecordsRequestTopic()
+	topic.Topic, topic.Partitions = r.topic, append(topic.Partitions, p)
+	req.Topics = append(req.Topics, topic)
+	if _, err := req.RequestWith(t.Context(), client); err != nil {
+		t.Fatal(err)
+	}
+	lost.Remove()
+	fault.Remove()
+	r.awaitDone(30 * time.Second)
+	if dead := r.deadLetters(); len(dead) != 2 || dead[0].Reason != "malformed_event" {
+		t.Errorf("dead letters: %+v", dead)
+	}
+}
+
+// TestSlowIntake: an answer of the broker may take longer to be taken in than
+// a connection's patience; reading isn't interrupted by that.
+func TestSlowIntake(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{
+		partitions: 1,
+		delivery:   "  maxUncommitted: 10\n",
+		regions:    "  us-west-2: {rate: 40, burst: 10, maxInFlight: 64}\n",
+	})
+	const n = 600 // 15 s
+	r.produce(people(n, "")...)
+	r.start()
+	r.awaitDone(40 * time.Second)
+	r.onceEach(n)
+	if all := r.logs.all(); strings.Contains(all, "reading is interrupted") {
+		t.Error("reading was interrupted")
+	}
 }
