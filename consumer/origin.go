@@ -68,6 +68,7 @@ func retryOrigin(m *kafka.Message) (o origin, ok bool) {
 			o.action = v
 		case headerRetryTier:
 			o.tier, _ = strconv.Atoi(v)
+			o.tier = max(o.tier, 0)
 		case headerRetryAttempts:
 			o.attempts, _ = strconv.Atoi(v)
 		case headerRetryNotBefore:

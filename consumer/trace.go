@@ -152,9 +152,10 @@ type awaited struct {
 	parent trace.SpanContext
 }
 
-// await remembers a settled event until its commit. The caller holds s.mu.
+// await remembers a settled event until its commit, if that doesn't fail for
+// too long. The caller holds s.mu.
 func (s *stream) await(ev *event) {
-	if ev.traced.IsSampled() {
+	if ev.traced.IsSampled() && len(s.awaited) < s.shard.MaxUncommitted {
 		s.awaited = append(s.awaited, awaited{offset: ev.msg.Offset, since: time.Now(), parent: ev.traced})
 	}
 }

@@ -29,8 +29,8 @@ type backoff struct {
 
 func (b *backoff) next() time.Duration {
 	d := b.max
-	if b.n < 30 {
-		d = min(b.max, b.initial<<b.n)
+	if b.initial <= b.max>>b.n { // which can't overflow
+		d = b.initial << b.n
 	}
 	b.n++
 	if d <= 1 {

@@ -1,0 +1,91 @@
+package consumer
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"engage-worker/deadletter"
+)
+
+var recorded = time.Date(2026, 11, 23, 10, 0, 0, 123, time.UTC)
+
+// TestARetryKnowsItsOrigin: what a retry record says is what was known when it
+// was written, and the event's own headers stay as they were.
+func TestARetryKnowsItsOrigin(t *testing.T) {
+	own := []kafka.Header{{Key: "traceparent", Value: []byte("00-1")}, {Key: "empty", Value: []byte{}}}
+	from := origin{topic: "events", partition: 3, offset: 12345, time: recorded, attempts: 4, firstFailedAt: recorded.Add(time.Second)}
+	due := recorded.Add(time.Minute)
+	m := from.retryMessage(&kafka.Message{Key: []byte("k"), Value: []byte("v"), Headers: own}, "welcome-sms", 2, due, "rate_limited")
+	m.Time = recorded.Add(time.Hour) // of the retry topic's record
+	got, ok := retryOrigin(&m)
+	want := from
+	want.action, want.tier, want.notBefore = "welcome-sms", 2, due
+	if !ok || !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v, %t\nwant %+v", got, ok, want)
+	}
+	if headers := withoutRetry(m.Headers); !reflect.DeepEqual(headers, own) {
+		t.Errorf("the event's own headers: %v", headers)
+	}
+	again := got.retryMessage(&m, "welcome-sms", 3, due, "rate_limited")
+	if len(again.Headers) != len(m.Headers) {
+		t.Errorf("the second time it has %d headers, the first time %d", len(again.Headers), len(m.Headers))
+	}
+}
+
+// TestForeignRetries: anybody can write into a topic, and nothing that is
+// written there stops a worker.
+func TestForeignRetries(t *testing.T) {
+	headers := func(pairs ...string) (all []kafka.Header) {
+		for i := 0; i < len(pairs); i += 2 {
+			all = append(all, kafka.Header{Key: headerRetryPrefix + pairs[i], Value: []byte(pairs[i+1])})
+		}
+		return all
+	}
+	for _, c := range []struct {
+		name    string
+		headers []kafka.Header
+		ok      bool
+		tier    int
+	}{
+		{"none", nil, false, 0},
+		{"no action", headers("position", "events/1/2"), false, 0},
+		{"no position", headers("action", "a"), false, 0},
+		{"no offset", headers("position", "events/1", "action", "a"), false, 0},
+		{"no number", headers("position", "events/x/2", "action", "a"), false, 0},
+		{"no tier", headers("position", "events/1/2", "action", "a"), true, 0},
+		{"a tier that is none", headers("position", "events/1/2", "action", "a", "tier", "x"), true, 0},
+		{"a negative tier", headers("position", "events/1/2", "action", "a", "tier", "-7"), true, 0},
+		{"a tier beyond the last", headers("position", "events/1/2", "action", "a", "tier", "99"), true, 99},
+		{"no times", headers("position", "events/1/2", "action", "a", "not_before", "tomorrow", "record_timestamp", ""), true, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o, ok := retryOrigin(&kafka.Message{Time: recorded, Headers: c.headers})
+			if ok != c.ok || o.tier != c.tier || !o.time.Equal(recorded) || !o.notBefore.IsZero() {
+				t.Errorf("%+v, %t", o, ok)
+			}
+		})
+	}
+}
+
+func TestIdempotencyKey(t *testing.T) {
+	o := origin{topic: "events", partition: 3, offset: 5}
+	replay := o
+	replay.replayed, replay.replay = true, deadletter.Replayed{Origin: "events/3/1"}
+	for _, c := range []struct {
+		origin    origin
+		messageID string
+		want      string
+	}{
+		{o, "m-1", "m-1"},
+		{o, "", "events/3/5"},
+		{replay, "m-1", "m-1"},
+		{replay, "", "events/3/1"},
+	} {
+		if got := c.origin.idempotencyKey(c.messageID); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}
