@@ -17,6 +17,8 @@ import (
 type balancer struct {
 	mu    sync.Mutex
 	owned []int
+	split int // how many shards this member assigned as its generation's leader
+	led   bool
 }
 
 func (b *balancer) setOwned(shards []int) {
@@ -30,9 +32,11 @@ func (b *balancer) setOwned(shards []int) {
 func (b *balancer) ProtocolName() string { return "engage-shards" }
 
 // UserData implements kafka.GroupBalancer: the owned shards, four bytes each.
+// kafka-go asks for it before each join.
 func (b *balancer) UserData() ([]byte, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.split, b.led = 0, false
 	data := make([]byte, 0, 4*len(b.owned))
 	for _, s := range b.owned {
 		data = binary.BigEndian.AppendUint32(data, uint32(s))
@@ -58,7 +62,11 @@ func (b *balancer) AssignGroups(members []kafka.GroupMember, partitions []kafka.
 	for _, m := range members {
 		owned[m.ID] = decodeOwned(m.UserData)
 	}
-	assigned := assignShards(owned, commonShards(topics))
+	shards := commonShards(topics)
+	b.mu.Lock()
+	b.split, b.led = len(shards), true
+	b.mu.Unlock()
+	assigned := assignShards(owned, shards)
 	result := kafka.GroupMemberAssignments{}
 	for member, shards := range assigned {
 		byTopic := map[string][]int{}
@@ -68,6 +76,14 @@ func (b *balancer) AssignGroups(members []kafka.GroupMember, partitions []kafka.
 		result[member] = byTopic
 	}
 	return result
+}
+
+// leads tells how many shards this member assigned, if it is the leader of the
+// generation that it joined last.
+func (b *balancer) leads() (split int, led bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.split, b.led
 }
 
 // commonShards are the partition numbers that every topic has: a shard whose

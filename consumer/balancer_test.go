@@ -105,3 +105,46 @@ func seq(n int) []int {
 	}
 	return s
 }
+
+// TestTheLeaderKnowsWhatItAssigned: until it joins again, whether it leads then
+// or not.
+func TestTheLeaderKnowsWhatItAssigned(t *testing.T) {
+	var b balancer
+	b.setOwned([]int{1})
+	data, err := b.UserData()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, led := b.leads(); led {
+		t.Error("leads before it assigned anything")
+	}
+	var partitions []kafka.Partition
+	for _, topic := range []string{"source", "retry", "ledger"} {
+		for id := range 3 {
+			if topic != "ledger" || id < 2 { // it lags behind
+				partitions = append(partitions, kafka.Partition{Topic: topic, ID: id})
+			}
+		}
+	}
+	got := b.AssignGroups([]kafka.GroupMember{{ID: "a"}, {ID: "b", UserData: data}, {ID: "c", UserData: []byte("of another version")}}, partitions)
+	for member, want := range map[string][]int{"a": {0}, "b": {1}, "c": nil} {
+		for _, topic := range []string{"source", "retry", "ledger"} {
+			if shards := got[member][topic]; !slices.Equal(shards, want) {
+				t.Errorf("%s has %v of %s, want %v", member, shards, topic, want)
+			}
+		}
+	}
+	if split, led := b.leads(); split != 2 || !led {
+		t.Errorf("it assigned %d shards, %t; want 2", split, led)
+	}
+	b.AssignGroups([]kafka.GroupMember{{ID: "a"}}, nil) // no topic is there
+	if split, led := b.leads(); split != 0 || !led {
+		t.Errorf("it assigned %d shards, %t; want none", split, led)
+	}
+	if _, err := b.UserData(); err != nil {
+		t.Fatal(err)
+	}
+	if _, led := b.leads(); led {
+		t.Error("leads though it joins anew")
+	}
+}

@@ -27,7 +27,7 @@ type generation struct {
 	assignedAt time.Time
 	shards     []*shard
 	actions    []string
-	total      int // shards of the whole group
+	total      int // shards of the whole group, or unknown
 
 	// intake ends first: nothing new is begun. work ends at the drain's
 	// limit: what is under way is given up.
@@ -39,6 +39,9 @@ type generation struct {
 	mu   sync.Mutex
 	used map[string]*ratelimit.Gate // those that deliveries went through
 }
+
+// unknown is a number of shards that couldn't be found out yet.
+const unknown = -1
 
 // restoreAtOnce bounds how many ledgers are read at the same time.
 const restoreAtOnce = 4
@@ -70,7 +73,10 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 	defer g.setState(false, 0)
 	defer gen.forgetGauges()
 	defer g.leaveShare()
-	if total, _, err := g.shardsOfAll(intake); err == nil {
+	gen.total = unknown
+	if split, led := g.balancer.leads(); led {
+		gen.total = split // whatever there was to see then
+	} else if total, _, err := g.shardsOfAll(intake); err == nil && total > 0 {
 		gen.total = total
 	}
 	g.keepShare(owned, gen.total)
@@ -357,13 +363,7 @@ func isOver(err error) bool {
 func (g *Group) shardsOfAll(ctx context.Context) (shards, source int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
 	defer cancel()
-	topics := []string{g.Topics.Source}
-	for _, t := range g.Topics.Retry {
-		topics = append(topics, t.Topic)
-	}
-	if !g.WithoutLedger {
-		topics = append(topics, g.Topics.Ledger)
-	}
+	topics := g.topics()
 	count, err := g.cluster.Count(ctx, topics...)
 	if err != nil {
 		return 0, 0, err
@@ -377,8 +377,9 @@ func (g *Group) shardsOfAll(ctx context.Context) (shards, source int, err error)
 }
 
 // partitionsChanged tells that there are more or fewer shards than when the
-// generation began, so that the group has to assign them anew. Where only the
-// source has grown, it first has the other topics grow along.
+// generation began, or than its leader saw when it assigned them, so that the
+// group has to assign them anew. Where only the source has grown, it first has
+// the other topics grow along.
 func (gen *generation) partitionsChanged() bool {
 	total, source, err := gen.shardsOfAll(gen.intake)
 	if err != nil || total == 0 {
@@ -395,7 +396,7 @@ func (gen *generation) partitionsChanged() bool {
 			return false
 		}
 	}
-	if gen.total == 0 {
+	if gen.total == unknown {
 		gen.total = total
 		gen.keepShare(gen.owned(), total)
 		return false

@@ -118,15 +118,11 @@ func (g *Group) Run(ctx context.Context) error {
 		}
 		return err
 	}
-	topics := []string{g.Topics.Source}
-	for _, t := range g.Topics.Retry {
-		topics = append(topics, t.Topic)
-	}
 	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
 		ID:             g.GroupID,
 		Brokers:        g.Brokers,
 		Dialer:         g.dialer,
-		Topics:         topics,
+		Topics:         g.topics(),
 		GroupBalancers: []kafka.GroupBalancer{g.balancer},
 		SessionTimeout: g.SessionTimeout,
 		// A member that commits but is slow to rejoin keeps its lease for a
@@ -179,6 +175,19 @@ func (g *Group) Run(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// topics are those whose partitions make up a shard. The ledger is among them
+// so that no shard is assigned that can't be recorded.
+func (g *Group) topics() []string {
+	topics := []string{g.Topics.Source}
+	for _, t := range g.Topics.Retry {
+		topics = append(topics, t.Topic)
+	}
+	if !g.WithoutLedger {
+		topics = append(topics, g.Topics.Ledger)
+	}
+	return topics
 }
 
 // close leaves the group. kafka-go says goodbye to the coordinator, which

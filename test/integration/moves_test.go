@@ -122,3 +122,42 @@ func TestSecured(t *testing.T) {
 		}
 	})
 }
+
+// TestTopicsMadeAnewWhileTheGroupRebalances: shards that weren't there to be
+// assigned are assigned once they are.
+func TestTopicsMadeAnewWhileTheGroupRebalances(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{partitions: 3})
+	if r.broker == nil {
+		t.Skip("needs a broker of its own")
+	}
+	first := r.start()
+	r.produce(people(10, "")...)
+	r.awaitDone(20 * time.Second)
+	tier := r.cfg.RetryTopics("onboarding")[1]
+	second := r.start()
+	r.await(20*time.Second, func() error {
+		if a, b := first.Groups()[0].State(), second.Groups()[0].State(); a.Owned == 0 || b.Owned == 0 {
+			return fmt.Errorf("owned: %d and %d", a.Owned, b.Owned)
+		}
+		return nil
+	})
+	if res, err := r.client.DeleteTopics(t.Context(), &kafka.DeleteTopicsRequest{Topics: []string{tier}}); err != nil || res.Errors[tier] != nil {
+		t.Fatal(res, err)
+	}
+	second.stop()
+	r.await(30*time.Second, func() error {
+		if n := first.Groups()[0].State(); !n.Joined || n.Owned != 0 {
+			return fmt.Errorf("%+v", n)
+		}
+		return nil
+	})
+	if res, err := r.client.CreateTopics(t.Context(), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{Topic: tier, NumPartitions: 3, ReplicationFactor: 1}}}); err != nil || res.Errors[tier] != nil {
+		t.Fatal(res, err)
+	}
+	for i := 10; i < 30; i++ {
+		r.produce(person(i, ""))
+	}
+	r.awaitDone(30 * time.Second)
+	r.onceEach(30)
+}
