@@ -174,7 +174,8 @@ func (d *delivery) attempt() step {
 	permit.Start()
 	result := d.destination.Send(ctx, d.plan.Message)
 	cancel()
-	permit.Done(verdict(result, d.work))
+	verdict := verdict(result, d.work)
+	permit.Done(verdict)
 	d.observeRequest(intentAt, result)
 	d.traceRequest(intentAt, result)
 	if result.Kind == outcome.Sent {
@@ -183,6 +184,9 @@ func (d *delivery) attempt() step {
 		d.flights.move(d.plan.Message, -1)
 	}
 
+	if result.Kind == outcome.Unavailable && verdict.Kind == ratelimit.Abandoned {
+		return again // it was kept back, and is no attempt
+	}
 	f := failureOf(result)
 	if result.Kind == outcome.Throttled {
 		return d.throttled(f, result.RetryAfter) // which costs no attempt

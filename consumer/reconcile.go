@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -42,7 +43,7 @@ func (d *delivery) reconcile(intentAt, listSettled time.Time) step {
 	failed := 0
 	// The first look is early; where the list's silence counts already, at once.
 	for wait := min(firstLook, time.Until(listSettled)); ; wait = nextLook(listSettled) {
-		if !sleep(d.intake, wait) {
+		if !sleep(d.intake, wait) || !d.awaitLease() {
 			return given
 		}
 		permit, err := d.gate.Acquire(d.intake)
@@ -57,10 +58,18 @@ func (d *delivery) reconcile(intentAt, listSettled time.Time) step {
 		ctx, cancel := d.lease.under(d.work, d.RequestTimeout)
 		permit.Start()
 		found, err := d.destination.Find(ctx, d.plan.Message, intentAt.Add(-clockMargin))
+		// Given up with the lease or with work, which is nobody's fault.
+		ours := err != nil && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded)
 		cancel()
-		permit.Done(listVerdict(err, d.work.Err() != nil))
+		permit.Done(listVerdict(err, ours))
+		if ours {
+			if d.work.Err() != nil {
+				return given
+			}
+			continue // once there is a lease again
+		}
 		if err != nil {
-			if d.work.Err() != nil || d.intake.Err() != nil {
+			if d.intake.Err() != nil {
 				return given
 			}
 			var list *twilio.LookupError
