@@ -76,8 +76,8 @@ type Parts struct {
 	// region, so that one that is closed off must not hold up others.
 	SeveralRegions bool
 
-	// Share is told, on each assignment, which of the destination's shards
-	// this replica owns, of how many; none when it has given them up.
+	// Share is told, again and again, which of the destination's shards this
+	// replica owns for sure, of how many; none when it can't be sure any more.
 	Share func(owned []int, total int)
 }
 
@@ -93,6 +93,11 @@ type destination interface {
 
 type gates interface {
 	Get(region string) (*ratelimit.Gate, error)
+}
+
+// commits is what *kafka.Generation does.
+type commits interface {
+	CommitOffsets(offsets map[string]map[int]int64) error
 }
 
 // deadLetters publishes one dead letter; nil means acknowledged by all

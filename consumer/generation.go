@@ -22,7 +22,7 @@ import (
 // but for those that say how they are guarded.
 type generation struct {
 	*Group
-	kafka      *kafka.Generation
+	commits    commits
 	number     int32
 	assignedAt time.Time
 	shards     []*shard
@@ -60,10 +60,10 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 	defer stopWork()
 
 	gen := &generation{
-		Group: g, kafka: next, number: next.ID, assignedAt: time.Now(), actions: g.destination.Actions(),
+		Group: g, commits: next, number: next.ID, assignedAt: time.Now(), actions: g.destination.Actions(),
 		intake: intake, work: work, ended: ended, lease: &lease{}, used: map[string]*ratelimit.Gate{},
 	}
-	owned := gen.assign()
+	owned := gen.assign(next.Assignments)
 	log := g.log.With().Int32("generation", next.ID).Logger()
 	log.Info().Ints("shards", owned).Msg("shards assigned")
 	g.metrics.Rebalances.WithLabelValues(g.Destination).Inc()
@@ -79,7 +79,7 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 	} else if total, _, err := g.shardsOfAll(intake); err == nil && total > 0 {
 		gen.total = total
 	}
-	g.keepShare(owned, gen.total)
+	g.holdShare(owned, gen.total, ratelimit.Window) // until there is a lease
 
 	if err := gen.begin(); err != nil {
 		if intake.Err() == nil {
@@ -156,9 +156,9 @@ func (gen *generation) drain(events <-chan struct{}, stopWork func()) {
 }
 
 // assign builds the shards from the assignment and returns their numbers.
-func (gen *generation) assign() []int {
+func (gen *generation) assign(assignments map[string][]kafka.PartitionAssignment) []int {
 	offsets := map[string]map[int]int64{}
-	for topic, partitions := range gen.kafka.Assignments {
+	for topic, partitions := range assignments {
 		offsets[topic] = map[int]int64{}
 		for _, p := range partitions {
 			offsets[topic][p.ID] = p.Offset
@@ -321,7 +321,9 @@ func (gen *generation) commitUntil(done <-chan struct{}, stop func()) {
 	}
 }
 
-// commit commits each stream's watermark and so renews the lease.
+// commit commits each stream's watermark and so renews the lease, and what is
+// held under it, unless the group wants the shards back: it waits for what
+// the lease allowed until then.
 func (gen *generation) commit() error {
 	if len(gen.shards) == 0 {
 		return nil
@@ -336,10 +338,13 @@ func (gen *generation) commit() error {
 		}
 	}
 	start := time.Now()
-	err := gen.kafka.CommitOffsets(offsets)
+	err := gen.commits.CommitOffsets(offsets)
 	result := "ok"
 	if err == nil {
-		gen.lease.extend(start, gen.SessionTimeout)
+		if gen.ended.Err() == nil {
+			gen.lease.extend(start, gen.SessionTimeout)
+			gen.holdShare(gen.owned(), gen.total, gen.lease.remaining(time.Now()))
+		}
 		for _, s := range gen.shards {
 			for _, st := range s.streams {
 				st.traceCommit(offsets[st.topic][s.id])
@@ -398,7 +403,6 @@ func (gen *generation) partitionsChanged() bool {
 	}
 	if gen.total == unknown {
 		gen.total = total
-		gen.keepShare(gen.owned(), total)
 		return false
 	}
 	if total != gen.total {

@@ -3,11 +3,18 @@ package consumer
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+
+	"engage-worker/internal/metrics"
+	"engage-worker/ratelimit"
 )
 
 // TestDrainGivesUpNothingThatIsOver: a generation that ends with nothing under
@@ -64,6 +71,116 @@ func TestDrainsLimits(t *testing.T) {
 					close(events)
 				})
 				end()
+			})
+		})
+	}
+}
+
+// commitsFunc is a coordinator in a function.
+type commitsFunc func() error
+
+func (f commitsFunc) CommitOffsets(map[string]map[int]int64) error { return f() }
+
+// sharing is a group that notes what it holds of the rates, and since when.
+func sharing(start time.Time, told *[]string) *Group {
+	return &Group{
+		Config:  Config{SessionTimeout: 10 * time.Second},
+		metrics: metrics.New(prometheus.NewRegistry()),
+		share: func(owned []int, total int) {
+			if now := fmt.Sprint(owned, " of ", total); len(*told) == 0 || (*told)[len(*told)-1][:len(now)] != now {
+				*told = append(*told, fmt.Sprint(now, " after ", time.Since(start)))
+			}
+		},
+	}
+}
+
+// TestWhatHoldsUnderTheLease: an accepted commit renews the lease, counted from
+// when it left, and the share of the rates with it; a refused one doesn't, nor
+// does one that comes once the group wants the shards back.
+func TestWhatHoldsUnderTheLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		var answer error
+		ended, end := context.WithCancel(t.Context())
+		gen := &generation{
+			Group: sharing(time.Now(), &told), lease: &lease{}, ended: ended, total: 6,
+			commits: commitsFunc(func() error { time.Sleep(time.Second); return answer }),
+		}
+		gen.shards = []*shard{{generation: gen, id: 4}}
+		remaining := func(want time.Duration) {
+			t.Helper()
+			if got := gen.lease.remaining(time.Now()); got != want {
+				t.Errorf("the lease holds for %v, want %v", got, want)
+			}
+		}
+		commit := func() {
+			t.Helper()
+			if err := gen.commit(); !errors.Is(err, answer) {
+				t.Errorf("%v, want %v", err, answer)
+			}
+		}
+		remaining(0)
+		commit()
+		remaining(9 * time.Second)
+		time.Sleep(5 * time.Second)
+		answer = errors.New("not now")
+		commit()
+		remaining(3 * time.Second)
+		time.Sleep(3 * time.Second) // 10 s
+		remaining(0)
+		synctest.Wait()
+		answer = nil
+		commit()
+		remaining(9 * time.Second)
+		end()
+		commit()
+		remaining(8 * time.Second)
+		time.Sleep(8 * time.Second) // 20 s
+		synctest.Wait()
+		want := []string{"[4] of 6 after 1s", "[] of 0 after 10s", "[4] of 6 after 11s", "[] of 0 after 20s"}
+		if !slices.Equal(told, want) {
+			t.Errorf("shares %q, want %q", told, want)
+		}
+	})
+}
+
+// TestShareBetweenGenerations: it is held on for the time that a taker has to
+// wait, never longer than the lease, and given up at once with the membership.
+func TestShareBetweenGenerations(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		play func(g *Group)
+		want []string
+	}{
+		{"the next generation begins soon", func(g *Group) {
+			g.leaveShare()
+			time.Sleep(time.Second)
+			g.holdShare([]int{1}, 4, time.Hour)
+		}, []string{"[0 1] of 4 after 0s", "[1] of 4 after 1s"}},
+		{"the next generation is late", func(g *Group) {
+			g.leaveShare()
+		}, []string{"[0 1] of 4 after 0s", "[] of 0 after 1.02s"}},
+		{"the lease ends before", func(g *Group) {
+			time.Sleep(9500 * time.Millisecond)
+			g.leaveShare()
+		}, []string{"[0 1] of 4 after 0s", "[] of 0 after 10s"}},
+		{"left", func(g *Group) {
+			g.giveUpShare()
+			g.leaveShare()
+		}, []string{"[0 1] of 4 after 0s", "[] of 0 after 0s"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var told []string
+				g := sharing(time.Now(), &told)
+				g.leaveShare() // of nothing
+				g.holdShare([]int{0, 1}, 4, g.SessionTimeout)
+				c.play(g)
+				time.Sleep(10*ratelimit.Window + g.SessionTimeout)
+				synctest.Wait()
+				if !slices.Equal(told, c.want) {
+					t.Errorf("shares %q, want %q", told, c.want)
+				}
 			})
 		})
 	}

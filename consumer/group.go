@@ -15,6 +15,7 @@ import (
 	"engage-worker/consumer/ledger"
 	"engage-worker/internal/metrics"
 	"engage-worker/internal/partition"
+	"engage-worker/ratelimit"
 )
 
 // Group is one destination's member of its consumer group.
@@ -43,7 +44,8 @@ type Group struct {
 
 	mu      sync.Mutex
 	state   State
-	leaving *time.Timer // gives up the share of the regions' rates
+	lapse   *time.Timer // gives up the share of the regions' rates
+	lapseAt time.Time
 }
 
 // State is what a Group is doing, for readiness probes.
@@ -152,6 +154,7 @@ func (g *Group) Run(ctx context.Context) error {
 				g.log.Info().Msg("the group rebalances again")
 				continue
 			}
+			g.giveUpShare() // kafka-go has left the group
 			g.log.Warn().Err(err).Str("group", g.GroupID).Msg("the consumer group can't be joined; trying again")
 			if !sleep(ctx, backoff.next()) {
 				return nil
@@ -194,7 +197,7 @@ func (g *Group) topics() []string {
 // reassigns the shards at once.
 func (g *Group) close(group *kafka.ConsumerGroup) {
 	g.setState(false, 0)
-	g.keepShare(nil, 0)
+	g.giveUpShare()
 	if err := group.Close(); err != nil {
 		g.log.Warn().Err(err).Msg("leaving the consumer group failed; its shards go to others after the session timeout")
 	}
@@ -285,34 +288,49 @@ func (g *Group) trySettleStartOffsets(ctx context.Context) error {
 	return nil
 }
 
-// keepShare tells this replica's part of the regions' rates.
-func (g *Group) keepShare(owned []int, total int) {
+// holdShare tells this replica's part of the regions' rates, and holds it for
+// so long: as long as nobody else can own the shards.
+func (g *Group) holdShare(owned []int, total int, d time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.leaving != nil {
-		g.leaving.Stop()
-		g.leaving = nil
-	}
 	g.share(owned, total)
+	g.lapseAt = time.Now().Add(d)
+	if g.lapse == nil {
+		g.lapse = time.AfterFunc(d, g.lapsed)
+	} else {
+		g.lapse.Reset(d)
+	}
 }
 
-// leaveShare gives that part up, unless the next generation begins soon and
-// says what it is from then on. Others get the shards, and the rate, not
-// before the session timeout, or together with our own next assignment.
+// leaveShare is for the time between two generations. Who is given the shards
+// meanwhile can't use their part of the rate for a window; if we are, we hold
+// it on.
 func (g *Group) leaveShare() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.leaving != nil {
-		g.leaving.Stop()
+	if soon := time.Now().Add(ratelimit.Window); soon.Before(g.lapseAt) {
+		g.lapseAt = soon
+		g.lapse.Reset(ratelimit.Window)
 	}
-	g.leaving = time.AfterFunc(g.SessionTimeout/2, func() {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if g.leaving != nil {
-			g.leaving = nil
-			g.share(nil, 0)
-		}
-	})
+}
+
+// giveUpShare ends holdShare.
+func (g *Group) giveUpShare() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.lapse != nil {
+		g.lapse.Stop()
+	}
+	g.lapseAt = time.Time{}
+	g.share(nil, 0)
+}
+
+func (g *Group) lapsed() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !time.Now().Before(g.lapseAt) { // nor was it told again just now
+		g.share(nil, 0)
+	}
 }
 
 // keepLedgers carries over the ledgers of shards that stay, and forgets the others'.

@@ -14,7 +14,7 @@ func benchGate(inFlight int) *Gate {
 	c := with(wide, func(c *Config) { c.MaxInFlight = inFlight })
 	g := New("us", c, metrics.New(prometheus.NewRegistry()), zerolog.Nop())
 	g.SetShare(1)
-	time.Sleep(windowSize + 10*time.Millisecond)
+	time.Sleep(Window + 10*time.Millisecond)
 	return g
 }
 

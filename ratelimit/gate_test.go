@@ -79,8 +79,8 @@ func TestNothingPassesWithoutAShare(t *testing.T) {
 		start := time.Now()
 		g.SetShare(1)
 		mustAcquire(t, g).Done(Verdict{Kind: Delivered})
-		if got := time.Since(start); got < windowSize || got > windowSize+time.Millisecond {
-			t.Errorf("a new share was usable after %v, want %v", got, windowSize)
+		if got := time.Since(start); got < Window || got > Window+time.Millisecond {
+			t.Errorf("a new share was usable after %v, want %v", got, Window)
 		}
 		if got := g.Snapshot(); got != (Snapshot{Region: "us", Breaker: Closed, Rate: 1e9, InFlightLimit: 8}) {
 			t.Errorf("snapshot %+v", got)
@@ -468,7 +468,7 @@ func TestFleetThroughRebalances(t *testing.T) {
 		}
 		steady := func(seconds int) {
 			t.Helper()
-			time.Sleep(windowSize)
+			time.Sleep(Window)
 			mu.Lock()
 			before := len(given)
 			mu.Unlock()

@@ -7,9 +7,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// windowSize is the second in which a rate holds, and a margin for what the
-// network does to the spacing.
-const windowSize = 1020 * time.Millisecond
+// Window is the second in which a rate holds, and a margin for what the
+// network does to the spacing. A share that is taken can be used after as long.
+const Window = 1020 * time.Millisecond
 
 // pacer says when the next permit may be given: never more than the share
 // of the rate in any window, evenly spaced under load, with a burst after
@@ -22,7 +22,7 @@ type pacer struct {
 	share  share
 	perSec float64       // the usable rate of this replica
 	slots  int           // permits in any span; 0 lets nothing through
-	span   time.Duration // windowSize, or longer when perSec is less than one
+	span   time.Duration // Window, or longer when perSec is less than one
 	epoch  time.Time
 	open   int           // permits given and neither started nor given back
 	given  window        // when requests started, since epoch
@@ -67,12 +67,12 @@ func (p *pacer) apply(perSec float64, now time.Time) {
 	p.perSec = perSec
 	switch {
 	case perSec >= 1:
-		p.slots, p.span = int(min(whole(perSec), math.MaxInt32)), windowSize
+		p.slots, p.span = int(min(whole(perSec), math.MaxInt32)), Window
 		perSec = float64(p.slots)
 	case perSec > 0:
-		p.slots, p.span = 1, time.Duration(min(float64(windowSize)/perSec, math.MaxInt64/4))
+		p.slots, p.span = 1, time.Duration(min(float64(Window)/perSec, math.MaxInt64/4))
 	default:
-		p.slots, p.span = 0, windowSize
+		p.slots, p.span = 0, Window
 	}
 	burst := 1
 	if p.rate > 0 {

@@ -66,7 +66,7 @@ func TestPacerUsesTheRate(t *testing.T) {
 			p := newPacer(c.rate, c.burst, start)
 			p.setShare(c.fraction, start)
 			const long = 200 * time.Second
-			given := drive(p, start, start.Add(windowSize+long))
+			given := drive(p, start, start.Add(Window+long))
 			if got := float64(len(given)) / long.Seconds(); got < c.least {
 				t.Errorf("%v permits/s, want at least %v", got, c.least)
 			}
@@ -92,7 +92,7 @@ func TestPacerBurst(t *testing.T) {
 		}
 	}
 	// A new share starts without a burst.
-	now := start.Add(windowSize)
+	now := start.Add(Window)
 	if got := atOnce(now); got != 0 {
 		t.Errorf("%d at once on a new share, want 0", got)
 	}
@@ -124,7 +124,7 @@ func TestPacerBurstOfAFullSecond(t *testing.T) {
 	start := time.Now()
 	p := newPacer(100, 100, start)
 	p.setShare(1, start)
-	p.settle(start.Add(windowSize)) // as a gate's timer does
+	p.settle(start.Add(Window)) // as a gate's timer does
 	idle := start.Add(time.Minute)
 	given := drive(p, idle, idle.Add(10*time.Second))
 	if got := mostInASecond(given); got != 100 {
@@ -151,7 +151,7 @@ func TestPartsOfASmallRate(t *testing.T) {
 	for i := float64(0); i < 3; i++ {
 		p := newPacer(20, 20, start)
 		p.setParts([]Part{{i / 6, (i + 1) / 6}, {(i + 3) / 6, (i + 4) / 6}}, start)
-		given = append(given, drive(p, start, start.Add(windowSize+long))...)
+		given = append(given, drive(p, start, start.Add(Window+long))...)
 	}
 	slices.SortFunc(given, time.Time.Compare)
 	if got := mostInASecond(given); got > 20 {

@@ -3,7 +3,7 @@ package ratelimit
 import "time"
 
 // share is what a replica holds of the fleet's rate, in messages per second.
-// What is in force is the least that was held during the last windowSize.
+// What is in force is the least that was held during the last Window.
 type share struct {
 	steps []step // values rise strictly; the last is the one held now
 }
@@ -32,14 +32,14 @@ func (s *share) set(value float64, now time.Time) {
 // zero time when it doesn't.
 func (s *share) inForce(now time.Time) (value float64, next time.Time) {
 	n := 0
-	for !s.steps[n].until.IsZero() && !now.Before(s.steps[n].until.Add(windowSize)) {
+	for !s.steps[n].until.IsZero() && !now.Before(s.steps[n].until.Add(Window)) {
 		n++
 	}
 	if n > 0 {
 		s.steps = append(s.steps[:0], s.steps[n:]...)
 	}
 	if until := s.steps[0].until; !until.IsZero() {
-		next = until.Add(windowSize)
+		next = until.Add(Window)
 	}
 	return s.steps[0].value, next
 }

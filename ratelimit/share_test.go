@@ -19,21 +19,21 @@ func TestShareInForce(t *testing.T) {
 		next time.Duration // 0: never
 	}{
 		{when: 0, set: -1, want: 0},
-		{when: 0, set: 0.5, want: 0, next: windowSize},
-		{when: windowSize - 1, set: -1, want: 0, next: windowSize},
-		{when: windowSize, set: -1, want: 0.5},
+		{when: 0, set: 0.5, want: 0, next: Window},
+		{when: Window - 1, set: -1, want: 0, next: Window},
+		{when: Window, set: -1, want: 0.5},
 		// The same again changes nothing.
 		{when: 2 * time.Second, set: 0.5, want: 0.5},
 		// Two rises in a row come one after the other.
-		{when: 3000 * time.Millisecond, set: 0.75, want: 0.5, next: 3000*time.Millisecond + windowSize},
-		{when: 3500 * time.Millisecond, set: 1, want: 0.5, next: 3000*time.Millisecond + windowSize},
-		{when: 4100 * time.Millisecond, set: -1, want: 0.75, next: 3500*time.Millisecond + windowSize},
+		{when: 3000 * time.Millisecond, set: 0.75, want: 0.5, next: 3000*time.Millisecond + Window},
+		{when: 3500 * time.Millisecond, set: 1, want: 0.5, next: 3000*time.Millisecond + Window},
+		{when: 4100 * time.Millisecond, set: -1, want: 0.75, next: 3500*time.Millisecond + Window},
 		// A fall holds at once, and outlasts the rise after it.
 		{when: 4200 * time.Millisecond, set: 0.25, want: 0.25},
-		{when: 4300 * time.Millisecond, set: 1, want: 0.25, next: 4300*time.Millisecond + windowSize},
-		{when: 4300*time.Millisecond + windowSize, set: -1, want: 1},
+		{when: 4300 * time.Millisecond, set: 1, want: 0.25, next: 4300*time.Millisecond + Window},
+		{when: 4300*time.Millisecond + Window, set: -1, want: 1},
 		{when: 6 * time.Second, set: 0, want: 0},
-		{when: 6 * time.Second, set: 1, want: 0, next: 6*time.Second + windowSize},
+		{when: 6 * time.Second, set: 1, want: 0, next: 6*time.Second + Window},
 		{when: 8 * time.Second, set: -1, want: 1},
 	} {
 		if c.set >= 0 {
@@ -70,7 +70,7 @@ func TestShareIsLeastOfWindow(t *testing.T) {
 			for i, h := range history {
 				// The window is open at its old end: what was given up exactly
 				// a window ago was not used since.
-				if i+1 == len(history) || history[i+1].since.After(now.Add(-windowSize)) {
+				if i+1 == len(history) || history[i+1].since.After(now.Add(-Window)) {
 					want = min(want, h.value)
 				}
 			}
