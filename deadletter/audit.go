@@ -13,6 +13,7 @@ import (
 
 	"engage-worker/internal/acked"
 	"engage-worker/internal/partition"
+	"engage-worker/internal/records"
 )
 
 // AuditTopic is the name of the compacted topic that remembers each replay of
@@ -79,11 +80,11 @@ func (a Audit) ofSeries() bool { return a.State == Begun || a.State == Finished 
 // is never passed over: what it was may decide whether somebody is texted.
 var errNotAudit = errors.New("not a replay's record")
 
-func decodeAudit(m kafka.Message) (Audit, error) {
+func decodeAudit(value []byte) (Audit, error) {
 	var a Audit
-	err := json.Unmarshal(m.Value, &a)
+	err := json.Unmarshal(value, &a)
 	if err != nil || a.Plan == "" || !a.ofSeries() && (a.ID == "" || a.Replay < 1) {
-		return a, fmt.Errorf("%s/%d at offset %d: %w", m.Topic, m.Partition, m.Offset, errNotAudit)
+		return a, errNotAudit
 	}
 	return a, nil
 }
@@ -135,17 +136,21 @@ func (l *AuditLog) readPartition(ctx context.Context, p int, each func(Audit)) e
 	if err != nil {
 		return err
 	}
-	span := Span{p, max(first, l.next[p]), end}
-	err = scan(ctx, l.cluster, l.topic, span, new(Progress), func(m kafka.Message) error {
-		if m.Value == nil {
-			return nil
-		}
-		a, err := decodeAudit(m)
-		if err == nil {
+	span := records.Span{Topic: l.topic, Partition: p, From: max(first, l.next[p]), End: end}
+	scanner := records.Scanner{Cluster: l.cluster, MaxBytes: fetchBytes}
+	err = scanner.Scan(ctx, span, func(block []records.Record) error {
+		for _, rec := range block {
+			if rec.Value == nil {
+				continue
+			}
+			a, err := decodeAudit(rec.Value)
+			if err != nil {
+				return fmt.Errorf("%s/%d at offset %d: %w", l.topic, p, rec.Offset, err)
+			}
 			each(a)
 		}
-		return err
-	}, nothing)
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("read the replays' record: %w", err)
 	}
@@ -193,4 +198,15 @@ func (a Audit) key() replayKey { return replayKey{a.ID, a.Replay} }
 // position writes a dead letter's position for people.
 func (p Position) String() string {
 	return strings.Join([]string{p.Topic, strconv.Itoa(p.Partition), strconv.FormatInt(p.Offset, 10)}, "/")
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/segmentio/kafka-go"
+
+	"engage-worker/internal/records"
 )
 
 // timeFormat is RFC 3339 to the millisecond, which is as exact as Kafka is.
@@ -103,12 +105,25 @@ var ErrForeign = errors.New("not a dead letter of engage-worker")
 // It returns a Record in any case, with all that could be understood. The
 // error says what could not: ErrForeign, or one *HeaderError for each of our
 // headers that isn't what it should be, joined.
-func Decode(m kafka.Message) (*Record, error) { return new(decoder).decode(m) }
+func Decode(m kafka.Message) (*Record, error) {
+	raw := records.Record{Offset: m.Offset, Time: m.Time, Key: m.Key, Value: m.Value}
+	for _, h := range m.Headers {
+		raw.Headers = append(raw.Headers, records.Header{Name: []byte(h.Key), Value: h.Value})
+	}
+	r := new(Record)
+	err := new(decoder).decode(&raw, r)
+	r.Position.Topic, r.Position.Partition = m.Topic, m.Partition
+	return r, err
+}
 
-// decoder decodes many records. Those of a topic name the same few topics,
-// actions and reasons again and again: names, if it isn't nil, keeps one copy
-// of each. It is not safe for concurrent use.
-type decoder struct{ names map[string]string }
+// decoder decodes the records of one partition. They name the same few
+// topics, actions and reasons again and again: names, if it isn't nil, keeps
+// one copy of each. It is not safe for concurrent use.
+type decoder struct {
+	topic     string
+	partition int
+	names     map[string]string
+}
 
 // maxNames bounds names, should somebody fill a topic with ever new ones.
 const maxNames = 4096
@@ -124,27 +139,27 @@ func (d *decoder) name(b []byte) string {
 	return s
 }
 
-func (d *decoder) decode(m kafka.Message) (*Record, error) {
-	r := &Record{
-		Key:      m.Key,
-		Value:    m.Value,
-		Position: Position{Topic: m.Topic, Partition: m.Partition, Offset: m.Offset, Time: m.Time},
+// decode is Decode into r, which shares m's memory but for its texts, and may
+// have been another record before.
+func (d *decoder) decode(m *records.Record, r *Record) error {
+	*r = Record{
+		Key: m.Key, Value: m.Value, Headers: r.Headers[:0],
+		Position: Position{Topic: d.topic, Partition: d.partition, Offset: m.Offset, Time: m.Time},
 	}
 	var faults []error
-	for i := range m.Headers {
-		h := &m.Headers[i]
-		if !ours(h.Key) {
-			continue
+	for _, h := range m.Headers {
+		known, err := r.setHeader(d, h.Name, h.Value)
+		if err != nil {
+			faults = append(faults, &HeaderError{Name: string(h.Name), Err: err})
 		}
-		if err := r.setHeader(d, h.Key, h.Value); err != nil {
-			faults = append(faults, &HeaderError{Name: h.Key, Err: err})
+		if !known {
+			r.Headers = append(r.Headers, kafka.Header{Key: d.name(h.Name), Value: h.Value})
 		}
 	}
-	r.Headers = Foreign(m.Headers)
 	if r.id == "" && r.Reason == "" {
-		return r, ErrForeign
+		return ErrForeign
 	}
-	return r, errors.Join(faults...)
+	return errors.Join(faults...)
 }
 
 // HeaderError is a header that isn't what it should be. Its text quotes
@@ -162,21 +177,20 @@ var (
 	errNotTime   = errors.New("not an RFC 3339 time")
 )
 
-// setHeader takes one of our headers. Of two of a name, the later one counts.
-func (r *Record) setHeader(d *decoder, name string, value []byte) error {
-	switch name {
+// setHeader takes a header if it is one of ours. Of two of a name, the later
+// one counts.
+func (r *Record) setHeader(d *decoder, name, value []byte) (known bool, err error) {
+	switch string(name) {
 	case HeaderTopic:
 		r.Topic = d.name(value)
 	case HeaderPartition:
-		return setInt(&r.Partition, value)
+		err = setInt(&r.Partition, value)
 	case HeaderOffset:
-		n, err := parseInt(value, 64)
-		r.Offset = n
-		return err
+		r.Offset, err = parseInt(value, 64)
 	case HeaderGroup:
 		r.Group = d.name(value)
 	case HeaderDeliveryCount:
-		return setInt(&r.DeliveryCount, value)
+		err = setInt(&r.DeliveryCount, value)
 	case HeaderMessage:
 		r.Message = string(value)
 	case HeaderID:
@@ -198,23 +212,27 @@ func (r *Record) setHeader(d *decoder, name string, value []byte) error {
 	case HeaderRecipient:
 		r.Recipient = string(value)
 	case HeaderTwilioCode:
-		return setInt(&r.TwilioCode, value)
+		err = setInt(&r.TwilioCode, value)
 	case HeaderTwilioStatus:
-		return setInt(&r.TwilioStatus, value)
+		err = setInt(&r.TwilioStatus, value)
 	case HeaderTwilioRequestID:
 		r.RequestID = string(value)
 	case HeaderFirstFailedAt:
-		return setTime(&r.FirstFailedAt, value)
+		err = setTime(&r.FirstFailedAt, value)
 	case HeaderLastFailedAt:
-		return setTime(&r.LastFailedAt, value)
+		err = setTime(&r.LastFailedAt, value)
 	case HeaderRecordTimestamp:
-		return setTime(&r.Timestamp, value)
+		err = setTime(&r.Timestamp, value)
 	case HeaderReplays:
-		return setInt(&r.Replays, value)
+		err = setInt(&r.Replays, value)
 	case HeaderReplayOrigin:
 		r.Origin = string(value)
+	case HeaderReplayID, HeaderReplayDestination, HeaderReplayAction:
+		// A trace of an earlier death.
+	default:
+		return false, nil
 	}
-	return nil
+	return true, err
 }
 
 // setInt takes a number that counts or indexes something.
@@ -233,8 +251,8 @@ func parseInt(value []byte, bits int) (int64, error) {
 }
 
 func setTime(dst *time.Time, value []byte) error {
-	t, err := time.Parse(time.RFC3339Nano, string(value))
-	if err != nil {
+	var t time.Time
+	if err := t.UnmarshalText(value); err != nil {
 		return errNotTime
 	}
 	*dst = t.UTC()

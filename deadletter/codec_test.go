@@ -261,6 +261,20 @@ engage.replay.origin=audience-events/3/12
 	}
 }
 
+// The names that Encode replaces are those that Decode takes for ours.
+func TestOursAreKnown(t *testing.T) {
+	names := []string{"engage.other", "__dlq.errors.other", "traceparent", ""}
+	for _, h := range append(Encode(full()).Headers, replayMessage(full(), 1).Headers...) {
+		names = append(names, h.Key)
+	}
+	for _, name := range names {
+		known, _ := new(Record).setHeader(new(decoder), []byte(name), []byte("1"))
+		if known != ours(name) {
+			t.Errorf("%s: known %v, ours %v", name, known, ours(name))
+		}
+	}
+}
+
 // Whatever a record holds, encoding what was decoded changes nothing more.
 func FuzzDecode(f *testing.F) {
 	f.Add("engage.reason", []byte("opted_out"), "engage.twilio.code", []byte("12"), "x", []byte(nil))

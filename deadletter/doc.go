@@ -4,6 +4,7 @@
 //	Encode, Decode   Record <-> Kafka message
 //	Publisher        Record  -> dead-letter topic, acknowledged by all in-sync replicas
 //	Reader           dead-letter topic -> Records, a snapshot, partition by partition
+//	Fold             which of them were written twice
 //	Replayer         Records -> source topic, audited, rate-limited, resumable
 //
 // One record stands for one delivery: one event under one action of one
@@ -13,7 +14,8 @@
 // Invariants:
 //   - A nil error of Publish means that all in-sync replicas have the record.
 //   - The same event under the same action has the same ID, however often it
-//     dies; readers fold by it, for Kafka may hold a record twice.
+//     dies; readers fold by it and the number of replays, for Kafka may hold a
+//     record twice.
 //   - Names in ours belong to this package: an event's header of such a name
 //     is a trace of an earlier death and is replaced, never doubled.
 package deadletter

@@ -14,6 +14,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"engage-worker/internal/partition"
+	"engage-worker/internal/records"
 )
 
 // Why is why a chosen dead letter is not replayed.
@@ -56,7 +57,7 @@ type Planner struct {
 	Sent func(ctx context.Context, destination string, partition int, each func(action, idempotencyKey string)) error
 }
 
-// Plan is what a replay would do. Its memory is about 200 bytes for each dead
+// Plan is what a replay would do. Its memory is about 300 bytes for each dead
 // letter chosen.
 type Plan struct {
 	ID         string
@@ -84,9 +85,10 @@ type item struct {
 	destination string
 	action      string
 	reason      string
-	at          Position // Topic is left out
-	source      int      // partition of the event
-	replay      int      // the number of this replay
+	partition   int // of the dead letter
+	offset      int64
+	source      int // partition of the event
+	replay      int // the number of this replay
 	ambiguous   bool
 	series      string   // that replayed it the last time
 	published   bool     // its replay is in the source topic
@@ -165,7 +167,7 @@ func (p *Planner) Plan(ctx context.Context, progress *Progress) (*Plan, error) {
 	}
 	plan.items = slices.SortedFunc(maps.Values(chosen), func(a, b *item) int {
 		// Of an interrupted replay last, then as the topic has them.
-		return cmp.Or(cmp.Compare(min(1, len(a.intents)), min(1, len(b.intents))), cmp.Compare(a.at.Partition, b.at.Partition), cmp.Compare(a.at.Offset, b.at.Offset))
+		return cmp.Or(cmp.Compare(min(1, len(a.intents)), min(1, len(b.intents))), cmp.Compare(a.partition, b.partition), cmp.Compare(a.offset, b.offset))
 	})
 	for _, i := range plan.items {
 		if len(i.intents) > 0 {
@@ -183,9 +185,13 @@ func (p *Planner) choose(ctx context.Context, plan *Plan, progress *Progress) (m
 		return nil, err
 	}
 	chosen := map[string]*item{}
+	fold := NewFold()
 	err = p.Reader.Read(ctx, spans, progress, func(r *Record, fault error) error {
 		if errors.Is(fault, ErrForeign) {
 			plan.Foreign++
+			return nil
+		}
+		if fold.Repeated(r) {
 			return nil
 		}
 		id := r.ID()
@@ -200,7 +206,7 @@ func (p *Planner) choose(ctx context.Context, plan *Plan, progress *Progress) (m
 		chosen[id] = &item{
 			id: id, destination: r.Destination, action: r.Action, reason: r.Reason, source: source, replay: r.Replays + 1,
 			ambiguous: r.Disposition == Ambiguous,
-			at:        Position{Partition: r.Position.Partition, Offset: r.Position.Offset},
+			partition: r.Position.Partition, offset: r.Position.Offset,
 		}
 		return nil
 	})
@@ -267,19 +273,34 @@ func findPublished(ctx context.Context, cluster partition.Cluster, source string
 		if err != nil {
 			return err
 		}
-		err = scan(ctx, cluster, source, Span{p, max(first, from[p]), end}, new(Progress), func(m kafka.Message) error {
-			if r, ok := ParseReplayed(m.Headers); ok {
-				if i := wanted[replayKey{r.ID, r.Replays}]; i != nil {
-					i.published = true
+		scanner := records.Scanner{Cluster: cluster, MaxBytes: fetchBytes}
+		span := records.Span{Topic: source, Partition: p, From: max(first, from[p]), End: end}
+		err = scanner.Scan(ctx, span, func(block []records.Record) error {
+			for i := range block {
+				if r, ok := replayed(&block[i]); ok {
+					if i := wanted[replayKey{r.ID, r.Replays}]; i != nil {
+						i.published = true
+					}
 				}
 			}
 			return nil
-		}, nothing)
+		})
 		if err != nil {
 			return fmt.Errorf("look for replays in the source: %w", err)
 		}
 	}
 	return nil
+}
+
+// replayed is ParseReplayed of a record.
+func replayed(rec *records.Record) (Replayed, bool) {
+	var headers []kafka.Header
+	for _, h := range rec.Headers {
+		if ours(string(h.Name)) {
+			headers = append(headers, kafka.Header{Key: string(h.Name), Value: h.Value})
+		}
+	}
+	return ParseReplayed(headers)
 }
 
 // findSent asks the ledger.

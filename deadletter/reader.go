@@ -2,7 +2,6 @@ package deadletter
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"engage-worker/internal/partition"
+	"engage-worker/internal/records"
 )
 
 // Reader reads a dead-letter topic as it was when the reading began. It is
@@ -21,24 +21,12 @@ type Reader struct {
 }
 
 const (
-	// fetchBytes bounds one answer; a larger record still comes whole.
+	// fetchBytes is about what one answer of a broker's has.
 	fetchBytes = 2 << 20
 
-	// batchRecords and fetchBytes bound what goes to the caller at a time:
-	// compression can put a hundred times fetchBytes into one answer.
-	batchRecords = 500
-
-	// readers is how many partitions are read at a time. With fetchBytes it
-	// bounds the memory, whatever the topic holds.
+	// readers is how many partitions are read at a time. With an answer and a
+	// block of records for each it bounds the memory, whatever the topic holds.
 	readers = 4
-
-	// patience is how long a partition may give nothing, though its end
-	// isn't reached, before that is an error.
-	patience = 30 * time.Second
-
-	// attempts bounds how often reading goes on after a lost connection or a
-	// moved leader without a record in between.
-	attempts = 5
 )
 
 // Span is the part of a partition that a reading covers: [From, End).
@@ -110,15 +98,20 @@ func (r *Reader) startAt(ctx context.Context, spans []Span, since time.Time) err
 }
 
 // Progress counts offsets as they are read. It is safe for concurrent use.
-type Progress struct{ done, total atomic.Int64 }
+type Progress struct{ done, total, gone atomic.Int64 }
 
 // Done and Total are how many offsets were passed, and how many there are.
 func (p *Progress) Done() int64  { return p.done.Load() }
 func (p *Progress) Total() int64 { return p.total.Load() }
 
+// Gone is how many of them retention deleted before they were read.
+func (p *Progress) Gone() int64 { return p.gone.Load() }
+
 // Read calls each for every record of the spans, one call at a time, in order
 // within a partition. fault is Decode's error, with which the record is as
-// complete as could be. An error of each ends the reading and is returned.
+// complete as could be. The record, its key, value and headers are each's
+// until it returns; its texts stay. An error of each ends the reading and is
+// returned.
 //
 // A nil error means that each has seen every record of the spans but for
 // those that retention deleted meanwhile. progress may be nil.
@@ -129,174 +122,39 @@ func (r *Reader) Read(ctx context.Context, spans []Span, progress *Progress, eac
 	for _, s := range spans {
 		progress.total.Add(max(0, s.End-s.From))
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	batches := make(chan []decoded)
-	g.Go(func() error {
-		defer close(batches)
-		return r.readAll(ctx, spans, progress, batches)
-	})
-	g.Go(func() error {
-		for batch := range batches {
-			for _, d := range batch {
-				if err := each(d.record, d.fault); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
-	return g.Wait()
-}
-
-type decoded struct {
-	record *Record
-	fault  error
-}
-
-// readAll reads the spans, a few at a time, into batches.
-func (r *Reader) readAll(ctx context.Context, spans []Span, progress *Progress, batches chan<- []decoded) error {
+	turn := make(chan error, 1) // holds what each said last, nil, while nobody calls it
+	turn <- nil
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(readers)
 	for _, s := range spans {
-		if s.From >= s.End {
-			continue
-		}
 		g.Go(func() error {
-			d := decoder{names: map[string]string{}}
-			var batch []decoded
-			bytes := 0
-			flush := func() error {
-				if len(batch) == 0 {
-					return nil
+			d := decoder{topic: r.Topic, partition: s.Partition, names: map[string]string{}}
+			var letters []Record
+			var faults []error
+			return r.scan(ctx, s, progress, func(block []records.Record) error {
+				for len(letters) < len(block) {
+					letters, faults = append(letters, Record{}), append(faults, nil)
 				}
-				select {
-				case batches <- batch:
-					batch, bytes = make([]decoded, 0, len(batch)), 0
-					return nil
-				case <-ctx.Done():
-					return ctx.Err()
+				for i := range block {
+					faults[i] = d.decode(&block[i], &letters[i])
 				}
-			}
-			return scan(ctx, r.Cluster, r.Topic, s, progress, func(m kafka.Message) error {
-				rec, err := d.decode(m)
-				batch = append(batch, decoded{rec, err})
-				bytes += len(m.Key) + len(m.Value)
-				if len(batch) < batchRecords && bytes < fetchBytes {
-					return nil
+				err := <-turn
+				for i := 0; i < len(block) && err == nil; i++ {
+					err = each(&letters[i], faults[i])
 				}
-				return flush()
-			}, flush)
+				turn <- err
+				return err
+			})
 		})
 	}
 	return g.Wait()
 }
 
-// scan calls each for all records of the span, and fetched after each fetch;
-// an error of theirs ends it. Lost connections and moved leaders are got over a few
-// times.
-func scan(ctx context.Context, cluster partition.Cluster, topic string, s Span, progress *Progress, each func(kafka.Message) error, fetched func() error) error {
-	next, failures := s.From, 0
-	for next < s.End {
-		from := next
-		err := scanFrom(ctx, cluster, topic, s.Partition, &next, s.End, progress, each, fetched)
-		var stop *stopError
-		switch {
-		case err == nil:
-			return nil
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case errors.As(err, &stop):
-			return stop.err
-		case errors.Is(err, kafka.OffsetOutOfRange):
-			// Retention deleted what was to come next.
-			first, _, berr := cluster.Bounds(ctx, topic, s.Partition)
-			if berr != nil {
-				return berr
-			}
-			if first > next {
-				progress.done.Add(min(first, s.End) - next)
-				next = first
-			}
-		case !passing(err):
-			return fmt.Errorf("read %s/%d at offset %d: %w", topic, s.Partition, next, err)
-		}
-		if next > from {
-			failures = 0
-		}
-		if failures++; failures >= attempts {
-			return fmt.Errorf("read %s/%d at offset %d: %w", topic, s.Partition, next, err)
-		}
-		if err := pause(ctx, time.Duration(failures)*200*time.Millisecond); err != nil {
-			return err
-		}
+func (r *Reader) scan(ctx context.Context, s Span, progress *Progress, each func([]records.Record) error) error {
+	scanner := records.Scanner{
+		Cluster: r.Cluster, MaxBytes: fetchBytes,
+		Passed: func(n int64) { progress.done.Add(n) },
+		Gone:   func(n int64) { progress.gone.Add(n) },
 	}
-	return nil
+	return scanner.Scan(ctx, records.Span{Topic: r.Topic, Partition: s.Partition, From: s.From, End: s.End}, each)
 }
-
-// stopError carries an error of the one who is called back through scan.
-type stopError struct{ err error }
-
-func (e *stopError) Error() string { return e.err.Error() }
-
-// scanFrom reads over one connection, moving next along.
-func scanFrom(ctx context.Context, cluster partition.Cluster, topic string, p int, next *int64, end int64, progress *Progress, each func(kafka.Message) error, fetched func() error) error {
-	conn, err := cluster.Dial(ctx, topic, p)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	for moved := time.Now(); *next < end; {
-		var stopped error
-		to, _, err := partition.Fetch(ctx, conn, *next, partition.FetchConfig{MaxBytes: fetchBytes, MaxWait: time.Second}, func(m *kafka.Message) bool {
-			if m.Offset >= end {
-				return false
-			}
-			if !partition.IsMarker(m) {
-				stopped = each(*m)
-			}
-			return stopped == nil
-		})
-		// What came before an error came whole.
-		to = min(to, end)
-		if stopped == nil {
-			stopped = fetched()
-		}
-		if stopped != nil {
-			return &stopError{stopped}
-		}
-		if to > *next {
-			progress.done.Add(to - *next)
-			*next, moved = to, time.Now()
-		}
-		if err != nil {
-			return err
-		}
-		if time.Since(moved) > patience {
-			return fmt.Errorf("nothing came for %s though the log goes on to offset %d", patience, end)
-		}
-	}
-	return nil
-}
-
-// passing reports whether reading may go on after a new connection.
-func passing(err error) bool {
-	var broker kafka.Error
-	if errors.As(err, &broker) {
-		return broker.Temporary()
-	}
-	return true // a connection's
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// nothing is for a scan that has nothing to do after a fetch.
-func nothing() error { return nil }

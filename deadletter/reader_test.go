@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"reflect"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -37,7 +35,7 @@ func readAll(t *testing.T, r *Reader, since time.Time) (read []*Record, faults [
 	}
 	progress := new(Progress)
 	err = r.Read(t.Context(), spans, progress, func(r *Record, fault error) error {
-		read, faults = append(read, r), append(faults, fault)
+		read, faults = append(read, r.Clone()), append(faults, fault)
 		return nil
 	})
 	if err != nil {
@@ -192,46 +190,4 @@ func TestReadMissingTopic(t *testing.T) {
 	if _, err := r.Spans(t.Context(), time.Time{}); !errors.Is(err, kafka.UnknownTopicOrPartition) {
 		t.Errorf("got %v", err)
 	}
-}
-
-// BenchmarkStats counts a topic. DEADLETTERS sets how many it holds; what one
-// costs is ns/record.
-func BenchmarkStats(b *testing.B) {
-	n := 100_000
-	if s := os.Getenv("DEADLETTERS"); s != "" {
-		var err error
-		if n, err = strconv.Atoi(s); err != nil {
-			b.Fatal(err)
-		}
-	}
-	broker := newBroker(b)
-	broker.createTopic(b, "dlq", 4)
-	value := []byte(`{"type":"track",` + strings.Repeat(`"key":"some value",`, 35) + `"a":1}`)
-	const chunk = 20_000
-	for from := 0; from < n; from += chunk {
-		rs := letters(min(chunk, n-from), 4)
-		for i, r := range rs {
-			r.Value, r.MessageID = value, fmt.Sprint("m-", from+i)
-		}
-		broker.put(b, "dlq", rs...)
-	}
-	reader := &Reader{broker.cluster(), "dlq"}
-	b.ResetTimer()
-	for b.Loop() {
-		spans, err := reader.Spans(b.Context(), time.Time{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		stats := NewStats(Dimensions()...)
-		if err := reader.Read(b.Context(), spans, nil, func(r *Record, _ error) error { stats.Add(r); return nil }); err != nil {
-			b.Fatal(err)
-		}
-		if stats.Total != n {
-			b.Fatalf("%d of %d", stats.Total, n)
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/record")
-	var mem runtime.MemStats
-	runtime.ReadMemStats(&mem)
-	b.ReportMetric(float64(mem.Sys)/(1<<20), "MiB(sys,with-broker)")
 }

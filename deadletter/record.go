@@ -1,9 +1,11 @@
 package deadletter
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -58,6 +60,17 @@ type Position struct {
 	Partition int
 	Offset    int64
 	Time      time.Time // when it was written
+}
+
+// Clone is a copy that shares no bytes with r: to be kept when r's reader
+// goes on.
+func (r *Record) Clone() *Record {
+	c := *r
+	c.Key, c.Value, c.Headers = bytes.Clone(r.Key), bytes.Clone(r.Value), slices.Clone(r.Headers)
+	for i := range c.Headers {
+		c.Headers[i].Value = bytes.Clone(c.Headers[i].Value)
+	}
+	return &c
 }
 
 // ID is short, and the same whenever the same event dies under the same

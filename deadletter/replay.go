@@ -5,14 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"golang.org/x/time/rate"
 
 	"engage-worker/internal/acked"
-	"golang.org/x/time/rate"
+	"engage-worker/internal/records"
 )
 
 // Replayer carries out a plan of its Planner's. It needs the Audit.
@@ -143,10 +143,11 @@ func (r *replaying) all(ctx context.Context) error {
 func (r *replaying) items(ctx context.Context, items []*item) error {
 	for len(items) > 0 {
 		n := 1
-		for n < len(items) && n < chunkOf(r.Rate) && items[n].source == items[0].source && items[n].at.Partition == items[0].at.Partition {
+		for n < len(items) && n < chunkOf(r.Rate) && items[n].source == items[0].source && items[n].partition == items[0].partition {
 			n++
 		}
-		if err := r.chunk(ctx, items[:n]); err != nil {
+		n, err := r.chunk(ctx, items[:n])
+		if err != nil {
 			return err
 		}
 		items = items[n:]
@@ -154,37 +155,37 @@ func (r *replaying) items(ctx context.Context, items []*item) error {
 	return nil
 }
 
-// chunk takes one chunk through the three steps.
-func (r *replaying) chunk(ctx context.Context, items []*item) error {
+// chunk takes one chunk through the three steps: of the items the first n.
+func (r *replaying) chunk(ctx context.Context, items []*item) (n int, err error) {
 	// Before the intents, not after them: they must not wait for the rate.
 	if err := r.wait(ctx, len(items)); err != nil {
-		return err
+		return 0, err
 	}
-	events, err := r.fetch(ctx, items)
+	events, n, err := r.fetch(ctx, items)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	items = slices.DeleteFunc(slices.Clone(items), func(i *item) bool {
-		if events[i.at.Offset] == nil {
+	items = slices.DeleteFunc(slices.Clone(items[:n]), func(i *item) bool {
+		if events[i.offset] == nil {
 			r.pass(Gone, 1)
 			return true
 		}
 		return false
 	})
 	if len(items) == 0 {
-		return nil
+		return n, nil
 	}
 	source := items[0].source
 	_, end, err := r.Cluster.Bounds(ctx, r.Source, source)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := r.Audit.write(ctx, source, r.audits(items, Intended, end)); err != nil {
-		return err
+		return 0, err
 	}
 	mine, lost, err := r.won(ctx, source, items)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	r.pass(TakenByAnother, len(lost))
 	done, unknown, err := r.publish(ctx, mine, events)
@@ -197,7 +198,7 @@ func (r *replaying) chunk(ctx context.Context, items []*item) error {
 	if len(last) > 0 {
 		err = errors.Join(err, r.Audit.write(closing, source, last))
 	}
-	return err
+	return n, err
 }
 
 // wait waits until the first batch of n may leave.
@@ -221,7 +222,7 @@ func (r *replaying) publish(ctx context.Context, items []*item, events map[int64
 		}
 		messages := make([]kafka.Message, len(batch))
 		for i, it := range batch {
-			messages[i] = replayMessage(events[it.at.Offset], it.replay)
+			messages[i] = replayMessage(events[it.offset], it.replay)
 		}
 		// Not cut off half-way: the writer's own limit ends it in time.
 		if err := r.source.WriteAll(context.WithoutCancel(ctx), messages, batch[0].source); err != nil {
@@ -269,11 +270,9 @@ func (r *replaying) audits(items []*item, state ReplayState, sourceEnd int64) []
 	as := make([]Audit, len(items))
 	at := now()
 	for k, i := range items {
-		place := i.at
-		place.Topic = r.Reader.Topic
 		as[k] = Audit{
 			ID: i.id, Replay: i.replay, Plan: r.plan.ID, Series: r.plan.Series, State: state, By: r.By, At: at,
-			Destination: i.destination, Action: i.action, Reason: i.reason, DeadLetter: place.String(), SourceEnd: sourceEnd,
+			Destination: i.destination, Action: i.action, Reason: i.reason, DeadLetter: Origin(r.Reader.Topic, i.partition, i.offset), SourceEnd: sourceEnd,
 		}
 	}
 	return as
@@ -293,95 +292,53 @@ func (r *replaying) forward(n int) {
 	}
 }
 
-// fetch reads the dead letters of items, which are of one partition and in
-// order. Unlike Reader it tells null from empty, as the originals' bytes
-// demand. Those that retention deleted are absent.
-func (r *replaying) fetch(ctx context.Context, items []*item) (map[int64]*Record, error) {
-	wanted := map[int64]bool{}
-	for _, i := range items {
-		wanted[i.at.Offset] = true
-	}
-	p, last := items[0].at.Partition, items[len(items)-1].at.Offset
-	found := map[int64]*Record{}
-	for next := items[0].at.Offset; next <= last; {
-		to, err := fetchExact(ctx, r.Reader, p, next, func(m kafka.Message) error {
-			if !wanted[m.Offset] {
-				return nil
-			}
-			rec, err := Decode(m)
-			if errors.Is(err, ErrForeign) {
-				return fmt.Errorf("read %s/%d: %w", r.Reader.Topic, p, err)
-			}
-			found[m.Offset] = rec
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-		// On to the next that is wanted and not there yet.
-		next = last + 1
-		for _, i := range items {
-			if i.at.Offset >= to {
-				next = i.at.Offset
-				break
-			}
-		}
-	}
-	return found, nil
-}
+// eventsRoom is about how many bytes of events a chunk may hold.
+const eventsRoom = 16 << 20
 
-// fetchExact reads some records from an offset on and returns the offset
-// after them.
-func fetchExact(ctx context.Context, reader *Reader, p int, from int64, each func(kafka.Message) error) (next int64, err error) {
-	fail := func(err error) (int64, error) {
-		return from, fmt.Errorf("read %s/%d at offset %d: %w", reader.Topic, p, from, err)
-	}
-	for attempt := 1; ; attempt++ {
-		res, err := reader.Cluster.Client.Fetch(ctx, &kafka.FetchRequest{
-			Topic: reader.Topic, Partition: p, Offset: from, MinBytes: 1, MaxBytes: fetchBytes, MaxWait: time.Second,
-		})
-		if err == nil {
-			err = res.Error
-		}
-		switch {
-		case err == nil:
-			return eachRecord(res, p, from, each)
-		case errors.Is(err, kafka.OffsetOutOfRange):
-			return from + 1, nil // gone
-		case ctx.Err() != nil:
-			return fail(ctx.Err())
-		case attempt == attempts || !passing(err):
-			return fail(err)
-		}
-		if err := pause(ctx, time.Duration(attempt)*200*time.Millisecond); err != nil {
-			return fail(err)
-		}
-	}
-}
+// errEnough ends a reading.
+var errEnough = errors.New("enough")
 
-func eachRecord(res *kafka.FetchResponse, p int, from int64, each func(kafka.Message) error) (next int64, err error) {
-	next = from + 1 // past from even if it isn't there
-	for {
-		rec, err := res.Records.ReadRecord()
-		if errors.Is(err, io.EOF) {
-			return next, nil
+// fetch reads the dead letters of the first n items, as many as have room.
+// The items are of one partition and in order. Those that retention deleted
+// are absent.
+func (r *replaying) fetch(ctx context.Context, items []*item) (events map[int64]*Record, n int, err error) {
+	events, room := map[int64]*Record{}, eventsRoom
+	d := decoder{topic: r.Reader.Topic, partition: items[0].partition}
+	var rec Record
+	take := func(block []records.Record) error {
+		for i := range block {
+			for n < len(items) && items[n].offset < block[i].Offset {
+				n++ // gone
+			}
+			if n == len(items) || items[n].offset > block[i].Offset {
+				continue
+			}
+			if err := d.decode(&block[i], &rec); errors.Is(err, ErrForeign) {
+				return fmt.Errorf("read %s: %w", rec.Position, err)
+			}
+			events[block[i].Offset] = rec.Clone()
+			n++
+			if room -= len(rec.Key) + len(rec.Value); room <= 0 {
+				return errEnough
+			}
 		}
-		if err != nil {
-			return next, err
-		}
-		key, kerr := kafka.ReadAll(rec.Key)
-		value, verr := kafka.ReadAll(rec.Value)
-		if err := errors.Join(kerr, verr); err != nil {
-			return next, err
-		}
-		if rec.Offset < from {
-			continue
-		}
-		headers := make([]kafka.Header, len(rec.Headers))
-		copy(headers, rec.Headers)
-		if err := each(kafka.Message{Topic: res.Topic, Partition: p, Offset: rec.Offset, Time: rec.Time, Key: key, Value: value, Headers: headers}); err != nil {
-			return next, err
-		}
-		next = rec.Offset + 1
+		return nil
 	}
+	for n < len(items) {
+		// Those that are near one another are read at once.
+		const near = 1000
+		last := n
+		for last+1 < len(items) && items[last+1].offset-items[last].offset < near {
+			last++
+		}
+		span := Span{d.partition, items[n].offset, items[last].offset + 1}
+		switch err := r.Reader.scan(ctx, span, new(Progress), take); {
+		case errors.Is(err, errEnough):
+			return events, n, nil
+		case err != nil:
+			return nil, 0, err
+		}
+		n = last + 1
+	}
+	return events, n, nil
 }

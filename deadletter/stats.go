@@ -33,7 +33,6 @@ func (d Dimension) Chronological() bool { return d == ByHour || d == ByDay }
 type Stats struct {
 	Total    int
 	Replayed int // of them, died again after a replay
-	Foreign  int // records that are no dead letters; not in Total
 	Oldest   time.Time
 	Newest   time.Time
 

@@ -120,28 +120,54 @@ func openDLQ(app *app) (*dlqDesk, error) {
 func (d *dlqDesk) Close() { kafkaconn.CloseClient(d.cluster.Client) }
 
 // read calls each for the dead letters that the filter chooses, while a bar
-// shows how far it is. It returns how many records of the topic are no dead
-// letters. Its error is already in plain words.
-func (d *dlqDesk) read(ctx context.Context, app *app, filter deadletter.Filter, each func(*deadletter.Record) error) (foreign int, err error) {
+// shows how far it is. Its error is already in plain words.
+func (d *dlqDesk) read(ctx context.Context, app *app, filter deadletter.Filter, each func(*deadletter.Record) error) (leftOut, error) {
+	var left leftOut
 	spans, err := d.reader.Spans(ctx, filter.Since)
 	if err != nil {
-		return 0, d.explained(ctx, err)
+		return left, d.explained(ctx, err)
 	}
 	progress := new(deadletter.Progress)
 	stop := showProgress(app.stderr, "reading "+d.reader.Topic, progress)
 	defer stop()
+	fold := deadletter.NewFold()
 	err = d.reader.Read(ctx, spans, progress, func(r *deadletter.Record, fault error) error {
-		if errors.Is(fault, deadletter.ErrForeign) {
-			foreign++
-			return nil
-		}
 		// What one header doesn't tell doesn't make the letter less dead.
-		if !filter.Match(r) {
-			return nil
+		switch {
+		case errors.Is(fault, deadletter.ErrForeign):
+			left.foreign++
+		case fold.Repeated(r):
+			left.repeated++
+		case filter.Match(r):
+			return each(r)
 		}
-		return each(r)
+		return nil
 	})
-	return foreign, d.explained(ctx, err)
+	left.gone = int(progress.Gone())
+	return left, d.explained(ctx, err)
+}
+
+// leftOut counts what a reading of the topic left out.
+type leftOut struct {
+	foreign  int // records that are no dead letters
+	repeated int // records that say again what another one says
+	gone     int // offsets that retention deleted meanwhile
+}
+
+// note says it on standard error.
+func (l leftOut) note(app *app, topic string) {
+	for _, part := range []struct {
+		n   int
+		why string
+	}{
+		{l.foreign, "not written by engage-worker"},
+		{l.repeated, "written twice"},
+		{l.gone, "deleted by retention before they were read"},
+	} {
+		if part.n > 0 {
+			fmt.Fprintf(app.stderr, "engage-worker: left out %s of %s: %s\n", plural(part.n, "record"), topic, part.why)
+		}
+	}
 }
 
 // explained puts what went wrong into one line. What the caller can't help by
@@ -166,25 +192,11 @@ type dlqError struct{ err error }
 
 func (e *dlqError) Error() string { return e.err.Error() }
 
-// noteForeign says on w that the topic holds other records, too.
-func noteForeign(app *app, topic string, foreign int) {
-	if foreign > 0 {
-		fmt.Fprintf(app.stderr, "engage-worker: %s in %s %s no dead letters of engage-worker and left out\n", plural(foreign, "record"), topic, isAre(foreign))
-	}
-}
-
 func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
 	return thousands(n) + " " + noun + "s"
-}
-
-func isAre(n int) string {
-	if n == 1 {
-		return "is"
-	}
-	return "are"
 }
 
 // thousands writes n with commas.

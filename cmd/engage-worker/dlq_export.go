@@ -70,7 +70,7 @@ func (c *dlqExportCmd) Run(ctx context.Context, app *app) error {
 	buffered := bufio.NewWriterSize(out, 1<<16)
 	rows := newRowWriter(c.format(), buffered)
 	n := 0
-	foreign, err := desk.read(ctx, app, c.filter(), func(r *deadletter.Record) error {
+	left, err := desk.read(ctx, app, c.filter(), func(r *deadletter.Record) error {
 		n++
 		if err := rows.Write(r); err != nil {
 			return &dlqError{fmt.Errorf("write %s: %w", out.name, err)}
@@ -86,7 +86,7 @@ func (c *dlqExportCmd) Run(ctx context.Context, app *app) error {
 	if err := out.keep(); err != nil {
 		return err
 	}
-	noteForeign(app, desk.reader.Topic, foreign)
+	left.note(app, desk.reader.Topic)
 	if c.File != "" {
 		_, err = fmt.Fprintf(app.stderr, "engage-worker: %s written to %s\n", plural(n, "dead letter"), c.File)
 	}

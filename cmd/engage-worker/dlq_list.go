@@ -39,13 +39,14 @@ func (c *dlqListCmd) Run(ctx context.Context, app *app) error {
 	}
 	defer desk.Close()
 	newest := deadletter.NewNewest(c.Limit * c.Page)
-	foreign, err := desk.read(ctx, app, c.filter(), func(r *deadletter.Record) error {
+	left, err := desk.read(ctx, app, c.filter(), func(r *deadletter.Record) error {
 		newest.Add(r)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
+	left.note(app, desk.reader.Topic)
 	records := newest.Records()
 	records = records[min(len(records), c.Limit*(c.Page-1)):]
 	switch c.Output {
@@ -54,7 +55,6 @@ func (c *dlqListCmd) Run(ctx context.Context, app *app) error {
 	case "csv":
 		return printListCSV(app, records)
 	}
-	noteForeign(app, desk.reader.Topic, foreign)
 	return c.printTable(app, newest.Seen(), records)
 }
 

@@ -72,7 +72,7 @@ func (c *dlqReplayCmd) Run(ctx context.Context, app *app) error {
 	if err := c.printPlan(screenOf(app.stdout), desk, plan); err != nil {
 		return err
 	}
-	noteForeign(app, desk.reader.Topic, plan.Foreign)
+	leftOut{foreign: plan.Foreign, gone: int(progress.Gone())}.note(app, desk.reader.Topic)
 	// An interrupted plan of which nothing is left must still be finished.
 	if plan.Send() == 0 && !(plan.Continues() && c.Yes) {
 		return c.notFound(desk, plan)

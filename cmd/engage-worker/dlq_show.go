@@ -44,7 +44,7 @@ func (c *dlqShowCmd) Run(ctx context.Context, app *app) error {
 	var last *deadletter.Record
 	var deaths []death
 	if _, err := desk.read(ctx, app, deadletter.Filter{IDs: []string{c.ID}}, func(r *deadletter.Record) error {
-		last = r
+		last = r.Clone()
 		if len(deaths) < mostDeaths {
 			deaths = append(deaths, death{at: r.Position, failed: r.FailedAt(), reason: r.Reason, replays: r.Replays})
 		}

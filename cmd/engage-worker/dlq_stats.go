@@ -36,22 +36,21 @@ func (c *dlqStatsCmd) Run(ctx context.Context, app *app) error {
 	}
 	defer desk.Close()
 	stats := deadletter.NewStats(deadletter.Dimensions()...)
-	foreign, err := desk.read(ctx, app, c.filter(), func(r *deadletter.Record) error {
+	left, err := desk.read(ctx, app, c.filter(), func(r *deadletter.Record) error {
 		stats.Add(r)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	stats.Foreign = foreign
+	left.note(app, desk.reader.Topic)
 	by := c.dimensions(stats)
 	switch c.Output {
 	case "json":
-		return c.printJSON(app, desk.reader.Topic, stats, by)
+		return c.printJSON(app, desk.reader.Topic, stats, left, by)
 	case "csv":
 		return c.printCSV(app, stats, by)
 	}
-	noteForeign(app, desk.reader.Topic, foreign)
 	return c.printTable(app, desk.reader.Topic, stats, by)
 }
 
@@ -164,6 +163,7 @@ type statsJSON struct {
 	Total    int                    `json:"total"`
 	Replayed int                    `json:"replayed"`
 	Foreign  int                    `json:"foreign"`
+	Repeated int                    `json:"repeated"`
 	Oldest   string                 `json:"oldest,omitempty"`
 	Newest   string                 `json:"newest,omitempty"`
 	By       map[string][]countJSON `json:"by"`
@@ -174,9 +174,9 @@ type countJSON struct {
 	Count int    `json:"count"`
 }
 
-func (c *dlqStatsCmd) printJSON(app *app, topic string, stats *deadletter.Stats, by []deadletter.Dimension) error {
+func (c *dlqStatsCmd) printJSON(app *app, topic string, stats *deadletter.Stats, left leftOut, by []deadletter.Dimension) error {
 	out := statsJSON{
-		Topic: topic, Total: stats.Total, Replayed: stats.Replayed, Foreign: stats.Foreign,
+		Topic: topic, Total: stats.Total, Replayed: stats.Replayed, Foreign: left.foreign, Repeated: left.repeated,
 		Oldest: stamp(stats.Oldest), Newest: stamp(stats.Newest), By: map[string][]countJSON{},
 	}
 	for _, d := range by {

@@ -178,6 +178,7 @@ func TestDLQStats(t *testing.T) {
 	}
 	p.put(dlqLetter(200, malformed), dlqLetter(0, func(r *deadletter.Record) { r.Replays = 1; r.LastFailedAt = r.LastFailedAt.Add(4 * time.Hour) }))
 	p.produce(dlqSource+".dlq", 0, kafka.Message{Value: []byte("foreign")})
+	p.put(dlqLetter(0), dlqLetter(100, throttled)) // what the worker got no answer for, and wrote again
 
 	code, got, stderr := p.run("stats")
 	const want = `audience-events.dlq: 92 dead letters, failed from 2026-03-01 10:00:00 to 2026-03-01 14:00:00 UTC; 1 died again after a replay
@@ -219,7 +220,7 @@ BY HOUR            COUNT  SHARE
 	if code != 0 || got != want {
 		t.Errorf("code %d\n%s\nwant\n%s", code, got, want)
 	}
-	if want := "engage-worker: 1 record in audience-events.dlq is no dead letters of engage-worker and left out\n"; stderr != want {
+	if want := "engage-worker: left out 1 record of audience-events.dlq: not written by engage-worker\nengage-worker: left out 2 records of audience-events.dlq: written twice\n"; stderr != want {
 		t.Errorf("stderr %q, want %q", stderr, want)
 	}
 
@@ -232,7 +233,7 @@ BY HOUR            COUNT  SHARE
 		t.Fatal(err)
 	}
 	wantJSON := statsJSON{
-		Topic: "audience-events.dlq", Total: 91, Replayed: 1, Foreign: 1, Oldest: "2026-03-01T10:00:00.000Z", Newest: "2026-03-01T14:00:00.000Z",
+		Topic: "audience-events.dlq", Total: 91, Replayed: 1, Foreign: 1, Repeated: 2, Oldest: "2026-03-01T10:00:00.000Z", Newest: "2026-03-01T14:00:00.000Z",
 		By: map[string][]countJSON{"reason": {{"opted_out", 61}, {"rate_limited", 30}}},
 	}
 	if !reflect.DeepEqual(parsed, wantJSON) {

@@ -1,0 +1,352 @@
+package records
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// batch is a record batch as Kafka stores it.
+type batch struct {
+	base       int64
+	last       int32 // offset delta of the last record that there once was
+	attributes int16
+	first, max int64 // timestamps
+	records    []Record
+	count      int32 // instead of the records'
+	magic      int8  // instead of 2
+	codec      kafka.Compression
+	body       []byte // instead of the records
+	damaged    bool
+}
+
+func (b batch) bytes() []byte {
+	body := b.body
+	for _, r := range b.records {
+		rec := []byte{0}
+		rec = binary.AppendVarint(rec, r.Time.UnixMilli()-b.first)
+		rec = binary.AppendVarint(rec, r.Offset-b.base)
+		for _, field := range [][]byte{r.Key, r.Value} {
+			rec = appendBytes(rec, field)
+		}
+		rec = binary.AppendVarint(rec, int64(len(r.Headers)))
+		for _, h := range r.Headers {
+			rec = appendBytes(appendBytes(rec, h.Name), h.Value)
+		}
+		body = append(binary.AppendVarint(body, int64(len(rec))), rec...)
+	}
+	if b.codec != 0 {
+		var packed bytes.Buffer
+		w := b.codec.Codec().NewWriter(&packed)
+		w.Write(body)
+		w.Close()
+		body = packed.Bytes()
+	}
+	count := b.count
+	if count == 0 {
+		count = int32(len(b.records))
+	}
+	last := b.last
+	if last == 0 && len(b.records) > 0 {
+		last = int32(b.records[len(b.records)-1].Offset - b.base)
+	}
+	summed := binary.BigEndian.AppendUint16(nil, uint16(b.attributes)|uint16(b.codec))
+	summed = binary.BigEndian.AppendUint32(summed, uint32(last))
+	summed = binary.BigEndian.AppendUint64(summed, uint64(b.first))
+	summed = binary.BigEndian.AppendUint64(summed, uint64(b.max))
+	summed = append(summed, make([]byte, 14)...) // producer
+	summed = binary.BigEndian.AppendUint32(summed, uint32(count))
+	summed = append(summed, body...)
+	sum := crc32.Checksum(summed, crc32.MakeTable(crc32.Castagnoli))
+	if b.damaged {
+		sum++
+	}
+	out := binary.BigEndian.AppendUint64(nil, uint64(b.base))
+	out = binary.BigEndian.AppendUint32(out, uint32(4+1+4+len(summed)))
+	out = append(out, 0, 0, 0, 0, byte(2+b.magic))
+	out = binary.BigEndian.AppendUint32(out, sum)
+	return append(out, summed...)
+}
+
+func appendBytes(dst, b []byte) []byte {
+	if b == nil {
+		return binary.AppendVarint(dst, -1)
+	}
+	return append(binary.AppendVarint(dst, int64(len(b))), b...)
+}
+
+// rec is a record with the offset as its text.
+func rec(offset int64) Record {
+	return Record{Offset: offset, Time: time.UnixMilli(1000 + offset), Key: fmt.Append(nil, "k", offset), Value: fmt.Append(nil, "v", offset)}
+}
+
+// served is a Log that gets answers of batches.
+func served(offset int64, answers ...[]batch) *Log {
+	return newLog(func(context.Context, int64) (answer, error) {
+		if len(answers) == 0 {
+			return answer{end: 1000}, nil
+		}
+		a := answer{start: 3, end: 1000}
+		for _, b := range answers[0] {
+			a.batches = append(a.batches, b.bytes()...)
+		}
+		answers = answers[1:]
+		return a, nil
+	}, offset)
+}
+
+// offsets reads n blocks and tells the offsets of each.
+func offsets(t *testing.T, l *Log, n int) (blocks [][]int64) {
+	t.Helper()
+	for range n {
+		block, err := l.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := []int64{}
+		for _, r := range block {
+			got = append(got, r.Offset)
+		}
+		blocks = append(blocks, got)
+	}
+	return blocks
+}
+
+func TestNextGivesWhatIsThere(t *testing.T) {
+	want := []Record{
+		{Offset: 5, Time: time.UnixMilli(1005), Key: []byte("k"), Value: []byte("v")},
+		{Offset: 6, Time: time.UnixMilli(1006), Headers: []Header{{[]byte("a"), []byte("1")}, {[]byte("a"), nil}, {[]byte{}, []byte{}}}},
+		{Offset: 9, Time: time.UnixMilli(1001), Key: []byte{}, Value: []byte{}},
+	}
+	for codec := range kafka.Compression(5) {
+		l := served(5, []batch{{base: 5, first: 1000, records: want, codec: codec}})
+		got, err := l.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range got {
+			if len(got[i].Headers) == 0 {
+				got[i].Headers = nil
+			}
+		}
+		if !reflect.DeepEqual(got, want) || l.Offset() != 10 || l.Start() != 3 || l.End() != 1000 {
+			t.Errorf("%s: got  %+v\nwant %+v; at %d", codec, got, want, l.Offset())
+		}
+	}
+}
+
+func TestNextStepsOverWhatIsNoRecord(t *testing.T) {
+	truncated := batch{base: 40, records: []Record{rec(40)}}.bytes()
+	for name, tc := range map[string]struct {
+		from    int64
+		batches []batch
+		want    []int64
+		next    int64
+	}{
+		"asked for the middle of a batch": {7, []batch{{base: 5, records: []Record{rec(5), rec(6), rec(7), rec(8)}}}, []int64{7, 8}, 9},
+		"compacted in between":            {5, []batch{{base: 5, records: []Record{rec(6), rec(9)}}, {base: 20, records: []Record{rec(20)}}}, []int64{6, 9, 20}, 21},
+		"compacted tail":                  {5, []batch{{base: 5, last: 30, codec: kafka.Zstd, records: []Record{rec(6)}}}, []int64{6}, 36},
+		"compacted away":                  {5, []batch{{base: 5, last: 3, count: -0}, {base: 9, records: []Record{rec(9)}}}, []int64{9}, 10},
+		"a marker":                        {5, []batch{{base: 5, attributes: controlBit, records: []Record{rec(5)}}, {base: 6, records: []Record{rec(6)}}}, []int64{6}, 7},
+		"only a marker":                   {5, []batch{{base: 5, attributes: controlBit, records: []Record{rec(5)}}}, []int64{}, 6},
+		"a batch before":                  {5, []batch{{base: 1, records: []Record{rec(1)}}, {base: 5, records: []Record{rec(5)}}}, []int64{5}, 6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := served(tc.from, tc.batches)
+			if got := offsets(t, l, 1)[0]; !reflect.DeepEqual(got, tc.want) || l.Offset() != tc.next {
+				t.Errorf("got %v, next %d; want %v, next %d", got, l.Offset(), tc.want, tc.next)
+			}
+			// The answer is used up: the end of the log is next.
+			if got := offsets(t, l, 1)[0]; len(got) != 0 || l.Offset() != tc.next {
+				t.Errorf("then %v, next %d", got, l.Offset())
+			}
+		})
+	}
+	t.Run("a batch that was cut off", func(t *testing.T) {
+		for cut := range len(truncated) {
+			l := newLog(func(context.Context, int64) (answer, error) {
+				return answer{batches: append(batch{base: 39, records: []Record{rec(39)}}.bytes(), truncated[:cut]...)}, nil
+			}, 39)
+			if got := offsets(t, l, 1)[0]; !reflect.DeepEqual(got, []int64{39}) || l.Offset() != 40 {
+				t.Fatalf("cut after %d bytes: %v, next %d", cut, got, l.Offset())
+			}
+		}
+	})
+}
+
+func TestNextTellsTheTime(t *testing.T) {
+	none := Record{Offset: 5, Time: time.UnixMilli(-1)}
+	for name, tc := range map[string]struct {
+		batch batch
+		want  time.Time
+	}{
+		"the producer's": {batch{base: 5, first: 900, max: 2000, records: []Record{rec(5)}}, time.UnixMilli(1005)},
+		"the broker's":   {batch{base: 5, first: 900, max: 2000, attributes: appendTimeBit, records: []Record{rec(5)}}, time.UnixMilli(2000)},
+		"none":           {batch{base: 5, first: -1, max: -1, records: []Record{none}}, time.Time{}},
+	} {
+		block, err := served(5, []batch{tc.batch}).Next(t.Context())
+		if err != nil || len(block) != 1 || !block[0].Time.Equal(tc.want) {
+			t.Errorf("%s: %+v (%v), want %v", name, block, err, tc.want)
+		}
+	}
+}
+
+func TestNextRefusesWhatIsDamaged(t *testing.T) {
+	good := batch{base: 5, records: []Record{rec(5)}}
+	for name, tc := range map[string]struct {
+		bad  batch
+		want error
+	}{
+		"the sum":                       {batch{base: 6, records: []Record{rec(6)}, damaged: true}, errBatch},
+		"fewer records than it says":    {batch{base: 6, last: 2, count: 3}, errBatch},
+		"a negative count":              {batch{base: 6, records: []Record{rec(6)}, count: -1}, errBatch},
+		"no record's length":            {batch{base: 6, last: 2, count: 1, body: bytes.Repeat([]byte{0x80}, 20)}, errBatch},
+		"a negative length":             {batch{base: 6, last: 2, count: 1, body: []byte{1}}, errBatch},
+		"a length beyond the end":       {batch{base: 6, last: 2, count: 1, body: binary.AppendVarint(nil, 1<<29)}, errBatch},
+		"a length beyond all bounds":    {batch{base: 6, last: 2, count: 1, body: binary.AppendVarint(nil, 1<<40)}, errBatch},
+		"a key beyond the record":       {batch{base: 6, last: 2, count: 1, body: []byte{8, 0, 0, 0, 100}}, errBatch},
+		"headers beyond the record":     {batch{base: 6, last: 2, count: 1, body: []byte{12, 0, 0, 0, 1, 1, 100}}, errBatch},
+		"an offset beyond the batch":    {batch{base: 6, last: 1, records: []Record{rec(20)}}, errBatch},
+		"an old format":                 {batch{base: 6, records: []Record{rec(6)}, magic: -1}, errFormat},
+		"an unknown compression":        {batch{base: 6, records: []Record{rec(6)}, attributes: 7}, nil},
+		"what isn't compressed as said": {batch{base: 6, last: 2, count: 1, body: []byte("plain"), attributes: int16(kafka.Lz4)}, errBatch},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := served(5, []batch{good, tc.bad}, []batch{{base: 6, records: []Record{rec(6)}}})
+			block, err := l.Next(t.Context())
+			if err == nil || tc.want != nil && !errors.Is(err, tc.want) {
+				t.Errorf("error %v, want %v", err, tc.want)
+			}
+			// What came before comes whole, and reading can go on there.
+			if len(block) != 1 || block[0].Offset != 5 || l.Offset() != 6 {
+				t.Errorf("%d records, next %d", len(block), l.Offset())
+			}
+			if got := offsets(t, l, 1)[0]; !reflect.DeepEqual(got, []int64{6}) {
+				t.Errorf("then %v", got)
+			}
+		})
+	}
+}
+
+// Compression makes an answer of some bytes into a batch of any size: it goes
+// out in pieces.
+func TestBlocksAreBounded(t *testing.T) {
+	const n, size = 5000, 5000
+	var all []Record
+	for i := range int64(n) {
+		all = append(all, Record{Offset: i, Time: time.UnixMilli(1), Value: bytes.Repeat([]byte{'x'}, size)})
+	}
+	large := Record{Offset: n, Time: time.UnixMilli(1), Value: bytes.Repeat([]byte{'y'}, 3*blockBytes)}
+	l := served(0, []batch{{records: all, codec: kafka.Zstd}, {base: n, records: []Record{large}}})
+	next := int64(0)
+	for next <= n {
+		block, err := l.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		bytes := 0
+		for _, r := range block {
+			if r.Offset != next || len(r.Value) != size && r.Offset != n {
+				t.Fatalf("offset %d with %d bytes, want offset %d", r.Offset, len(r.Value), next)
+			}
+			next++
+			bytes += len(r.Value)
+		}
+		if len(block) == 0 || len(block) > blockRecords || bytes > blockBytes+size && next <= n {
+			t.Fatalf("a block of %d records and %d bytes", len(block), bytes)
+		}
+	}
+}
+
+func TestParseAnswer(t *testing.T) {
+	head := func(topError int16, topics int32, partitionError int16, records int32) []byte {
+		b := binary.BigEndian.AppendUint32(nil, 0)
+		b = binary.BigEndian.AppendUint16(b, uint16(topError))
+		b = binary.BigEndian.AppendUint32(b, 0)
+		b = binary.BigEndian.AppendUint32(b, uint32(topics))
+		b = append(b, 0, 1, 't')
+		b = binary.BigEndian.AppendUint32(b, 1)
+		b = binary.BigEndian.AppendUint32(b, 0)
+		b = binary.BigEndian.AppendUint16(b, uint16(partitionError))
+		b = binary.BigEndian.AppendUint64(b, 42)
+		b = binary.BigEndian.AppendUint64(b, 41)
+		b = binary.BigEndian.AppendUint64(b, 7)
+		b = binary.BigEndian.AppendUint32(b, 1)
+		b = append(b, make([]byte, 16+4)...)
+		return binary.BigEndian.AppendUint32(b, uint32(records))
+	}
+	a, err := parseAnswer(append(head(0, 1, 0, 3), "abc"...))
+	if want := (answer{7, 42, []byte("abc")}); err != nil || !reflect.DeepEqual(a, want) {
+		t.Errorf("got %+v (%v), want %+v", a, err, want)
+	}
+	if a, err := parseAnswer(head(0, 1, 0, -1)); err != nil || len(a.batches) != 0 {
+		t.Errorf("null: %+v (%v)", a, err)
+	}
+	for want, b := range map[error][]byte{
+		kafka.NotLeaderForPartition:  head(0, 1, 6, 0),
+		kafka.FetchSessionIDNotFound: head(70, 1, 0, 0),
+	} {
+		if _, err := parseAnswer(b); !errors.Is(err, want) {
+			t.Errorf("got %v, want %v", err, want)
+		}
+	}
+	whole := append(head(0, 1, 0, 3), "abc"...)
+	for cut := range len(whole) {
+		if _, err := parseAnswer(whole[:cut]); err == nil {
+			t.Errorf("no error for %d of %d bytes", cut, len(whole))
+		}
+	}
+	for _, b := range [][]byte{head(0, 2, 0, 0), head(0, 0, 0, 0), head(0, 1, 0, 1<<30)} {
+		if _, err := parseAnswer(b); !errors.Is(err, errAnswer) {
+			t.Errorf("got %v, want %v", err, errAnswer)
+		}
+	}
+}
+
+// Whatever a broker sends: no panic, no offset twice or backwards, and an end.
+func FuzzNext(f *testing.F) {
+	f.Add(batch{base: 5, records: []Record{rec(5), rec(6)}}.bytes(), int64(5))
+	f.Add(batch{base: 5, codec: kafka.Lz4, records: []Record{{Offset: 5, Headers: []Header{{Name: []byte("n")}}}}}.bytes(), int64(0))
+	f.Add(batch{base: 5, attributes: controlBit, records: []Record{rec(5)}}.bytes(), int64(0))
+	f.Fuzz(func(t *testing.T, b []byte, from int64) {
+		// Let what was changed come through the sum's check.
+		if len(b) > 21 {
+			if size := int(int32(binary.BigEndian.Uint32(b[8:]))); size > 9 && 12+size <= len(b) {
+				binary.BigEndian.PutUint32(b[17:], crc32.Checksum(b[21:12+size], castagnoli))
+			}
+		}
+		used := false
+		l := newLog(func(context.Context, int64) (answer, error) {
+			if used {
+				return answer{}, io.EOF
+			}
+			used = true
+			return answer{batches: b}, nil
+		}, from)
+		last := from - 1
+		for {
+			block, err := l.Next(t.Context())
+			for _, r := range block {
+				if r.Offset <= last {
+					t.Fatalf("offset %d after %d", r.Offset, last)
+				}
+				last = r.Offset
+			}
+			if l.Offset() < from || len(block) > 0 && l.Offset() <= last {
+				t.Fatalf("next is %d after %d", l.Offset(), last)
+			}
+			if errors.Is(err, io.EOF) {
+				return
+			}
+		}
+	})
+}
