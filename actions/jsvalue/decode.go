@@ -173,8 +173,9 @@ func (d *decoder) object(depth int) (*Object, error) {
 			d.space()
 		case d.at < len(d.text) && d.text[d.at] == '}':
 			d.at++
+			members, at := distinct(members)
 			o := &d.objects.cut(1)[0]
-			o.fill(d.members.copied(members))
+			o.fill(d.members.copied(members), at)
 			return o, nil
 		default:
 			return nil, d.fail("expected a comma or a closing brace")
@@ -254,20 +255,16 @@ func (d *decoder) digits() bool {
 func (d *decoder) string() (string, error) {
 	d.at++ // "
 	from := d.at
-	for d.at < len(d.text) {
-		switch c := d.text[d.at]; {
-		case c == '"':
-			s := d.text[from:d.at]
-			d.at++
-			return s, nil
-		case c == '\\' || c >= utf8.RuneSelf:
+	for i := from; i < len(d.text); i++ {
+		if c := d.text[i]; c == '"' {
+			d.at = i + 1
+			return d.text[from:i], nil
+		} else if c < ' ' || c == '\\' || c >= utf8.RuneSelf {
+			d.at = i
 			return d.unescape(from)
-		case c < ' ':
-			return "", d.fail("unescaped control character")
-		default:
-			d.at++
 		}
 	}
+	d.at = len(d.text)
 	return "", d.fail("")
 }
 

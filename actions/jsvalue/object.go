@@ -56,23 +56,44 @@ type small struct {
 	room [4]member
 }
 
-// fill makes o, which is empty, the object of members, in the order in which
-// they were set. It takes the slice over.
-func (o *Object) fill(members []member) {
+// distinct drops from members, which are in the order in which they were set,
+// those whose key is set again: the last value counts, in the first one's place.
+// It works in place, and also tells where each key is, once there are many.
+func distinct(members []member) ([]member, map[string]int) {
+	var at map[string]int
 	if len(members) > scanned {
-		o.at = make(map[string]int, 2*len(members))
+		at = make(map[string]int, len(members))
 	}
-	o.members = members[:0]
-	for _, m := range members {
-		if i, ok := o.find(m.key); ok {
-			o.members[i] = m
+	n := 0
+	for i := range members {
+		m := &members[i]
+		first, again := 0, false
+		if at != nil {
+			first, again = at[m.key]
+		} else {
+			first, again = position(members[:n], m.key)
+		}
+		if again {
+			members[first] = *m
 			continue
 		}
-		if o.at != nil {
-			o.at[m.key] = len(o.members)
+		if at != nil {
+			at[m.key] = n
 		}
-		o.members = append(o.members, m)
-		if _, ok := arrayIndex(m.key); ok {
+		if n < i {
+			members[n] = *m
+		}
+		n++
+	}
+	return members[:n], at
+}
+
+// fill makes o, which is empty, the object of members without doubles. It takes
+// over both the members and the map of where they are.
+func (o *Object) fill(members []member, at map[string]int) {
+	o.members, o.at = members, at
+	for i := range members {
+		if _, ok := arrayIndex(members[i].key); ok {
 			o.indexes++
 		}
 	}
@@ -155,8 +176,13 @@ func (o *Object) find(key string) (int, bool) {
 		i, ok := o.at[key]
 		return i, ok
 	}
-	for i := range o.members {
-		if o.members[i].key == key {
+	return position(o.members, key)
+}
+
+// position looks for a key among few members.
+func position(members []member, key string) (int, bool) {
+	for i := range members {
+		if members[i].key == key {
 			return i, true
 		}
 	}
