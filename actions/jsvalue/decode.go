@@ -29,7 +29,7 @@ func Decode(text string) (any, error) {
 	// is made than of any other.
 	d := decoder{
 		text:    text,
-		members: slab[member]{chunk: min(strings.Count(text, ":"), len(text)/8)},
+		members: slab[Member]{chunk: min(strings.Count(text, ":"), len(text)/8)},
 		objects: slab[Object]{chunk: 8},
 	}
 	d.space()
@@ -49,7 +49,7 @@ func Decode(text string) (any, error) {
 type decoder struct {
 	text    string
 	at      int
-	members slab[member]
+	members slab[Member]
 	objects slab[Object]
 }
 
@@ -139,7 +139,7 @@ func (d *decoder) object(depth int) (*Object, error) {
 		d.at++
 		return &d.objects.cut(1)[0], nil
 	}
-	var few [16]member // on the stack, as long as it is enough
+	var few [16]Member // on the stack, as long as it is enough
 	members := few[:0]
 	for {
 		if d.at >= len(d.text) || d.text[d.at] != '"' {
@@ -155,7 +155,7 @@ func (d *decoder) object(depth int) (*Object, error) {
 		}
 		d.at++
 		d.space()
-		m := member{key: key}
+		m := Member{key: key}
 		if d.at < len(d.text) && d.text[d.at] == '"' {
 			m.value = inText{}
 			m.text, err = d.string()
