@@ -8,25 +8,31 @@ type branch struct {
 	body sequence
 }
 
-// condition is if and unless. What follows the first else counts for nothing,
-// as in LiquidJS.
+// condition is if and unless. What follows the first else of an unless counts
+// for nothing, of an if it is an error, as in LiquidJS.
 func (c *compiler) condition(t token, r *reader, node render.BlockNode) (action, error) {
 	test, err := c.test(r, t.name == "unless")
 	if err != nil {
 		return nil, err
 	}
 	branches := []branch{{test, c.sequence(node.Body)}}
+	otherwise := false
 	for _, clause := range node.Clauses {
-		t := c.token(clause.Args)
-		if t.name == "else" {
+		clauseToken := c.token(clause.Args)
+		switch {
+		case otherwise && t.name == "if":
+			return nil, c.reader(clauseToken).fail("%s is not expected behind else", clauseToken.name)
+		case otherwise:
+		case clauseToken.name == "else":
+			otherwise = true
 			branches = append(branches, branch{always, c.sequence(clause.Body)})
-			break
+		default:
+			test, err := c.test(c.reader(clauseToken), false)
+			if err != nil {
+				return nil, err
+			}
+			branches = append(branches, branch{test, c.sequence(clause.Body)})
 		}
-		test, err := c.test(c.reader(t), false)
-		if err != nil {
-			return nil, err
-		}
-		branches = append(branches, branch{test, c.sequence(clause.Body)})
 	}
 	return func(st *state) error {
 		for _, b := range branches {

@@ -15,6 +15,8 @@
 // actions, one a tag, which is all that a rendering runs.
 //
 // Differences on purpose: unknown filters are errors, where LiquidJS lets the
-// value through; include, render and layout are, too, since there are no files
-// to read; and rendering is bounded in time, output and memory.
+// value through, and so is a comma behind a value, where it drops the rest;
+// include, render and layout are, too, since there are no files to read; text is
+// never cut inside a character; and rendering is bounded in time, output and
+// memory.
 package liquid

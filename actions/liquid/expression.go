@@ -221,11 +221,11 @@ func (o operator) apply(st *state, l, r any) (any, error) {
 	case opContains:
 		return contains(st, l, r)
 	case opNot:
-		return !truthy(plain(r)), nil
+		return !truthy(r), nil
 	case opAnd:
-		return truthy(plain(l)) && truthy(plain(r)), nil
+		return truthy(l) && truthy(r), nil
 	case opOr:
-		return truthy(plain(l)) || truthy(plain(r)), nil
+		return truthy(l) || truthy(r), nil
 	}
 	if isDrop(l) || isDrop(r) {
 		return false, nil // nil, empty and blank have no order

@@ -47,11 +47,21 @@ func arg(args []any, i int) any {
 	return jsvalue.Undefined{}
 }
 
-// textArg is the i-th argument as JavaScript's String makes it.
-func textArg(args []any, i int) string { return jsvalue.String(arg(args, i)) }
+// textArg is the i-th argument as it prints.
+func textArg(args []any, i int) string { return text(arg(args, i)) }
 
-// numberArg is the i-th argument as a number, missing when it is undefined.
+// numberArg is the i-th argument as a number, 0 when it is none and missing
+// when it isn't there.
 func numberArg(args []any, i int, missing float64) float64 {
+	if i >= len(args) {
+		return missing
+	}
+	return orZero(args[i])
+}
+
+// defaultedArg is the i-th argument as a number, NaN when it is none, and
+// missing when it is undefined.
+func defaultedArg(args []any, i int, missing float64) float64 {
 	v := arg(args, i)
 	if _, undefined := v.(jsvalue.Undefined); undefined {
 		return missing

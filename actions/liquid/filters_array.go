@@ -1,9 +1,11 @@
 package liquid
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"engage-worker/actions/jsvalue"
 )
@@ -15,31 +17,33 @@ func arrayFilter(name string) filter {
 		return join
 	case "first", "last":
 		return func(_ *state, in any, _ []any) (any, error) {
-			items, ok := plain(in).([]any)
-			switch {
-			case !ok:
-				return "", nil
-			case len(items) == 0:
-				return jsvalue.Undefined{}, nil
-			case name == "first":
-				return property(items[0]), nil
+			switch v := plain(in).(type) {
+			case []any:
+				return readItem(v, name), nil
+			case string:
+				if name == "first" {
+					return jsvalue.Substring(v, 0, 1), nil
+				}
+				return jsvalue.Substring(v, jsvalue.StringLen(v)-1, jsvalue.StringLen(v)), nil
 			}
-			return property(items[len(items)-1]), nil
+			return "", nil
 		}
 	case "reverse":
 		return func(_ *state, in any, _ []any) (any, error) { return backwards(list(in)), nil }
 	case "sort":
 		return sorted(func(a, b any) int {
 			switch {
-			case compare(opLess, plain(a), plain(b)):
+			case compare(opLess, a, b):
 				return -1
-			case compare(opGreater, plain(a), plain(b)):
+			case compare(opGreater, a, b):
 				return 1
 			}
 			return 0
-		}, ".")
+		})
 	case "sort_natural":
-		return sorted(compareNatural, "")
+		return sorted(func(a, b any) int {
+			return strings.Compare(jsvalue.ToLower(stringOf(a)), jsvalue.ToLower(stringOf(b)))
+		})
 	case "map":
 		return func(st *state, in any, args []any) (any, error) {
 			keys := strings.Split(text(arg(args, 0)), ".")
@@ -88,8 +92,8 @@ func arrayFilter(name string) filter {
 
 func join(st *state, in any, args []any) (any, error) {
 	separator := " "
-	if v := arg(args, 0); v != (jsvalue.Undefined{}) {
-		separator = jsvalue.String(v)
+	if v := arg(args, 0); !jsvalue.Nullish(v) {
+		separator = text(v)
 	}
 	items := list(in)
 	if err := st.spend(float64(len(items)) * float64(len(separator))); err != nil {
@@ -119,16 +123,13 @@ func each(st *state, in any, f func(item any) (any, error)) ([]any, error) {
 	return made, st.spend(float64(len(items)))
 }
 
-// sorted sorts by the items or by a property of them, split at separator into
-// a path unless that is empty. Equals keep their order.
-func sorted(compare func(a, b any) int, separator string) filter {
+// sorted sorts by the items or by what a path leads to in them. Equals keep
+// their order; nil comes last.
+func sorted(compare func(a, b any) int) filter {
 	return func(st *state, in any, args []any) (any, error) {
 		var keys []string
 		if v := arg(args, 0); jsTruthy(v) {
-			keys = []string{text(v)}
-			if separator != "" {
-				keys = strings.Split(text(v), separator)
-			}
+			keys = strings.Split(text(v), ".")
 		}
 		type pair struct{ item, by any }
 		var pairs []pair
@@ -138,26 +139,23 @@ func sorted(compare func(a, b any) int, separator string) filter {
 				return nil, err
 			}
 		}
-		slices.SortStableFunc(pairs, func(a, b pair) int { return compare(a.by, b.by) })
+		slices.SortStableFunc(pairs, func(a, b pair) int {
+			switch nilA, nilB := jsvalue.Nullish(plain(a.by)), jsvalue.Nullish(plain(b.by)); {
+			case nilA && nilB:
+				return 0
+			case nilA:
+				return 1
+			case nilB:
+				return -1
+			}
+			return compare(plain(a.by), plain(b.by))
+		})
 		items := make([]any, len(pairs))
 		for i, p := range pairs {
 			items[i] = p.item
 		}
 		return items, nil
 	}
-}
-
-// compareNatural compares texts whatever their case; nil comes last.
-func compareNatural(a, b any) int {
-	switch nilA, nilB := jsvalue.Nullish(a), jsvalue.Nullish(b); {
-	case nilA && nilB:
-		return 0
-	case nilA:
-		return 1
-	case nilB:
-		return -1
-	}
-	return strings.Compare(jsvalue.ToLower(stringOf(a)), jsvalue.ToLower(stringOf(b)))
 }
 
 func sum(st *state, in any, args []any) (any, error) {
@@ -174,41 +172,60 @@ func sum(st *state, in any, args []any) (any, error) {
 	return total, nil
 }
 
+// sliceFilter is a part of an array or, in characters, of a text. A start
+// below zero counts from the end.
 func sliceFilter(_ *state, in any, args []any) (any, error) {
 	v := plain(in)
 	if jsvalue.Nullish(v) {
 		return []any{}, nil
 	}
 	items, isArray := v.([]any)
-	s := ""
-	length := float64(len(items))
+	s := text(v)
+	size := float64(len(items))
 	if !isArray {
-		s = text(v)
-		length = float64(jsvalue.StringLen(s))
+		size = float64(utf8.RuneCountInString(s))
 	}
-	begin := numberArg(args, 0, 0)
-	if _, undefined := arg(args, 0).(jsvalue.Undefined); undefined {
-		return slice(items, 0.0, 0.0), nil
-	}
+	begin, length := defaultedArg(args, 0, math.NaN()), defaultedArg(args, 1, 1)
 	if begin < 0 {
-		begin += length
+		begin += size
 	}
-	end := begin + numberArg(args, 1, 1)
-	if isArray {
-		return slice(items, begin, end), nil
+	switch none := begin < 0 || length < 0; {
+	case isArray && none:
+		return []any{}, nil
+	case isArray:
+		return slice(items, begin, begin+length), nil
+	case none:
+		return "", nil
 	}
-	return jsvalue.Substring(s, int(relative(begin, length, 0)), int(relative(end, length, length))), nil
+	start := runes(s, begin)
+	return s[start : start+runes(s[start:], length)], nil
 }
 
-// uniq keeps the first of the items that are the same as text.
+// runes is where in s the character number n starts, counted from 0.
+func runes(s string, n float64) int {
+	at := 0
+	for i := 0.0; i < n && at < len(s); i++ {
+		_, size := utf8.DecodeRuneInString(s[at:])
+		at += size
+	}
+	return at
+}
+
+// uniq keeps the first of the items that are the same. Arrays and objects are
+// the same as themselves only.
 func uniq(_ *state, in any, _ []any) (any, error) {
-	seen := make(map[string]bool)
+	seen := make(map[any]bool)
 	items := []any{}
 	for _, item := range list(in) {
-		if key := stringOf(item); !seen[key] {
+		key := plain(property(item))
+		switch key.(type) {
+		case nil, bool, float64, string, jsvalue.Undefined, *jsvalue.Object:
+			if seen[key] {
+				continue
+			}
 			seen[key] = true
-			items = append(items, item)
 		}
+		items = append(items, item)
 	}
 	return items, nil
 }
@@ -227,7 +244,7 @@ func sample(_ *state, in any, args []any) (any, error) {
 	}
 	items = slices.Clone(items)
 	rand.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
-	if n := numberArg(args, 0, 1); n != 1 {
+	if n := defaultedArg(args, 0, 1); n != 1 {
 		return slice(items, 0.0, n), nil
 	}
 	if len(items) == 0 {

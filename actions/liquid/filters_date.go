@@ -75,7 +75,10 @@ func formatDate(st *state, in any, format string, zone any) (any, error) {
 	default:
 		// JavaScript counts minutes to UTC, not from it.
 		minutes := jsvalue.Number(zone)
-		if minutes != minutes || math.Abs(minutes) > 24*60 {
+		if minutes != minutes {
+			return v, nil
+		}
+		if math.Abs(minutes) > 24*60 {
 			return nil, fmt.Errorf("a time zone is a name or an offset in minutes")
 		}
 		d.Time = t.In(time.FixedZone("", -int(minutes)*60))
@@ -84,7 +87,7 @@ func formatDate(st *state, in any, format string, zone any) (any, error) {
 }
 
 // dateOf reads a date: "now", "today", seconds since 1970 as a number or
-// digits, or a text that JavaScript would read as one.
+// digits, or what JavaScript would read as one.
 func dateOf(st *state, v any) (time.Time, bool) {
 	switch v := v.(type) {
 	case float64:
@@ -97,6 +100,10 @@ func dateOf(st *state, v any) (time.Time, bool) {
 			return dateAt(jsvalue.Number(v) * 1000)
 		}
 		return parseDate(v)
+	case bool:
+		return dateAt(jsvalue.Number(v))
+	case []any:
+		return parseDate(jsvalue.String(v))
 	}
 	return time.Time{}, false
 }

@@ -2,12 +2,12 @@ package liquid
 
 import (
 	"math"
+	"strings"
 
 	"engage-worker/actions/jsvalue"
 )
 
-// mathFilter finds filters of numbers. What is no number is NaN, as in
-// JavaScript.
+// mathFilter finds filters of numbers. What is no number is 0.
 func mathFilter(name string) filter {
 	switch name {
 	case "abs":
@@ -23,56 +23,68 @@ func mathFilter(name string) filter {
 	case "times":
 		return of2(func(a, b float64) float64 { return a * b })
 	case "modulo":
-		return of2(math.Mod)
+		return of2(func(a, b float64) float64 { return math.Mod(math.Mod(a, b)+b, b) })
 	case "at_least":
 		return fold(math.Max)
 	case "at_most":
 		return fold(math.Min)
 	case "divided_by":
 		return func(_ *state, in any, args []any) (any, error) {
-			q := number(in) / jsvalue.Number(arg(args, 0))
-			if jsTruthy(arg(args, 1)) {
+			q := orZero(in) / numberArg(args, 0, math.NaN())
+			if numberArg(args, 1, 0) != 0 {
 				q = math.Floor(q)
 			}
 			return q, nil
 		}
 	case "round":
 		return func(_ *state, in any, args []any) (any, error) {
-			scale := math.Pow(10, numberArg(args, 0, 0))
-			return round(number(in)*scale) / scale, nil
+			return round(orZero(in), numberArg(args, 0, 0)), nil
 		}
 	}
 	return nil
 }
 
 func of1(f func(float64) float64) filter {
-	return func(_ *state, in any, _ []any) (any, error) { return f(number(in)), nil }
+	return func(_ *state, in any, _ []any) (any, error) { return f(orZero(in)), nil }
 }
 
 func of2(f func(a, b float64) float64) filter {
 	return func(_ *state, in any, args []any) (any, error) {
-		return f(number(in), jsvalue.Number(arg(args, 0))), nil
+		return f(orZero(in), numberArg(args, 0, math.NaN())), nil
 	}
 }
 
 func fold(f func(a, b float64) float64) filter {
 	return func(_ *state, in any, args []any) (any, error) {
-		n := number(in)
+		n := orZero(in)
 		for i := range args {
-			n = f(n, jsvalue.Number(arg(args, i)))
+			n = f(n, numberArg(args, i, 0))
 		}
 		return n, nil
 	}
 }
 
-// round is Math.round: halves go up.
-func round(f float64) float64 {
-	if math.IsInf(f, 0) || f != f {
+// orZero is v as a number, 0 when it is none.
+func orZero(v any) float64 {
+	if n := number(v); n == n {
+		return n
+	}
+	return 0
+}
+
+// round rounds to so many decimals, halves away from zero. It shifts the
+// decimal point in the text of the number, so that 1.005 is half of a hundredth
+// above 1. Numbers without decimals left stay as they are.
+func round(f, decimals float64) float64 {
+	scaled := shiftPoint(math.Abs(f), decimals)
+	if !(scaled <= 1<<53-1) {
 		return f
 	}
-	low := math.Floor(f)
-	if f-low >= 0.5 {
-		return low + 1
-	}
-	return low
+	return math.Copysign(shiftPoint(math.Floor(scaled+0.5), -decimals), f)
+}
+
+// shiftPoint is f times ten to the power of places, NaN for broken places.
+func shiftPoint(f, places float64) float64 {
+	mantissa, exponent, _ := strings.Cut(jsvalue.FormatNumber(f), "e")
+	return jsvalue.Number(mantissa + "e" + jsvalue.FormatNumber(jsvalue.Number(exponent)+places))
 }

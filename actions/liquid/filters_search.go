@@ -12,11 +12,11 @@ func searchFilter(name string) filter {
 	case "where":
 		return selecting(byProperty, true)
 	case "where_exp":
-		return selecting(byExpression, true)
+		return selecting(matchBoolean(true), true)
 	case "reject":
 		return selecting(byProperty, false)
 	case "reject_exp":
-		return selecting(byExpression, false)
+		return selecting(matchBoolean(false), true)
 	case "find":
 		return finding(byProperty, func(item any, _ int) any { return item }, nil)
 	case "find_exp":
@@ -49,10 +49,9 @@ func propertyOf(st *state, args []any) (lookup, error) {
 	if err != nil || len(keys) == 0 {
 		return func(any) (any, error) { return jsvalue.Undefined{}, nil }, err
 	}
-	p := newPath(nil, keys, source)
 	return func(item any) (any, error) {
 		inner := state{vars: item, budget: st.budget, now: st.now}
-		v, err := p.eval(&inner)
+		v, err := newPath(constant{item}, keys, source).eval(&inner)
 		st.budget = inner.budget
 		return v, err
 	}, nil
@@ -109,6 +108,20 @@ func matchExpression(st *state, args []any) (matcher, error) {
 		v, err := get(item)
 		return jsTruthy(v), err
 	}, nil
+}
+
+// matchBoolean matches items of which the expression is the boolean wanted.
+func matchBoolean(wanted bool) func(st *state, args []any) (matcher, error) {
+	return func(st *state, args []any) (matcher, error) {
+		get, err := expressionOf(st, args)
+		if err != nil {
+			return nil, err
+		}
+		return func(item any) (bool, error) {
+			v, err := get(item)
+			return v == any(wanted), err
+		}, nil
+	}
 }
 
 func selecting(by func(*state, []any) (matcher, error), wanted bool) filter {
@@ -168,7 +181,7 @@ func grouping(by func(*state, []any) (lookup, error)) filter {
 		}
 		var groups []*group
 	items:
-		for _, item := range list(in) {
+		for _, item := range enumerable(in) {
 			name, err := get(property(item))
 			if err != nil {
 				return nil, err

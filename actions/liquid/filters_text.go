@@ -36,6 +36,8 @@ func textFilter(name string) filter {
 		return simple(func(s string) string { return strings.NewReplacer("\r\n", "", "\n", "").Replace(s) })
 	case "normalize_whitespace":
 		return simple(func(s string) string { return strings.Join(splitSpace(s), " ") })
+	case "squish":
+		return simple(func(s string) string { return jsvalue.Trim(strings.Join(splitSpace(s), " ")) })
 	case "remove":
 		return func(_ *state, in any, args []any) (any, error) {
 			s, old := text(in), textArg(args, 0)
@@ -55,7 +57,9 @@ func textFilter(name string) filter {
 	case "replace":
 		return replaceAll
 	case "replace_first":
-		return replaceFirst
+		return func(_ *state, in any, args []any) (any, error) {
+			return strings.Replace(text(in), textArg(args, 0), textArg(args, 1), 1), nil
+		}
 	case "replace_last":
 		return func(_ *state, in any, args []any) (any, error) {
 			return replaceLast(text(in), textArg(args, 0), textArg(args, 1)), nil
@@ -67,13 +71,7 @@ func textFilter(name string) filter {
 	case "truncatewords":
 		return truncateWords
 	case "number_of_words":
-		return func(_ *state, in any, _ []any) (any, error) {
-			s := jsvalue.Trim(text(in))
-			if s == "" {
-				return 0.0, nil
-			}
-			return float64(len(splitSpace(s))), nil
-		}
+		return numberOfWords
 	}
 	return nil
 }
@@ -97,53 +95,13 @@ func stripFilter(left, right bool) filter {
 	}
 }
 
-// replaceAll replaces by taking the text apart at the pattern and joining the
-// parts, so that a missing replacement is the comma of JavaScript's join, and
-// an empty pattern is between any two characters.
+// replaceAll replaces; an empty pattern is between any two characters.
 func replaceAll(st *state, in any, args []any) (any, error) {
-	s, old := text(in), textArg(args, 0)
-	replacement := ","
-	if v := arg(args, 1); v != (jsvalue.Undefined{}) {
-		replacement = jsvalue.String(v)
-	}
-	n := 0
-	if old == "" {
-		n = max(0, jsvalue.StringLen(s)-1)
-	} else {
-		n = strings.Count(s, old)
-	}
-	if err := st.spend(float64(n) * float64(len(replacement))); err != nil {
-		return nil, err
-	}
-	if old == "" {
-		return strings.Join(units(s), replacement), nil
-	}
-	return strings.ReplaceAll(s, old, replacement), nil
-}
-
-// replaceFirst replaces once. In the replacement "$" has JavaScript's
-// meanings.
-func replaceFirst(st *state, in any, args []any) (any, error) {
 	s, old, replacement := text(in), textArg(args, 0), textArg(args, 1)
-	at := strings.Index(s, old)
-	if at < 0 {
-		return s, nil
-	}
-	before, after := s[:at], s[at+len(old):]
-	longest := float64(max(len(before), len(after), len(old)))
-	if err := st.spend(longest * float64(strings.Count(replacement, "$"))); err != nil {
+	if err := st.spend(float64(strings.Count(s, old)) * float64(len(replacement))); err != nil {
 		return nil, err
 	}
-	return before + expand(replacement, before, old, after) + after, nil
-}
-
-// expand fills in a replacement: $$ is a dollar, $& the match, $` what is
-// before it, $' what is after it.
-func expand(replacement, before, match, after string) string {
-	if !strings.Contains(replacement, "$") {
-		return replacement
-	}
-	return strings.NewReplacer("$$", "$", "$&", match, "$`", before, "$'", after).Replace(replacement)
+	return strings.Join(strings.Split(s, old), replacement), nil
 }
 
 func replaceLast(s, old, replacement string) string {
@@ -157,13 +115,7 @@ func replaceLast(s, old, replacement string) string {
 // splitFilter splits as JavaScript and drops empty texts at the end.
 func splitFilter(st *state, in any, args []any) (any, error) {
 	s, separator := text(in), textArg(args, 0)
-	var parts []string
-	switch {
-	case separator == "":
-		parts = units(s)
-	default:
-		parts = strings.Split(s, separator)
-	}
+	parts := strings.Split(s, separator)
 	for len(parts) > 0 && parts[len(parts)-1] == "" {
 		parts = parts[:len(parts)-1]
 	}
@@ -172,19 +124,6 @@ func splitFilter(st *state, in any, args []any) (any, error) {
 		items[i] = p
 	}
 	return items, st.spend(16 * float64(len(items)))
-}
-
-// units are the UTF-16 units of s as texts.
-func units(s string) []string {
-	parts := make([]string, 0, len(s))
-	for _, r := range s {
-		if r > 0xFFFF {
-			parts = append(parts, string(utf8.RuneError), string(utf8.RuneError))
-			continue
-		}
-		parts = append(parts, string(r))
-	}
-	return parts
 }
 
 // splitSpace splits at runs of white space; at the ends of s, such a run
@@ -211,6 +150,36 @@ func splitSpace(s string) []string {
 	return append(parts, s[start:])
 }
 
+// numberOfWords counts words and, asked for "cjk" or when "auto" finds some,
+// each character of Chinese, Japanese and Korean as one.
+func numberOfWords(_ *state, in any, args []any) (any, error) {
+	s := jsvalue.Trim(text(in))
+	if s == "" {
+		return 0.0, nil
+	}
+	mode := arg(args, 0)
+	if mode == any("cjk") || mode == any("auto") && strings.ContainsFunc(s, isCJK) {
+		n, inWord := 0, false
+		for _, r := range s {
+			switch {
+			case isCJK(r):
+				n, inWord = n+1, false
+			case jsvalue.IsSpace(r):
+				inWord = false
+			case !inWord:
+				n, inWord = n+1, true
+			}
+		}
+		return float64(n), nil
+	}
+	return float64(len(splitSpace(s))), nil
+}
+
+func isCJK(r rune) bool {
+	return r >= 0x3040 && r <= 0x30FF || r >= 0x3400 && r <= 0x4DBF || r >= 0x4E00 && r <= 0x9FFF ||
+		r >= 0xAC00 && r <= 0xD7AF || r >= 0xF900 && r <= 0xFAFF
+}
+
 // ellipsisArg is what truncated text ends with.
 func ellipsisArg(args []any) string {
 	if v := arg(args, 1); v != (jsvalue.Undefined{}) {
@@ -219,23 +188,20 @@ func ellipsisArg(args []any) string {
 	return "..."
 }
 
+// truncate keeps so many characters, those of the end included.
 func truncate(_ *state, in any, args []any) (any, error) {
-	s, length, end := text(in), numberArg(args, 0, 50), ellipsisArg(args)
-	if float64(jsvalue.StringLen(s)) <= length {
-		return s, nil
+	s, length, end := text(in), defaultedArg(args, 0, 50), ellipsisArg(args)
+	if runes(s, length) >= len(s) {
+		return in, nil
 	}
-	keep := length - float64(jsvalue.StringLen(end))
-	if !(keep > 0) {
-		keep = 0
-	}
-	return jsvalue.Substring(s, 0, int(min(keep, 1<<30))) + end, nil
+	return s[:runes(s, length-float64(utf8.RuneCountInString(end)))] + end, nil
 }
 
 // truncateWords keeps so many words. The end is added also when there are
 // just as many, as in LiquidJS.
 func truncateWords(_ *state, in any, args []any) (any, error) {
-	words := splitSpace(text(in))
-	n := numberArg(args, 0, 15)
+	words := splitSpace(strings.TrimLeftFunc(text(in), jsvalue.IsSpace))
+	n := defaultedArg(args, 0, 15)
 	if n <= 0 {
 		n = 1
 	}

@@ -45,13 +45,7 @@ func webFilter(name string) filter {
 	case "base64_encode":
 		return simple(func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) })
 	case "base64_decode":
-		return simple(func(s string) string {
-			b, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(s, "="))
-			if err != nil {
-				return ""
-			}
-			return strings.ToValidUTF8(string(b), "\uFFFD")
-		})
+		return func(_ *state, in any, _ []any) (any, error) { return decodeBase64(text(in)) }
 	case "sha256":
 		return simple(func(s string) string {
 			sum := sha256.Sum256([]byte(s))
@@ -75,21 +69,13 @@ func unescapeHTML(s string) string {
 	return strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">", "&#34;", `"`, "&#39;", "'").Replace(s)
 }
 
-// stripHTML drops scripts, styles, tags that end on their line, and comments.
+// stripHTML drops scripts, styles, comments and tags. What isn't closed stays.
 func stripHTML(s string) string {
+	blocks := [...]struct {
+		opening, closing string
+		unclosed         bool
+	}{{"<script", "</script>", false}, {"<style", "</style>", false}, {"<!--", "-->", false}, {"<", ">", false}}
 	var b strings.Builder
-	missing := map[string]bool{} // closings that don't come anymore
-	skip := func(opening, closing string, rest string) int {
-		if !strings.HasPrefix(rest, opening) || missing[closing] {
-			return 0
-		}
-		i := strings.Index(rest[len(opening):], closing)
-		if i < 0 {
-			missing[closing] = true
-			return 0
-		}
-		return len(opening) + i + len(closing)
-	}
 	for {
 		at := strings.IndexByte(s, '<')
 		if at < 0 {
@@ -98,23 +84,23 @@ func stripHTML(s string) string {
 		}
 		b.WriteString(s[:at])
 		s = s[at:]
-		n := skip("<script", "</script>", s)
-		if n == 0 {
-			n = skip("<style", "</style>", s)
-		}
-		if n == 0 {
-			if end := strings.IndexAny(s, ">\n\r\u2028\u2029"); end >= 0 && s[end] == '>' {
-				n = end + 1
+		end := 0
+		for i := range blocks {
+			block := &blocks[i]
+			if block.unclosed || !strings.HasPrefix(s, block.opening) {
+				continue
 			}
+			if n := strings.Index(s[len(block.opening):], block.closing); n >= 0 {
+				end = len(block.opening) + n + len(block.closing)
+				break
+			}
+			block.unclosed = true
 		}
-		if n == 0 {
-			n = skip("<!--", "-->", s)
+		if end == 0 {
+			b.WriteString(s)
+			return b.String()
 		}
-		if n == 0 {
-			b.WriteByte('<')
-			n = 1
-		}
-		s = s[n:]
+		s = s[end:]
 	}
 }
 
@@ -175,7 +161,9 @@ func slugify(_ *state, in any, args []any) (any, error) {
 		keep = func(r rune) bool { return letters(r) || strings.ContainsRune("._~!$&'()+,;=@", r) }
 	case "ascii":
 		keep = func(r rune) bool { return r < utf8.RuneSelf && letters(r) }
-	case "default", "latin":
+	case "latin":
+		s = withoutAccents(s)
+	case "default":
 	default:
 		keep = nil
 	}
@@ -197,4 +185,32 @@ func slugify(_ *state, in any, args []any) (any, error) {
 		return s, nil
 	}
 	return jsvalue.ToLower(s), nil
+}
+
+// withoutAccents writes Latin letters with the plain ones.
+func withoutAccents(s string) string {
+	return strings.NewReplacer(
+		"à", "a", "á", "a", "â", "a", "ã", "a", "ä", "a", "å", "a", "æ", "ae", "ç", "c",
+		"è", "e", "é", "e", "ê", "e", "ë", "e", "ì", "i", "í", "i", "î", "i", "ï", "i", "ð", "d", "ñ", "n",
+		"ò", "o", "ó", "o", "ô", "o", "õ", "o", "ö", "o", "ø", "o", "ù", "u", "ú", "u", "û", "u", "ü", "u",
+		"ý", "y", "ÿ", "y", "ß", "ss", "œ", "oe", "þ", "th", "ẞ", "SS", "Œ", "OE", "Þ", "TH",
+	).Replace(s)
+}
+
+// decodeBase64 takes white space inside and a missing padding.
+func decodeBase64(s string) (any, error) {
+	s = strings.Map(func(r rune) rune {
+		if strings.ContainsRune("\t\n\f\r ", r) {
+			return -1
+		}
+		return r
+	}, s)
+	if len(s)%4 == 0 {
+		s = strings.TrimSuffix(strings.TrimSuffix(s, "="), "=")
+	}
+	b, err := base64.RawStdEncoding.DecodeString(s)
+	if err != nil {
+		return nil, errors.New("is not base64")
+	}
+	return string([]rune(string(b))), nil // broken UTF-8 becomes U+FFFD
 }

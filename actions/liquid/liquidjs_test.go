@@ -9,8 +9,8 @@ import (
 )
 
 // liquidjs is what LiquidJS makes of templates: testdata/liquidjs.json was
-// written by running version 10.12.0, which the hosted destination's lock file
-// names, with its default options in UTC.
+// written by running version 10.30.1, the newest that the hosted destination's
+// package.json takes, with its default options in UTC.
 type liquidjs struct {
 	Vars string // JSON
 	Rows []struct {

@@ -67,9 +67,6 @@ func (r *reader) peek(n int) byte {
 	return r.source[r.at+n]
 }
 
-// skip moves over n bytes, whatever they are, but not past the end.
-func (r *reader) skip(n int) { r.at = min(r.at+n, r.end) }
-
 // rune is the character at a place, and its size: 0 at the end.
 func (r *reader) rune(at int) (rune, int) {
 	if at >= r.end {
@@ -364,12 +361,18 @@ func (r *reader) span() (operand, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.skip(2) // "..", which LiquidJS doesn't check
+	if r.blanks(); r.peek(0) != '.' || r.peek(1) != '.' {
+		return nil, r.fail("a range's .. is expected here, not %s", r.rest())
+	}
+	r.at += 2
 	high, err := r.required()
 	if err != nil {
 		return nil, err
 	}
-	r.skip(1)
+	if r.blanks(); r.peek(0) != ')' {
+		return nil, r.fail("a range is closed with ), not with %s", r.rest())
+	}
+	r.at++
 	return span{low, high}, nil
 }
 

@@ -88,14 +88,21 @@ func (d date) directive(source, flags string, width int, letter byte) string {
 	if strings.Contains(flags, "-") {
 		to = 0
 	}
+	if pad == "0" && strings.HasPrefix(s, "-") {
+		return "-" + strings.Repeat(pad, max(0, to-jsvalue.StringLen(s))) + s[1:]
+	}
 	return strings.Repeat(pad, max(0, to-jsvalue.StringLen(s))) + s
 }
 
 // padding is what a directive is filled up with, and to which width.
 func padding(letter byte) (pad string, width int) {
 	switch letter {
-	case 'd', 'H', 'I', 'm', 'M', 'S', 'U', 'W':
+	case 'd', 'H', 'I', 'm', 'M', 'S', 'U', 'W', 'y':
 		return "0", 2
+	case 'C':
+		return " ", 2
+	case 'Y':
+		return "0", 4
 	case 'j', 'L':
 		return "0", 3
 	case 'e', 'k', 'l':
@@ -120,8 +127,7 @@ func (d date) conversion(letter byte, flags string, width int) (string, bool) {
 	case 'c':
 		return d.Format("1/2/2006, 3:04:05 PM"), true
 	case 'C':
-		year := strconv.Itoa(d.Year())
-		return year[:min(2, len(year))], true
+		return number(int(math.Floor(float64(d.Year()) / 100)))
 	case 'd', 'e':
 		return number(d.Day())
 	case 'H', 'k':
@@ -150,9 +156,7 @@ func (d date) conversion(letter byte, flags string, width int) (string, bool) {
 	case 'q':
 		return ordinal(d.Day()), true
 	case 's':
-		// The shown time counts, whatever its zone, as in LiquidJS.
-		_, offset := d.Zone()
-		return strconv.FormatFloat(math.Floor(float64(d.UnixMilli()+int64(offset)*1000)/1000+0.5), 'f', -1, 64), true
+		return strconv.FormatInt(d.Unix(), 10), true
 	case 'S':
 		return number(d.Second())
 	case 'u':
@@ -168,8 +172,7 @@ func (d date) conversion(letter byte, flags string, width int) (string, bool) {
 	case 'X':
 		return d.Format("3:04:05 PM"), true
 	case 'y':
-		year := strconv.Itoa(d.Year())
-		return year[min(2, len(year)):min(4, len(year))], true
+		return number((d.Year()%100 + 100) % 100)
 	case 'Y':
 		return number(d.Year())
 	case 'z':
@@ -201,13 +204,11 @@ func (d date) offset(colon bool) string {
 	return d.Format("-0700")
 }
 
-// week is the week of the year as LiquidJS counts it, weeks starting on the
-// given weekday.
+// week is the week of the year, weeks starting on the given weekday. Days
+// before the first of these are in week 0.
 func (d date) week(start int) int {
-	now := d.YearDay() + start - int(d.Weekday())
-	first := time.Date(d.Year(), 1, 1, 0, 0, 0, 0, time.UTC).Weekday()
-	then := 7 - int(first) + start
-	return int(math.Floor(float64(now-then)/7)) + 1
+	sinceStart := (int(d.Weekday()) - start + 7) % 7
+	return (d.YearDay() - 1 - sinceStart + 7) / 7
 }
 
 func ordinal(day int) string {

@@ -42,7 +42,7 @@ func plain(v any) any {
 
 // truthy: only nil and false are not true.
 func truthy(v any) bool {
-	switch v := v.(type) {
+	switch v := plain(v).(type) {
 	case nil, jsvalue.Undefined:
 		return false
 	case bool:
