@@ -1,13 +1,13 @@
 package actions_test
 
 import (
+	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"reflect"
 	"strings"
@@ -77,58 +77,37 @@ func (c *conformanceCase) definition(t *testing.T) actions.Definition {
 	}
 }
 
-// vendors is a server that stands for the Profile and the Content API. Its
-// client sends every request there, whatever host it is for.
+// vendors stands for the Profile and the Content API, whatever host is asked.
 type vendors struct {
-	server *httptest.Server
-	c      *conformanceCase
+	c *conformanceCase
 
 	mu   sync.Mutex
 	seen []conformanceRequest
 }
 
-func newVendors(t *testing.T, c *conformanceCase) *vendors {
-	v := &vendors{c: c}
-	v.server = httptest.NewServer(v)
-	t.Cleanup(v.server.Close)
-	return v
-}
-
-func (v *vendors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	asked := "https://" + r.Host + r.RequestURI
+func (v *vendors) RoundTrip(r *http.Request) (*http.Response, error) {
+	asked := r.URL.String()
 	v.mu.Lock()
 	if request := (conformanceRequest{Method: r.Method, URL: asked}); len(v.seen) == 0 || !reflect.DeepEqual(v.seen[len(v.seen)-1], request) {
 		v.seen = append(v.seen, request) // without what is tried again
 	}
 	v.mu.Unlock()
+	answer := httptest.NewRecorder()
+	answer.Code = http.StatusNotFound
 	for _, lookup := range v.c.Lookups {
 		if strings.HasPrefix(asked, lookup.URL) {
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(lookup.Status)
-			w.Write(lookup.JSON)
-			return
+			answer.Code, answer.Body = lookup.Status, bytes.NewBuffer(lookup.JSON)
+			break
 		}
 	}
-	http.NotFound(w, r)
-}
-
-// RoundTrip sends r to the server under its own host's name.
-func (v *vendors) RoundTrip(r *http.Request) (*http.Response, error) {
-	target, err := url.Parse(v.server.URL)
-	if err != nil {
-		return nil, err
-	}
-	r = r.Clone(r.Context())
-	r.Host = r.URL.Host
-	r.URL.Scheme, r.URL.Host = target.Scheme, target.Host
-	return v.server.Client().Transport.RoundTrip(r)
+	return answer.Result(), nil
 }
 
 // run is what this implementation makes of the case. A definition that
 // doesn't compile fails before any event.
 func (c *conformanceCase) run(t *testing.T) (conformanceResult, string) {
 	t.Helper()
-	v := newVendors(t, c)
+	v := &vendors{c: c}
 	def := c.definition(t)
 	d, faults := actions.New(def, actions.Options{HTTP: &http.Client{Transport: v}})
 	if len(faults) > 0 {
@@ -193,9 +172,12 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// TestNeighbours runs cases around the conformance suite's. Their results were
-// made by running the hosted destination's published source. What differs
-// differs on purpose: docs/conformance.md says why.
+// TestNeighbours runs cases around the conformance suite's: two generators
+// wrote them, working apart, each from the suite's families. The results are
+// those of running the hosted destination's published source (version 3.387.0)
+// with the newest libraries that it takes. Triggers are left out, which have a
+// reference of their own in package trigger. What differs, differs on purpose:
+// docs/conformance.md says why.
 func TestNeighbours(t *testing.T) {
 	file, err := os.Open("testdata/neighbours.json.gz")
 	if err != nil {
@@ -207,7 +189,7 @@ func TestNeighbours(t *testing.T) {
 		t.Fatal(err)
 	}
 	cases := conformanceCases(t, text)
-	if len(cases) < 2000 {
+	if len(cases) != 5554 {
 		t.Errorf("%d cases", len(cases))
 	}
 	deliberate := map[string]bool{
@@ -216,13 +198,11 @@ func TestNeighbours(t *testing.T) {
 		`recipients/sendSms 12 [{"id": true, "type": "phone", "channelType": "sms", "isSubscribed": "subscribed"}]`: true,
 		// profileApiEnvironment is required where profiles are looked up.
 		"profile env '' us-west-2": true, "profile env '' eu-west-1": true, "profile env '' __del__": true,
-		// Mexico's numbering plan has no mobile prefix any more.
-		"wa-phone/'5219991234567'": true, "wa-phone/'+5219991234567'": true, "wa-phone to/'5219991234567'": true, "wa-phone to/'+5219991234567'": true,
-		// Content variables that Twilio would refuse aren't sent.
-		`wa-vars/2 False {"1": ""}`: true, `wa-vars/3 False {"1": "a", "2": ""}`: true, `wa-vars/8 False {"1": null}`: true,
-		`wa-vars/14 False {"1": {"@path": "$.properties.nul"}}`: true,
-		// Arrays as content variables render to nothing, as other values that are no text.
-		`wa-vars/9 True {"1": ["a"]}`: true, `wa-vars/9 __none__ {"1": ["a"]}`: true, "wa-vars traits nil/9": true,
+		// Content variables that Twilio would refuse, or show as "null", aren't sent.
+		`wa-vars/2 False {"1": ""}`: true, `wa-vars/3 False {"1": "a", "2": ""}`: true,
+		`wa-vars/8 False {"1": null}`: true, `wa-vars/8 True {"1": null}`: true, `wa-vars/8 __none__ {"1": null}`: true, "wa-vars traits nil/8": true,
+		`wa-vars/14 False {"1": {"@path": "$.properties.nul"}}`: true, `wa-vars/14 True {"1": {"@path": "$.properties.nul"}}`: true,
+		`wa-vars/14 __none__ {"1": {"@path": "$.properties.nul"}}`: true, "wa-vars traits nil/14": true,
 	}
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {

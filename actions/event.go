@@ -34,14 +34,15 @@ func (d *Destination) Decode(value []byte) (*Event, error) {
 
 // idOf is a member that should be a string, but may be a number.
 func idOf(root *jsvalue.Object, name string) string {
-	if text, ok := root.Text(name); ok {
-		return text
-	}
 	value, _ := root.Get(name)
-	if number, ok := value.(float64); ok {
-		return jsvalue.FormatNumber(number)
+	switch value := value.(type) {
+	case string:
+		return value
+	case float64:
+		return jsvalue.FormatNumber(value)
+	default:
+		return ""
 	}
-	return ""
 }
 
 // MessageID is the event's messageId, or "".

@@ -32,9 +32,13 @@ func checkLimits(body string, media []string) *Failure {
 func checkVariables(variables any) *Failure {
 	for name, value := range jsvalue.All(variables) {
 		if value == nil || value == "" {
-			return fail(outcome.ReasonContentRejected, "empty_content_variable",
-				"content variable %q is empty; Twilio refuses that", name)
+			return emptyVariable(name)
 		}
 	}
 	return nil
+}
+
+func emptyVariable(name string) *Failure {
+	return fail(outcome.ReasonContentRejected, "empty_content_variable",
+		"content variable %q is empty; Twilio refuses that", name)
 }

@@ -17,6 +17,9 @@ var errNoDigits = errors.New("it has no digit in it")
 // that isn't valid as an American or international one is taken for one that
 // lacks its plus sign; then it need only be readable, not valid.
 func whatsAppNumber(phone string) (string, error) {
+	// Google's libphonenumber drops what can't end a number; its port to Go
+	// means to, but has a pattern that matches nothing.
+	phone = strings.TrimRightFunc(phone, func(r rune) bool { return r != '#' && !unicode.IsDigit(r) && !unicode.IsLetter(r) })
 	number, err := phonenumbers.Parse(phone, whatsAppRegion)
 	if err != nil {
 		return "", err

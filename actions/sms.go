@@ -45,6 +45,9 @@ func (a *action) smsContent(ctx context.Context, p *payload, to string) (content
 // traits are the profile's: the event's, or the Profile API's.
 func (a *action) traits(ctx context.Context, p *payload) (any, *Failure) {
 	if p.traitEnrichment {
+		if p.traits == nil {
+			return jsvalue.NewObject(0), nil
+		}
 		return p.traits, nil
 	}
 	if p.userID == "" {
@@ -71,6 +74,9 @@ func (a *action) fetchContent(ctx context.Context, p *payload) (content, *Failur
 	if form.Name != "twilio/text" && form.Name != "twilio/media" {
 		return content{}, fail(outcome.ReasonContentTemplateFailed, "unsupported_content_type",
 			"an SMS can't show the type %q; it shows twilio/text and twilio/media, others when the mapping has contentVariables", form.Name)
+	}
+	if form.Malformed {
+		return content{}, fail(outcome.ReasonContentTemplateFailed, "malformed_content_type", "the content template's %s is not a text and a list of addresses", form.Name)
 	}
 	return content{body: form.Body, media: form.Media, fetched: p.contentSID}, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"engage-worker/actions/jsvalue"
-	"engage-worker/actions/outcome"
 )
 
 // whatsAppContent makes a WhatsApp message's content: a template, or a plain
@@ -29,14 +28,10 @@ func (a *action) whatsAppContent(ctx context.Context, p *payload, to string) (co
 	vars := traitVars(p.traits)
 	rendered := jsvalue.NewObject(jsvalue.Len(p.contentVariables))
 	for name, value := range jsvalue.All(p.contentVariables) {
-		source, ok := value.(string)
-		if !ok {
-			if value == nil {
-				return content{}, fail(outcome.ReasonTemplateFailed, "invalid_liquid", "content variable %q is null", name)
-			}
-			continue // the hosted destination renders what is no text to nothing
+		if value == nil {
+			return content{}, emptyVariable(name) // rather than the text "null"
 		}
-		variable, failure := a.render("content variable "+name, source, a.variables[name], vars)
+		variable, failure := a.render("content variable "+name, jsvalue.String(value), a.variables[name], vars)
 		if failure != nil {
 			return content{}, failure
 		}

@@ -2,8 +2,8 @@ package profile
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"engage-worker/actions/internal/lookup"
+	"engage-worker/actions/jsvalue"
 )
 
 // LookupError is why traits could not be had: with an HTTP status, whether
@@ -94,11 +95,10 @@ func New(cfg Config) *Client {
 func (c *Client) Close() { c.get.HTTP.CloseIdleConnections() }
 
 // Traits are the first 200 traits of the user's profile, as the hosted
-// destination takes them, in a map of the caller's own: nil, bool, float64,
-// string, []any and map[string]any. A profile without traits has none. It tries a
-// few times within ctx. An error is a *LookupError and holds no user id; one caller's
+// destination takes them, in an object of the caller's own; nil when the answer
+// has none. It tries a few times within ctx. An error is a *LookupError and holds no user id; one caller's
 // cancellation fails no other.
-func (c *Client) Traits(ctx context.Context, userID string) (map[string]any, error) {
+func (c *Client) Traits(ctx context.Context, userID string) (any, error) {
 	if userID == "" {
 		return nil, &LookupError{Op: op, Err: errors.New("the event has no user id")}
 	}
@@ -117,25 +117,25 @@ func (c *Client) Traits(ctx context.Context, userID string) (map[string]any, err
 		return nil, err
 	}
 	if len(raw) == 0 || raw[0] != '{' {
-		return map[string]any{}, nil
+		return nil, nil
 	}
-	var traits map[string]any
-	if err := json.Unmarshal(raw, &traits); err != nil {
-		// Valid JSON with a number beyond float64, which no trait holds.
-		return nil, &LookupError{Op: op, Status: http.StatusOK, Err: errors.New("a trait is out of range")}
+	traits, err := jsvalue.Decode(string(raw))
+	if err != nil {
+		// Valid JSON, but nested deeper than any trait is.
+		return nil, &LookupError{Op: op, Status: http.StatusOK, Err: fmt.Errorf("the traits can't be read: %w", err)}
 	}
 	return traits, nil
 }
 
-// escape is id as JavaScript's encodeURIComponent makes it, byte for byte as
-// the hosted destination asks.
+// escape is id as encodeURIComponent makes it and Node.js writes it into a
+// request, byte for byte as the hosted destination asks.
 func escape(id string) string {
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder
 	b.Grow(len(id) + len(id)/2)
 	for _, c := range []byte(id) {
 		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("-_.!~*'()", c) >= 0:
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("-_.!~*()", c) >= 0:
 			b.WriteByte(c)
 		default:
 			b.WriteByte('%')

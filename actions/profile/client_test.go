@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"engage-worker/actions/jsvalue"
 	"engage-worker/actions/profile"
 )
 
@@ -41,7 +42,7 @@ func TestTraitsAsksAsTheHostedDestination(t *testing.T) {
 		"jane":             "jane",
 		"jane@example.com": "jane%40example.com",
 		"a/b?c#d e+f%":     "a%2Fb%3Fc%23d%20e%2Bf%25",
-		"-_.!~*'()":        "-_.!~*'()",
+		"-_.!~*'()":        "-_.!~*%27()",
 		"..":               "..",
 		"../../secret":     "..%2F..%2Fsecret",
 		"Zoë":              "Zo%C3%AB",
@@ -62,23 +63,25 @@ func TestTraitsAsksAsTheHostedDestination(t *testing.T) {
 }
 
 func TestTraits(t *testing.T) {
-	for body, want := range map[string]map[string]any{
-		`{"traits":{"name":"Jane","ltv":12.5,"vip":true,"tags":["a"],"address":{"zip":"1"},"x":null},"cursor":{}}`: {
-			"name": "Jane", "ltv": 12.5, "vip": true, "tags": []any{"a"}, "address": map[string]any{"zip": "1"}, "x": nil,
-		},
-		`{"traits":{}}`:     {},
-		`{"traits":null}`:   {},
-		`{"traits":"none"}`: {},
-		`{}`:                {},
-		`[]`:                {},
+	for body, want := range map[string]string{
+		`{"traits":{"name":"Jane","ltv":12.50,"vip":true,"tags":["a"],"address":{"zip":"1"},"x":null},"cursor":{}}`://
+		`{"name":"Jane","ltv":12.5,"vip":true,"tags":["a"],"address":{"zip":"1"},"x":null}`,
+		`{"traits":{}}`:            `{}`,
+		`{"traits":{"x":1e999}}`:   `{"x":null}`, // infinite, as in JavaScript
+		`{"traits":null}`:          `null`,
+		`{"traits":["no object"]}`: `null`,
+		`{}`:                       `null`,
+		`[]`:                       `null`,
 	} {
 		c := newClient(t, answer(200, body), profile.Config{})
 		for range 2 { // looked up, then remembered
 			got, err := c.Traits(t.Context(), "jane")
-			if err != nil || !reflect.DeepEqual(got, want) {
+			if err != nil || jsvalue.Encode(got) != want {
 				t.Errorf("%s: got %v, %v", body, got, err)
 			}
-			got["changed"] = true // the caller's own
+			if o, ok := got.(*jsvalue.Object); ok {
+				o.Set("changed", true) // the caller's own
+			}
 		}
 	}
 }
@@ -96,7 +99,6 @@ func TestTraitsErrors(t *testing.T) {
 		{429, ``, true, 6},
 		{500, `{}`, true, 6},
 		{200, `<html>`, true, 6},
-		{200, `{"traits":{"x":1e999}}`, false, 1},
 	} {
 		t.Run(fmt.Sprint(tc.status, tc.body), func(t *testing.T) {
 			t.Parallel() // the pauses between attempts are real
@@ -142,7 +144,8 @@ func TestTraitsAreForgotten(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, traits["n"])
+		n, _ := jsvalue.Get(traits, "n")
+		got = append(got, n)
 		now = now.Add(30 * time.Second)
 	}
 	if want := []any{1.0, 1.0, 2.0, 2.0}; !reflect.DeepEqual(got, want) {
@@ -183,7 +186,7 @@ func TestTraitsAreShared(t *testing.T) {
 	for range 8 {
 		callers.Go(func() {
 			traits, err := c.Traits(t.Context(), "jane")
-			if err != nil || !reflect.DeepEqual(traits, map[string]any{"name": "Jane"}) {
+			if err != nil || jsvalue.Encode(traits) != `{"name":"Jane"}` {
 				t.Errorf("got %v, %v", traits, err)
 			}
 		})

@@ -20,10 +20,12 @@ type ContentTemplate struct {
 
 // ContentType is one form of a template.
 type ContentType struct {
-	Name    string // twilio/text, twilio/media, ...
-	Body    string
-	HasBody bool // the form has a body, be it empty
-	Media   []string
+	Name  string // twilio/text, twilio/media, ...
+	Body  string
+	Media []string
+	// Malformed forms aren't of Twilio's shape: a body that is text, a list
+	// of texts as media.
+	Malformed bool
 }
 
 // Content fetches a template from baseURL, scheme://host[:port]. It tries a
@@ -54,12 +56,14 @@ func decodeContent(sid string, body []byte) (ContentTemplate, error) {
 	}
 	template := ContentTemplate{SID: sid}
 	types.ForEach(func(name, form gjson.Result) bool {
-		t := ContentType{Name: name.String()}
-		if body := form.Get("body"); body.Exists() && body.Type != gjson.Null {
-			t.Body, t.HasBody = body.String(), true
+		body, media := form.Get("body"), form.Get("media")
+		t := ContentType{
+			Name: name.String(), Body: body.String(),
+			Malformed: !form.IsObject() || body.Type == gjson.JSON || media.Type != gjson.Null && !media.IsArray(),
 		}
-		for _, media := range form.Get("media").Array() {
-			t.Media = append(t.Media, media.String())
+		for _, item := range media.Array() {
+			t.Media = append(t.Media, item.String())
+			t.Malformed = t.Malformed || item.Type != gjson.String
 		}
 		template.Types = append(template.Types, t)
 		return true

@@ -19,13 +19,16 @@ func TestContent(t *testing.T) {
 		body string
 		want []twilio.ContentType
 	}{
-		"text": {`{"sid":"HX9","types":{"twilio/text":{"body":"Hi {{1}}"}}}`, []twilio.ContentType{{Name: "twilio/text", Body: "Hi {{1}}", HasBody: true}}},
+		"text": {`{"sid":"HX9","types":{"twilio/text":{"body":"Hi {{1}}"}}}`, []twilio.ContentType{{Name: "twilio/text", Body: "Hi {{1}}"}}},
 		"media": {`{"types":{"twilio/media":{"body":"x","media":["https://a.example/1","https://a.example/2"]}}}`,
-			[]twilio.ContentType{{Name: "twilio/media", Body: "x", HasBody: true, Media: []string{"https://a.example/1", "https://a.example/2"}}}},
+			[]twilio.ContentType{{Name: "twilio/media", Body: "x", Media: []string{"https://a.example/1", "https://a.example/2"}}}},
 		"in Twilio's order": {`{"types":{"whatsapp/card":{},"twilio/text":{"body":""},"a/first":{"body":null}}}`,
-			[]twilio.ContentType{{Name: "whatsapp/card"}, {Name: "twilio/text", HasBody: true}, {Name: "a/first"}}},
-		"no type":  {`{"types":{}}`, nil},
-		"odd form": {`{"types":{"twilio/text":"x"}}`, []twilio.ContentType{{Name: "twilio/text"}}},
+			[]twilio.ContentType{{Name: "whatsapp/card"}, {Name: "twilio/text"}, {Name: "a/first"}}},
+		"no type":                  {`{"types":{}}`, nil},
+		"a form that is a text":    {`{"types":{"twilio/text":"x"}}`, []twilio.ContentType{{Name: "twilio/text", Malformed: true}}},
+		"a body that is a list":    {`{"types":{"twilio/text":{"body":[]}}}`, []twilio.ContentType{{Name: "twilio/text", Body: "[]", Malformed: true}}},
+		"media that are a text":    {`{"types":{"twilio/media":{"media":"x"}}}`, []twilio.ContentType{{Name: "twilio/media", Media: []string{"x"}, Malformed: true}}},
+		"a medium that is no text": {`{"types":{"twilio/media":{"media":[null]}}}`, []twilio.ContentType{{Name: "twilio/media", Media: []string{""}, Malformed: true}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := serve(t, func(w http.ResponseWriter, r *http.Request) {
