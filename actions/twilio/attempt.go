@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -15,6 +16,7 @@ import (
 	"github.com/twilio/twilio-go/client"
 
 	"engage-worker/actions/internal/lookup"
+	"engage-worker/actions/weburl"
 )
 
 // attempt is twilio-go's BaseClient for one request. It carries what twilio-go
@@ -34,9 +36,9 @@ type attempt struct {
 // userAgent names both parties, as Twilio asks of its SDK's users.
 const userAgent = "engage-worker twilio-go/" + client.LibraryVersion
 
-// errNotCreated ends twilio-go's part where there is no message to decode;
-// what happened is in attempt.got.
-var errNotCreated = errors.New("not created")
+// errDone ends twilio-go's part where it has nothing to decode: there is no
+// message, or all that counts of it is known. What happened is in attempt.got.
+var errDone = errors.New("nothing to decode")
 
 // AccountSid fills the path that twilio-go makes.
 func (a *attempt) AccountSid() string { return a.client.accountSID }
@@ -76,18 +78,11 @@ func (a *attempt) SendRequest(method, rawURL string, _ url.Values, _ map[string]
 		},
 	}
 	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(a.ctx, &trace), method,
-		a.msg.BaseURL+rest[slash:], strings.NewReader(encodeForm(a.msg.Form)))
+		a.msg.BaseURL+rest[slash:], bytes.NewReader(encodeForm(a.msg.Form)))
 	if err != nil {
 		return nil, a.fail(errBaseURL)
 	}
-	// No Idempotency-Key, ever: net/http takes a POST that has one for
-	// repeatable, and may send it twice.
-	req.Header = http.Header{
-		"Authorization": a.client.authorization,
-		"Content-Type":  {"application/x-www-form-urlencoded"},
-		"Accept":        {"application/json"},
-		"User-Agent":    {userAgent},
-	}
+	req.Header = maps.Clone(a.client.header)
 	resp, err := a.client.http.Do(req)
 	if err != nil {
 		return nil, a.fail(lookup.StripURL(err))
@@ -95,7 +90,11 @@ func (a *attempt) SendRequest(method, rawURL string, _ url.Values, _ map[string]
 	a.got.Status, a.got.Header = resp.StatusCode, resp.Header
 	a.got.Body, a.got.Err = lookup.ReadBody(resp.Body, maxSendBody)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 || a.got.Err != nil {
-		return nil, errNotCreated
+		return nil, errDone
+	}
+	// Decoding the whole message would be most of an attempt's work.
+	if a.got.SID = sidOf(a.got); a.got.SID != "" {
+		return nil, errDone
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(a.got.Body))
 	return resp, nil
@@ -103,24 +102,21 @@ func (a *attempt) SendRequest(method, rawURL string, _ url.Values, _ map[string]
 
 func (a *attempt) fail(err error) error {
 	a.got.Err = err
-	return errNotCreated
+	return errDone
 }
 
 // encodeForm is form as application/x-www-form-urlencoded, in its order.
-func encodeForm(form []FormValue) string {
+func encodeForm(form []FormValue) []byte {
 	size := 0
 	for _, v := range form {
-		size += len(v.Name) + 3*len(v.Value) + 2
+		size += len(v.Name) + 2*len(v.Value) + 2
 	}
-	var b strings.Builder
-	b.Grow(size)
+	b := make([]byte, 0, size) // as a rule
 	for i, v := range form {
 		if i > 0 {
-			b.WriteByte('&')
+			b = append(b, '&')
 		}
-		b.WriteString(url.QueryEscape(v.Name))
-		b.WriteByte('=')
-		b.WriteString(url.QueryEscape(v.Value))
+		b = weburl.AppendParam(b, v.Name, v.Value)
 	}
-	return b.String()
+	return b
 }

@@ -88,7 +88,7 @@ func kindOf(a Attempt, code int) (outcome.Kind, outcome.Reason) {
 // before it hangs up.
 const statusClientClosedRequest = 499
 
-// sidOf is the created message's SID. The body is read again, leniently, for
+// sidOf is the created message's SID. Of the body nothing else is looked at, for
 // the day that Twilio gives another field another type: the SID is there, and
 // the message is sent.
 func sidOf(a Attempt) string {

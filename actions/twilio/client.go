@@ -25,13 +25,13 @@ type Config struct {
 
 // Client talks to Twilio for one account. It is safe for concurrent use.
 type Client struct {
-	accountSID    string
-	authorization []string // as a header's value; shared by all requests and never changed
-	http          *http.Client
-	timeout       time.Duration
-	now           func() time.Time
-	lists         lookup.Getter
-	contents      lookup.Getter
+	accountSID string
+	header     http.Header // of a message's request; its values are shared by all and never changed
+	http       *http.Client
+	timeout    time.Duration
+	now        func() time.Time
+	lists      lookup.Getter
+	contents   lookup.Getter
 }
 
 // The largest answers that are read. An error is a few hundred bytes, a
@@ -76,12 +76,19 @@ func New(cfg Config) (*Client, error) {
 		Attempts: 1, Timeout: cfg.Timeout, MaxBody: maxListBody, Now: cfg.Now,
 	}
 	c := &Client{
-		accountSID:    cfg.AccountSID,
-		authorization: []string{"Basic " + base64.StdEncoding.EncodeToString([]byte(cfg.KeySID+":"+cfg.KeySecret))},
-		http:          &shared,
-		timeout:       cfg.Timeout,
-		now:           cfg.Now,
-		lists:         get, // reconciling has its own schedule
+		accountSID: cfg.AccountSID,
+		// No Idempotency-Key, ever: net/http takes a POST that has one for
+		// repeatable, and may send it twice.
+		header: http.Header{
+			"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(cfg.KeySID+":"+cfg.KeySecret))},
+			"Content-Type":  {"application/x-www-form-urlencoded"},
+			"Accept":        {"application/json"},
+			"User-Agent":    {userAgent},
+		},
+		http:    &shared,
+		timeout: cfg.Timeout,
+		now:     cfg.Now,
+		lists:   get, // reconciling has its own schedule
 	}
 	get.Attempts, get.Backoff = 3, 200*time.Millisecond
 	get.Timeout, get.MaxBody = min(cfg.Timeout, 10*time.Second), maxContentBody
