@@ -9,8 +9,8 @@ import (
 
 // callback makes StatusCallback addresses.
 type callback struct {
-	base    weburl.URL
-	spaceID string
+	head, tail string // what is before and after the parameters of a message
+	spaceID    string
 }
 
 // newCallback prepares the callbacks of a webhook's URL. The fragment, which
@@ -20,38 +20,37 @@ func newCallback(webhookURL, overrides, spaceID string) (*callback, error) {
 	if err != nil {
 		return nil, err
 	}
-	u.EncodeQuery()
 	u.SetHash(cmp.Or(overrides, defaultOverrides))
-	return &callback{base: *u, spaceID: spaceID}, nil
+	c := &callback{spaceID: spaceID}
+	c.head, c.tail = u.Split()
+	return c, nil
 }
 
 // url is the address for one message: the webhook's with the custom arguments
 // and three of the destination's own, which win where names are the same but
 // leave them in their place.
 func (c *callback) url(customArgs any, phone string) string {
-	own := [...]weburl.Param{
-		{Name: "space_id", Value: c.spaceID},
-		{Name: "__segment_internal_external_id_key__", Value: "phone"},
-		{Name: "__segment_internal_external_id_value__", Value: phone},
+	own := [...]struct{ name, value string }{
+		{"space_id", c.spaceID},
+		{"__segment_internal_external_id_key__", "phone"},
+		{"__segment_internal_external_id_value__", phone},
 	}
 	var placed [len(own)]bool
-	params := make([]weburl.Param, 0, jsvalue.Len(customArgs)+len(own))
+	url := append(make([]byte, 0, 512), c.head...)
 members:
 	for name, value := range jsvalue.All(customArgs) {
 		for i := range own {
-			if own[i].Name == name {
-				params, placed[i] = append(params, own[i]), true
+			if own[i].name == name {
+				url, placed[i] = append(weburl.AppendParam(url, name, own[i].value), '&'), true
 				continue members
 			}
 		}
-		params = append(params, weburl.Param{Name: name, Value: jsvalue.String(value)})
+		url = append(weburl.AppendParam(url, name, jsvalue.String(value)), '&')
 	}
 	for i := range own {
 		if !placed[i] {
-			params = append(params, own[i])
+			url = append(weburl.AppendParam(url, own[i].name, own[i].value), '&')
 		}
 	}
-	u := c.base
-	u.Append(params...)
-	return u.String()
+	return string(append(url[:len(url)-1], c.tail...))
 }

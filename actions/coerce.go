@@ -135,16 +135,22 @@ func toExternalIDs(v any) ([]externalID, error) {
 			{"channelType", &ids[i].channelType},
 			{"subscriptionStatus", &ids[i].status},
 		} {
-			value, ok := jsvalue.Get(object, member.name)
-			if !ok {
-				continue
-			}
-			text, err := toString(value)
-			if err != nil {
+			var err error
+			if *member.to, err = stringMember(object, member.name); err != nil {
 				return nil, fmt.Errorf("item %d: %s %w", i, member.name, err)
 			}
-			*member.to = text
 		}
 	}
 	return ids, nil
+}
+
+// stringMember is a member of an object as a string, a missing one empty.
+func stringMember(object any, name string) (string, error) {
+	if o, ok := object.(*jsvalue.Object); ok {
+		if text, ok := o.Text(name); ok {
+			return text, nil
+		}
+	}
+	value, _ := jsvalue.Get(object, name)
+	return toString(value)
 }

@@ -34,15 +34,14 @@ func (d *Destination) Decode(value []byte) (*Event, error) {
 
 // idOf is a member that should be a string, but may be a number.
 func idOf(root *jsvalue.Object, name string) string {
-	value, _ := root.Get(name)
-	switch value := value.(type) {
-	case string:
-		return value
-	case float64:
-		return jsvalue.FormatNumber(value)
-	default:
-		return ""
+	if text, ok := root.Text(name); ok {
+		return text
 	}
+	value, _ := root.Get(name)
+	if number, ok := value.(float64); ok {
+		return jsvalue.FormatNumber(number)
+	}
+	return ""
 }
 
 // MessageID is the event's messageId, or "".

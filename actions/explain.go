@@ -49,9 +49,10 @@ func (d *Destination) Explain(ctx context.Context, value []byte, action int) (De
 		return d.NoMatch(ev, action), x, nil
 	}
 	a := d.actions[action]
-	delivery, made := d.prepare(ctx, ev, a)
-	if made.payload != nil {
-		x.explainRecipient(a, made.payload, delivery)
+	var made prepared
+	delivery := d.prepare(ctx, ev, a, &made)
+	if made.resolved {
+		x.explainRecipient(a, &made.payload, delivery)
 	}
 	if delivery.Decision == DecisionSend {
 		x.explainContent(a, made.content)

@@ -35,22 +35,8 @@ func (p *payload) set(id fieldID, kind fieldKind, v any) error {
 	switch kind {
 	case kindString:
 		var text string
-		if text, err = toString(v); err != nil {
-			return err
-		}
-		switch id {
-		case fieldUserID:
-			p.userID = text
-		case fieldToNumber:
-			p.toNumber = text
-		case fieldFrom:
-			p.from = text
-		case fieldBody:
-			p.body = text
-		case fieldContentSID:
-			p.contentSID = text
-		case fieldRegion:
-			p.region = text
+		if text, err = toString(v); err == nil {
+			p.setString(id, text)
 		}
 	case kindBool:
 		if v == "" {
@@ -89,18 +75,41 @@ func (p *payload) set(id fieldID, kind fieldKind, v any) error {
 	return err
 }
 
-// resolve applies the action's mapping to an event.
-func (a *action) resolve(event any) (*payload, *Failure) {
-	p := a.static
+func (p *payload) setString(id fieldID, text string) {
+	switch id {
+	case fieldUserID:
+		p.userID = text
+	case fieldToNumber:
+		p.toNumber = text
+	case fieldFrom:
+		p.from = text
+	case fieldBody:
+		p.body = text
+	case fieldContentSID:
+		p.contentSID = text
+	case fieldRegion:
+		p.region = text
+	}
+}
+
+// resolve makes p what the action's mapping makes of an event.
+func (a *action) resolve(event any, p *payload) *Failure {
+	*p = a.static
 	for i := range a.dynamic {
 		f := &a.dynamic[i]
+		if f.kind == kindString {
+			if text, ok := f.value.Text(event); ok {
+				p.setString(f.id, text)
+				continue
+			}
+		}
 		v, defined, err := f.value.Resolve(event)
 		if err != nil {
 			path := f.name
 			if failed, ok := errors.AsType[*mapping.ResolveError](err); ok {
 				path, err = join(f.name, failed.Path), failed.Err
 			}
-			return nil, &Failure{
+			return &Failure{
 				Reason: outcome.ReasonMappingFailed, Code: "directive_failed",
 				Message: fmt.Sprintf("mapping.%s: %v", path, err), Err: err,
 			}
@@ -109,19 +118,19 @@ func (a *action) resolve(event any) (*payload, *Failure) {
 			continue
 		}
 		if err := p.set(f.id, f.kind, v); err != nil {
-			return nil, &Failure{
+			return &Failure{
 				Reason: outcome.ReasonMappingFailed, Code: "invalid_field",
 				Message: fmt.Sprintf("mapping.%s %v", f.name, err), Err: err,
 			}
 		}
 	}
 	if p.from == "" {
-		return nil, &Failure{
+		return &Failure{
 			Reason: outcome.ReasonMappingFailed, Code: "missing_from",
 			Message: "mapping.from is empty for this event: a message needs a sender",
 		}
 	}
-	return &p, nil
+	return nil
 }
 
 // join puts the path inside a field behind the field's name.

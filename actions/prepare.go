@@ -11,43 +11,43 @@ import (
 // Prepare decides the delivery of ev under action i. It may look up a
 // profile or a content template; ctx bounds that. It never sends.
 func (d *Destination) Prepare(ctx context.Context, ev *Event, action int) Delivery {
-	delivery, _ := d.prepare(ctx, ev, d.actions[action])
-	return delivery
+	var made prepared
+	return d.prepare(ctx, ev, d.actions[action], &made)
 }
 
 // prepared is what a delivery was made of, for Explain.
 type prepared struct {
-	payload *payload
-	content content
+	payload  payload
+	resolved bool // there is a payload
+	content  content
 }
 
 // prepare is the way of one event under one action:
 // mapping, recipient, content, form.
-func (d *Destination) prepare(ctx context.Context, ev *Event, a *action) (Delivery, prepared) {
+func (d *Destination) prepare(ctx context.Context, ev *Event, a *action, made *prepared) Delivery {
 	delivery := Delivery{Action: a.name, Region: d.region, MessageID: ev.messageID, UserID: ev.userID}
-	var made prepared
-	p, failure := a.resolve(ev.root)
-	if failure != nil {
-		return delivery.fail(failure), made
+	p := &made.payload
+	if failure := a.resolve(ev.root, p); failure != nil {
+		return delivery.fail(failure)
 	}
-	made.payload = p
+	made.resolved = true
 	apiURL, failure := d.route(p)
 	if failure != nil {
-		return delivery.fail(failure), made
+		return delivery.fail(failure)
 	}
 	delivery.Region = p.region
 	if a.kind == SendWhatsApp && p.contentSID == "" && p.body == "" {
-		return delivery.fail(fail(outcome.ReasonNoContent, "no_content", "neither mapping.contentSid nor mapping.body has a value for this event")), made
+		return delivery.fail(fail(outcome.ReasonNoContent, "no_content", "neither mapping.contentSid nor mapping.body has a value for this event"))
 	}
 
 	to, reason := choose(a.kind, p)
 	if reason != outcome.ReasonNone {
-		return delivery.skip(reason), made
+		return delivery.skip(reason)
 	}
 	delivery.Recipient = to.id
 	number, failure := a.number(to.id)
 	if failure != nil {
-		return delivery.fail(failure), made
+		return delivery.fail(failure)
 	}
 	delivery.Recipient = number
 
@@ -62,7 +62,7 @@ func (d *Destination) prepare(ctx context.Context, ev *Event, a *action) (Delive
 			d.log.Debug().Str("destination", d.name).Str("action", a.name).Str("code", failure.Code).
 				Bool("retryable", failure.Retryable).Msg(failure.Message)
 		}
-		return delivery.fail(failure), made
+		return delivery.fail(failure)
 	}
 	made.content = c
 
@@ -74,7 +74,7 @@ func (d *Destination) prepare(ctx context.Context, ev *Event, a *action) (Delive
 	delivery.Message = &twilio.Message{
 		BaseURL: apiURL, To: number, From: p.from, Body: c.body, HasLink: hasLink(c.body), Form: form,
 	}
-	return delivery, made
+	return delivery
 }
 
 func (d Delivery) fail(f *Failure) Delivery {

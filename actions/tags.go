@@ -6,7 +6,7 @@ import "engage-worker/actions/jsvalue"
 // hosted destination reports by, in its order, as far as there are any, and the
 // recipient.
 func tags(customArgs any, to recipient) string {
-	b := append(make([]byte, 0, 128), '{')
+	b := append(make([]byte, 0, 256), '{')
 	if customArgs != nil {
 		for _, name := range [...]string{
 			"audience_id", "correlation_id", "journey_name", "step_name",

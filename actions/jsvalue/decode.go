@@ -29,7 +29,7 @@ func Decode(text string) (any, error) {
 	// is made than of any other.
 	d := decoder{
 		text:    text,
-		members: slab[member]{chunk: min(strings.Count(text, ":"), len(text)/8)},
+		members: slab[Member]{chunk: min(strings.Count(text, ":"), len(text)/8)},
 		objects: slab[Object]{chunk: 8},
 	}
 	d.space()
@@ -49,7 +49,7 @@ func Decode(text string) (any, error) {
 type decoder struct {
 	text    string
 	at      int
-	members slab[member]
+	members slab[Member]
 	objects slab[Object]
 }
 
@@ -139,7 +139,7 @@ func (d *decoder) object(depth int) (*Object, error) {
 		d.at++
 		return &d.objects.cut(1)[0], nil
 	}
-	var few [16]member // on the stack, as long as it is enough
+	var few [16]Member // on the stack, as long as it is enough
 	members := few[:0]
 	for {
 		if d.at >= len(d.text) || d.text[d.at] != '"' {
@@ -155,7 +155,7 @@ func (d *decoder) object(depth int) (*Object, error) {
 		}
 		d.at++
 		d.space()
-		m := member{key: key}
+		m := Member{key: key}
 		if d.at < len(d.text) && d.text[d.at] == '"' {
 			m.value = inText{}
 			m.text, err = d.string()
@@ -173,8 +173,9 @@ func (d *decoder) object(depth int) (*Object, error) {
 			d.space()
 		case d.at < len(d.text) && d.text[d.at] == '}':
 			d.at++
+			members, at := distinct(members)
 			o := &d.objects.cut(1)[0]
-			o.fill(d.members.copied(members))
+			o.fill(d.members.copied(members), at)
 			return o, nil
 		default:
 			return nil, d.fail("expected a comma or a closing brace")
@@ -254,20 +255,16 @@ func (d *decoder) digits() bool {
 func (d *decoder) string() (string, error) {
 	d.at++ // "
 	from := d.at
-	for d.at < len(d.text) {
-		switch c := d.text[d.at]; {
-		case c == '"':
-			s := d.text[from:d.at]
-			d.at++
-			return s, nil
-		case c == '\\' || c >= utf8.RuneSelf:
+	for i := from; i < len(d.text); i++ {
+		if c := d.text[i]; c == '"' {
+			d.at = i + 1
+			return d.text[from:i], nil
+		} else if c < ' ' || c == '\\' || c >= utf8.RuneSelf {
+			d.at = i
 			return d.unescape(from)
-		case c < ' ':
-			return "", d.fail("unescaped control character")
-		default:
-			d.at++
 		}
 	}
+	d.at = len(d.text)
 	return "", d.fail("")
 }
 

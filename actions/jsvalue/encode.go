@@ -31,52 +31,41 @@ func appendValue(b []byte, v any, indent string, depth int) []byte {
 	case string:
 		return AppendQuoted(b, v)
 	case []any:
-		return appendArray(b, v, indent, depth)
+		b = append(b, '[')
+		for i, item := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendValue(appendNewline(b, indent, depth+1), item, indent, depth+1)
+		}
+		if len(v) > 0 {
+			b = appendNewline(b, indent, depth)
+		}
+		return append(b, ']')
 	case *Object, map[string]any:
-		return appendObject(b, object(v), indent, depth)
+		b = append(b, '{')
+		empty := true
+		for key, value := range All(v) {
+			if _, undefined := value.(Undefined); undefined {
+				continue
+			}
+			if !empty {
+				b = append(b, ',')
+			}
+			empty = false
+			b = append(AppendQuoted(appendNewline(b, indent, depth+1), key), ':')
+			if indent != "" {
+				b = append(b, ' ')
+			}
+			b = appendValue(b, value, indent, depth+1)
+		}
+		if !empty {
+			b = appendNewline(b, indent, depth)
+		}
+		return append(b, '}')
 	default:
 		return append(b, "null"...)
 	}
-}
-
-func appendArray(b []byte, items []any, indent string, depth int) []byte {
-	b = append(b, '[')
-	for i, item := range items {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendNewline(b, indent, depth+1)
-		b = appendValue(b, item, indent, depth+1)
-	}
-	if len(items) > 0 {
-		b = appendNewline(b, indent, depth)
-	}
-	return append(b, ']')
-}
-
-func appendObject(b []byte, o *Object, indent string, depth int) []byte {
-	b = append(b, '{')
-	empty := true
-	for i := range o.Len() {
-		m := &o.members[i]
-		if _, undefined := m.value.(Undefined); undefined {
-			continue
-		}
-		if !empty {
-			b = append(b, ',')
-		}
-		empty = false
-		b = appendNewline(b, indent, depth+1)
-		b = append(AppendQuoted(b, m.key), ':')
-		if indent != "" {
-			b = append(b, ' ')
-		}
-		b = appendValue(b, m.get(), indent, depth+1)
-	}
-	if !empty {
-		b = appendNewline(b, indent, depth)
-	}
-	return append(b, '}')
 }
 
 func appendNewline(b []byte, indent string, depth int) []byte {
@@ -96,29 +85,39 @@ func appendNewline(b []byte, indent string, depth int) []byte {
 func AppendQuoted(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		case c == '\b':
-			b = append(b, '\\', 'b')
-		case c == '\f':
-			b = append(b, '\\', 'f')
-		case c == '\n':
-			b = append(b, '\\', 'n')
-		case c == '\r':
-			b = append(b, '\\', 'r')
-		case c == '\t':
-			b = append(b, '\\', 't')
-		case c < ' ':
-			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		case c < utf8.RuneSelf:
-			b = append(b, c)
-		default:
-			r, size := utf8.DecodeRuneInString(s[i:])
-			b = utf8.AppendRune(b, r)
-			i += size - 1
+	from := 0 // of what stands for itself
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
+			i++
+			continue
 		}
+		b = append(b, s[from:i]...)
+		size := 1
+		switch c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '\b':
+			b = append(b, '\\', 'b')
+		case '\f':
+			b = append(b, '\\', 'f')
+		case '\n':
+			b = append(b, '\\', 'n')
+		case '\r':
+			b = append(b, '\\', 'r')
+		case '\t':
+			b = append(b, '\\', 't')
+		default:
+			if c < ' ' {
+				b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+				break
+			}
+			var r rune
+			r, size = utf8.DecodeRuneInString(s[i:])
+			b = utf8.AppendRune(b, r)
+		}
+		i += size
+		from = i
 	}
-	return append(b, '"')
+	return append(append(b, s[from:]...), '"')
 }

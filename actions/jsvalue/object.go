@@ -12,15 +12,15 @@ import (
 // zero Object is empty and ready for use, a nil one reads as empty. Reading it
 // concurrently is safe; writing is not.
 type Object struct {
-	members []member
+	members []Member
 	indexes int            // how many of the first members have an array index for a key
 	at      map[string]int // key -> position, once there are many members
 }
 
-// member is a key and its value. A string that was decoded, or set as such, is
+// Member is a key of an object and its value. A string that was decoded, or set as such, is
 // kept in text, and becomes an any only when it is asked for: few of an event's
 // strings are.
-type member struct {
+type Member struct {
 	key   string
 	value any // inText if the value is text
 	text  string
@@ -29,11 +29,25 @@ type member struct {
 // inText stands for a value that is the member's text.
 type inText struct{}
 
-func (m *member) get() any {
+// Key is the member's.
+func (m *Member) Key() string { return m.key }
+
+// Value is the member's.
+func (m *Member) Value() any {
 	if _, ok := m.value.(inText); ok {
 		return m.text
 	}
 	return m.value
+}
+
+// Text is the member's value if it is a string. Value is too, but has to
+// allocate for it.
+func (m *Member) Text() (string, bool) {
+	if _, ok := m.value.(inText); ok {
+		return m.text, true
+	}
+	s, ok := m.value.(string)
+	return s, ok
 }
 
 // scanned is how many members are searched one by one, which for few is
@@ -43,7 +57,7 @@ const scanned = 12
 // NewObject returns an empty object with room for n members.
 func NewObject(n int) *Object {
 	if n > len(small{}.room) {
-		return &Object{members: make([]member, 0, n)}
+		return &Object{members: make([]Member, 0, n)}
 	}
 	s := new(small)
 	s.members = s.room[:0]
@@ -53,31 +67,52 @@ func NewObject(n int) *Object {
 // small is an object that brings the room for its members along.
 type small struct {
 	Object
-	room [4]member
+	room [4]Member
 }
 
-// fill makes o, which is empty, the object of members, in the order in which
-// they were set. It takes the slice over.
-func (o *Object) fill(members []member) {
+// distinct drops from Members, which are in the order in which they were set,
+// those whose key is set again: the last value counts, in the first one's place.
+// It works in place, and also tells where each key is, once there are many.
+func distinct(members []Member) ([]Member, map[string]int) {
+	var at map[string]int
 	if len(members) > scanned {
-		o.at = make(map[string]int, 2*len(members))
+		at = make(map[string]int, len(members))
 	}
-	o.members = members[:0]
-	for _, m := range members {
-		if i, ok := o.find(m.key); ok {
-			o.members[i] = m
+	n := 0
+	for i := range members {
+		m := &members[i]
+		first, again := 0, false
+		if at != nil {
+			first, again = at[m.key]
+		} else {
+			first, again = position(members[:n], m.key)
+		}
+		if again {
+			members[first] = *m
 			continue
 		}
-		if o.at != nil {
-			o.at[m.key] = len(o.members)
+		if at != nil {
+			at[m.key] = n
 		}
-		o.members = append(o.members, m)
-		if _, ok := arrayIndex(m.key); ok {
+		if n < i {
+			members[n] = *m
+		}
+		n++
+	}
+	return members[:n], at
+}
+
+// fill makes o, which is empty, the object of members without doubles. It takes
+// over both the members and the map of where they are.
+func (o *Object) fill(members []Member, at map[string]int) {
+	o.members, o.at = members, at
+	for i := range members {
+		if _, ok := arrayIndex(members[i].key); ok {
 			o.indexes++
 		}
 	}
 	if o.indexes > 0 {
-		slices.SortStableFunc(o.members, func(a, b member) int { return indexesFirst(a.key, b.key) })
+		slices.SortStableFunc(o.members, func(a, b Member) int { return indexesFirst(a.key, b.key) })
 		o.reindex()
 	}
 }
@@ -96,19 +131,31 @@ func (o *Object) Get(key string) (any, bool) {
 		return nil, false
 	}
 	if i, ok := o.find(key); ok {
-		return o.members[i].get(), true
+		return o.members[i].Value(), true
 	}
 	return nil, false
 }
 
+// Text returns the value of key if it is a string, as Member.Text does.
+func (o *Object) Text(key string) (string, bool) {
+	if o == nil {
+		return "", false
+	}
+	i, ok := o.find(key)
+	if !ok {
+		return "", false
+	}
+	return o.members[i].Text()
+}
+
 // Set gives key a value. A key that is there already keeps its place.
-func (o *Object) Set(key string, value any) { o.put(member{key: key, value: value}) }
+func (o *Object) Set(key string, value any) { o.put(Member{key: key, value: value}) }
 
 // SetString is Set for a string that may never be asked for: it allocates
 // nothing for it until then.
-func (o *Object) SetString(key, text string) { o.put(member{key, inText{}, text}) }
+func (o *Object) SetString(key, text string) { o.put(Member{key, inText{}, text}) }
 
-func (o *Object) put(m member) {
+func (o *Object) put(m Member) {
 	if i, ok := o.find(m.key); ok {
 		o.members[i] = m
 		return
@@ -123,7 +170,7 @@ func (o *Object) put(m member) {
 		}
 		return
 	}
-	at, _ := slices.BinarySearchFunc(o.members[:o.indexes], n, func(m member, n uint32) int {
+	at, _ := slices.BinarySearchFunc(o.members[:o.indexes], n, func(m Member, n uint32) int {
 		have, _ := arrayIndex(m.key)
 		return cmp.Compare(have, n)
 	})
@@ -143,7 +190,7 @@ func (o *Object) All() iter.Seq2[string, any] {
 			return
 		}
 		for i := range o.members {
-			if m := &o.members[i]; !yield(m.key, m.get()) {
+			if m := &o.members[i]; !yield(m.key, m.Value()) {
 				return
 			}
 		}
@@ -155,8 +202,13 @@ func (o *Object) find(key string) (int, bool) {
 		i, ok := o.at[key]
 		return i, ok
 	}
-	for i := range o.members {
-		if o.members[i].key == key {
+	return position(o.members, key)
+}
+
+// position looks for a key among few members.
+func position(members []Member, key string) (int, bool) {
+	for i := range members {
+		if members[i].key == key {
 			return i, true
 		}
 	}
@@ -217,6 +269,14 @@ func Len(v any) int {
 // All are the members of an object in JavaScript's order; nothing for every
 // other value.
 func All(v any) iter.Seq2[string, any] { return object(v).All() }
+
+// Members are an object's, as All gives them; they must not be changed.
+func Members(v any) []Member {
+	if o := object(v); o != nil {
+		return o.members
+	}
+	return nil
+}
 
 // object is v as an *Object, nil if it is no object.
 func object(v any) *Object {

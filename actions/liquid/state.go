@@ -75,8 +75,15 @@ func (st *state) weighAt(v any, depth int) error {
 		if err := st.spend(float64(1 + jsvalue.Len(v))); err != nil {
 			return err
 		}
-		for _, value := range jsvalue.All(v) {
-			if err := st.weighAt(value, depth+1); err != nil {
+		members := jsvalue.Members(v)
+		for i := range members {
+			var err error
+			if text, ok := members[i].Text(); ok {
+				err = st.spend(float64(len(text)))
+			} else {
+				err = st.weighAt(members[i].Value(), depth+1)
+			}
+			if err != nil {
 				return err
 			}
 		}

@@ -61,6 +61,20 @@ func (p path) get(v any) any {
 	return jsvalue.Of(v)
 }
 
+// text is what get returns if that is a string in an object, as it is for most
+// fields; it takes no memory.
+func (p path) text(v any) (string, bool) {
+	if len(p) == 0 {
+		return "", false
+	}
+	last := len(p) - 1
+	o, ok := p[:last].get(v).(*jsvalue.Object)
+	if !ok {
+		return "", false
+	}
+	return o.Text(p[last])
+}
+
 // property reads v[key] as JavaScript does.
 func property(v any, key string) any {
 	switch v := v.(type) {

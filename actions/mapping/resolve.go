@@ -36,6 +36,12 @@ func (o object) resolve(r *run, payload any) (any, error) {
 	}
 	resolved := jsvalue.NewObject(len(o.keys))
 	for i, key := range o.keys {
+		if at, ok := o.values[i].(fixedPath); ok {
+			if text, ok := at.path.text(payload); ok {
+				resolved.SetString(key, text)
+				continue
+			}
+		}
 		value, err := o.values[i].resolve(r, payload)
 		if err != nil {
 			return nil, err

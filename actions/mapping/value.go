@@ -80,6 +80,15 @@ func (v *Value) Resolve(event any) (value any, defined bool, err error) {
 	return value, true, nil
 }
 
+// Text is what Resolve returns if that is a string and the mapping a mere path,
+// as the usual field's is. It tells nothing about other values and mappings.
+func (v *Value) Text(event any) (string, bool) {
+	if root, ok := v.root.(fixedPath); ok {
+		return root.path.text(event)
+	}
+	return "", false
+}
+
 // Static is the value, if the event has no part in it.
 func (v *Value) Static() (value any, ok bool) {
 	c, ok := v.root.(constant)
@@ -136,11 +145,6 @@ func (r *run) weigh(v any, depth int) (undefined bool, err error) {
 	if depth > maxDepth {
 		return false, fmt.Errorf("makes values nested more than %d deep", maxDepth)
 	}
-	each := func(v any) error {
-		u, err := r.weigh(v, depth+1)
-		undefined = undefined || u
-		return err
-	}
 	switch v := v.(type) {
 	case jsvalue.Undefined:
 		return true, nil
@@ -148,27 +152,30 @@ func (r *run) weigh(v any, depth int) (undefined bool, err error) {
 		return false, r.spend(1 + len(v))
 	case []any:
 		for _, item := range v {
-			if err := each(item); err != nil {
+			u, err := r.weigh(item, depth+1)
+			if err != nil {
 				return false, err
 			}
+			undefined = undefined || u
 		}
-	case *jsvalue.Object:
-		for key, value := range v.All() {
-			if err := r.spend(len(key)); err != nil {
+	case *jsvalue.Object, map[string]any:
+		members := jsvalue.Members(v)
+		for i := range members {
+			m := &members[i]
+			if text, ok := m.Text(); ok {
+				if err := r.spend(len(m.Key()) + 1 + len(text)); err != nil {
+					return false, err
+				}
+				continue
+			}
+			if err := r.spend(len(m.Key())); err != nil {
 				return false, err
 			}
-			if err := each(value); err != nil {
+			u, err := r.weigh(m.Value(), depth+1)
+			if err != nil {
 				return false, err
 			}
-		}
-	case map[string]any:
-		for key, value := range v {
-			if err := r.spend(len(key)); err != nil {
-				return false, err
-			}
-			if err := each(value); err != nil {
-				return false, err
-			}
+			undefined = undefined || u
 		}
 	}
 	return undefined, r.spend(1)

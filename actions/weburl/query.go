@@ -7,48 +7,41 @@ import (
 	"unicode/utf8"
 )
 
-// EncodeQuery writes the query anew by the rules of
-// application/x-www-form-urlencoded, as URLSearchParams does on any change.
-func (u *URL) EncodeQuery() {
-	if u.encoded {
-		return
+// Split cuts the URL where parameters are added to its query, which is written
+// anew by the rules of application/x-www-form-urlencoded, as URLSearchParams
+// does on any change. head ends with the ? or & that AppendParam goes on from;
+// tail is the fragment with its #, or "".
+func (u *URL) Split() (head, tail string) {
+	before := *u
+	before.query, before.hasQuery, before.hasHash = encodedQuery(u.query), true, false
+	head = before.String()
+	if before.query != "" {
+		head += "&"
 	}
-	u.encoded = true
-	b := make([]byte, 0, len(u.query))
-	for pair := range strings.SplitSeq(u.query, "&") {
+	if u.hasHash {
+		tail = "#" + u.hash
+	}
+	return head, tail
+}
+
+func encodedQuery(query string) string {
+	b := make([]byte, 0, len(query))
+	for pair := range strings.SplitSeq(query, "&") {
 		if pair == "" {
 			continue
 		}
-		k, v, _ := strings.Cut(pair, "=")
-		b = appendPair(b, formUnescape(k), formUnescape(v))
+		if len(b) > 0 {
+			b = append(b, '&')
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		b = AppendParam(b, formUnescape(name), formUnescape(value))
 	}
-	u.query = string(b)
+	return string(b)
 }
 
-// Param is a parameter of a query.
-type Param struct{ Name, Value string }
-
-// Append adds parameters to the query, which is encoded anew.
-func (u *URL) Append(params ...Param) {
-	u.EncodeQuery()
-	size := len(u.query)
-	for _, p := range params {
-		size += len(p.Name) + len(p.Value) + 8
-	}
-	b := append(make([]byte, 0, size), u.query...)
-	for _, p := range params {
-		b = appendPair(b, p.Name, p.Value)
-	}
-	u.query, u.hasQuery = string(b), true
-}
-
-// appendPair appends name=value, and an & before it unless it is the first.
-func appendPair(b []byte, name, value string) []byte {
-	if len(b) > 0 {
-		b = append(b, '&')
-	}
-	b = appendForm(b, name)
-	b = append(b, '=')
+// AppendParam appends name=value, encoded as in a query.
+func AppendParam(b []byte, name, value string) []byte {
+	b = append(appendForm(b, name), '=')
 	return appendForm(b, value)
 }
 
@@ -56,17 +49,21 @@ func appendPair(b []byte, name, value string) []byte {
 // escapes ~.
 func appendForm(b []byte, s string) []byte {
 	s = validUTF8(s)
+	from := 0 // of what stands for itself
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c == ' ':
+		c := s[i]
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c == '_' || c == '-' || c == '.' || c == '*' {
+			continue
+		}
+		b = append(b, s[from:i]...)
+		from = i + 1
+		if c == ' ' {
 			b = append(b, '+')
-		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '*', c == '-', c == '.', c == '_':
-			b = append(b, c)
-		default:
+		} else {
 			b = append(b, '%', upperHex[c>>4], upperHex[c&15])
 		}
 	}
-	return b
+	return append(b, s[from:]...)
 }
 
 func formUnescape(s string) string {

@@ -4,8 +4,8 @@
 // callback URLs with it.
 //
 // There is no base URL here, so every URL is absolute. Of the standard's
-// setters there are those that are needed: Append adds to the query, SetHash
-// replaces the fragment.
+// setters there are those that are needed: Split and AppendParam add to the
+// query, SetHash replaces the fragment.
 package weburl
 
 import (
@@ -24,7 +24,6 @@ type URL struct {
 	path     string // serialised, from the first slash on; opaque without one
 	query    string // serialised, without the ?
 	hasQuery bool
-	encoded  bool   // the query is as EncodeQuery leaves it
 	hash     string // serialised, without the #
 	hasHash  bool
 }
