@@ -29,6 +29,8 @@ type generation struct {
 	actions    []string
 	total      int // shards of the whole group, or unknown
 
+	sourceMissed int // how often in a row the source topic wasn't there; commitUntil's
+
 	// intake ends first: nothing new is begun. work ends at the drain's
 	// limit: what is under way is given up.
 	intake, work context.Context
@@ -384,11 +386,24 @@ func (g *Group) shardsOfAll(ctx context.Context) (shards, source int, err error)
 // partitionsChanged tells that there are more or fewer shards than when the
 // generation began, or than its leader saw when it assigned them, so that the
 // group has to assign them anew. Where only the source has grown, it first has
-// the other topics grow along.
+// the other topics grow along. Where the source is gone, the shards are given
+// up, so that a new topic of its name isn't read from the old one's offsets.
 func (gen *generation) partitionsChanged() bool {
 	total, source, err := gen.shardsOfAll(gen.intake)
-	if err != nil || total == 0 {
-		return false // a passing fault, or topics in the making
+	if err != nil {
+		return false
+	}
+	if source == 0 && len(gen.shards) > 0 {
+		gen.sourceMissed++
+		if gen.sourceMissed < missedBeforeGone {
+			return false
+		}
+		gen.log.Error().Str("topic", gen.Topics.Source).Msg("the source topic is gone; its shards are given up until there is one: run engage-worker topics create, and restore what it held")
+		return true
+	}
+	gen.sourceMissed = 0
+	if total == 0 {
+		return false // topics in the making
 	}
 	if total < source && gen.grow != nil {
 		ctx, cancel := context.WithTimeout(gen.intake, metadataTimeout)
@@ -411,6 +426,10 @@ func (gen *generation) partitionsChanged() bool {
 	}
 	return false
 }
+
+// missedBeforeGone is how often in a row the source must be missing: a broker
+// that has just started may not know it yet.
+const missedBeforeGone = 2
 
 // owned are the shards' numbers.
 func (gen *generation) owned() []int {

@@ -221,6 +221,50 @@ func TestPartitionsAdded(t *testing.T) {
 	r.onceEach(30)
 }
 
+// TestTopicsMadeAnew: all topics vanish under a running worker, which gives
+// its shards up, and come back empty: it takes them up again, from their
+// beginning, whatever it had read of the old ones.
+func TestTopicsMadeAnew(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{})
+	w := r.start()
+	all := people(30, "")
+	r.produce(all[:20]...)
+	r.awaitDone(30 * time.Second)
+	var topics []string
+	for _, spec := range kafkaconn.Topics(r.cfg) {
+		topics = append(topics, spec.Name)
+	}
+	res, err := r.client.DeleteTopics(t.Context(), &kafka.DeleteTopicsRequest{Topics: topics})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for topic, err := range res.Errors {
+		if err != nil {
+			t.Fatalf("%s: %v", topic, err)
+		}
+	}
+	r.await(30*time.Second, func() error {
+		if s := w.Groups()[0].State(); s.Owned != 0 || !r.logs.contains("the source topic is gone") {
+			return fmt.Errorf("%d shards are owned of a topic that is gone", s.Owned)
+		}
+		return nil
+	})
+	r.await(10*time.Second, func() error {
+		_, err := kafkaconn.EnsureTopics(t.Context(), r.client, kafkaconn.Topics(r.cfg), kafkaconn.Sizes{Partitions: 6})
+		return err
+	})
+	r.await(20*time.Second, func() error {
+		if n := len(r.ends(r.topic)); n != 6 {
+			return fmt.Errorf("the topic has %d partitions", n)
+		}
+		return nil
+	})
+	r.produce(all[20:]...)
+	r.awaitDone(60 * time.Second)
+	r.onceEach(30)
+}
+
 // TestTopicsMissing: run ends with a line that says what to do.
 func TestTopicsMissing(t *testing.T) {
 	t.Parallel()
