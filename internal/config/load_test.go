@@ -331,6 +331,32 @@ regions:
 	})
 }
 
+// JSON's escapes are read, also where YAML's parser knows others, and text
+// that only looks like them stays as it is.
+func TestPastedJSON(t *testing.T) {
+	for written, want := range map[string]string{
+		`"https:\/\/cb.io\/h"`:               "https://cb.io/h",
+		`"\ud83d\ude00 \u00e9 \uD83D\uDE01"`: "😀 é 😁",
+		`"\\/ \\ud83d\\ude00 \/"`:            `\/ \ud83d\ude00 /`,
+		`'\/ \ud83d\ude00'`:                  `\/ \ud83d\ude00`,
+		`\/ "a" \/`:                          `\/ "a" \/`,
+	} {
+		for _, text := range []string{
+			"\ndestinations:\n  - name: it\n    settings: {}\n    actions:\n      - {name: a, type: sendSms, mapping: {x: \"\\/\", body: " + written + "}}\n",
+			`{"destinations":[{"name":"it","settings":{},"actions":[{"name":"a","type":"sendSms","mapping":{"x":"\/","body":` + written + `}}]}]}`,
+		} {
+			cfg, err := load(text, nil, nil)
+			if err != nil {
+				t.Errorf("%s: %v", written, err)
+				continue
+			}
+			equal(t, cfg.Destinations[0].Actions[0].Mapping, map[string]any{"x": "/", "body": want})
+		}
+	}
+	_, err := load(`{"destinations":[{"name":"\/\ud83d"}]}`, nil, nil)
+	equal(t, len(faults(t, err)), 1)
+}
+
 func TestManyAliasesEndSoon(t *testing.T) {
 	var bomb strings.Builder
 	bomb.WriteString("a: &a [x,x,x,x,x,x,x,x,x]\n")

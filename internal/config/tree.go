@@ -2,11 +2,13 @@ package config
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -74,6 +76,9 @@ func (r *reader) tree(source []byte) *node {
 		return nil
 	}
 	if err != nil {
+		if rewritten := jsonEscapes(source); !bytes.Equal(rewritten, source) {
+			return r.tree(rewritten)
+		}
 		r.syntax(source, err)
 		return nil
 	}
@@ -102,6 +107,30 @@ func (r *reader) tree(source []byte) *node {
 		return nil
 	}
 	return root
+}
+
+var (
+	quotedOnALine = regexp.MustCompile(`"(?:[^"\\\n]|\\.)*"`)
+	quotedEscape  = regexp.MustCompile(`\\(?:u[dD][89abAB][[:xdigit:]]{2}\\u[dD][c-fC-F][[:xdigit:]]{2}|.)`)
+)
+
+// jsonEscapes rewrites the escapes of pasted JSON that the YAML parser stumbles
+// over: \/, and a character beyond the first 65,536 as two \u.
+func jsonEscapes(source []byte) []byte {
+	return quotedOnALine.ReplaceAllFunc(source, func(quoted []byte) []byte {
+		return quotedEscape.ReplaceAllFunc(quoted, func(escape []byte) []byte {
+			switch {
+			case string(escape) == `\/`:
+				return escape[1:]
+			case len(escape) > 2:
+				var c string
+				if err := json.Unmarshal(slices.Concat([]byte{'"'}, escape, []byte{'"'}), &c); err == nil {
+					return []byte(c)
+				}
+			}
+			return escape
+		})
+	})
 }
 
 // controlCharacter is the offset of the first one that YAML doesn't allow
