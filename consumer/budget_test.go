@@ -1,0 +1,56 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+)
+
+// TestBudget: what doesn't fit waits its turn, and gives nothing up that it
+// doesn't have; one that never fits takes all there is.
+func TestBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gauge := prometheus.NewGauge(prometheus.GaugeOpts{Name: "open"})
+		const size = 10 * eventOverhead
+		b := NewBudget(size, gauge)
+		take := func(n int, want int64) int64 {
+			t.Helper()
+			cost, err := b.acquire(t.Context(), n)
+			if err != nil || cost != want {
+				t.Errorf("%d bytes cost %d, %v; want %d", n, cost, err, want)
+			}
+			return cost
+		}
+		small := take(eventOverhead, 2*eventOverhead)
+		if b.short() {
+			t.Error("short, though nobody waits")
+		}
+		huge := make(chan int64)
+		go func() { huge <- take(1<<30, size) }()
+		synctest.Wait()
+		if !b.short() {
+			t.Error("somebody waits, and it isn't short")
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		gone := make(chan error)
+		go func() {
+			_, err := b.acquire(ctx, 0) // would fit, but has to wait its turn
+			gone <- err
+		}()
+		synctest.Wait()
+		cancel()
+		if err := <-gone; !errors.Is(err, context.Canceled) {
+			t.Errorf("given up with %v", err)
+		}
+		b.release(small)
+		b.release(<-huge)
+		if open := testutil.ToFloat64(gauge); open != 0 || b.short() {
+			t.Errorf("%v bytes are open, short %t", open, b.short())
+		}
+		b.release(take(size-eventOverhead, size)) // all of it is there again
+	})
+}

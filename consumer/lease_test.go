@@ -1,0 +1,84 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestLeaseRemaining(t *testing.T) {
+	start := time.Now()
+	at := func(d time.Duration) time.Time { return start.Add(d) }
+	var l lease
+	remaining := func(now time.Time, want time.Duration) {
+		t.Helper()
+		if got := l.remaining(now); got != want {
+			t.Errorf("%v after its start it holds for %v, want %v", now.Sub(start), got, want)
+		}
+	}
+	remaining(start, 0) // nobody gave it yet
+	l.extend(start, 10*time.Second)
+	remaining(start, 10*time.Second)
+	remaining(at(9999*time.Millisecond), time.Millisecond)
+	remaining(at(10*time.Second), 0)
+	remaining(at(time.Hour), 0)
+	// The wall clock alone, as after a machine slept: it says that time went by.
+	remaining(at(11*time.Second).Round(0), 0)
+	l.extend(at(5*time.Second), 10*time.Second)
+	remaining(at(10*time.Second), 5*time.Second)
+	l.end()
+	remaining(at(10*time.Second), 0)
+}
+
+// TestUnderTheLease: what is done under a lease ends with it, when it isn't
+// renewed; and with its own time, and with what it is part of.
+func TestUnderTheLease(t *testing.T) {
+	const session = 10 * time.Second
+	for _, c := range []struct {
+		name    string
+		renewed []time.Duration // after the start
+		timeout time.Duration
+		work    time.Duration // how long it is worked at all
+		want    time.Duration
+		err     error
+	}{
+		{"not renewed", nil, time.Minute, time.Hour, session, context.Canceled},
+		{"renewed once", []time.Duration{4 * time.Second}, time.Minute, time.Hour, 14 * time.Second, context.Canceled},
+		{"renewed again and again", []time.Duration{5 * time.Second, 14 * time.Second, 20 * time.Second, 29 * time.Second}, 30 * time.Second, time.Hour, 30 * time.Second, context.DeadlineExceeded},
+		{"renewed too late", []time.Duration{11 * time.Second}, time.Minute, time.Hour, session, context.Canceled},
+		{"a short request", nil, 3 * time.Second, time.Hour, 3 * time.Second, context.DeadlineExceeded},
+		{"given up", nil, time.Minute, 2 * time.Second, 2 * time.Second, context.Canceled},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				l := &lease{}
+				l.extend(start, session)
+				for _, at := range c.renewed {
+					time.AfterFunc(at, func() { l.extend(time.Now(), session) })
+				}
+				work, stop := context.WithTimeout(t.Context(), time.Hour)
+				defer stop()
+				time.AfterFunc(c.work, stop)
+				ctx, cancel := l.under(work, c.timeout)
+				defer cancel()
+				if err := ctx.Err(); err != nil {
+					t.Errorf("at once: %v", err)
+				}
+				<-ctx.Done()
+				if took := time.Since(start); took != c.want || !errors.Is(ctx.Err(), c.err) {
+					t.Errorf("ended after %v with %v, want %v, %v", took, ctx.Err(), c.want, c.err)
+				}
+			})
+		})
+	}
+	t.Run("without one", func(t *testing.T) {
+		ctx, cancel := (&lease{}).under(t.Context(), time.Minute)
+		defer cancel()
+		if ctx.Err() == nil {
+			t.Error("it goes on")
+		}
+	})
+}
