@@ -94,8 +94,8 @@ func (d *Destination) newEndpoints(region string) (e endpoints, err error) {
 }
 
 // Send makes one attempt at sending m: one request, no retry.
-func (d *Destination) Send(ctx context.Context, m *twilio.Message) twilio.Result {
-	return d.twilio.Send(ctx, m)
+func (d *Destination) Send(ctx context.Context, m *twilio.Message, leave func() error) twilio.Result {
+	return d.twilio.Send(ctx, m, leave)
 }
 
 // Find lists what Twilio accepted for m's recipient and sender since the

@@ -87,7 +87,7 @@ type destination interface {
 	Match(value []byte) actions.Match
 	Decode(value []byte) (*actions.Event, error)
 	Prepare(ctx context.Context, ev *actions.Event, action int) actions.Delivery
-	Send(ctx context.Context, m *twilio.Message) twilio.Result
+	Send(ctx context.Context, m *twilio.Message, leave func() error) twilio.Result
 	Find(ctx context.Context, m *twilio.Message, since time.Time) ([]twilio.Candidate, error)
 }
 

@@ -171,8 +171,15 @@ func (d *delivery) attempt() step {
 	intentAt := time.Now()
 	d.flights.move(d.plan.Message, 1)
 	ctx, cancel := d.lease.under(d.work, d.RequestTimeout)
-	permit.Start()
-	result := d.destination.Send(ctx, d.plan.Message)
+	result := d.destination.Send(ctx, d.plan.Message, func() error {
+		// The process may have been frozen since the lease was asked last,
+		// and then no timer has fired yet that would have ended ctx.
+		if d.lease.remaining(time.Now()) == 0 {
+			return errLeaseLost
+		}
+		permit.Start()
+		return nil
+	})
 	cancel()
 	verdict := verdict(result, d.work)
 	permit.Done(verdict)

@@ -49,23 +49,6 @@ func (l *lease) remaining(now time.Time) time.Duration {
 // errLeaseLost is why a request was given up, or didn't leave.
 var errLeaseLost = errors.New("the lease on the shard ended")
 
-// leaseContext ends with its lease: Err asks the lease itself, so that a
-// process that was frozen finds out before any timer has fired.
-type leaseContext struct {
-	context.Context
-	lease *lease
-}
-
-func (c leaseContext) Err() error {
-	if err := c.Context.Err(); err != nil {
-		return err
-	}
-	if c.lease.remaining(time.Now()) == 0 {
-		return errLeaseLost
-	}
-	return nil
-}
-
 // under returns a context that ends with ctx, after timeout, or with the
 // lease, whatever comes first. While the lease is renewed it goes on.
 func (l *lease) under(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
@@ -87,7 +70,7 @@ func (l *lease) under(ctx context.Context, timeout time.Duration) (context.Conte
 		}
 	}
 	watch()
-	return leaseContext{ctx, l}, func() {
+	return ctx, func() {
 		lose(nil)
 		cancel()
 		mu.Lock()

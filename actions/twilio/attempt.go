@@ -25,11 +25,12 @@ import (
 // headers, whether anything was written).
 type attempt struct {
 	ctx    context.Context
-	leave  func() error // whether the request may still leave
+	leave  func() error // asked right before the request is written
 	client *Client
 	msg    *Message
 
 	written atomic.Bool // a connection was given the request: any byte of it may be out
+	kept    error       // leave's, which kept the request back
 	got     Attempt
 }
 
@@ -67,10 +68,9 @@ func (a *attempt) SendRequest(method, rawURL string, _ url.Values, _ map[string]
 		// one for a POST only when nothing of it was written.
 		GetConn: func(string) { a.written.Store(false) },
 		GotConn: func(got httptrace.GotConnInfo) {
-			// The last moment before the request is written. The process
-			// may have been frozen since it was asked last, and then no
-			// timer has fired yet that would have ended the request.
-			if a.leave() != nil {
+			// The last moment before the request is written: finding or
+			// making the connection may have taken long.
+			if a.kept = a.leave(); a.kept != nil {
 				got.Conn.Close()
 				return
 			}

@@ -3,57 +3,79 @@ package twilio_test
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"engage-worker/actions/outcome"
 	"engage-worker/actions/twilio"
 )
 
-// lateEnd is a context that turns out to have ended only when it is asked for
-// the nth time, as a lease does in a process that was frozen in between.
-type lateEnd struct {
-	context.Context
-	asked atomic.Int32
-	after int32
-}
+var errKept = errors.New("not any more")
 
-var errLate = errors.New("ended meanwhile")
-
-func (c *lateEnd) Err() error {
-	if c.asked.Add(1) > c.after {
-		return errLate
-	}
-	return c.Context.Err()
-}
-
-func TestNothingLeavesOnceTheContextHasEnded(t *testing.T) {
+// TestLeaveKeepsTheRequestBack: on a new connection and on a kept one, for good
+// or until it is asked for the next connection.
+func TestLeaveKeepsTheRequestBack(t *testing.T) {
 	var requests atomic.Int32
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		requests.Add(1)
-		w.WriteHeader(http.StatusCreated)
-	}))
-	defer server.Close()
-	c, err := twilio.New(twilio.Config{AccountSID: "AC1", KeySID: "SK1", KeySecret: "s"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	for after := range int32(4) {
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond) // as the lease's own timer
-		late := &lateEnd{Context: ctx, after: after}
-		before := requests.Load()
-		result := c.Send(late, &twilio.Message{BaseURL: server.URL, To: "+15551234567", From: "+15550001111", Form: []twilio.FormValue{{Name: "Body", Value: "hi"}}})
-		cancel()
-		left := requests.Load() != before
-		if after == 0 && (left || result.Kind != outcome.Unavailable) {
-			t.Errorf("ended before the request was written: left %t, result %v", left, result.Kind)
+		answer(201, `{"sid":"SM1"}`)(w, r)
+	})
+	c := newClient(t, twilio.Config{})
+	refuse := func() error { return errKept }
+	send := func(leave func() error, want verdict, reached int32) {
+		t.Helper()
+		r := c.Send(t.Context(), message(server.URL), leave)
+		if got := verdictOf(t, r); got != want || requests.Load() != reached {
+			t.Errorf("got %+v, %v; want %+v; %d requests, want %d", got, r.Err, want, requests.Load(), reached)
 		}
-		if left && result.Kind != outcome.Ambiguous {
-			t.Errorf("ended at question %d: the request left, and its result is %v", after+1, result.Kind)
+		if want == unavailable && !errors.Is(r.Err, errKept) {
+			t.Errorf("it is said to be because of %v", r.Err)
 		}
 	}
+	sent := verdict{Kind: outcome.Sent, SID: "SM1", Status: 201}
+	send(refuse, unavailable, 0)
+	send(leave, sent, 1)
+	send(refuse, unavailable, 1) // the kept connection
+	send(leave, sent, 2)
+	asked := 0
+	send(func() error {
+		if asked++; asked == 1 {
+			return errKept // and net/http takes another connection
+		}
+		return nil
+	}, sent, 3)
+}
+
+// TestLeaveIsAskedOnTheConnection: what it takes to connect, be it long, is
+// over by then.
+func TestLeaveIsAskedOnTheConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		var arrived time.Duration
+		client, stop := servePipe(t, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			arrived = time.Since(start)
+			answer(201, `{"sid":"SM1"}`)(w, r)
+		})
+		defer stop()
+		transport := client.Transport.(*http.Transport)
+		dial := transport.DialContext
+		transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			time.Sleep(3 * time.Second)
+			return dial(ctx, network, address)
+		}
+		var asked time.Duration
+		r := newClient(t, twilio.Config{HTTP: client}).Send(t.Context(), message("http://api.example"), func() error {
+			asked = time.Since(start)
+			return nil
+		})
+		if r.Kind != outcome.Sent || asked != 3*time.Second || arrived != asked {
+			t.Errorf("%v; asked after %v, arrived after %v; want 3s", r.Kind, asked, arrived)
+		}
+	})
 }

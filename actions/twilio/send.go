@@ -12,14 +12,15 @@ import (
 var errBaseURL = errors.New("the message's base URL is not a URL")
 
 // Send makes one attempt at sending m: one request, no retry, and no
-// redirect. It ends with ctx or the client's timeout, whichever is first;
-// ctx.Err is asked once more right before the request is written.
-// When ctx ended it, Result.Err wraps ctx.Err(), and the kind says whether
-// the request had left: Unavailable (it hadn't) or Ambiguous.
-func (c *Client) Send(ctx context.Context, m *Message) Result {
+// redirect. It ends with ctx or the client's timeout, whichever is first.
+// leave is asked on the connection, right before the request is written; its
+// error keeps the request back. When that or ctx ended the attempt, Result.Err
+// wraps leave's error or ctx.Err(), and the kind says whether the request had
+// left: Unavailable (it hadn't) or Ambiguous.
+func (c *Client) Send(ctx context.Context, m *Message, leave func() error) Result {
 	attemptCtx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	a := attempt{ctx: attemptCtx, leave: ctx.Err, client: c, msg: m}
+	a := attempt{ctx: attemptCtx, leave: leave, client: c, msg: m}
 
 	// No parameters: m.Form is the whole form, and holds names that
 	// CreateMessageParams lacks. An error is in a.got already, in full.
@@ -29,8 +30,12 @@ func (c *Client) Send(ctx context.Context, m *Message) Result {
 	}
 	a.got.Written = a.written.Load()
 	a.got.At = c.now()
-	// net/http may report a cause of ctx's own instead of ctx.Err().
-	if ended := ctx.Err(); ended != nil && a.got.Err != nil && !errors.Is(a.got.Err, ended) {
+	// net/http reports a closed connection, or a cause of ctx's own.
+	ended := a.kept
+	if ended == nil {
+		ended = ctx.Err()
+	}
+	if ended != nil && a.got.Err != nil && !errors.Is(a.got.Err, ended) {
 		a.got.Err = fmt.Errorf("%w: %w", ended, a.got.Err)
 	}
 	return Classify(a.got)

@@ -42,6 +42,9 @@ func serve(t testing.TB, h http.HandlerFunc) *httptest.Server {
 	return server
 }
 
+// leave lets a request go.
+func leave() error { return nil }
+
 func message(baseURL string) *twilio.Message {
 	return &twilio.Message{
 		BaseURL: baseURL,
@@ -117,7 +120,7 @@ func TestSendPostsTheForm(t *testing.T) {
 		got.User, got.Password, _ = r.BasicAuth()
 		answer(http.StatusCreated, `{"sid":"SM1","status":"queued","num_segments":"1"}`, "Twilio-Request-Id", "RQ1")(w, r)
 	})
-	r := newClient(t, twilio.Config{}).Send(t.Context(), message(server.URL))
+	r := newClient(t, twilio.Config{}).Send(t.Context(), message(server.URL), leave)
 	if v := verdictOf(t, r); v != (verdict{Kind: outcome.Sent, SID: "SM1", Status: 201}) || r.RequestID != "RQ1" || r.Header.Get("Twilio-Request-Id") != "RQ1" {
 		t.Errorf("result %+v", r)
 	}
@@ -173,7 +176,7 @@ func TestSendAnswers(t *testing.T) {
 				requests.Add(1)
 				tc.handler(w, r)
 			})
-			got := verdictOf(t, newClient(t, twilio.Config{}).Send(t.Context(), message(server.URL)))
+			got := verdictOf(t, newClient(t, twilio.Config{}).Send(t.Context(), message(server.URL), leave))
 			if got != tc.want || requests.Load() != 1 {
 				t.Errorf("got %+v after %d requests, want %+v after 1", got, requests.Load(), tc.want)
 			}
@@ -201,7 +204,7 @@ func hangUp(raw string) http.HandlerFunc {
 func TestSendRefusedConnection(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	r := newClient(t, twilio.Config{}).Send(t.Context(), message(server.URL))
+	r := newClient(t, twilio.Config{}).Send(t.Context(), message(server.URL), leave)
 	if got := verdictOf(t, r); got != unavailable || !errors.Is(r.Err, syscall.ECONNREFUSED) {
 		t.Errorf("got %+v, %v", got, r.Err)
 	}
@@ -212,14 +215,14 @@ func TestSendFailedHandshake(t *testing.T) {
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS() // with a certificate that nobody trusts
 	t.Cleanup(server.Close)
-	if got := verdictOf(t, newClient(t, twilio.Config{}).Send(t.Context(), message(server.URL))); got != unavailable {
+	if got := verdictOf(t, newClient(t, twilio.Config{}).Send(t.Context(), message(server.URL), leave)); got != unavailable {
 		t.Errorf("got %+v", got)
 	}
 }
 
 func TestSendBadBaseURL(t *testing.T) {
 	want := verdict{Kind: outcome.Refused, Reason: outcome.ReasonTwilioRejected}
-	if got := verdictOf(t, newClient(t, twilio.Config{}).Send(t.Context(), message("http://a b"))); got != want {
+	if got := verdictOf(t, newClient(t, twilio.Config{}).Send(t.Context(), message("http://a b"), leave)); got != want {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -236,8 +239,8 @@ func TestSendIsNotRepeatedOnAKeptConnection(t *testing.T) {
 		hangUp("")(w, r)
 	})
 	c := newClient(t, twilio.Config{})
-	first := verdictOf(t, c.Send(t.Context(), message(server.URL)))
-	second := verdictOf(t, c.Send(t.Context(), message(server.URL)))
+	first := verdictOf(t, c.Send(t.Context(), message(server.URL), leave))
+	second := verdictOf(t, c.Send(t.Context(), message(server.URL), leave))
 	if first.Kind != outcome.Sent || second != ambiguous || requests.Load() != 2 {
 		t.Errorf("got %+v, then %+v after %d requests", first, second, requests.Load())
 	}
@@ -269,11 +272,11 @@ func TestSendNothingWrittenOnAKeptConnection(t *testing.T) {
 		return brittleConn{conn, &broken}, err
 	}}
 	c := newClient(t, twilio.Config{HTTP: &http.Client{Transport: transport}})
-	if got := verdictOf(t, c.Send(t.Context(), message(server.URL))); got.Kind != outcome.Sent {
+	if got := verdictOf(t, c.Send(t.Context(), message(server.URL), leave)); got.Kind != outcome.Sent {
 		t.Fatalf("got %+v", got)
 	}
 	broken.Store(true)
-	r := c.Send(t.Context(), message(server.URL))
+	r := c.Send(t.Context(), message(server.URL), leave)
 	if got := verdictOf(t, r); got != unavailable || !errors.Is(r.Err, syscall.ECONNREFUSED) {
 		t.Errorf("got %+v, %v", got, r.Err)
 	}
@@ -302,7 +305,7 @@ func TestSendKeepsConnections(t *testing.T) {
 	c := newClient(t, twilio.Config{})
 	want := verdict{outcome.Throttled, outcome.ReasonRateLimited, "", 429, 20429, 0}
 	for range 50 {
-		if got := verdictOf(t, c.Send(t.Context(), message(server.URL))); got != want {
+		if got := verdictOf(t, c.Send(t.Context(), message(server.URL), leave)); got != want {
 			t.Fatalf("got %+v", got)
 		}
 	}
@@ -321,7 +324,7 @@ func TestSendFollowsNoRedirect(t *testing.T) {
 	server := serve(t, answer(308, ``, "Location", other.URL))
 	transport := &http.Transport{}
 	c := newClient(t, twilio.Config{HTTP: &http.Client{Transport: transport}})
-	if got := verdictOf(t, c.Send(t.Context(), message(server.URL))); got != unavailable.status(308) || elsewhere.Load() != 0 {
+	if got := verdictOf(t, c.Send(t.Context(), message(server.URL), leave)); got != unavailable.status(308) || elsewhere.Load() != 0 {
 		t.Errorf("got %+v, %d requests elsewhere", got, elsewhere.Load())
 	}
 }
@@ -355,7 +358,7 @@ func TestSendTimesOut(t *testing.T) {
 				client, stop := servePipe(t, tc.handler)
 				defer stop()
 				start := time.Now()
-				r := newClient(t, twilio.Config{HTTP: client}).Send(t.Context(), message("http://api.example"))
+				r := newClient(t, twilio.Config{HTTP: client}).Send(t.Context(), message("http://api.example"), leave)
 				if got := verdictOf(t, r); got != tc.want || !errors.Is(r.Err, context.DeadlineExceeded) || time.Since(start) != 30*time.Second {
 					t.Errorf("got %+v, %v after %v", got, r.Err, time.Since(start))
 				}
@@ -376,7 +379,7 @@ func TestSendSlowBody(t *testing.T) {
 			}
 		})
 		defer stop()
-		got := verdictOf(t, newClient(t, twilio.Config{HTTP: client}).Send(t.Context(), message("http://api.example")))
+		got := verdictOf(t, newClient(t, twilio.Config{HTTP: client}).Send(t.Context(), message("http://api.example"), leave))
 		if want := (verdict{Kind: outcome.Sent, SID: "SM1", Status: 201}); got != want {
 			t.Errorf("got %+v", got)
 		}
@@ -391,7 +394,7 @@ func TestSendCancelled(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			time.AfterFunc(time.Second, func() { cancel(shutdown) })
 			c := newClient(t, twilio.Config{HTTP: &http.Client{Transport: &http.Transport{DialContext: n.dial}}})
-			r := c.Send(ctx, message("http://api.example"))
+			r := c.Send(ctx, message("http://api.example"), leave)
 			if got := verdictOf(t, r); got != unavailable || !errors.Is(r.Err, context.Canceled) {
 				t.Errorf("got %+v, %v", got, r.Err)
 			}
@@ -406,7 +409,7 @@ func TestSendCancelled(t *testing.T) {
 			defer stop()
 			ctx, cancel := context.WithCancelCause(t.Context())
 			time.AfterFunc(time.Second, func() { cancel(shutdown) })
-			r := newClient(t, twilio.Config{HTTP: client}).Send(ctx, message("http://api.example"))
+			r := newClient(t, twilio.Config{HTTP: client}).Send(ctx, message("http://api.example"), leave)
 			if got := verdictOf(t, r); got != ambiguous || !errors.Is(r.Err, context.Canceled) {
 				t.Errorf("got %+v, %v", got, r.Err)
 			}
@@ -416,7 +419,7 @@ func TestSendCancelled(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		server := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was made") })
-		r := newClient(t, twilio.Config{}).Send(ctx, message(server.URL))
+		r := newClient(t, twilio.Config{}).Send(ctx, message(server.URL), leave)
 		if got := verdictOf(t, r); got != unavailable || !errors.Is(r.Err, context.Canceled) {
 			t.Errorf("got %+v, %v", got, r.Err)
 		}
@@ -450,7 +453,7 @@ func BenchmarkSend(b *testing.B) {
 	m := message(server.URL)
 	b.ReportAllocs()
 	for b.Loop() {
-		if r := c.Send(b.Context(), m); r.Kind != outcome.Sent {
+		if r := c.Send(b.Context(), m, leave); r.Kind != outcome.Sent {
 			b.Fatal(r.Err)
 		}
 	}
