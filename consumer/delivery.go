@@ -101,7 +101,7 @@ func (d *delivery) prepare() step {
 		case actions.DecisionSend:
 			gate, err := d.registry.Get(d.plan.Region)
 			if err != nil {
-				return d.bury(failure{reason: outcome.ReasonMappingFailed, disposition: deadletter.Permanent, message: err.Error()})
+				return d.die(failure{reason: outcome.ReasonMappingFailed, disposition: deadletter.Permanent, message: err.Error()})
 			}
 			d.gate = gate
 			d.use(d.plan.Region, gate)
@@ -110,7 +110,7 @@ func (d *delivery) prepare() step {
 		case actions.DecisionFail:
 			f := failure{reason: d.plan.Reason, disposition: deadletter.Permanent, message: d.plan.Failure.Message, status: d.plan.Failure.Status}
 			if !d.plan.Failure.Retryable {
-				return d.bury(f)
+				return d.die(f)
 			}
 			d.attempts++
 			d.tries++
@@ -204,8 +204,7 @@ func (d *delivery) attempt() step {
 	case outcome.Sent:
 		return d.sent(result.SID)
 	case outcome.Refused:
-		d.logFailure(f)
-		return d.bury(f)
+		return d.die(f)
 	case outcome.Unavailable:
 		return d.failed(f, result.RetryAfter)
 	default:
@@ -275,6 +274,7 @@ func (d *delivery) blocksOthers(held time.Duration) bool {
 // throttled tries again in place, at the pace that the gate now allows; after
 // a while the next tier takes it.
 func (d *delivery) throttled(f failure, retryAfter time.Duration) step {
+	d.failedNow()
 	now := time.Now()
 	if d.throttledSince.IsZero() {
 		d.throttledSince = now
@@ -282,6 +282,7 @@ func (d *delivery) throttled(f failure, retryAfter time.Duration) step {
 	if now.Sub(d.throttledSince)+retryAfter < throttledInPlace {
 		return again // Acquire waits as long as Twilio asked for
 	}
+	d.logFailure(f)
 	return d.nextTier(f)
 }
 
@@ -325,7 +326,7 @@ func (d *delivery) expired() bool {
 
 // expire buries an event that is too old.
 func (d *delivery) expire() step {
-	return d.bury(failure{reason: outcome.ReasonExpired, disposition: deadletter.Expired, message: "older than delivery.maxEventAge"})
+	return d.die(failure{reason: outcome.ReasonExpired, disposition: deadletter.Expired, message: "older than delivery.maxEventAge"})
 }
 
 func later(a, b time.Time) time.Time {

@@ -32,6 +32,12 @@ func failureOf(r twilio.Result) failure {
 	return f
 }
 
+// die tells of a failure that nothing can mend, and buries the delivery.
+func (d *delivery) die(f failure) step {
+	d.logFailure(f)
+	return d.bury(f)
+}
+
 // bury writes the delivery's dead letter, however long that takes; given when
 // work ends first.
 func (d *delivery) bury(f failure) step {
@@ -72,6 +78,7 @@ func (s *shard) buryOrphan(_ context.Context, ev *event, decoded *actions.Event)
 	r.Message = fmt.Sprintf("the configuration has no action %q any more", ev.origin.action)
 	r.MessageID, r.UserID = decoded.MessageID(), decoded.UserID()
 	r.FirstFailedAt, r.LastFailedAt, r.DeliveryCount = ev.origin.firstFailedAt, time.Now(), ev.origin.attempts
+	s.failures.Warn().Str("reason", r.Reason).Str("action", r.Action).Str("messageId", r.MessageID).Str("topic", r.Topic).Int("partition", r.Partition).Int64("offset", r.Offset).Str("why", r.Message).Msg("an event failed")
 	return s.buryAs(ev, r, "")
 }
 
@@ -193,7 +200,8 @@ func (d *delivery) count(became string, reason outcome.Reason) {
 	d.traceSettle(became, reason)
 }
 
-// logFailure writes the one line that a failed attempt gets; storms are thinned.
+// logFailure writes the one line that a failure gets: of an attempt, or of what
+// was never tried. Storms are thinned.
 func (d *delivery) logFailure(f failure) {
 	e := d.failures.Warn().Str("reason", f.reason.String()).Str("action", d.action).Str("region", d.plan.Region).
 		Str("messageId", d.plan.MessageID).Str("topic", d.ev.origin.topic).Int("partition", d.ev.origin.partition).Int64("offset", d.ev.origin.offset).

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,6 +102,53 @@ func TestLogsTellNothingPersonal(t *testing.T) {
 	}
 	if failures < 10 {
 		t.Errorf("only %d failures are in the log; the faults should have made more", failures)
+	}
+}
+
+// TestEveryDeadLetterIsLogged: also of what was never tried.
+func TestEveryDeadLetterIsLogged(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{actions: smsAction + `      - name: nothing
+        type: sendSms
+        trigger: properties.empty = true
+        mapping:
+          from: MG00000000000000000000000000000001
+          body: {"@path": $.properties.text}
+`})
+	old := person(1, "")
+	old.Time = time.Now().Add(-25 * time.Hour)
+	nobody := person(2, "")
+	nobody.Value = bytes.Replace(nobody.Value, []byte("+14152000002"), []byte("nobody"), 1)
+	elsewhere := person(3, "")
+	elsewhere.Value = bytes.Replace(elsewhere.Value, []byte("us-west-2"), bytes.Repeat([]byte("no region"), 100), 1)
+	refused := person(4, "")
+	refused.Value = bytes.Replace(refused.Value, []byte("+14152000004"), []byte("+15005550004"), 1)
+	r.produce(old, nobody, elsewhere, refused, person(5, `,"empty":true`), kafka.Message{Value: []byte("no event")})
+	r.start()
+	r.awaitDone(30 * time.Second)
+
+	logged := map[string]int{}
+	for line := range strings.Lines(r.logs.all()) {
+		var entry struct {
+			Message, Reason, Action string
+			Partition, Offset       int64
+		}
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			t.Fatal(err)
+		}
+		if entry.Message == "a delivery failed" || entry.Message == "an event failed" {
+			logged[fmt.Sprint(entry.Reason, entry.Action, entry.Partition, entry.Offset)]++
+		}
+	}
+	reasons := map[string]int{}
+	for _, d := range r.deadLetters() {
+		reasons[d.Reason]++
+		if n := logged[fmt.Sprint(d.Reason, d.Action, d.Partition, d.Offset)]; n != 1 {
+			t.Errorf("%d lines tell of %s, %s at %d/%d", n, d.Reason, d.Action, d.Partition, d.Offset)
+		}
+	}
+	if want := map[string]int{"expired": 1, "invalid_recipient": 1, "mapping_failed": 1, "opted_out": 1, "no_content": 1, "malformed_event": 1}; !maps.Equal(reasons, want) {
+		t.Errorf("dead letters: %v", reasons)
 	}
 }
 
