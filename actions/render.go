@@ -42,9 +42,9 @@ func (a *action) render(field, source string, fixed *text, vars any) (string, *F
 func profileVars(userID, phone string, traits any) any {
 	p := jsvalue.NewObject(3)
 	if userID != "" {
-		p.SetString("user_id", userID)
+		p.Set("user_id", userID)
 	}
-	p.SetString("phone", phone)
+	p.Set("phone", phone)
 	if traits != nil {
 		p.Set("traits", withoutNil(traits))
 	}

@@ -22,14 +22,16 @@ func (e *SyntaxError) Error() string {
 // Decode is JavaScript's JSON.parse: objects become *Object in the order of
 // the text, the last of doubled keys counts, a number too large for a double is
 // infinite. What is no UTF-8 becomes U+FFFD, as it does where JavaScript reads
-// bytes. The result's strings may share text's memory. The error is a
+// bytes. The result's strings may share json's memory. The error is a
 // *SyntaxError; it holds no part of the text.
-func Decode(text string) (any, error) {
-	// Each member has a colon, and of text that's nothing but colons no more
-	// is made than of any other.
+func Decode(json string) (any, error) {
+	// Each member has a colon, and for text that's nothing but colons no more
+	// is made than for any other. Most values are strings.
+	members := min(strings.Count(json, ":"), len(json)/8)
 	d := decoder{
-		text:    text,
-		members: slab[Member]{chunk: min(strings.Count(text, ":"), len(text)/8)},
+		text:    json,
+		members: slab[Member]{chunk: members},
+		texts:   slab[text]{chunk: 1 + members*3/4},
 		objects: slab[Object]{chunk: 8},
 	}
 	d.space()
@@ -50,6 +52,7 @@ type decoder struct {
 	text    string
 	at      int
 	members slab[Member]
+	texts   slab[text]
 	objects slab[Object]
 }
 
@@ -157,8 +160,10 @@ func (d *decoder) object(depth int) (*Object, error) {
 		d.space()
 		m := Member{key: key}
 		if d.at < len(d.text) && d.text[d.at] == '"' {
-			m.value = inText{}
-			m.text, err = d.string()
+			var s string
+			s, err = d.string()
+			t := &d.texts.cut(1)[0]
+			*t, m.value = text(s), t
 		} else {
 			m.value, err = d.value(depth)
 		}

@@ -168,18 +168,23 @@ func TestStringsBecomeOtherValuesAndBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := v.(*Object)
+	o.SetFrom("b", o.Member("7"))
+	o.SetFrom("3", o.Member("a"))
 	o.Set("a", 1.0)
-	o.SetString("b", "b")
-	o.SetString("3", "t")
 	o.Set("c", "c")
-	o.SetString("d", "d")
-	o.Set("d", nil)
-	if got, want := Encode(o), `{"3":"t","7":"z","a":1,"b":"b","c":"c","d":null}`; got != want {
+	o.SetFrom("d", o.Member("c"))
+	o.SetFrom("d", o.Member("a"))
+	if got, want := Encode(o), `{"3":"x","7":"z","a":1,"b":"z","c":"c","d":1}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	for key, want := range map[string]any{"3": "t", "7": "z", "a": 1.0, "b": "b", "c": "c", "d": nil} {
-		if got, ok := o.Get(key); got != want || !ok {
-			t.Errorf("%s is %v, %t; want %v", key, got, ok, want)
+	for key, want := range map[string]any{"3": "x", "7": "z", "a": 1.0, "b": "z", "c": "c", "d": 1.0} {
+		got, ok := o.Get(key)
+		text, isText := o.Text(key)
+		if wantText, wantIsText := want.(string); got != want || !ok || text != wantText || isText != wantIsText {
+			t.Errorf("%s is %v, %t, and as a text %q, %t; want %v", key, got, ok, text, isText, want)
 		}
+	}
+	if _, ok := o.Text("e"); ok || o.Member("e") != nil {
+		t.Error("there is an e")
 	}
 }

@@ -17,34 +17,33 @@ type Object struct {
 	at      map[string]int // key -> position, once there are many members
 }
 
-// Member is a key of an object and its value. A string that was decoded, or set as such, is
-// kept in text, and becomes an any only when it is asked for: few of an event's
-// strings are.
+// Member is a key of an object and its value. A string that was decoded is kept
+// as a *text, and becomes an any of its own only when it is asked for: few of an
+// event's strings are.
 type Member struct {
 	key   string
-	value any // inText if the value is text
-	text  string
+	value any
 }
 
-// inText stands for a value that is the member's text.
-type inText struct{}
+// text is a string in memory that it shares with others.
+type text string
 
 // Key is the member's.
 func (m *Member) Key() string { return m.key }
 
 // Value is the member's.
 func (m *Member) Value() any {
-	if _, ok := m.value.(inText); ok {
-		return m.text
+	if t, ok := m.value.(*text); ok {
+		return string(*t)
 	}
 	return m.value
 }
 
-// Text is the member's value if it is a string. Value is too, but has to
+// Text is the member's value if it is a string. Value is too, but may have to
 // allocate for it.
 func (m *Member) Text() (string, bool) {
-	if _, ok := m.value.(inText); ok {
-		return m.text, true
+	if t, ok := m.value.(*text); ok {
+		return string(*t), true
 	}
 	s, ok := m.value.(string)
 	return s, ok
@@ -138,22 +137,29 @@ func (o *Object) Get(key string) (any, bool) {
 
 // Text returns the value of key if it is a string, as Member.Text does.
 func (o *Object) Text(key string) (string, bool) {
+	if m := o.Member(key); m != nil {
+		return m.Text()
+	}
+	return "", false
+}
+
+// Member returns the member of key, or nil. It must not be changed, and is of
+// use until the object is.
+func (o *Object) Member(key string) *Member {
 	if o == nil {
-		return "", false
+		return nil
 	}
-	i, ok := o.find(key)
-	if !ok {
-		return "", false
+	if i, ok := o.find(key); ok {
+		return &o.members[i]
 	}
-	return o.members[i].Text()
+	return nil
 }
 
 // Set gives key a value. A key that is there already keeps its place.
-func (o *Object) Set(key string, value any) { o.put(Member{key: key, value: value}) }
+func (o *Object) Set(key string, value any) { o.put(Member{key, value}) }
 
-// SetString is Set for a string that may never be asked for: it allocates
-// nothing for it until then.
-func (o *Object) SetString(key, text string) { o.put(Member{key, inText{}, text}) }
+// SetFrom is Set with the value of a member of another object.
+func (o *Object) SetFrom(key string, m *Member) { o.put(Member{key, m.value}) }
 
 func (o *Object) put(m Member) {
 	if i, ok := o.find(m.key); ok {

@@ -61,18 +61,25 @@ func (p path) get(v any) any {
 	return jsvalue.Of(v)
 }
 
-// text is what get returns if that is a string in an object, as it is for most
-// fields; it takes no memory.
-func (p path) text(v any) (string, bool) {
+// text is the member whose value get returns if that is a string in an object,
+// as it is for most fields, or else nil. It takes no memory.
+func (p path) text(v any) *jsvalue.Member {
 	if len(p) == 0 {
-		return "", false
+		return nil
 	}
 	last := len(p) - 1
 	o, ok := p[:last].get(v).(*jsvalue.Object)
 	if !ok {
-		return "", false
+		return nil
 	}
-	return o.Text(p[last])
+	m := o.Member(p[last])
+	if m == nil {
+		return nil
+	}
+	if _, ok := m.Text(); !ok {
+		return nil
+	}
+	return m
 }
 
 // property reads v[key] as JavaScript does.

@@ -37,8 +37,8 @@ func (o object) resolve(r *run, payload any) (any, error) {
 	resolved := jsvalue.NewObject(len(o.keys))
 	for i, key := range o.keys {
 		if at, ok := o.values[i].(fixedPath); ok {
-			if text, ok := at.path.text(payload); ok {
-				resolved.SetString(key, text)
+			if m := at.path.text(payload); m != nil {
+				resolved.SetFrom(key, m)
 				continue
 			}
 		}

@@ -84,7 +84,9 @@ func (v *Value) Resolve(event any) (value any, defined bool, err error) {
 // as the usual field's is. It tells nothing about other values and mappings.
 func (v *Value) Text(event any) (string, bool) {
 	if root, ok := v.root.(fixedPath); ok {
-		return root.path.text(event)
+		if m := root.path.text(event); m != nil {
+			return m.Text()
+		}
 	}
 	return "", false
 }
