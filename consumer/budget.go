@@ -25,7 +25,7 @@ func NewBudget(size int64, gauge prometheus.Gauge) *Budget {
 
 // eventOverhead is about what an open event costs beside its bytes: its
 // goroutine's stack, its decoded form and its request.
-const eventOverhead = 6 << 10
+const eventOverhead = 12 << 10
 
 // acquire waits for room for an event of n bytes and returns what it took. An
 // event larger than the whole budget takes all of it.
