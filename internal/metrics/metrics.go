@@ -7,6 +7,8 @@ package metrics
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+
+	"engage-worker/actions/outcome"
 )
 
 // Metrics holds the worker's metrics. All are safe for concurrent use.
@@ -95,4 +97,44 @@ func New(reg prometheus.Registerer) *Metrics {
 	}
 	reg.MustRegister(m.OpenBytes)
 	return m
+}
+
+// Begin makes a destination's series whose labels are known beforehand, so
+// that they show from the start, at 0: a counter's first rise is seen only
+// from there. regions are those that the configuration names, tiers the retry
+// topics'. What belongs to a shard comes and goes with it.
+func (m *Metrics) Begin(destination string, regions, tiers []string) {
+	for _, gauge := range []*prometheus.GaugeVec{m.Shards, m.StuckShards, m.Restoring, m.LedgerEntries} {
+		gauge.WithLabelValues(destination)
+	}
+	for _, counter := range []*prometheus.CounterVec{m.Rebalances, m.LedgerRestored} {
+		counter.WithLabelValues(destination)
+	}
+	for _, histogram := range []*prometheus.HistogramVec{m.LedgerRestore, m.LedgerWrite} {
+		histogram.WithLabelValues(destination)
+	}
+	for _, cause := range []string{"breaker", "dead_letter", "retry"} {
+		m.Held.WithLabelValues(destination, cause)
+	}
+	for _, result := range []string{"ok", "failed"} {
+		m.Commits.WithLabelValues(destination, result)
+	}
+	for _, result := range []string{"sent", "not_sent", "undecidable", "list_failed", "list_refused"} {
+		m.Reconciliations.WithLabelValues(destination, result)
+	}
+	for _, kind := range []string{"profile", "content"} {
+		for _, result := range []string{"ok", "hit", "merged", "error"} {
+			m.Lookups.WithLabelValues(destination, kind, result)
+		}
+	}
+	for _, tier := range tiers {
+		m.Retries.WithLabelValues(destination, tier)
+	}
+	for _, region := range regions {
+		m.EndToEnd.WithLabelValues(destination, region)
+		for _, kind := range []outcome.Kind{outcome.Sent, outcome.Refused, outcome.Throttled, outcome.Unavailable, outcome.Ambiguous} {
+			m.RequestDuration.WithLabelValues(destination, region, kind.String())
+		}
+	}
+	m.DeadLetters.WithLabelValues(destination, "", outcome.ReasonMalformedEvent.String(), "malformed")
 }

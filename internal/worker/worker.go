@@ -105,6 +105,8 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 		w.close = append(w.close, destination.Close)
 		names, dynamic := destination.Regions()
 		shares.add(d.Name, names, dynamic)
+		tiers := config.RetryTierNames()
+		w.metrics.Begin(d.Name, names, tiers[:])
 		group := groupConfig(cfg, d.Name)
 		for _, t := range tune {
 			t(&group)
