@@ -20,7 +20,7 @@ import (
 )
 
 type flags struct {
-	Listen  []string      `default:":8081" help:"Addresses to listen on; several can stand for several regions." placeholder:"HOST:PORT"`
+	Listen  []string      `default:":8081" help:"Addresses to listen on; several can stand for several regions. Without any, :8081." placeholder:"HOST:PORT"`
 	Admin   string        `help:"A further address that serves only /_sim/ and never goes down." placeholder:"HOST:PORT"`
 	Config  string        `help:"Options as YAML or JSON: accounts, templates, profiles, keep, faults, ..." type:"existingfile" placeholder:"FILE"`
 	Faults  string        `help:"Faults as JSON, or a file of them; stands in for those of --config." placeholder:"JSON|FILE"`
