@@ -357,6 +357,21 @@ func TestPastedJSON(t *testing.T) {
 	equal(t, len(faults(t, err)), 1)
 }
 
+func TestPlainScalars(t *testing.T) {
+	for written, want := range map[string]any{
+		"7": 7.0, "-7": -7.0, "0": 0.0, "1.50": 1.5, "1e3": 1000.0, "true": true, "null": nil,
+		"+15551234567": "+15551234567", "02079460958": "02079460958", "+1.5": "+1.5", ".5": ".5", "5.": "5.", "0x1F": "0x1F", "0o17": "0o17",
+		"yes": "yes", "2026-11-01": "2026-11-01", "1_000": "1_000", "12:30": "12:30",
+	} {
+		cfg, err := load("destinations:\n  - name: it\n    settings: {}\n    actions:\n      - {name: a, type: sendSms, mapping: {x: ["+written+"]}}\n", nil, nil)
+		if err != nil {
+			t.Errorf("%s: %v", written, err)
+			continue
+		}
+		equal(t, cfg.Destinations[0].Actions[0].Mapping["x"], any([]any{want}))
+	}
+}
+
 func TestManyAliasesEndSoon(t *testing.T) {
 	var bomb strings.Builder
 	bomb.WriteString("a: &a [x,x,x,x,x,x,x,x,x]\n")

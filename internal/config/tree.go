@@ -255,12 +255,11 @@ func (r *reader) merge(n *node, value *yaml.Node, depth int) bool {
 	return true
 }
 
-// The scalars of YAML 1.2's core schema (10.3.2): "yes" is text, and so is a
-// date.
+// The scalars of YAML 1.2's JSON schema (10.2.1.2), where what is none of them is
+// text: "yes", a date, a phone number with a plus or zeros in front.
 var (
-	wholeNumber = regexp.MustCompile(`^[-+]?[0-9]+$`)
-	octalOrHex  = regexp.MustCompile(`^0o[0-7]+$|^0x[0-9a-fA-F]+$`)
-	realNumber  = regexp.MustCompile(`^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`)
+	wholeNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
+	realNumber  = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 	notANumber  = regexp.MustCompile(`^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$`)
 )
 
@@ -296,9 +295,6 @@ func (r *reader) scalar(n *node, y *yaml.Node) {
 		n.kind, n.boolean = kindBool, true
 	case text == "false" || text == "False" || text == "FALSE":
 		n.kind = kindBool
-	case octalOrHex.MatchString(text):
-		whole, err := strconv.ParseUint(text, 0, 64)
-		r.number(n, float64(whole), err != nil || whole > maxExact)
 	case wholeNumber.MatchString(text):
 		f, err := strconv.ParseFloat(text, 64)
 		r.number(n, f, err != nil || math.Abs(f) > maxExact)
