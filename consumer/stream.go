@@ -45,6 +45,7 @@ type stream struct {
 	// Owned by run.
 	pos    int64 // the next offset to fetch
 	dueAt  time.Time
+	sight  sighting
 	passed counts
 	idle   int    // records that nobody wanted since the last that somebody did
 	value  []byte // of the record that is skimmed; nil before the first
@@ -83,7 +84,7 @@ func (s *stream) run(ctx context.Context) {
 		switch {
 		case err == nil:
 			// A record that isn't due yet.
-			if !sleep(ctx, min(time.Until(s.dueAt), s.maxWait())) {
+			if !sleep(ctx, time.Until(s.dueAt)) {
 				return
 			}
 			continue
@@ -133,7 +134,7 @@ func (s *stream) session(ctx context.Context) (progress bool, err error) {
 			if wait > longWait {
 				return true, nil
 			}
-			if !sleep(ctx, min(wait, s.maxWait())) {
+			if !sleep(ctx, wait) {
 				return true, ctx.Err()
 			}
 		}
@@ -276,8 +277,8 @@ func (s *stream) examineRetry(m *kafka.Message) (*event, bool) {
 		o = sourceOrigin(m)
 		return &event{stream: s, msg: *m, origin: o, malformed: errNotARetry}, true
 	}
-	if time.Until(o.notBefore) > 0 && time.Until(m.Time) > -s.delay {
-		s.dueAt = o.notBefore
+	if due := s.due(m, o.notBefore); time.Until(due) > 0 {
+		s.dueAt = due
 		return notNow, false
 	}
 	ev := &event{stream: s, msg: *m, origin: o}
@@ -285,6 +286,24 @@ func (s *stream) examineRetry(m *kafka.Message) (*event, bool) {
 		ev.actions = 1 << i
 	}
 	return ev, true
+}
+
+// sighting is when a tier's records up to an offset were there for sure.
+type sighting struct {
+	end int64
+	at  time.Time
+}
+
+// due is when a tier's record may be taken in: when its writer meant it to, but
+// at most the tier's delay after it was seen, whatever the writer's clock said.
+func (s *stream) due(m *kafka.Message, notBefore time.Time) time.Time {
+	if m.Offset >= s.sight.end {
+		s.sight = sighting{end: max(m.HighWaterMark, m.Offset+1), at: time.Now()}
+	}
+	if latest := s.sight.at.Add(s.delay); latest.Before(notBefore) {
+		return latest
+	}
+	return notBefore
 }
 
 var errNotARetry = errors.New("a record in a retry topic that says neither where it came from nor for which action it is")
@@ -425,7 +444,3 @@ func each(mask uint64, f func(i int) bool) bool {
 	}
 	return true
 }
-
-// maxWait bounds a wait for a record that isn't due, whatever the clock of
-// its writer said.
-func (s *stream) maxWait() time.Duration { return max(s.delay, time.Second) }
