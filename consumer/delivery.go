@@ -220,7 +220,8 @@ func (d *delivery) attempt() step {
 		if s := d.reconcile(intentAt, listSettled); s != again {
 			return s
 		}
-		return d.failed(f, 0) // it surely wasn't sent
+		f.reason = outcome.ReasonTwilioUnavailable // it surely wasn't sent
+		return d.failed(f, 0)
 	}
 }
 

@@ -169,6 +169,30 @@ func TestRetryTiers(t *testing.T) {
 	}
 }
 
+// TestRetriesSpentOnFailures: what Twilio fails at each time, and surely didn't
+// send, dies because it is unavailable: nothing is unknown about that.
+func TestRetriesSpentOnFailures(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{
+		delivery: "  attempts: 1\n",
+		regions:  "  us-west-2: {rate: 1000, burst: 100, maxInFlight: 16, breaker: {failureRatio: 1, minRequests: 1000}}\n",
+		sim:      twiliosim.Options{Faults: twiliosim.Faults{Behaviour: twiliosim.Behaviour{Failed: 1}}},
+	})
+	r.produce(people(3, "")...)
+	r.start(shortTiers)
+	r.await(60*time.Second, func() error {
+		if n := len(r.deadLetters()); n < 3 {
+			return fmt.Errorf("%d dead letters", n)
+		}
+		return nil
+	})
+	for _, d := range r.deadLetters() {
+		if d.Reason != "twilio_unavailable" || d.Disposition != "exhausted" || d.DeliveryCount != 4 || d.TwilioStatus != 500 {
+			t.Errorf("dead letter: %s, %s after %d attempts, status %d", d.Reason, d.Disposition, d.DeliveryCount, d.TwilioStatus)
+		}
+	}
+}
+
 func sum64(m map[int]int64) (n int64) {
 	for _, v := range m {
 		n += v
