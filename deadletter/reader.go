@@ -66,7 +66,9 @@ func (r *Reader) Spans(ctx context.Context, since time.Time) ([]Span, error) {
 func (r *Reader) startAt(ctx context.Context, spans []Span, since time.Time) error {
 	asked := make([]kafka.OffsetRequest, len(spans))
 	for i, s := range spans {
-		asked[i] = kafka.TimeOffsetOf(s.Partition, since)
+		// Not TimeOffsetOf: far times overflow it, and one below 0 means
+		// something else.
+		asked[i] = kafka.OffsetRequest{Partition: s.Partition, Timestamp: max(0, since.UnixMilli())}
 	}
 	res, err := r.Cluster.Client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{r.Topic: asked}})
 	if err != nil {

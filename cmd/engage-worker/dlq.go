@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/alecthomas/kong"
 	"github.com/segmentio/kafka-go"
 
 	"engage-worker/actions/outcome"
@@ -23,6 +24,29 @@ type dlqCmd struct {
 	Show   dlqShowCmd   `cmd:"" help:"Show everything of one dead letter: why, what mends it, the event, what would be sent now, its replays."`
 	Export dlqExportCmd `cmd:"" help:"Write dead letters as JSON Lines, CSV or Parquet."`
 	Replay dlqReplayCmd `cmd:"" help:"Send dead letters again: shows a plan, and carries it out when told to."`
+}
+
+// Validate is kong's hook. It refuses options without a value: where a script's
+// variable is empty, they would choose everything.
+func (c *dlqCmd) Validate(kctx *kong.Context) error {
+	for _, p := range kctx.Path {
+		if p.Flag == nil {
+			continue
+		}
+		empty := false
+		switch v := kctx.FlagValue(p.Flag).(type) {
+		case string:
+			empty = v == ""
+		case []string:
+			empty = len(v) == 0 || slices.Contains(v, "")
+		case []int:
+			empty = len(v) == 0
+		}
+		if empty {
+			return fmt.Errorf("--%s needs a value", p.Flag.Name)
+		}
+	}
+	return nil
 }
 
 // dlqFilter are the options that choose dead letters. Of several values of an

@@ -17,7 +17,7 @@ import (
 type dlqExportCmd struct {
 	dlqFilter
 	File   string `arg:"" optional:"" help:"Where to write; standard output without it. An existing file is not replaced without --force." placeholder:"FILE"`
-	Format string `help:"jsonl, csv or parquet; by the file's ending without it, else jsonl." enum:",jsonl,csv,parquet" default:""`
+	Format string `help:"${enum}: auto goes by the file's ending, and is jsonl if that tells nothing." enum:"auto,jsonl,csv,parquet" default:"auto"`
 	Force  bool   `help:"Replace an existing file."`
 }
 
@@ -26,7 +26,7 @@ func (c *dlqExportCmd) Validate() error { return c.dlqFilter.Validate() }
 
 // format is the one asked for, or the one of the file's ending.
 func (c *dlqExportCmd) format() string {
-	if c.Format != "" {
+	if c.Format != "auto" {
 		return c.Format
 	}
 	switch strings.ToLower(filepath.Ext(c.File)) {
@@ -87,7 +87,7 @@ func (c *dlqExportCmd) Run(ctx context.Context, app *app) error {
 		return err
 	}
 	left.note(app, desk.reader.Topic)
-	if c.File != "" {
+	if out.file != nil {
 		_, err = fmt.Fprintf(app.stderr, "engage-worker: %s written to %s\n", plural(n, "dead letter"), c.File)
 	}
 	return err
@@ -109,16 +109,20 @@ func (c *dlqExportCmd) open(app *app) (*output, error) {
 		}
 		return &output{Writer: app.stdout, name: "standard output"}, nil
 	}
-	if !c.Force {
-		if _, err := os.Lstat(c.File); !errors.Is(err, fs.ErrNotExist) {
-			if err != nil {
-				return nil, err
-			}
-			return nil, fmt.Errorf("%s exists: name another file, or replace it with --force", c.File)
-		}
+	switch info, err := os.Stat(c.File); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, fmt.Errorf("%s is a folder: name a file", c.File)
+	case !c.Force:
+		return nil, fmt.Errorf("%s exists: name another file, or replace it with --force", c.File)
 	}
 	f, err := os.CreateTemp(filepath.Dir(c.File), "."+filepath.Base(c.File)+".*.partial")
 	if err != nil {
+		if path := (*fs.PathError)(nil); errors.As(err, &path) { // it names another file
+			err = path.Err
+		}
 		return nil, fmt.Errorf("create %s: %w", c.File, err)
 	}
 	return &output{Writer: f, name: c.File, file: f}, nil

@@ -86,12 +86,17 @@ func listedOf(r *deadletter.Record) listed {
 func (c *dlqListCmd) printTable(app *app, total int, records []*deadletter.Record) error {
 	s := screenOf(app.stdout)
 	if len(records) == 0 {
-		_, err := fmt.Fprintf(s, "no dead letters%s (of %s)\n", c.beyond(total), thousands(total))
+		line := "no dead letters" + c.chosen()
+		if total > 0 {
+			line = fmt.Sprintf("no dead letters on page %d (of %s)", c.Page, thousands(total))
+		}
+		_, err := fmt.Fprintln(s, line)
 		return err
 	}
 	t := table{
 		header: []string{"FAILED (UTC)", "ID", "REASON", "ACTION", "REGION", "CODE", "RECIPIENT", "REPLAYS", "USER", "MESSAGE"},
 		right:  map[int]bool{5: true, 7: true},
+		spare:  []int{8, 4, 7, 6, 3, 5},
 	}
 	const widestUser = 24
 	for _, r := range records {
@@ -108,13 +113,6 @@ func (c *dlqListCmd) printTable(app *app, total int, records []*deadletter.Recor
 	}
 	_, err := fmt.Fprintln(s, line)
 	return err
-}
-
-func (c *dlqListCmd) beyond(total int) string {
-	if total > 0 {
-		return fmt.Sprintf(" on page %d", c.Page)
-	}
-	return c.chosen()
 }
 
 func number(n int) string {

@@ -63,7 +63,10 @@ func drawing(s screen, line func() string) (stop func()) {
 func progressLine(what string, done, total, width int) string {
 	figures := fmt.Sprintf(" %3d%%  %s of %s", done*100/total, thousands(done), thousands(total))
 	room := min(40, width-len(what)-len(figures)-4)
-	if room < 5 {
+	switch {
+	case len(what)+len(figures) >= width:
+		return strings.TrimSpace(figures)
+	case room < 5:
 		return what + figures
 	}
 	full := done * room / total

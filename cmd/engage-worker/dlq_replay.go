@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"os/user"
 	"slices"
@@ -201,8 +202,7 @@ func (c *dlqReplayCmd) whyInWords(plan *deadletter.Plan, why deadletter.Why) str
 
 // estimate is how long the plan takes.
 func (c *dlqReplayCmd) estimate(plan *deadletter.Plan) time.Duration {
-	seconds := float64(plan.Send()) / c.Rate
-	return max(time.Second, time.Duration(seconds)*time.Second)
+	return time.Duration(math.Ceil(float64(plan.Send())/c.Rate)) * time.Second
 }
 
 // notFound reports ids that no dead letter has.

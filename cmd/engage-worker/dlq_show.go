@@ -198,6 +198,14 @@ func (p *shower) event(r *deadletter.Record) {
 	for _, h := range r.Headers {
 		p.line("header", h.Key+"="+text(h.Value))
 	}
+	if len(r.Value) == 0 {
+		what := "the value is empty"
+		if r.Value == nil {
+			what = "the value is null"
+		}
+		p.printf("  %s\n", what)
+		return
+	}
 	var pretty bytes.Buffer
 	if err := json.Indent(&pretty, r.Value, "  ", "  "); err != nil {
 		p.printf("  not JSON, %s: %s\n", plural(len(r.Value), "byte"), printable(cut(text(r.Value), 2000)))

@@ -103,7 +103,11 @@ func (c *dlqStatsCmd) section(s screen, d deadletter.Dimension, stats *deadlette
 	for _, n := range counts {
 		most = max(most, n.N)
 	}
-	const barWidth = 30
+	barWidth := 30
+	if s.width > 0 {
+		const figures = 40 // what the other columns take, mostly
+		barWidth = min(barWidth, max(8, (s.width-figures)/2))
+	}
 	t := table{header: []string{"BY " + upper(d), "COUNT", "SHARE", ""}, right: map[int]bool{1: true, 2: true}}
 	if d == deadletter.ByCode {
 		t.header = append(t.header, "MEANING")

@@ -42,6 +42,7 @@ func (s screen) bold(text string) string {
 type table struct {
 	header []string
 	right  map[int]bool // columns of numbers
+	spare  []int        // columns to leave out on a terminal that is too narrow, in this order
 	rows   [][]string
 }
 
@@ -54,21 +55,28 @@ func (t *table) add(cells ...string) {
 
 const columnGap = "  "
 
-// print writes the table. On a terminal, the last column is cut to fit.
+// print writes the table. On a terminal spare columns are left out, and the
+// last one is cut to fit.
 func (t *table) print(s screen) error {
 	widths := make([]int, len(t.header))
+	total := -len(columnGap)
 	for _, row := range append([][]string{t.header}, t.rows...) {
 		for i, c := range row {
 			widths[i] = max(widths[i], utf8.RuneCountInString(c))
 		}
 	}
-	last := len(widths) - 1
-	if s.width > 0 {
-		before := 0
-		for _, w := range widths[:last] {
-			before += w + len(columnGap)
+	for _, w := range widths {
+		total += w + len(columnGap)
+	}
+	if last := len(widths) - 1; s.width > 0 {
+		const narrowest = 12 // of the last column
+		for _, i := range t.spare {
+			if total-max(0, widths[last]-narrowest) > s.width {
+				total -= widths[i] + len(columnGap)
+				widths[i] = -1
+			}
 		}
-		widths[last] = min(widths[last], max(8, s.width-before))
+		widths[last] -= min(max(0, widths[last]-narrowest), max(0, total-s.width))
 	}
 	if _, err := io.WriteString(s, s.bold(t.line(t.header, widths))+"\n"); err != nil {
 		return err
@@ -84,6 +92,9 @@ func (t *table) print(s screen) error {
 func (t *table) line(cells []string, widths []int) string {
 	var b strings.Builder
 	for i, c := range cells {
+		if widths[i] < 0 {
+			continue
+		}
 		if i > 0 {
 			b.WriteString(columnGap)
 		}

@@ -400,6 +400,16 @@ What the current configuration would send (nothing is sent)
 			t.Errorf("no %q in\n%s", want, got)
 		}
 	}
+
+	for n, value := range [][]byte{nil, {}} {
+		r := dlqLetter(8+n, malformed)
+		r.Value = value
+		p.put(r)
+		want := []string{"Event\n  the value is null\n", "Event\n  the value is empty\n"}[n]
+		if got := p.ok("show", r.ID()); !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
 }
 
 func TestDLQExport(t *testing.T) {
@@ -625,21 +635,29 @@ func TestDLQReplayIsInterruptedAndGoesOn(t *testing.T) {
 func TestDLQBadInput(t *testing.T) {
 	p := newDLQPlace(t)
 	for args, want := range map[string]string{
-		"list --reason nonsense":                       `--reason "nonsense" is unknown; the reasons are malformed_event, mapping_failed,`,
-		"list --reason duplicate":                      `--reason "duplicate" is unknown`, // a skip's
-		"list --disposition x":                         `--disposition "x" is unknown; there are permanent, exhausted, ambiguous, expired, malformed`,
-		"list --since yesterday":                       `"yesterday" is no time: write 24h, 7d, 2026-03-01, or 2026-03-01T10:00:00Z`,
-		"list --until 2026-02-30":                      `"2026-02-30" is no time`,
-		"list --since 0h":                              `"0h" is no time`,
-		"list --since 2026-03-02 --until 2026-03-01":   `--since must be before --until`,
-		"list --code abc":                              `--code`,
-		"list --limit 0":                               `--limit must be from 1 to 1000`,
-		"list --page 0":                                `--page must be from 1 to`,
-		"list --output xml":                            `--output must be one of "table","json","csv"`,
-		"stats --by colour":                            `--by "colour" is unknown; there are reason, disposition,`,
-		"show 0123456789abcdef":                        `audience-events.dlq holds no dead letter with the id "0123456789abcdef"`,
-		"export --format xls":                          `--format must be one of`,
-		"export " + filepath.Join(t.TempDir(), "no/x"): `no such file or directory`,
+		"list --reason nonsense":                     `--reason "nonsense" is unknown; the reasons are malformed_event, mapping_failed,`,
+		"list --reason duplicate":                    `--reason "duplicate" is unknown`, // a skip's
+		"list --disposition x":                       `--disposition "x" is unknown; there are permanent, exhausted, ambiguous, expired, malformed`,
+		"list --since yesterday":                     `"yesterday" is no time: write 24h, 7d, 2026-03-01, or 2026-03-01T10:00:00Z`,
+		"list --until 2026-02-30":                    `"2026-02-30" is no time`,
+		"list --since 0h":                            `"0h" is no time`,
+		"list --since 2026-03-02 --until 2026-03-01": `--since must be before --until`,
+		"list --code abc":                            `--code`,
+		// A script's variable that is empty must not choose everything.
+		"list --reason=":         `--reason needs a value`,
+		"list --user=":           `--user needs a value`,
+		"list --code=":           `--code needs a value`,
+		"export --contains=":     `--contains needs a value`,
+		"replay --action= --yes": `--action needs a value`,
+		"stats --by=":            `--by needs a value`,
+		"list --limit 0":         `--limit must be from 1 to 1000`,
+		"list --page 0":          `--page must be from 1 to`,
+		"list --output xml":      `--output must be one of "table","json","csv"`,
+		"stats --by colour":      `--by "colour" is unknown; there are reason, disposition,`,
+		"show 0123456789abcdef":  `audience-events.dlq holds no dead letter with the id "0123456789abcdef"`,
+		"export --format xls":    `--format must be one of`,
+		"export " + filepath.Join(t.TempDir(), "no/x"): `no/x: no such file or directory`,
+		"export --force " + t.TempDir():                `is a folder: name a file`,
 		"replay --rate 0":                              `--rate must be from 0.01`,
 		"replay --rate NaN":                            `--rate must be from 0.01`,
 		"replay --max-replays 0":                       `--max-replays must be 1 or more`,
@@ -766,6 +784,17 @@ func TestTableFitsTheTerminal(t *testing.T) {
 	if b.String() != want {
 		t.Errorf("got %q, want %q", b.String(), want)
 	}
+	b.Reset()
+	table.header, table.spare = []string{"N", "SPARE", "TEXT"}, []int{1, 0}
+	for i, row := range table.rows {
+		table.rows[i] = []string{row[0], "some words", row[1]}
+	}
+	if err := table.print(screen{Writer: &b, width: 20}); err != nil {
+		t.Fatal(err)
+	}
+	if b.String() != want {
+		t.Errorf("got %q, want %q", b.String(), want)
+	}
 	for _, tc := range []struct {
 		n, most int
 		want    string
@@ -776,6 +805,9 @@ func TestTableFitsTheTerminal(t *testing.T) {
 	}
 	if got := progressLine("reading t", 250_000, 1_000_000, 60); got != "reading t █████░░░░░░░░░░░░░░░  25%  250,000 of 1,000,000" {
 		t.Errorf("progress %q", got)
+	}
+	if got := progressLine("reading t", 250_000, 1_000_000, 30); got != "25%  250,000 of 1,000,000" {
+		t.Errorf("narrow: progress %q", got)
 	}
 	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
 		if got := thousands(n); got != want {
