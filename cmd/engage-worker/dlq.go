@@ -131,12 +131,7 @@ func openDLQ(app *app) (*dlqDesk, error) {
 	if err != nil {
 		return nil, badInput(err)
 	}
-	dialer, err := kafkaconn.Dialer(cfg.Kafka)
-	if err != nil {
-		kafkaconn.CloseClient(client)
-		return nil, badInput(err)
-	}
-	cluster := partition.Cluster{Client: client, Dialer: dialer}
+	cluster := partition.Cluster{Client: client} // which is all that reading by batches needs
 	return &dlqDesk{cfg, cluster, &deadletter.Reader{Cluster: cluster, Topic: cfg.DeadLetterTopic()}}, nil
 }
 

@@ -171,11 +171,7 @@ func readDeadLetters(ctx context.Context, cfg *config.Config, t *tally) (malform
 		return 0, err
 	}
 	defer kafkaconn.CloseClient(client)
-	dialer, err := kafkaconn.Dialer(cfg.Kafka)
-	if err != nil {
-		return 0, err
-	}
-	reader := &deadletter.Reader{Cluster: partition.Cluster{Client: client, Dialer: dialer}, Topic: cfg.DeadLetterTopic()}
+	reader := &deadletter.Reader{Cluster: partition.Cluster{Client: client}, Topic: cfg.DeadLetterTopic()}
 	spans, err := reader.Spans(ctx, time.Time{})
 	if err != nil {
 		return 0, err
