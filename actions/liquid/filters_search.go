@@ -18,9 +18,9 @@ func searchFilter(name string) filter {
 	case "reject_exp":
 		return selecting(matchBoolean(false), true)
 	case "find":
-		return finding(byProperty, func(item any, _ int) any { return item }, nil)
+		return finding(byProperty, func(item any, _ int) any { return item }, jsvalue.Undefined{})
 	case "find_exp":
-		return finding(byExpression, func(item any, _ int) any { return item }, nil)
+		return finding(byExpression, func(item any, _ int) any { return item }, jsvalue.Undefined{})
 	case "find_index":
 		return finding(byProperty, func(_ any, i int) any { return float64(i) }, jsvalue.Undefined{})
 	case "find_index_exp":

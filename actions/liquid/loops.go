@@ -134,6 +134,9 @@ func (l *loop) window(st *state, continued string, items []any) ([]any, error) {
 		}
 		items = backwards(items)
 	}
+	if jsvalue.IsObject(offset) {
+		return items, nil // there was no loop to go on from, nor is this one
+	}
 	from := 0.0
 	if f, ok := plain(offset).(float64); ok && f == f {
 		from = f
