@@ -52,9 +52,9 @@ kafka: ## Run a real Kafka until interrupted, without containers
 	@$(GO) run ./test/kafka/serve
 
 .PHONY: test-deploy
-test-deploy: ## The alert rules by promtool, the Kubernetes manifests by Kubernetes' types
+test-deploy: ## The alert rules by promtool, manifests and dashboard by Kubernetes' and Grafana's types
 	cd deploy/prometheus && $(PROMTOOL) check config prometheus.yml && $(PROMTOOL) test rules rules_test.yml
-	cd test/deploy && $(GO) vet ./... && $(GO) test $(TESTFLAGS) ./...
+	cd test/deploy && $(GO) vet ./... && $(GO) test -count=1 $(TESTFLAGS) ./...
 
 .PHONY: lint
 lint: ## gofmt, go vet and staticcheck

@@ -3,6 +3,7 @@ module engage-worker/test/deploy
 go 1.26
 
 require (
+	github.com/grafana/grafana-foundation-sdk/go v0.0.22
 	github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring v0.85.0
 	k8s.io/api v0.33.4
 	k8s.io/apimachinery v0.33.4
