@@ -9,14 +9,17 @@ COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 ARG TARGETOS TARGETARCH
+# What --version and engage_build_info say; the build can't see the repository.
+ARG VERSION=
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -tags timetzdata -ldflags "-s -w" -o /out/ ./cmd/engage-worker ./cmd/twilio-sim
+    go build -trimpath -tags timetzdata -ldflags "-s -w -X main.release=$VERSION" -o /out/ ./cmd/engage-worker ./cmd/twilio-sim
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /out/ /usr/local/bin/
 USER 65532:65532
 EXPOSE 8080
+ENV ENGAGE_CONFIG=/etc/engage/engage.yaml
 ENTRYPOINT ["/usr/local/bin/engage-worker"]
-CMD ["run", "--config", "/etc/engage/engage.yaml"]
+CMD ["run"]

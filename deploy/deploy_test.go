@@ -149,6 +149,28 @@ func TestComposeConfiguration(t *testing.T) {
 	}
 }
 
+// The configuration is where the image looks for it, so that no command, nor
+// anybody who runs one in a container, has to say where.
+func TestComposeMountsTheConfiguration(t *testing.T) {
+	dockerfile, err := os.ReadFile(filepath.Join(root, "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := regexp.MustCompile(`(?m)^ENV ENGAGE_CONFIG=(.+)$`).FindSubmatch(dockerfile)
+	if path == nil {
+		t.Fatal("the image doesn't name its configuration")
+	}
+	mounted := "./deploy/compose/engage.yaml:" + string(path[1]) + ":ro"
+	for name, s := range compose(t).Services {
+		if s.Build == "" || s.Entrypoint != nil {
+			continue
+		}
+		if !slices.Contains(s.Volumes, mounted) || slices.Contains(s.Command, "--config") {
+			t.Errorf("%s has the volumes %v and the command %v, wants %s alone", name, s.Volumes, s.Command, mounted)
+		}
+	}
+}
+
 // Prometheus finds every replica where the worker listens.
 func TestPrometheusFindsTheWorkers(t *testing.T) {
 	cfg, err := config.Load(filepath.Join(root, "deploy/compose/engage.yaml"))
@@ -200,9 +222,16 @@ func TestGrafanaIsProvisioned(t *testing.T) {
 		}
 	}
 	readYAML(t, "deploy/grafana/provisioning/dashboards/engage.yml", &dashboards)
-	mounted := "./deploy/grafana/dashboards:" + dashboards.Providers[0].Options["path"] + ":ro"
-	if !slices.Contains(compose(t).Services["grafana"].Volumes, mounted) {
-		t.Errorf("Grafana doesn't mount %s", mounted)
+	// The folders of the image that hold nothing of ours stay as they are:
+	// Grafana logs an error for each that isn't there.
+	for _, mounted := range []string{
+		"./deploy/grafana/dashboards:" + dashboards.Providers[0].Options["path"] + ":ro",
+		"./deploy/grafana/provisioning/dashboards:/etc/grafana/provisioning/dashboards:ro",
+		"./deploy/grafana/provisioning/datasources:/etc/grafana/provisioning/datasources:ro",
+	} {
+		if !slices.Contains(compose(t).Services["grafana"].Volumes, mounted) {
+			t.Errorf("Grafana doesn't mount %s", mounted)
+		}
 	}
 	files, err := filepath.Glob(filepath.Join(root, "deploy/grafana/dashboards/*.json"))
 	if err != nil || len(files) == 0 {
@@ -244,6 +273,15 @@ func TestImage(t *testing.T) {
 	}
 	if !strings.Contains(string(dockerfile), "USER 65532") {
 		t.Error("the image runs as root")
+	}
+	// The linker says nothing of a name that isn't there.
+	program, err := os.ReadFile(filepath.Join(root, "cmd/engage-worker/main.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stamp := regexp.MustCompile(`-X main\.(\w+)=\$VERSION`).FindSubmatch(dockerfile)
+	if stamp == nil || !strings.Contains(string(program), "\nvar "+string(stamp[1])+" string\n") {
+		t.Errorf("the image doesn't know its version: %s", stamp)
 	}
 	// Every folder with code that ships is in the build's context.
 	entries, err := os.ReadDir(root)

@@ -101,8 +101,16 @@ func called(err error) string {
 	return name
 }
 
-// version is the module's, or the commit that it was built from.
+// release is set by the linker where the build can't see the repository; see
+// the Dockerfile.
+var release string
+
+// version is the release, else the module's, else the commit that it was built
+// from.
 func version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
