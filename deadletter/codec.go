@@ -37,7 +37,7 @@ func Encode(r *Record) kafka.Message {
 		b.number(HeaderOffset, r.Offset)
 	}
 	b.text(HeaderGroup, r.Group)
-	b.positive(HeaderDeliveryCount, r.DeliveryCount)
+	b.number(HeaderDeliveryCount, int64(r.DeliveryCount)) // 0: it was never tried, which is known
 	b.text(HeaderMessage, r.Message)
 	b.text(HeaderID, r.ID())
 	b.text(HeaderDestination, r.Destination)

@@ -82,6 +82,7 @@ func TestEncodeLeavesOutWhatIsUnknown(t *testing.T) {
 	want := `__dlq.errors.topic=t
 __dlq.errors.partition=0
 __dlq.errors.offset=0
+__dlq.errors.delivery.count=0
 engage.dlq.id=` + (&Record{Topic: "t", Destination: "d"}).ID() + `
 engage.destination=d
 engage.reason=malformed_event
