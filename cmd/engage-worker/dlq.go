@@ -201,7 +201,8 @@ func (d *dlqDesk) explained(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return errors.New("interrupted; what was shown or written is not everything")
 	case errors.Is(err, kafka.UnknownTopicOrPartition):
-		return badInput(fmt.Errorf("a topic is missing (%s is where the dead letters would be): run `engage-worker topics create`, or correct kafka.topic and kafka.deadLetterTopic", d.reader.Topic))
+		// Kafka hides a topic from those who may not describe it.
+		return badInput(fmt.Errorf("a topic is missing, or this user may not see it (%s is where the dead letters would be): run `engage-worker topics create`, correct kafka.topic and kafka.deadLetterTopic, or give the user the ACL to describe and read", d.reader.Topic))
 	}
 	return badInput(errors.New(kafkaconn.Explain(err)))
 }

@@ -697,7 +697,7 @@ func TestDLQWithoutKafka(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		each(t, p, "run `engage-worker topics create`")
+		each(t, p, "a topic is missing, or this user may not see it (other.dlq is where the dead letters would be): run `engage-worker topics create`")
 	})
 	t.Run("no permission", func(t *testing.T) {
 		p := newDLQPlace(t)
