@@ -72,10 +72,14 @@ func fill(parts []part, payload any) string {
 	var b strings.Builder
 	for _, p := range parts {
 		b.WriteString(p.text)
-		if p.value {
-			if v := p.path.get(payload); !jsvalue.Nullish(v) {
-				b.WriteString(jsvalue.String(v))
-			}
+		if !p.value {
+			continue
+		}
+		if m := p.path.text(payload); m != nil {
+			text, _ := m.Text()
+			b.WriteString(text)
+		} else if v := p.path.get(payload); !jsvalue.Nullish(v) {
+			b.WriteString(jsvalue.String(v))
 		}
 	}
 	return b.String()
