@@ -189,7 +189,7 @@ func TestNeighbours(t *testing.T) {
 		t.Fatal(err)
 	}
 	cases := conformanceCases(t, text)
-	if len(cases) != 5554 {
+	if len(cases) != 7310 {
 		t.Errorf("%d cases", len(cases))
 	}
 	deliberate := map[string]bool{
