@@ -51,7 +51,7 @@ func newLogger(out io.Writer, cfg config.Log) zerolog.Logger {
 	zerolog.SetGlobalLevel(level)
 	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
 	if cfg.Format == config.LogConsole {
-		out = zerolog.ConsoleWriter{Out: out, TimeFormat: "15:04:05.000"}
+		out = zerolog.ConsoleWriter{Out: out, TimeFormat: "15:04:05.000", NoColor: !screenOf(out).styled}
 	}
 	return zerolog.New(out).With().Timestamp().Logger()
 }

@@ -39,6 +39,18 @@ func TestSignalChangesTheLogLevel(t *testing.T) {
 	}
 }
 
+// TestConsoleLogInAFile has no colours.
+func TestConsoleLogInAFile(t *testing.T) {
+	level := zerolog.GlobalLevel()
+	defer zerolog.SetGlobalLevel(level)
+	var out bytes.Buffer
+	log := newLogger(&out, config.Log{Level: "info", Format: config.LogConsole})
+	log.Info().Str("topic", "events").Msg("started")
+	if _, text, _ := bytes.Cut(out.Bytes(), []byte(" ")); string(text) != "INF started topic=events\n" {
+		t.Errorf("%q", out.Bytes())
+	}
+}
+
 // TestTracer: without an endpoint there is none; with one, spans reach it.
 func TestTracer(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
