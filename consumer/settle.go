@@ -62,32 +62,34 @@ func (d *delivery) bury(f failure) step {
 }
 
 // buryMalformed writes the dead letter of a value that is no event.
-func (s *shard) buryMalformed(_ context.Context, ev *event) bool {
+func (s *shard) buryMalformed(ev *event) bool {
 	r := ev.deadLetter(s.Destination, s.GroupID)
 	r.Reason, r.Disposition, r.Message = outcome.ReasonMalformedEvent.String(), deadletter.Malformed, ev.malformed.Error()
 	r.FirstFailedAt = time.Now()
 	r.LastFailedAt = r.FirstFailedAt
 	s.failures.Warn().Str("reason", r.Reason).Str("topic", r.Topic).Int("partition", r.Partition).Int64("offset", r.Offset).Str("why", r.Message).Msg("an event failed")
-	return s.buryAs(ev, r, "")
+	return s.buryWhole(ev, r)
 }
 
 // buryOrphan writes the dead letter of a retry whose action is gone.
-func (s *shard) buryOrphan(_ context.Context, ev *event, decoded *actions.Event) bool {
+func (s *shard) buryOrphan(ev *event, decoded *actions.Event) bool {
 	r := ev.deadLetter(s.Destination, s.GroupID)
 	r.Action, r.Reason, r.Disposition = ev.origin.action, outcome.ReasonMappingFailed.String(), deadletter.Permanent
 	r.Message = fmt.Sprintf("the configuration has no action %q any more", ev.origin.action)
 	r.MessageID, r.UserID = decoded.MessageID(), decoded.UserID()
 	r.FirstFailedAt, r.LastFailedAt, r.DeliveryCount = ev.origin.firstFailedAt, time.Now(), ev.origin.attempts
 	s.failures.Warn().Str("reason", r.Reason).Str("action", r.Action).Str("messageId", r.MessageID).Str("topic", r.Topic).Int("partition", r.Partition).Int64("offset", r.Offset).Str("why", r.Message).Msg("an event failed")
-	return s.buryAs(ev, r, "")
+	return s.buryWhole(ev, r)
 }
 
-func (s *shard) buryAs(ev *event, r *deadletter.Record, action string) bool {
+// buryWhole writes the dead letter of an event that is no delivery of an
+// action that there is; false leaves the event open.
+func (s *shard) buryWhole(ev *event, r *deadletter.Record) bool {
 	if !s.publish(ev, r) {
 		return false
 	}
-	s.metrics.DeadLetters.WithLabelValues(s.Destination, action, r.Reason, string(r.Disposition)).Inc()
-	s.metrics.Events.WithLabelValues(s.Destination, action, "dead_letter", r.Reason).Inc()
+	s.metrics.DeadLetters.WithLabelValues(s.Destination, "", r.Reason, string(r.Disposition)).Inc()
+	s.metrics.Events.WithLabelValues(s.Destination, "", "dead_letter", r.Reason).Inc()
 	return true
 }
 

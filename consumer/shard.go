@@ -108,15 +108,15 @@ func (s *shard) settle(ev *event) bool {
 	ctx, end := s.trace(ev)
 	defer end()
 	if ev.malformed != nil {
-		return s.buryMalformed(ctx, ev)
+		return s.buryMalformed(ev)
 	}
 	decoded, err := s.destination.Decode(ev.msg.Value)
 	if err != nil {
 		ev.malformed = err
-		return s.buryMalformed(ctx, ev)
+		return s.buryMalformed(ev)
 	}
 	if ev.actions == 0 { // a retry whose action the configuration no longer has
-		return s.buryOrphan(ctx, ev, decoded)
+		return s.buryOrphan(ev, decoded)
 	}
 	return each(ev.actions, func(i int) bool {
 		d := &delivery{shard: s, ctx: ctx, ev: ev, event: decoded, index: i, action: s.actions[i], attempts: ev.origin.attempts, firstFailedAt: ev.origin.firstFailedAt}
