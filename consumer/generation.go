@@ -8,10 +8,11 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/segmentio/kafka-go"
-	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"engage-worker/consumer/ledger"
 	"engage-worker/ratelimit"
@@ -37,6 +38,10 @@ type generation struct {
 	ended        context.Context // the group wants the shards back
 
 	lease *lease
+
+	reading    *semaphore.Weighted // of ledgers, a few at a time
+	unrestored atomic.Int64        // shards whose ledger isn't read yet
+	restored   chan struct{}       // closed when there are none
 
 	mu   sync.Mutex
 	used map[string]*ratelimit.Gate // those that deliveries went through
@@ -64,6 +69,7 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 	gen := &generation{
 		Group: g, commits: next, number: next.ID, assignedAt: time.Now(), actions: g.destination.Actions(),
 		intake: intake, work: work, ended: ended, lease: &lease{}, used: map[string]*ratelimit.Gate{},
+		reading: semaphore.NewWeighted(restoreAtOnce), restored: make(chan struct{}),
 	}
 	owned := gen.assign(next.Assignments)
 	log := g.log.With().Int32("generation", next.ID).Logger()
@@ -74,6 +80,10 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 	g.setState(true, len(owned))
 	defer g.setState(false, 0)
 	defer gen.forgetGauges()
+	if !g.WithoutLedger {
+		gen.unrestored.Store(int64(len(owned)))
+		g.metrics.Restoring.WithLabelValues(g.Destination).Set(float64(len(owned)))
+	}
 	defer g.leaveShare()
 	gen.total = unknown
 	if split, led := g.balancer.leads(); led {
@@ -95,12 +105,17 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 	ledgers, stopLedgers := context.WithCancel(context.Background())
 	var writers, readers sync.WaitGroup
 	for _, s := range gen.shards {
-		if s.ledger != nil {
-			writers.Go(func() { s.ledger.Run(ledgers) })
-		}
-		for _, st := range s.streams {
-			readers.Go(func() { st.run(intake) })
-		}
+		readers.Go(func() {
+			if !gen.restore(s) {
+				return
+			}
+			if s.ledger != nil {
+				writers.Go(func() { s.ledger.Run(ledgers) })
+			}
+			for _, st := range s.streams {
+				readers.Go(func() { st.run(intake) })
+			}
+		})
 	}
 	events := make(chan struct{}) // closed when no event is in work any more
 	go func() {
@@ -223,8 +238,8 @@ func (s *shard) newStream(topic, name string, delay time.Duration, offsets map[i
 	return st
 }
 
-// begin settles where each stream starts, takes the lease with a first
-// commit, and reads the ledgers.
+// begin settles where each stream starts, and takes the lease with a first
+// commit.
 func (gen *generation) begin() error {
 	for _, s := range gen.shards {
 		for _, st := range s.streams {
@@ -241,60 +256,44 @@ func (gen *generation) begin() error {
 	if err := gen.commit(); err != nil {
 		return fmt.Errorf("first commit: %w", err)
 	}
-	// Commits go on meanwhile: a long ledger must not cost the lease.
-	restored := make(chan struct{})
-	var failed error
-	go func() {
-		defer close(restored)
-		failed = gen.restore()
-	}()
-	gen.commitUntil(restored, func() {})
-	<-restored
-	return failed
+	return nil
 }
 
-// restore reads what is new in the shards' ledgers.
-func (gen *generation) restore() error {
-	restoring := gen.metrics.Restoring.WithLabelValues(gen.Destination)
-	defer restoring.Set(0)
-	restoring.Set(float64(len(gen.shards)))
-	group, ctx := errgroup.WithContext(gen.intake)
-	group.SetLimit(restoreAtOnce)
-	for _, s := range gen.shards {
-		if s.ledger == nil {
-			continue
-		}
-		group.Go(func() error {
-			start := time.Now()
-			n, err := gen.restoreOne(ctx, s)
-			if err != nil {
-				return err
-			}
-			restoring.Dec()
-			took := time.Since(start)
-			gen.metrics.LedgerRestore.WithLabelValues(gen.Destination).Observe(took.Seconds())
-			gen.metrics.LedgerRestored.WithLabelValues(gen.Destination).Add(float64(n))
-			s.log.Debug().Int("records", n).Int("entries", s.ledger.Len()).Dur("took", took).Msg("ledger read")
-			return nil
-		})
+// restore reads what is new in a shard's ledger, trying again what may pass;
+// false when intake ended first.
+func (gen *generation) restore(s *shard) bool {
+	if s.ledger == nil {
+		return true
 	}
-	return group.Wait()
-}
-
-// restoreOne reads one ledger, trying again what may pass.
-func (gen *generation) restoreOne(ctx context.Context, s *shard) (n int, err error) {
+	m, start, records := gen.metrics, time.Now(), 0
 	backoff := backoff{initial: 100 * time.Millisecond, max: 2 * time.Second}
 	for {
-		read, err := s.ledger.Restore(ctx)
-		n += read
-		if err == nil || ctx.Err() != nil {
-			return n, err
+		if gen.reading.Acquire(gen.intake, 1) != nil {
+			return false
+		}
+		n, err := s.ledger.Restore(gen.intake)
+		gen.reading.Release(1)
+		records += n
+		if err == nil {
+			break
+		}
+		if gen.intake.Err() != nil {
+			return false
 		}
 		s.log.Warn().Err(err).Msg("the ledger can't be read; nothing is sent for this shard until it can")
-		if !sleep(ctx, backoff.next()) {
-			return n, ctx.Err()
+		if !sleep(gen.intake, backoff.next()) {
+			return false
 		}
 	}
+	took := time.Since(start)
+	m.LedgerRestore.WithLabelValues(gen.Destination).Observe(took.Seconds())
+	m.LedgerRestored.WithLabelValues(gen.Destination).Add(float64(records))
+	s.log.Debug().Int("records", records).Int("entries", s.ledger.Len()).Dur("took", took).Msg("ledger read")
+	m.Restoring.WithLabelValues(gen.Destination).Dec()
+	if gen.unrestored.Add(-1) == 0 {
+		close(gen.restored)
+	}
+	return true
 }
 
 // commitUntil commits every interval until done. A commit that says that the
@@ -493,4 +492,5 @@ func (gen *generation) forgetGauges() {
 	}
 	gen.metrics.Shards.WithLabelValues(gen.Destination).Set(0)
 	gen.metrics.StuckShards.WithLabelValues(gen.Destination).Set(0)
+	gen.metrics.Restoring.WithLabelValues(gen.Destination).Set(0)
 }

@@ -40,6 +40,11 @@ const (
 // settled when it was sent (or its fate is decided otherwise), again when it
 // surely wasn't.
 func (d *delivery) reconcile(intentAt, listSettled time.Time) step {
+	select {
+	case <-d.restored: // what other shards claim, and have in doubt
+	case <-d.intake.Done():
+		return given
+	}
 	failed := 0
 	// The first look is early; where the list's silence counts already, at once.
 	for wait := min(firstLook, time.Until(listSettled)); ; wait = nextLook(listSettled) {

@@ -86,6 +86,30 @@ func TestUnwritableLedger(t *testing.T) {
 	r.onceEach(n)
 }
 
+// TestUnreadableLedger: a shard whose ledger can't be read waits, and no other
+// shard.
+func TestUnreadableLedger(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{})
+	if r.broker == nil {
+		t.Skip("the fault is injected into the embedded broker")
+	}
+	fault := r.broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Topic: r.cfg.LedgerTopic("onboarding"), Partitions: []int32{0}, Err: kerr.LeaderNotAvailable, Count: -1})
+	const n = 100
+	r.produce(people(n, "")...)
+	held := int(r.ends(r.topic)[0])
+	r.start()
+	r.await(20*time.Second, func() error {
+		if got := len(r.accepted()); got != n-held {
+			return fmt.Errorf("%d sent of the %d whose ledger can be read", got, n-held)
+		}
+		return nil
+	})
+	fault.Remove()
+	r.awaitSettled(30 * time.Second)
+	r.onceEach(n)
+}
+
 // TestHandover: a replica that is stopped leaves at once, and another serves
 // its shards within 2 s.
 func TestHandover(t *testing.T) {
