@@ -8,31 +8,56 @@ import (
 // bucketsPerRetention is in how many steps the index forgets.
 const bucketsPerRetention = 8
 
-// fact is an Entry as the index keeps it: 24 bytes and no pointer, so that
-// the garbage collector never looks inside.
+// fact is an Entry as the index keeps it: 32 bytes and no pointer.
 type fact struct {
-	at     int64 // Unix ms
-	offset int64 // in the shard's source partition, or another's: see part
-	part   int32
-	state  State
+	key       Key
+	offset    int64  // of the position
+	at        uint32 // Unix seconds
+	partition uint32 // of the position; the lowest bits are the state
 }
 
+const stateBits = 3
+
+func newFact(k Key, e Entry) fact {
+	return fact{
+		key: k, offset: e.Position.Offset, at: uint32(e.Time.Unix()),
+		partition: uint32(e.Position.Partition)<<stateBits | uint32(e.State),
+	}
+}
+
+func (f fact) state() State     { return State(f.partition & (1<<stateBits - 1)) }
+func (f fact) empty() bool      { return f.state() == 0 }
+func (f fact) hash() uint64     { return f.key.hi }
+func (f fact) same(g fact) bool { return f.key == g.key }
+
+func (f fact) entry() Entry {
+	return Entry{State: f.state(), Time: time.Unix(int64(f.at), 0), Position: Position{int(f.partition >> stateBits), f.offset}}
+}
+
+// claim is the hash of a SID that an entry holds; 0 is none.
+type claim uint64
+
+func (c claim) empty() bool       { return c == 0 }
+func (c claim) hash() uint64      { return uint64(c) }
+func (c claim) same(d claim) bool { return c == d }
+
 // index holds a shard's entries for the retention, bounded by how many
-// deliveries the shard makes in that time (106 to 138 bytes each, as measured, with the SIDs' hashes). Whole
-// buckets of time are forgotten at once. It is not safe for concurrent use.
+// deliveries the shard makes in that time (52 to 56 bytes each, as measured, with the
+// SIDs' hashes). Whole buckets of time are forgotten at once. It is not safe for
+// concurrent use.
 type index struct {
 	keys    keys
 	sids    maphash.Seed
 	span    time.Duration // of one bucket
 	keep    time.Duration
-	buckets []bucket      // oldest first; an entry is in one of them
+	buckets []*bucket     // oldest first; an entry is in one of them
 	open    map[Key]Entry // the intents without an outcome, whole: few
 }
 
 type bucket struct {
 	until   time.Time // of the clock at insertion
-	facts   map[Key]fact
-	claimed map[uint64]struct{} // hashes of SIDs
+	facts   packed[fact]
+	claimed packed[claim]
 }
 
 func newIndex(retention time.Duration) *index {
@@ -45,17 +70,17 @@ func newIndex(retention time.Duration) *index {
 func (x *index) put(k Key, e Entry, now time.Time) (stored bool) {
 	x.forget(now)
 	i, old := x.find(k)
-	if i >= 0 && e.State != Sent && (old.state == Sent || e.Generation < x.open[k].Generation) {
+	if i >= 0 && e.State != Sent && (old.state() == Sent || e.Generation < x.open[k].Generation) {
 		return false
 	}
 	newest := x.current(e.Time, now)
 	if i >= 0 && i != newest {
-		delete(x.buckets[i].facts, k)
+		x.buckets[i].facts.remove(old)
 	}
 	b := x.buckets[newest]
-	b.facts[k] = fact{at: e.Time.UnixMilli(), offset: e.Position.Offset, part: int32(e.Position.Partition), state: e.State}
+	b.facts.put(newFact(k, e))
 	if e.SID != "" {
-		b.claimed[maphash.String(x.sids, e.SID)] = struct{}{}
+		b.claimed.put(x.claim(e.SID))
 	}
 	if e.State == Intent {
 		x.open[k] = e
@@ -68,7 +93,7 @@ func (x *index) put(k Key, e Entry, now time.Time) (stored bool) {
 // find is the bucket that holds an entry, or -1.
 func (x *index) find(k Key) (i int, f fact) {
 	for i := len(x.buckets) - 1; i >= 0; i-- {
-		if f, ok := x.buckets[i].facts[k]; ok {
+		if f, ok := x.buckets[i].facts.get(fact{key: k}); ok {
 			return i, f
 		}
 	}
@@ -76,7 +101,7 @@ func (x *index) find(k Key) (i int, f fact) {
 }
 
 // get is what is known of a delivery; of an outcome, neither its SID nor its
-// generation.
+// generation, and its time to the second.
 func (x *index) get(k Key) (Entry, bool) {
 	if e, ok := x.open[k]; ok {
 		return e, true
@@ -85,7 +110,7 @@ func (x *index) get(k Key) (Entry, bool) {
 	if i < 0 {
 		return Entry{}, false
 	}
-	return Entry{State: f.state, Time: time.UnixMilli(f.at), Position: Position{int(f.part), f.offset}}, true
+	return f.entry(), true
 }
 
 // bodies are the body tags of the intents without an outcome to a recipient,
@@ -101,19 +126,23 @@ func (x *index) bodies(recipient uint32, but Key) (bodies []uint32) {
 
 // hasClaimed tells whether an entry holds the SID.
 func (x *index) hasClaimed(sid string) bool {
-	h := maphash.String(x.sids, sid)
-	for i := range x.buckets {
-		if _, ok := x.buckets[i].claimed[h]; ok {
+	c := x.claim(sid)
+	for _, b := range x.buckets {
+		if _, ok := b.claimed.get(c); ok {
 			return true
 		}
 	}
 	return false
 }
 
+func (x *index) claim(sid string) claim {
+	return claim(max(1, maphash.String(x.sids, sid)))
+}
+
 func (x *index) len() int {
 	n := 0
-	for i := range x.buckets {
-		n += len(x.buckets[i].facts)
+	for _, b := range x.buckets {
+		n += b.facts.n
 	}
 	return n
 }
@@ -121,10 +150,12 @@ func (x *index) len() int {
 // forget drops the buckets that are past the retention.
 func (x *index) forget(now time.Time) {
 	for len(x.buckets) > 0 && now.Sub(x.buckets[0].until) > x.keep {
-		for k := range x.buckets[0].facts {
-			delete(x.open, k)
+		for k := range x.open {
+			if _, ok := x.buckets[0].facts.get(fact{key: k}); ok {
+				delete(x.open, k)
+			}
 		}
-		x.buckets[0] = bucket{}
+		x.buckets[0] = nil
 		x.buckets = x.buckets[1:]
 	}
 }
@@ -139,7 +170,7 @@ func (x *index) current(at, now time.Time) (newest int) {
 	}
 	newest = len(x.buckets) - 1
 	if newest < 0 || at.After(x.buckets[newest].until) {
-		x.buckets = append(x.buckets, bucket{until: at.Add(x.span), facts: map[Key]fact{}, claimed: map[uint64]struct{}{}})
+		x.buckets = append(x.buckets, &bucket{until: at.Add(x.span)})
 		newest++
 	}
 	return newest
