@@ -128,9 +128,6 @@ func TestSecured(t *testing.T) {
 func TestTopicsMadeAnewWhileTheGroupRebalances(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, settings{partitions: 3})
-	if r.broker == nil {
-		t.Skip("needs a broker of its own")
-	}
 	first := r.start()
 	r.produce(people(10, "")...)
 	r.awaitDone(20 * time.Second)
