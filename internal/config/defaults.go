@@ -48,9 +48,8 @@ func defaultRegion() Region {
 	}
 }
 
-// defaultBurst is a tenth of a second's messages: enough to keep the rate
-// used when goroutines wake late, too little to be seen as a burst.
-func defaultBurst(rate float64) int { return max(1, int(rate/10)) }
+// defaultBurst is a second's messages: the rate holds in every second anyway.
+func defaultBurst(rate float64) int { return max(1, int(rate)) }
 
 // defaultSettings are the hosted destination's.
 func defaultSettings() actions.Settings {

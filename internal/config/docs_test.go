@@ -53,7 +53,7 @@ func TestExample(t *testing.T) {
 	}
 	want := Default() // as the sample says of itself
 	want.Regions = map[string]Region{"us-west-2": defaultRegion(), "eu-west-1": {
-		Rate: 50, Burst: 5, MaxInFlight: 128, Breaker: defaultRegion().Breaker, TwilioRegion: "ie1", TwilioEdge: "dublin",
+		Rate: 50, Burst: 50, MaxInFlight: 128, Breaker: defaultRegion().Breaker, TwilioRegion: "ie1", TwilioEdge: "dublin",
 	}}
 	got := *cfg
 	got.Destinations, got.file, got.mapped, got.veiled = nil, "", nil, nil

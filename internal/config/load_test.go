@@ -134,7 +134,7 @@ destinations:
 		},
 		Regions: map[string]Region{
 			"us-west-2": {Rate: 100, Burst: 100, MaxInFlight: 64, Breaker: Breaker{FailureRatio: 0.25, MinRequests: 10, OpenFor: time.Minute, HalfOpenRequests: 2}},
-			"eu-west-1": {Rate: 50.5, Burst: 5, MaxInFlight: 128, Breaker: defaultRegion().Breaker, TwilioRegion: "ie1", TwilioEdge: "dublin"},
+			"eu-west-1": {Rate: 50.5, Burst: 50, MaxInFlight: 128, Breaker: defaultRegion().Breaker, TwilioRegion: "ie1", TwilioEdge: "dublin"},
 			"slow":      {Rate: 0.5, Burst: 1, MaxInFlight: 128, Breaker: defaultRegion().Breaker},
 		},
 		Destinations: []Destination{
@@ -166,7 +166,7 @@ destinations:
 	}
 	equal(t, cfg, want)
 	equal(t, cfg.RegionNames(), []string{"eu-west-1", "slow", "us-west-2"})
-	equal(t, cfg.Region("elsewhere"), Region{Rate: 100, Burst: 10, MaxInFlight: 128, Breaker: Breaker{FailureRatio: 0.5, MinRequests: 20, OpenFor: 30 * time.Second, HalfOpenRequests: 5}})
+	equal(t, cfg.Region("elsewhere"), Region{Rate: 100, Burst: 100, MaxInFlight: 128, Breaker: Breaker{FailureRatio: 0.5, MinRequests: 20, OpenFor: 30 * time.Second, HalfOpenRequests: 5}})
 	equal(t, cfg.GroupID("onboarding"), "engage-worker.onboarding")
 	equal(t, cfg.DeadLetterTopic(), "letters")
 	equal(t, cfg.RetryTopics("onboarding"), [3]string{"audience-events.onboarding.retry.30s", "audience-events.onboarding.retry.5m", "audience-events.onboarding.retry.30m"})
@@ -324,9 +324,9 @@ regions:
 	}
 	breaker := defaultRegion().Breaker
 	equal(t, cfg.Regions, map[string]Region{
-		"a": {Rate: 7, Burst: 1, MaxInFlight: 9, Breaker: breaker},
-		"b": {Rate: 7, Burst: 1, MaxInFlight: 9, Breaker: breaker},
-		"c": {Rate: 8, Burst: 1, MaxInFlight: 9, Breaker: breaker},
+		"a": {Rate: 7, Burst: 7, MaxInFlight: 9, Breaker: breaker},
+		"b": {Rate: 7, Burst: 7, MaxInFlight: 9, Breaker: breaker},
+		"c": {Rate: 8, Burst: 8, MaxInFlight: 9, Breaker: breaker},
 		"d": {Rate: 1, Burst: 3, MaxInFlight: 9, Breaker: breaker},
 	})
 }
