@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -221,7 +220,6 @@ func (s *shard) newStream(topic, name string, delay time.Duration, offsets map[i
 		pos = kafka.FirstOffset
 	}
 	m, labels := s.metrics, []string{s.Destination, name}
-	partition := append(labels, strconv.Itoa(s.id))
 	st := &stream{
 		shard: s, topic: topic, name: name, delay: delay, pos: pos, room: make(chan struct{}, 1),
 		log: s.log.With().Str("topic", topic).Logger(),
@@ -229,9 +227,6 @@ func (s *shard) newStream(topic, name string, delay time.Duration, offsets map[i
 			read:       m.RecordsRead.WithLabelValues(labels...),
 			noMatch:    m.Events.WithLabelValues(s.Destination, "", "skipped", "no_match"),
 			tombstones: m.Events.WithLabelValues(s.Destination, "", "skipped", "tombstone"),
-			lag:        m.Lag.WithLabelValues(partition...),
-			span:       m.UncommittedSpan.WithLabelValues(partition...),
-			watermark:  m.Watermark.WithLabelValues(partition...),
 		},
 	}
 	st.end.Store(-1)
@@ -485,9 +480,10 @@ func (gen *generation) claimed(sid string) bool {
 func (gen *generation) forgetGauges() {
 	for _, s := range gen.shards {
 		for _, st := range s.streams {
-			gen.metrics.Lag.DeleteLabelValues(gen.Destination, st.name, strconv.Itoa(s.id))
-			gen.metrics.UncommittedSpan.DeleteLabelValues(gen.Destination, st.name, strconv.Itoa(s.id))
-			gen.metrics.Watermark.DeleteLabelValues(gen.Destination, st.name, strconv.Itoa(s.id))
+			labels := st.labels()
+			gen.metrics.Lag.DeleteLabelValues(labels...)
+			gen.metrics.UncommittedSpan.DeleteLabelValues(labels...)
+			gen.metrics.Watermark.DeleteLabelValues(labels...)
 		}
 	}
 	gen.metrics.Shards.WithLabelValues(gen.Destination).Set(0)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/bits"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,7 +67,6 @@ type counts struct{ read, noMatch, tombstones, control int }
 
 type fetchMetrics struct {
 	read, noMatch, tombstones prometheus.Counter
-	lag, span, watermark      prometheus.Gauge
 }
 
 // run reads until ctx ends. Whatever goes wrong on the way is logged and
@@ -363,17 +363,24 @@ func (s *stream) committable() int64 {
 	return s.mark.commit
 }
 
-// measure sets the gauges and returns the open span.
+// measure sets the gauges and returns the open span. A gauge isn't there
+// before it is known: a new owner's lag of 0 would say that all is done.
 func (s *stream) measure() int {
 	s.mu.Lock()
 	commit, span := s.mark.commit, s.mark.span()
 	s.mu.Unlock()
-	s.fetch.span.Set(float64(span))
-	s.fetch.watermark.Set(float64(commit))
+	m, labels := s.shard.metrics, s.labels()
+	m.UncommittedSpan.WithLabelValues(labels...).Set(float64(span))
+	m.Watermark.WithLabelValues(labels...).Set(float64(commit))
 	if end := s.end.Load(); end >= 0 {
-		s.fetch.lag.Set(float64(max(0, end-commit)))
+		m.Lag.WithLabelValues(labels...).Set(float64(max(0, end-commit)))
 	}
 	return span
+}
+
+// labels are those of the stream's gauges.
+func (s *stream) labels() []string {
+	return []string{s.shard.Destination, s.name, strconv.Itoa(s.shard.id)}
 }
 
 func (s *stream) flush() {

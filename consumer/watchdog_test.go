@@ -51,3 +51,30 @@ func TestWatchdog(t *testing.T) {
 	look(time.Hour+202*time.Second, 0, 2)
 	look(time.Hour+300*time.Second, 1, 3)
 }
+
+// TestLagIsThereOnceItIsKnown: a new owner that hasn't read yet doesn't tell
+// of a lag, least of all of none.
+func TestLagIsThereOnceItIsKnown(t *testing.T) {
+	m := metrics.New(prometheus.NewRegistry())
+	gen := &generation{Group: &Group{Config: Config{Destination: "d"}, metrics: m}}
+	s := &shard{generation: gen, id: 3}
+	st := s.newStream("events", "source", 0, map[int]int64{3: 40})
+	s.streams, gen.shards = []*stream{st}, []*shard{s}
+	st.mark = newWatermark(40)
+	series := func() [3]int {
+		return [3]int{testutil.CollectAndCount(m.Lag), testutil.CollectAndCount(m.UncommittedSpan), testutil.CollectAndCount(m.Watermark)}
+	}
+	if got := series(); got != [3]int{} {
+		t.Errorf("before anything is known there are %v series", got)
+	}
+	if st.measure(); series() != [3]int{0, 1, 1} {
+		t.Errorf("before the first answer there are %v series of lag, span and watermark", series())
+	}
+	st.end.Store(46)
+	if st.measure(); testutil.ToFloat64(m.Lag.WithLabelValues("d", "source", "3")) != 6 || testutil.ToFloat64(m.Watermark.WithLabelValues("d", "source", "3")) != 40 {
+		t.Error("the lag isn't 6 behind the watermark of 40")
+	}
+	if gen.forgetGauges(); series() != [3]int{} {
+		t.Errorf("what was given up left %v series", series())
+	}
+}
