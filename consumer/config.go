@@ -11,8 +11,8 @@ import (
 	"engage-worker/actions"
 	"engage-worker/actions/twilio"
 	"engage-worker/deadletter"
+	"engage-worker/internal/kafka/partition"
 	"engage-worker/internal/metrics"
-	"engage-worker/internal/partition"
 	"engage-worker/ratelimit"
 )
 

@@ -13,8 +13,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"engage-worker/consumer/ledger"
+	"engage-worker/internal/kafka/partition"
 	"engage-worker/internal/metrics"
-	"engage-worker/internal/partition"
 	"engage-worker/ratelimit"
 )
 

@@ -11,7 +11,7 @@ import (
 	"engage-worker/actions/twilio"
 	"engage-worker/consumer/ledger"
 	"engage-worker/deadletter"
-	"engage-worker/internal/partition"
+	"engage-worker/internal/kafka/partition"
 )
 
 // failure is why a delivery is not sent, as its dead letter and the log tell.

@@ -13,7 +13,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/segmentio/kafka-go"
 
-	"engage-worker/internal/partition"
+	"engage-worker/internal/kafka/partition"
 )
 
 const (

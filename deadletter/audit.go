@@ -11,9 +11,9 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"engage-worker/internal/acked"
-	"engage-worker/internal/partition"
-	"engage-worker/internal/records"
+	"engage-worker/internal/kafka/acked"
+	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/kafka/records"
 )
 
 // AuditTopic is the name of the compacted topic that remembers each replay of

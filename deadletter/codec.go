@@ -10,7 +10,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"engage-worker/internal/records"
+	"engage-worker/internal/kafka/records"
 )
 
 // timeFormat is RFC 3339 to the millisecond, which is as exact as Kafka is.

@@ -11,9 +11,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"go.uber.org/goleak"
 
-	"engage-worker/internal/acked"
-	"engage-worker/internal/embedded"
-	"engage-worker/internal/partition"
+	"engage-worker/internal/kafka/acked"
+	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/sim/embedded"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -13,8 +13,8 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"engage-worker/internal/partition"
-	"engage-worker/internal/records"
+	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/kafka/records"
 )
 
 // Why is why a chosen dead letter is not replayed.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"engage-worker/internal/acked"
+	"engage-worker/internal/kafka/acked"
 )
 
 // Publisher writes dead letters. It is safe for concurrent use; concurrent

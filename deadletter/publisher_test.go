@@ -12,7 +12,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"engage-worker/internal/acked"
+	"engage-worker/internal/kafka/acked"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 

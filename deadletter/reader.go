@@ -9,8 +9,8 @@ import (
 	"github.com/segmentio/kafka-go"
 	"golang.org/x/sync/errgroup"
 
-	"engage-worker/internal/partition"
-	"engage-worker/internal/records"
+	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/kafka/records"
 )
 
 // Reader reads a dead-letter topic as it was when the reading began. It is

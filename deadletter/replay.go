@@ -11,8 +11,8 @@ import (
 	"github.com/segmentio/kafka-go"
 	"golang.org/x/time/rate"
 
-	"engage-worker/internal/acked"
-	"engage-worker/internal/records"
+	"engage-worker/internal/kafka/acked"
+	"engage-worker/internal/kafka/records"
 )
 
 // Replayer carries out a plan of its Planner's. It needs the Audit.

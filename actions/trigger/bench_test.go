@@ -7,7 +7,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
-	"engage-worker/internal/sample"
+	"engage-worker/internal/sim/sample"
 )
 
 const complexTrigger = `(type = "track" and (event = "Audience Entered" or match(event, "*Exited"))) and ` +

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"engage-worker/internal/demo"
+	"engage-worker/internal/sim/demo"
 )
 
 // demoCmd runs the worker amid everything that it needs, in one process.

@@ -13,8 +13,8 @@ import (
 	"engage-worker/actions/outcome"
 	"engage-worker/deadletter"
 	"engage-worker/internal/config"
-	"engage-worker/internal/kafkaconn"
-	"engage-worker/internal/partition"
+	"engage-worker/internal/kafka/connect"
+	"engage-worker/internal/kafka/partition"
 )
 
 // dlqCmd is what analysts look at the dead letters with.
@@ -127,7 +127,7 @@ func openDLQ(app *app) (*dlqDesk, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := kafkaconn.Client(cfg.Kafka)
+	client, err := connect.Client(cfg.Kafka)
 	if err != nil {
 		return nil, badInput(err)
 	}
@@ -136,7 +136,7 @@ func openDLQ(app *app) (*dlqDesk, error) {
 }
 
 // Close gives up the connections.
-func (d *dlqDesk) Close() { kafkaconn.CloseClient(d.cluster.Client) }
+func (d *dlqDesk) Close() { connect.CloseClient(d.cluster.Client) }
 
 // read calls each for the dead letters that the filter chooses, while a bar
 // shows how far it is. Its error is already in plain words.
@@ -204,7 +204,7 @@ func (d *dlqDesk) explained(ctx context.Context, err error) error {
 		// Kafka hides a topic from those who may not describe it.
 		return badInput(fmt.Errorf("a topic is missing, or this user may not see it (%s is where the dead letters would be): run `engage-worker topics create`, correct kafka.topic and kafka.deadLetterTopic, or give the user the ACL to describe and read", d.reader.Topic))
 	}
-	return badInput(errors.New(kafkaconn.Explain(err)))
+	return badInput(errors.New(connect.Explain(err)))
 }
 
 // dlqError is an error that isn't Kafka's and says all itself.

@@ -15,9 +15,9 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"engage-worker/deadletter"
-	"engage-worker/internal/acked"
-	"engage-worker/internal/embedded"
-	"engage-worker/internal/sample"
+	"engage-worker/internal/kafka/acked"
+	"engage-worker/internal/sim/embedded"
+	"engage-worker/internal/sim/sample"
 )
 
 // asCommand makes this test's binary be engage-worker, for what must be seen

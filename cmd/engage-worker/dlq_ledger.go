@@ -5,7 +5,7 @@ import (
 	"context"
 
 	"engage-worker/consumer/ledger"
-	"engage-worker/internal/records"
+	"engage-worker/internal/kafka/records"
 )
 
 // sentDeliveries calls each for every delivery that a partition of a

@@ -22,7 +22,7 @@ import (
 	"golang.org/x/term"
 
 	"engage-worker/deadletter"
-	"engage-worker/internal/kafkaconn"
+	"engage-worker/internal/kafka/connect"
 )
 
 type dlqReplayCmd struct {
@@ -124,13 +124,13 @@ func (d *dlqDesk) openAudit(ctx context.Context, r *deadletter.Replayer) error {
 		return nil
 	}
 	topic := deadletter.AuditTopic(d.reader.Topic)
-	_, err := kafkaconn.EnsureTopics(ctx, d.cluster.Client, []kafkaconn.Spec{
-		{Name: d.cfg.Kafka.Topic, Role: kafkaconn.RoleSource},
-		{Name: topic, Role: kafkaconn.RoleLedger, Configs: map[string]string{
+	_, err := connect.EnsureTopics(ctx, d.cluster.Client, []connect.Spec{
+		{Name: d.cfg.Kafka.Topic, Role: connect.RoleSource},
+		{Name: topic, Role: connect.RoleLedger, Configs: map[string]string{
 			"cleanup.policy": "compact,delete",
 			"retention.ms":   strconv.FormatInt(deadletter.AuditRetention.Milliseconds(), 10),
 		}},
-	}, kafkaconn.Sizes{})
+	}, connect.Sizes{})
 	if err != nil {
 		return fmt.Errorf("make the replays' record %s: %w", topic, err)
 	}

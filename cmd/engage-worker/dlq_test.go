@@ -25,7 +25,7 @@ import (
 	"engage-worker/actions/outcome"
 	"engage-worker/consumer/ledger"
 	"engage-worker/deadletter"
-	"engage-worker/internal/embedded"
+	"engage-worker/internal/sim/embedded"
 )
 
 // dlqPlace is a configured worker's topics with dead letters in them.

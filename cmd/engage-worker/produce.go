@@ -17,8 +17,8 @@ import (
 	"engage-worker/actions/trigger"
 	"engage-worker/internal/config"
 	"engage-worker/internal/eventfile"
-	"engage-worker/internal/kafkaconn"
-	"engage-worker/internal/sample"
+	"engage-worker/internal/kafka/connect"
+	"engage-worker/internal/sim/sample"
 )
 
 const (
@@ -78,7 +78,7 @@ func (c *produceCmd) Run(ctx context.Context, app *app) error {
 		return err
 	}
 	defer source.close()
-	transport, err := kafkaconn.NewTransport(cluster)
+	transport, err := connect.NewTransport(cluster)
 	if err != nil {
 		return badInput(err)
 	}
@@ -377,7 +377,7 @@ func (p *producer) failed(ctx context.Context, err error, batch int) error {
 			}
 		}
 	}
-	return fmt.Errorf("publish: %d of %d events weren't acknowledged: %s", missing, batch, kafkaconn.Explain(err))
+	return fmt.Errorf("publish: %d of %d events weren't acknowledged: %s", missing, batch, connect.Explain(err))
 }
 
 func (p *producer) summary(topic string) string {

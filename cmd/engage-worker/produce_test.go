@@ -13,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"engage-worker/actions/trigger"
-	"engage-worker/internal/embedded"
+	"engage-worker/internal/sim/embedded"
 )
 
 const produceTopic = "audience-events"

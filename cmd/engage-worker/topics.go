@@ -8,7 +8,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"engage-worker/internal/kafkaconn"
+	"engage-worker/internal/kafka/connect"
 )
 
 type topicsCmd struct {
@@ -39,8 +39,8 @@ func (c *topicsCreateCmd) Run(ctx context.Context, app *app) error {
 	if err != nil {
 		return err
 	}
-	defer kafkaconn.CloseClient(client)
-	changes, err := kafkaconn.EnsureTopics(ctx, client, specs, kafkaconn.Sizes{
+	defer connect.CloseClient(client)
+	changes, err := connect.EnsureTopics(ctx, client, specs, connect.Sizes{
 		Partitions:  c.Partitions,
 		Replication: c.ReplicationFactor,
 	})
@@ -63,8 +63,8 @@ func (c *topicsCheckCmd) Run(ctx context.Context, app *app) error {
 	if err != nil {
 		return err
 	}
-	defer kafkaconn.CloseClient(client)
-	problems, err := kafkaconn.CheckTopics(ctx, client, specs)
+	defer connect.CloseClient(client)
+	problems, err := connect.CheckTopics(ctx, client, specs)
 	if err != nil {
 		return explained(err)
 	}
@@ -84,16 +84,16 @@ func (c *topicsCheckCmd) Run(ctx context.Context, app *app) error {
 }
 
 // topics are the configured topics, with a client to look after them.
-func (a *app) topics() (*kafka.Client, []kafkaconn.Spec, error) {
+func (a *app) topics() (*kafka.Client, []connect.Spec, error) {
 	cfg, err := a.config()
 	if err != nil {
 		return nil, nil, err
 	}
-	client, err := kafkaconn.Client(cfg.Kafka)
+	client, err := connect.Client(cfg.Kafka)
 	if err != nil {
 		return nil, nil, badInput(err)
 	}
-	return client, kafkaconn.Topics(cfg), nil
+	return client, connect.Topics(cfg), nil
 }
 
 // explained puts an error of Kafka's in plain words, a line for each topic.
@@ -101,8 +101,8 @@ func explained(err error) error {
 	if err == nil {
 		return nil
 	}
-	if topic := (*kafkaconn.TopicError)(nil); errors.As(err, &topic) {
+	if topic := (*connect.TopicError)(nil); errors.As(err, &topic) {
 		return err // says it itself
 	}
-	return errors.New(kafkaconn.Explain(err))
+	return errors.New(connect.Explain(err))
 }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
-	"engage-worker/internal/embedded"
+	"engage-worker/internal/sim/embedded"
 )
 
 func TestTopics(t *testing.T) {

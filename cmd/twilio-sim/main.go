@@ -16,7 +16,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"engage-worker/internal/twiliosim"
+	"engage-worker/internal/sim/twiliosim"
 )
 
 type flags struct {

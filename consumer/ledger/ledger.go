@@ -11,7 +11,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/segmentio/kafka-go"
 
-	"engage-worker/internal/partition"
+	"engage-worker/internal/kafka/partition"
 )
 
 // Config is a shard's part of the ledger.

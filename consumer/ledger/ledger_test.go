@@ -15,8 +15,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"engage-worker/internal/embedded"
-	"engage-worker/internal/partition"
+	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/sim/embedded"
 )
 
 const topic = "events.test.ledger"

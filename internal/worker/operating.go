@@ -18,7 +18,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"engage-worker/internal/config"
-	"engage-worker/internal/kafkaconn"
+	"engage-worker/internal/kafka/connect"
 )
 
 // operating is the operators' HTTP server: probes and metrics for everyone,
@@ -127,7 +127,7 @@ func (o *operating) ready(ctx context.Context, w *Worker) error {
 		o.probe, o.probed = reach(ctx, w.client), time.Now()
 	}
 	if o.probe != nil {
-		return fmt.Errorf("kafka doesn't answer: %s", kafkaconn.Explain(o.probe))
+		return fmt.Errorf("kafka doesn't answer: %s", connect.Explain(o.probe))
 	}
 	for _, g := range w.groups {
 		if s := g.State(); !s.Joined && time.Since(s.Since) > unjoined*g.SessionTimeout {

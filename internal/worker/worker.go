@@ -24,11 +24,11 @@ import (
 	"engage-worker/actions/twilio"
 	"engage-worker/consumer"
 	"engage-worker/deadletter"
-	"engage-worker/internal/acked"
 	"engage-worker/internal/config"
-	"engage-worker/internal/kafkaconn"
+	"engage-worker/internal/kafka/acked"
+	"engage-worker/internal/kafka/connect"
+	"engage-worker/internal/kafka/partition"
 	"engage-worker/internal/metrics"
-	"engage-worker/internal/partition"
 	"engage-worker/ratelimit"
 )
 
@@ -70,14 +70,14 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 	w.metrics = metrics.New(w.registry)
 	w.metrics.BuildInfo.WithLabelValues(version, revision(), runtime.Version()).Set(1)
 
-	dialer, err := kafkaconn.Dialer(cfg.Kafka)
+	dialer, err := connect.Dialer(cfg.Kafka)
 	if err != nil {
 		return nil, err
 	}
-	if w.client, err = kafkaconn.Client(cfg.Kafka); err != nil {
+	if w.client, err = connect.Client(cfg.Kafka); err != nil {
 		return nil, err
 	}
-	w.close = append(w.close, func() { kafkaconn.CloseClient(w.client) })
+	w.close = append(w.close, func() { connect.CloseClient(w.client) })
 	deadLetters := deadletter.NewPublisher(w.client.Addr, w.client.Transport, cfg.DeadLetterTopic())
 	w.close = append(w.close, func() { w.closing("dead-letter publisher", deadLetters.Close) })
 	retries := acked.NewWriter(w.client.Addr, w.client.Transport, "")
@@ -181,7 +181,7 @@ func (w *Worker) Run(ctx context.Context) error {
 
 // checkTopics tells what is wrong with the cluster or the topics, within 15 s.
 func (w *Worker) checkTopics(ctx context.Context) error {
-	problems, err := kafkaconn.CheckTopics(ctx, w.client, kafkaconn.Topics(w.cfg))
+	problems, err := connect.CheckTopics(ctx, w.client, connect.Topics(w.cfg))
 	if err != nil {
 		return explain(err)
 	}
@@ -198,9 +198,9 @@ func (w *Worker) checkTopics(ctx context.Context) error {
 
 // grow makes the topics that go with the source as wide as it is.
 func (w *Worker) grow(ctx context.Context) error {
-	changes, err := kafkaconn.EnsureTopics(ctx, w.client, kafkaconn.Topics(w.cfg), kafkaconn.Sizes{})
+	changes, err := connect.EnsureTopics(ctx, w.client, connect.Topics(w.cfg), connect.Sizes{})
 	for _, c := range changes {
-		if c.Done != kafkaconn.DoneGrown {
+		if c.Done != connect.DoneGrown {
 			continue
 		}
 		w.log.Info().Str("topic", c.Topic).Int("partitions", c.Partitions).Msg("topic grown along with the source")
@@ -256,10 +256,10 @@ func explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	if topic := (*kafkaconn.TopicError)(nil); errors.As(err, &topic) {
+	if topic := (*connect.TopicError)(nil); errors.As(err, &topic) {
 		return err // says it itself
 	}
-	return errors.New(kafkaconn.Explain(err))
+	return errors.New(connect.Explain(err))
 }
 
 // revision is the commit that the program was built from, or "".

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"engage-worker/internal/twiliosim"
+	"engage-worker/internal/sim/twiliosim"
 )
 
 const (

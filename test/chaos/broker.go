@@ -14,8 +14,8 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
 
-	"engage-worker/internal/embedded"
-	"engage-worker/internal/partition"
+	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/sim/embedded"
 	testkafka "engage-worker/test/kafka"
 )
 

@@ -11,7 +11,7 @@ import (
 
 	"engage-worker/consumer/ledger"
 	"engage-worker/deadletter"
-	"engage-worker/internal/partition"
+	"engage-worker/internal/kafka/partition"
 )
 
 // ends are the log ends of a topic's partitions.

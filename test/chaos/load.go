@@ -10,7 +10,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"engage-worker/internal/acked"
+	"engage-worker/internal/kafka/acked"
 )
 
 // load is paced events, several a user, of all kinds.

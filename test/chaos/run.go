@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"engage-worker/internal/config"
-	"engage-worker/internal/kafkaconn"
-	"engage-worker/internal/twiliosim"
+	"engage-worker/internal/kafka/connect"
+	"engage-worker/internal/sim/twiliosim"
 )
 
 const (
@@ -199,7 +199,7 @@ destinations:
 	if r.cfg, err = config.Load(r.config); err != nil {
 		return err
 	}
-	_, err = kafkaconn.EnsureTopics(ctx, r.broker.client, kafkaconn.Topics(r.cfg), kafkaconn.Sizes{Partitions: r.width})
+	_, err = connect.EnsureTopics(ctx, r.broker.client, connect.Topics(r.cfg), connect.Sizes{Partitions: r.width})
 	return err
 }
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"engage-worker/internal/twiliosim"
+	"engage-worker/internal/sim/twiliosim"
 )
 
 // scenario is a world and what is broken in it.

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"engage-worker/internal/twiliosim"
+	"engage-worker/internal/sim/twiliosim"
 )
 
 // vendor is the simulated Twilio behind a proxy, and notes every request.

@@ -16,10 +16,10 @@ import (
 
 	"engage-worker/consumer"
 	"engage-worker/internal/config"
-	"engage-worker/internal/embedded"
-	"engage-worker/internal/kafkaconn"
-	"engage-worker/internal/sample"
-	"engage-worker/internal/twiliosim"
+	"engage-worker/internal/kafka/connect"
+	"engage-worker/internal/sim/embedded"
+	"engage-worker/internal/sim/sample"
+	"engage-worker/internal/sim/twiliosim"
 	"engage-worker/internal/worker"
 )
 
@@ -68,11 +68,11 @@ destinations:
 	if x.cfg, err = config.Load(path); err != nil {
 		b.Fatal(err)
 	}
-	if x.client, err = kafkaconn.Client(x.cfg.Kafka); err != nil {
+	if x.client, err = connect.Client(x.cfg.Kafka); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { kafkaconn.CloseClient(x.client) })
-	if _, err := kafkaconn.EnsureTopics(b.Context(), x.client, kafkaconn.Topics(x.cfg), kafkaconn.Sizes{Partitions: benchPartitions}); err != nil {
+	b.Cleanup(func() { connect.CloseClient(x.client) })
+	if _, err := connect.EnsureTopics(b.Context(), x.client, connect.Topics(x.cfg), connect.Sizes{Partitions: benchPartitions}); err != nil {
 		b.Fatal(err)
 	}
 	w := &kafka.Writer{Addr: x.client.Addr, Transport: x.client.Transport, Topic: "events", RequiredAcks: kafka.RequireAll, BatchSize: 1000, BatchTimeout: time.Millisecond, Balancer: &kafka.Hash{}, Compression: kafka.Lz4}
@@ -160,7 +160,7 @@ func report(b *testing.B, n int, elapsed, cpu time.Duration) {
 
 // bare is the fastest loop that kafka-go allows, doing nothing with the events.
 func (x *bench) bare(b *testing.B) (elapsed, cpu time.Duration) {
-	dialer, err := kafkaconn.Dialer(x.cfg.Kafka)
+	dialer, err := connect.Dialer(x.cfg.Kafka)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"engage-worker/internal/twiliosim"
+	"engage-worker/internal/sim/twiliosim"
 )
 
 // TestLateAcceptance: a request whose connection was cut may still arrive,

@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"engage-worker/internal/twiliosim"
+	"engage-worker/internal/sim/twiliosim"
 )
 
 // TestNoLeaseNoRate: a replica whose commits aren't accepted can't tell whether

@@ -9,7 +9,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"engage-worker/actions/outcome"
-	"engage-worker/internal/sample"
+	"engage-worker/internal/sim/sample"
 )
 
 // TestMixedEvents is the main job: every matching, subscribed event sent once

@@ -89,7 +89,7 @@ func TestBrokerRestart(t *testing.T) {
 // TestSecured: TLS, logins with SCRAM and with PLAIN, and a refused one.
 func TestSecured(t *testing.T) {
 	if !onKafka() {
-		t.Skip("the embedded broker has no listener with both; internal/kafkaconn tests each")
+		t.Skip("the embedded broker has no listener with both; internal/kafka/connect tests each")
 	}
 	own := testkafka.Start(t, testkafka.Options{Secured: true})
 	tls := "  tls: {enabled: true, caFile: " + own.CAFile() + "}\n"

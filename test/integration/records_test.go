@@ -11,7 +11,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"engage-worker/internal/kafkaconn"
+	"engage-worker/internal/kafka/connect"
 )
 
 // TestRecordsOfEveryKind: whatever a Kafka record may be, it is settled, and
@@ -188,7 +188,7 @@ func TestStartOffsets(t *testing.T) {
 			Records: kafka.NewRecordReader(kafka.Record{Key: kafka.NewBytes([]byte("k")), Value: kafka.NewBytes(person(10, "").Value), Time: time.Now()})})
 		return err
 	})
-	if _, err := kafkaconn.EnsureTopics(t.Context(), r.client, kafkaconn.Topics(r.cfg), kafkaconn.Sizes{}); err != nil {
+	if _, err := connect.EnsureTopics(t.Context(), r.client, connect.Topics(r.cfg), connect.Sizes{}); err != nil {
 		t.Fatal(err)
 	}
 	r.start()
@@ -232,7 +232,7 @@ func TestTopicsMadeAnew(t *testing.T) {
 	r.produce(all[:20]...)
 	r.awaitDone(30 * time.Second)
 	var topics []string
-	for _, spec := range kafkaconn.Topics(r.cfg) {
+	for _, spec := range connect.Topics(r.cfg) {
 		topics = append(topics, spec.Name)
 	}
 	res, err := r.client.DeleteTopics(t.Context(), &kafka.DeleteTopicsRequest{Topics: topics})
@@ -251,7 +251,7 @@ func TestTopicsMadeAnew(t *testing.T) {
 		return nil
 	})
 	r.await(10*time.Second, func() error {
-		_, err := kafkaconn.EnsureTopics(t.Context(), r.client, kafkaconn.Topics(r.cfg), kafkaconn.Sizes{Partitions: 6})
+		_, err := connect.EnsureTopics(t.Context(), r.client, connect.Topics(r.cfg), connect.Sizes{Partitions: 6})
 		return err
 	})
 	r.await(20*time.Second, func() error {

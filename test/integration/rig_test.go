@@ -26,10 +26,10 @@ import (
 	"engage-worker/consumer"
 	"engage-worker/deadletter"
 	"engage-worker/internal/config"
-	"engage-worker/internal/embedded"
-	"engage-worker/internal/kafkaconn"
-	"engage-worker/internal/partition"
-	"engage-worker/internal/twiliosim"
+	"engage-worker/internal/kafka/connect"
+	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/sim/embedded"
+	"engage-worker/internal/sim/twiliosim"
 	"engage-worker/internal/worker"
 	testkafka "engage-worker/test/kafka"
 )
@@ -173,11 +173,11 @@ delivery:
 	if r.cfg, err = config.Load(path); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	if r.client, err = kafkaconn.Client(r.cfg.Kafka); err != nil {
+	if r.client, err = connect.Client(r.cfg.Kafka); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { kafkaconn.CloseClient(r.client) })
-	dialer, err := kafkaconn.Dialer(r.cfg.Kafka)
+	t.Cleanup(func() { connect.CloseClient(r.client) })
+	dialer, err := connect.Dialer(r.cfg.Kafka)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ delivery:
 	if partitions == 0 {
 		partitions = 6
 	}
-	if _, err := kafkaconn.EnsureTopics(t.Context(), r.client, kafkaconn.Topics(r.cfg), kafkaconn.Sizes{Partitions: partitions}); err != nil {
+	if _, err := connect.EnsureTopics(t.Context(), r.client, connect.Topics(r.cfg), connect.Sizes{Partitions: partitions}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -1,4 +1,4 @@
-package kafkaconn_test
+package connect_test
 
 import (
 	"context"
@@ -11,8 +11,8 @@ import (
 
 	"engage-worker/actions"
 	"engage-worker/internal/config"
-	"engage-worker/internal/embedded"
-	"engage-worker/internal/kafkaconn"
+	"engage-worker/internal/kafka/connect"
+	"engage-worker/internal/sim/embedded"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -31,11 +31,11 @@ func broker(t *testing.T, opts ...kfake.Opt) *embedded.Broker {
 // client connects to Kafka as cfg says, for the test.
 func client(t *testing.T, cfg config.Kafka) *kafka.Client {
 	t.Helper()
-	c, err := kafkaconn.Client(cfg)
+	c, err := connect.Client(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { kafkaconn.CloseClient(c) })
+	t.Cleanup(func() { connect.CloseClient(c) })
 	return c
 }
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"engage-worker/internal/twiliosim"
+	"engage-worker/internal/sim/twiliosim"
 )
 
 // director makes the simulated Twilio misbehave, and says when it does.

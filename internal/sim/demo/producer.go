@@ -10,7 +10,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"engage-worker/internal/sample"
+	"engage-worker/internal/sim/sample"
 )
 
 // producer publishes sample events at a rate, some of them twice.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"engage-worker/internal/partition"
+	"engage-worker/internal/kafka/partition"
 )
 
 const (

@@ -18,8 +18,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
-	"engage-worker/internal/embedded"
-	"engage-worker/internal/partition"
+	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/sim/embedded"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"strings"
 
-	"engage-worker/internal/twiliosim"
+	"engage-worker/internal/sim/twiliosim"
 )
 
 // A vendor that accepts a message and then fails to say so.

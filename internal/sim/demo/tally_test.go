@@ -8,8 +8,8 @@ import (
 
 	"engage-worker/actions/outcome"
 	"engage-worker/deadletter"
-	"engage-worker/internal/sample"
-	"engage-worker/internal/twiliosim"
+	"engage-worker/internal/sim/sample"
+	"engage-worker/internal/sim/twiliosim"
 )
 
 // accepted is a message with the event's id where the demo's mapping puts it.

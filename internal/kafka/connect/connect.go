@@ -1,7 +1,7 @@
-// Package kafkaconn opens connections to Kafka as the configuration says,
+// Package connect opens connections to Kafka as the configuration says,
 // makes and checks the worker's topics, and says in plain words what went
 // wrong with either.
-package kafkaconn
+package connect
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package kafkaconn_test
+package connect_test
 
 import (
 	"crypto/ecdsa"
@@ -24,8 +24,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"engage-worker/internal/config"
-	"engage-worker/internal/embedded"
-	"engage-worker/internal/kafkaconn"
+	"engage-worker/internal/kafka/connect"
+	"engage-worker/internal/sim/embedded"
 )
 
 // authority issues certificates for the test and keeps them in files.
@@ -101,9 +101,9 @@ func pemFile(t *testing.T, kind string, der []byte) string {
 func explainBoth(t *testing.T, cfg config.Kafka) (byClient, byDialer string) {
 	t.Helper()
 	_, err := client(t, cfg).Metadata(brief(t), &kafka.MetadataRequest{})
-	byClient = kafkaconn.Explain(err)
+	byClient = connect.Explain(err)
 
-	dialer, err := kafkaconn.Dialer(cfg)
+	dialer, err := connect.Dialer(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func explainBoth(t *testing.T, cfg config.Kafka) (byClient, byDialer string) {
 		defer conn.Close()
 		_, err = conn.Brokers()
 	}
-	return byClient, kafkaconn.Explain(err)
+	return byClient, connect.Explain(err)
 }
 
 func TestLogin(t *testing.T) {
@@ -269,8 +269,8 @@ func TestFilesThatAreNoCertificates(t *testing.T) {
 		"read kafka.tls.caFile: open " + empty + ".gone: no such file or directory":                  {Enabled: true, CAFile: empty + ".gone"},
 	} {
 		for _, err := range []error{
-			func() error { _, err := kafkaconn.Client(config.Kafka{TLS: cfg}); return err }(),
-			func() error { _, err := kafkaconn.Dialer(config.Kafka{TLS: cfg}); return err }(),
+			func() error { _, err := connect.Client(config.Kafka{TLS: cfg}); return err }(),
+			func() error { _, err := connect.Dialer(config.Kafka{TLS: cfg}); return err }(),
 		} {
 			if err == nil || err.Error() != want {
 				t.Errorf("got %v, want %s", err, want)

@@ -6,8 +6,8 @@ import (
 
 	"engage-worker/actions/outcome"
 	"engage-worker/deadletter"
-	"engage-worker/internal/sample"
-	"engage-worker/internal/twiliosim"
+	"engage-worker/internal/sim/sample"
+	"engage-worker/internal/sim/twiliosim"
 )
 
 // tally compares what should become of the events with what did. It is safe

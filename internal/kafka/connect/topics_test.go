@@ -1,4 +1,4 @@
-package kafkaconn_test
+package connect_test
 
 import (
 	"reflect"
@@ -8,8 +8,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"engage-worker/internal/embedded"
-	"engage-worker/internal/kafkaconn"
+	"engage-worker/internal/kafka/connect"
+	"engage-worker/internal/sim/embedded"
 )
 
 // names are the topics of settings, in order.
@@ -19,20 +19,20 @@ var names = []string{
 	"events.onboarding.ledger",
 }
 
-func ensure(t *testing.T, b *embedded.Broker, sizes kafkaconn.Sizes) []kafkaconn.Change {
+func ensure(t *testing.T, b *embedded.Broker, sizes connect.Sizes) []connect.Change {
 	t.Helper()
 	cfg := settings(b)
-	changes, err := kafkaconn.EnsureTopics(brief(t), client(t, cfg.Kafka), kafkaconn.Topics(cfg), sizes)
+	changes, err := connect.EnsureTopics(brief(t), client(t, cfg.Kafka), connect.Topics(cfg), sizes)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return changes
 }
 
-func check(t *testing.T, b *embedded.Broker) []kafkaconn.Problem {
+func check(t *testing.T, b *embedded.Broker) []connect.Problem {
 	t.Helper()
 	cfg := settings(b)
-	problems, err := kafkaconn.CheckTopics(brief(t), client(t, cfg.Kafka), kafkaconn.Topics(cfg))
+	problems, err := connect.CheckTopics(brief(t), client(t, cfg.Kafka), connect.Topics(cfg))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,15 +40,15 @@ func check(t *testing.T, b *embedded.Broker) []kafkaconn.Problem {
 }
 
 // changes are one for each topic, alike.
-func changes(partitions, replication int, done ...kafkaconn.Done) []kafkaconn.Change {
-	roles := []kafkaconn.Role{
-		kafkaconn.RoleSource, kafkaconn.RoleDeadLetter,
-		kafkaconn.RoleRetry, kafkaconn.RoleRetry, kafkaconn.RoleRetry,
-		kafkaconn.RoleLedger,
+func changes(partitions, replication int, done ...connect.Done) []connect.Change {
+	roles := []connect.Role{
+		connect.RoleSource, connect.RoleDeadLetter,
+		connect.RoleRetry, connect.RoleRetry, connect.RoleRetry,
+		connect.RoleLedger,
 	}
-	var list []kafkaconn.Change
+	var list []connect.Change
 	for i, name := range names {
-		list = append(list, kafkaconn.Change{
+		list = append(list, connect.Change{
 			Topic: name, Role: roles[i], Partitions: partitions, Replication: replication, Done: done[min(i, len(done)-1)],
 		})
 	}
@@ -72,9 +72,9 @@ func equal[T any](t *testing.T, got, want T) {
 
 func TestEverythingIsCreatedOnceAndIsGood(t *testing.T) {
 	b := broker(t)
-	sizes := kafkaconn.Sizes{Partitions: 6}
-	equal(t, ensure(t, b, sizes), changes(6, 1, kafkaconn.DoneCreated))
-	equal(t, ensure(t, b, sizes), changes(6, 1, kafkaconn.DoneNothing))
+	sizes := connect.Sizes{Partitions: 6}
+	equal(t, ensure(t, b, sizes), changes(6, 1, connect.DoneCreated))
+	equal(t, ensure(t, b, sizes), changes(6, 1, connect.DoneNothing))
 	equal(t, check(t, b), nil)
 
 	equal(t, configsOf(b, "events"), map[string]string{})
@@ -94,7 +94,7 @@ func TestEverythingIsCreatedOnceAndIsGood(t *testing.T) {
 
 func TestThreeBrokersGiveThreeReplicasOfWhichTwoMustWrite(t *testing.T) {
 	b := broker(t, kfake.NumBrokers(3))
-	equal(t, ensure(t, b, kafkaconn.Sizes{Partitions: 2}), changes(2, 3, kafkaconn.DoneCreated))
+	equal(t, ensure(t, b, connect.Sizes{Partitions: 2}), changes(2, 3, connect.DoneCreated))
 	equal(t, configsOf(b, "events.onboarding.ledger")["min.insync.replicas"], "2")
 	equal(t, configsOf(b, "events.dlq")["min.insync.replicas"], "2")
 	equal(t, configsOf(b, "events"), map[string]string{})
@@ -108,10 +108,10 @@ func TestExistingTopicsFollowTheSource(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := changes(4, 1, kafkaconn.DoneNothing, kafkaconn.DoneNothing,
-		kafkaconn.DoneCreated, kafkaconn.DoneCreated, kafkaconn.DoneCreated, kafkaconn.DoneGrown)
+	want := changes(4, 1, connect.DoneNothing, connect.DoneNothing,
+		connect.DoneCreated, connect.DoneCreated, connect.DoneCreated, connect.DoneGrown)
 	for i := range want {
-		if exists := want[i].Done != kafkaconn.DoneCreated; exists {
+		if exists := want[i].Done != connect.DoneCreated; exists {
 			want[i].Replication = int(b.TopicInfo(names[i]).NumReplicas)
 		}
 	}
@@ -120,9 +120,9 @@ func TestExistingTopicsFollowTheSource(t *testing.T) {
 	for _, i := range []int{2, 3, 4} {
 		want[i].Replication = replication // the source's
 	}
-	equal(t, ensure(t, b, kafkaconn.Sizes{Partitions: 12}), want)
+	equal(t, ensure(t, b, connect.Sizes{Partitions: 12}), want)
 	equal(t, len(b.PartitionInfos("events.onboarding.ledger")), 4)
-	equal(t, check(t, b), []kafkaconn.Problem{
+	equal(t, check(t, b), []connect.Problem{
 		{Topic: "events.dlq", Message: "8 partitions where the source has 4; that does no harm"},
 	})
 }
@@ -143,7 +143,7 @@ func TestProblemsSayTheWayOut(t *testing.T) {
 	create("events.onboarding.ledger", 4, map[string]string{"cleanup.policy": "delete", "retention.ms": "3600000", "min.insync.replicas": "9"})
 	replicas := b.TopicInfo("events").NumReplicas
 	problems := check(t, b)
-	want := []kafkaconn.Problem{
+	want := []connect.Problem{
 		{Topic: "events.dlq", Fatal: true, Message: "cleanup.policy is compact; set it to delete, or Kafka drops all but the last record of a user"},
 		{Topic: "events.onboarding.retry.30s", Fatal: true, Message: "2 partitions where the source has 4; run `engage-worker topics create`, which adds them"},
 		{Topic: "events.onboarding.retry.5m", Fatal: true, Message: "8 partitions where the source has 4; add partitions to the source, or delete this topic once it is read to its end and run `engage-worker topics create`"},
@@ -152,18 +152,18 @@ func TestProblemsSayTheWayOut(t *testing.T) {
 		{Topic: "events.onboarding.ledger", Fatal: true, Message: "cleanup.policy is delete; set it to compact,delete, or the ledger grows without bounds"},
 		{Topic: "events.onboarding.ledger", Message: "retention.ms is 3600000; with less than 7 days (604800000), an event that comes again later is sent again"},
 	}
-	want = append(want, kafkaconn.Problem{Topic: "events.onboarding.ledger", Fatal: true,
+	want = append(want, connect.Problem{Topic: "events.onboarding.ledger", Fatal: true,
 		Message: "min.insync.replicas is 9 and there are " + string(rune('0'+replicas)) + " replicas: nothing can be written; lower the one or raise the other"})
 	equal(t, problems, want)
 }
 
 func TestMissingTopics(t *testing.T) {
-	want := []kafkaconn.Problem{{
+	want := []connect.Problem{{
 		Topic: "events", Fatal: true,
 		Message: "the source topic doesn't exist, or this user may not describe it; correct kafka.topic, or run `engage-worker topics create`",
 	}}
 	for _, name := range names[1:] {
-		want = append(want, kafkaconn.Problem{
+		want = append(want, connect.Problem{
 			Topic: name, Fatal: true,
 			Message: "the topic doesn't exist, or this user may not describe it; run `engage-worker topics create`",
 		})
@@ -174,7 +174,7 @@ func TestMissingTopics(t *testing.T) {
 func TestWithoutASizeTheSourceMustBeThere(t *testing.T) {
 	b := broker(t)
 	cfg := settings(b)
-	made, err := kafkaconn.EnsureTopics(brief(t), client(t, cfg.Kafka), kafkaconn.Topics(cfg), kafkaconn.Sizes{})
+	made, err := connect.EnsureTopics(brief(t), client(t, cfg.Kafka), connect.Topics(cfg), connect.Sizes{})
 	equal(t, made, nil)
 	if err == nil {
 		t.Fatal("no error")
@@ -185,8 +185,8 @@ func TestWithoutASizeTheSourceMustBeThere(t *testing.T) {
 
 func TestATopicWithoutSettingsOfItsOwn(t *testing.T) {
 	b := broker(t, kfake.NumBrokers(3))
-	specs := []kafkaconn.Spec{{Name: "log", Role: kafkaconn.RoleLedger}}
-	if _, err := kafkaconn.EnsureTopics(brief(t), client(t, settings(b).Kafka), specs, kafkaconn.Sizes{Partitions: 1}); err != nil {
+	specs := []connect.Spec{{Name: "log", Role: connect.RoleLedger}}
+	if _, err := connect.EnsureTopics(brief(t), client(t, settings(b).Kafka), specs, connect.Sizes{Partitions: 1}); err != nil {
 		t.Fatal(err)
 	}
 	equal(t, configsOf(b, "log"), map[string]string{"min.insync.replicas": "2"})
@@ -196,8 +196,8 @@ func TestOneTopicFailsAndTheOthersAreMade(t *testing.T) {
 	b := broker(t)
 	b.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.CreateTopics}, Topic: "events.dlq", Err: kerr.TopicAuthorizationFailed})
 	cfg := settings(b)
-	made, err := kafkaconn.EnsureTopics(brief(t), client(t, cfg.Kafka), kafkaconn.Topics(cfg), kafkaconn.Sizes{Partitions: 2})
-	all := changes(2, 1, kafkaconn.DoneCreated)
+	made, err := connect.EnsureTopics(brief(t), client(t, cfg.Kafka), connect.Topics(cfg), connect.Sizes{Partitions: 2})
+	all := changes(2, 1, connect.DoneCreated)
 	equal(t, made, append(all[:1:1], all[2:]...))
 	if err == nil {
 		t.Fatal("no error")
@@ -207,9 +207,9 @@ func TestOneTopicFailsAndTheOthersAreMade(t *testing.T) {
 
 func TestSettingsThatMayNotBeReadAreAWarning(t *testing.T) {
 	b := broker(t)
-	ensure(t, b, kafkaconn.Sizes{Partitions: 2})
+	ensure(t, b, connect.Sizes{Partitions: 2})
 	b.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.DescribeConfigs}, Resource: "events.dlq", Err: kerr.TopicAuthorizationFailed})
-	equal(t, check(t, b), []kafkaconn.Problem{{
+	equal(t, check(t, b), []connect.Problem{{
 		Topic:   "events.dlq",
 		Message: "its settings can't be read, so they aren't checked: Kafka denies access to the topic: give this user the ACL (read and describe the source, read and write the worker's own topics)",
 	}})

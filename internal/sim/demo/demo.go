@@ -17,10 +17,10 @@ import (
 	"engage-worker/actions/outcome"
 	"engage-worker/deadletter"
 	"engage-worker/internal/config"
-	"engage-worker/internal/embedded"
-	"engage-worker/internal/kafkaconn"
-	"engage-worker/internal/partition"
-	"engage-worker/internal/twiliosim"
+	"engage-worker/internal/kafka/connect"
+	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/sim/embedded"
+	"engage-worker/internal/sim/twiliosim"
 	"engage-worker/internal/worker"
 )
 
@@ -97,12 +97,12 @@ func Run(ctx context.Context, opts Options) error {
 	if err := writeSamples(dir, opts); err != nil {
 		return err
 	}
-	client, err := kafkaconn.Client(cfg.Kafka)
+	client, err := connect.Client(cfg.Kafka)
 	if err != nil {
 		return err
 	}
-	defer kafkaconn.CloseClient(client)
-	if _, err := kafkaconn.EnsureTopics(ctx, client, kafkaconn.Topics(cfg), kafkaconn.Sizes{Partitions: partitions, Replication: 1}); err != nil {
+	defer connect.CloseClient(client)
+	if _, err := connect.EnsureTopics(ctx, client, connect.Topics(cfg), connect.Sizes{Partitions: partitions, Replication: 1}); err != nil {
 		return err
 	}
 
@@ -166,11 +166,11 @@ func Run(ctx context.Context, opts Options) error {
 // readDeadLetters tells the tally of each dead letter, and counts those
 // without an event's id.
 func readDeadLetters(ctx context.Context, cfg *config.Config, t *tally) (malformed int, err error) {
-	client, err := kafkaconn.Client(cfg.Kafka)
+	client, err := connect.Client(cfg.Kafka)
 	if err != nil {
 		return 0, err
 	}
-	defer kafkaconn.CloseClient(client)
+	defer connect.CloseClient(client)
 	reader := &deadletter.Reader{Cluster: partition.Cluster{Client: client}, Topic: cfg.DeadLetterTopic()}
 	spans, err := reader.Spans(ctx, time.Time{})
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"engage-worker/internal/embedded"
-	"engage-worker/internal/partition"
+	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/sim/embedded"
 )
 
 func start(t *testing.T, topic string, partitions int32) partition.Cluster {

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"engage-worker/internal/config"
-	"engage-worker/internal/sample"
+	"engage-worker/internal/sim/sample"
 )
 
 // destinations are the demo's, one for each region, so that each has a vendor

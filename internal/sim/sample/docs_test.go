@@ -13,7 +13,7 @@ import (
 	"engage-worker/actions/trigger"
 )
 
-const docs = "../../docs"
+const docs = "../../../docs"
 
 func eventSchema(t *testing.T) *jsonschema.Schema {
 	t.Helper()

@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"engage-worker/internal/sample"
+	"engage-worker/internal/sim/sample"
 )
 
 const (
