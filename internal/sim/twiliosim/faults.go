@@ -21,7 +21,7 @@ const (
 	Up          Outage = ""            // none
 	Unavailable Outage = "unavailable" // every request is answered with 503, nothing is accepted
 	Dropped     Outage = "dropped"     // every connection is closed instead of an answer, nothing is accepted
-	Refused     Outage = "refused"     // the listeners are closed, so connections are refused; see Sim.Listen
+	Refused     Outage = "refused"     // the listeners are closed, so connections are refused, and kept ones reset; see Sim.Listen
 )
 
 // Behaviour is how the vendor behaves. The zero value is a vendor at its
