@@ -1,7 +1,5 @@
 package liquid
 
-import "github.com/osteele/liquid/render"
-
 // branch is one of a block's ways.
 type branch struct {
 	test func(st *state) (bool, error)
@@ -10,28 +8,31 @@ type branch struct {
 
 // condition is if and unless. What follows the first else of an unless counts
 // for nothing, of an if it is an error, as in LiquidJS.
-func (c *compiler) condition(t token, r *reader, node render.BlockNode) (action, error) {
+func (c *compiler) condition(t token, r *reader) (action, error) {
 	test, err := c.test(r, t.name == "unless")
 	if err != nil {
 		return nil, err
 	}
-	branches := []branch{{test, c.sequence(node.Body)}}
+	b, err := c.block(t)
+	if err != nil {
+		return nil, err
+	}
+	branches := []branch{{test, b.body}}
 	otherwise := false
-	for _, clause := range node.Clauses {
-		clauseToken := c.token(clause.Args)
+	for _, part := range b.clauses {
 		switch {
 		case otherwise && t.name == "if":
-			return nil, c.reader(clauseToken).fail("%s is not expected behind else", clauseToken.name)
+			return nil, c.fail(part.token, "%s is not expected behind else", part.token.name)
 		case otherwise:
-		case clauseToken.name == "else":
+		case part.token.name == "else":
 			otherwise = true
-			branches = append(branches, branch{always, c.sequence(clause.Body)})
+			branches = append(branches, branch{always, part.body})
 		default:
-			test, err := c.test(c.reader(clauseToken), false)
+			test, err := c.test(c.reader(part.token), false)
 			if err != nil {
 				return nil, err
 			}
-			branches = append(branches, branch{test, c.sequence(clause.Body)})
+			branches = append(branches, branch{test, part.body})
 		}
 	}
 	return func(st *state) error {
@@ -63,8 +64,12 @@ func (c *compiler) test(r *reader, negated bool) (func(st *state) (bool, error),
 
 // choice is case: every when with a value equal to the target is rendered,
 // as in LiquidJS; without any, else, and with it what a when behind it has.
-func (c *compiler) choice(_ token, r *reader, node render.BlockNode) (action, error) {
+func (c *compiler) choice(t token, r *reader) (action, error) {
 	target, err := r.filtered()
+	if err != nil {
+		return nil, err
+	}
+	b, err := c.block(t)
 	if err != nil {
 		return nil, err
 	}
@@ -74,20 +79,20 @@ func (c *compiler) choice(_ token, r *reader, node render.BlockNode) (action, er
 	}
 	var whens []when
 	var otherwise []sequence
-	for _, clause := range node.Clauses {
-		t := c.token(clause.Args)
-		if t.name == "else" && len(otherwise) > 0 {
+	for _, part := range b.clauses {
+		isElse := part.token.name == "else"
+		if isElse && len(otherwise) > 0 {
 			break
 		}
-		if t.name == "else" || len(otherwise) > 0 {
-			otherwise = append(otherwise, c.sequence(clause.Body))
+		if isElse || len(otherwise) > 0 {
+			otherwise = append(otherwise, part.body)
 			continue
 		}
-		values, err := c.reader(t).alternatives()
+		values, err := c.reader(part.token).alternatives()
 		if err != nil {
 			return nil, err
 		}
-		whens = append(whens, when{values, c.sequence(clause.Body)})
+		whens = append(whens, when{values, part.body})
 	}
 	return func(st *state) error {
 		v, err := target.eval(st)

@@ -3,16 +3,14 @@
 // That one renders with LiquidJS, and templates in use depend on its dialect:
 // numbers are JavaScript's, any path into nothing is empty, arrays print
 // without separators, "and" and "or" associate to the right. The dialect is
-// made here; the engine under it is osteele/liquid:
+// made here:
 //
-//	source ─ lex ─ tokens ─▶ osteele/liquid: nests blocks and clauses ─▶ actions ─▶ text
-//	                 │                                                      ▲
-//	                 └─ args ─▶ this package's tags, expressions, values and filters
+//	source ─ lex ─ tokens ─▶ nest: blocks and clauses ─▶ tags: actions ─ render ─▶ text
+//	                             └─ reader: expressions, values and filters ─┘
 //
 // lex finds tags, outputs and text by LiquidJS's rules and trims white space.
-// Each token is handed to the engine as a tag of this package, one to a line,
-// so that the engine's line numbers are token numbers. What comes back is kept as
-// actions, one a tag, which is all that a rendering runs.
+// What is compiled is kept as actions, one a tag, which is all that a rendering
+// runs.
 //
 // Differences on purpose: unknown filters are errors, where LiquidJS lets the
 // value through, and so is a comma behind a value, where it drops the rest;

@@ -13,14 +13,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("Liquid, line %d, column %d: %s", e.Line, e.Column, e.Message)
 }
 
-// Cause, Path and LineNumber make the engine pass the error on as it is. It
-// adds its own idea of the place to errors without a path.
-func (e *Error) Cause() error    { return nil }
-func (e *Error) Path() string    { return "template" }
-func (e *Error) LineNumber() int { return e.Line }
-
-// signal is a break or a continue on its way out of a loop. It passes through
-// the engine like an Error.
+// signal is a break or a continue on its way out of a loop.
 type signal uint8
 
 const (
@@ -28,7 +21,4 @@ const (
 	continueLoop
 )
 
-func (s signal) Error() string   { return "break or continue outside of a loop" }
-func (s signal) Cause() error    { return nil }
-func (s signal) Path() string    { return "template" }
-func (s signal) LineNumber() int { return 0 }
+func (s signal) Error() string { return "break or continue outside of a loop" }

@@ -134,8 +134,11 @@ func (l *lexer) raw(start int) error {
 		l.at = open
 		t := l.delimited(tagToken, r.at+end+2)
 		t.name = "endraw"
+		r.end = t.end
+		r.blanks()
+		t.begin = min(r.at, t.end)
 		l.tokens = append(l.tokens, t)
-		return nil
+		return bare(l.source, t)
 	}
 }
 
@@ -198,6 +201,9 @@ func (l *lexer) withoutComments() ([]token, error) {
 			}
 			if end == len(l.tokens) {
 				return nil, l.fail(t.pos, "comment is not closed with {%% endcomment %%}")
+			}
+			if err := bare(l.source, l.tokens[end]); err != nil {
+				return nil, err
 			}
 			i = end
 		case t.name == "#":

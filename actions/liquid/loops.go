@@ -4,8 +4,6 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/osteele/liquid/render"
-
 	"engage-worker/actions/jsvalue"
 )
 
@@ -60,16 +58,16 @@ func (l *loop) option(st *state, name string) (any, error) {
 	return v, nil
 }
 
-func (c *compiler) loop(t token, r *reader, node render.BlockNode) (action, error) {
+func (c *compiler) loop(t token, r *reader) (action, error) {
 	l, err := c.readLoop(t, r)
 	if err != nil {
 		return nil, err
 	}
-	body := c.sequence(node.Body)
-	var otherwise []sequence
-	for _, clause := range node.Clauses {
-		otherwise = append(otherwise, c.sequence(clause.Body))
+	b, err := c.block(t)
+	if err != nil {
+		return nil, err
 	}
+	body := b.body
 	continued := l.variable + "-" + l.text
 	return func(st *state) error {
 		v, err := l.collection.eval(st)
@@ -78,8 +76,8 @@ func (c *compiler) loop(t token, r *reader, node render.BlockNode) (action, erro
 		}
 		items := enumerable(v)
 		if len(items) == 0 {
-			for _, body := range otherwise {
-				if err := body.render(st); err != nil {
+			for _, part := range b.clauses {
+				if err := part.body.render(st); err != nil {
 					return err
 				}
 			}
@@ -248,12 +246,15 @@ func (f *forloop) property(name string) any {
 	return jsvalue.Undefined{}
 }
 
-func (c *compiler) table(t token, r *reader, node render.BlockNode) (action, error) {
+func (c *compiler) table(t token, r *reader) (action, error) {
 	l, err := c.readLoop(t, r)
 	if err != nil {
 		return nil, err
 	}
-	body := c.sequence(node.Body)
+	b, err := c.block(t)
+	if err != nil {
+		return nil, err
+	}
 	return func(st *state) error {
 		v, err := l.collection.eval(st)
 		if err != nil {
@@ -276,7 +277,7 @@ func (c *compiler) table(t token, r *reader, node render.BlockNode) (action, err
 		if cols == 0 || cols != cols {
 			cols = float64(len(items))
 		}
-		return l.rows(st, body, items, cols)
+		return l.rows(st, b.body, items, cols)
 	}, nil
 }
 

@@ -1,54 +1,5 @@
 package liquid
 
-import (
-	"io"
-	"strconv"
-
-	"github.com/osteele/liquid/render"
-)
-
-// isBlock and isTag are the tags that a template can have: those with an end
-// tag, and the others.
-func isBlock(name string) bool {
-	switch name {
-	case "if", "unless", "case", "for", "tablerow", "capture", "block":
-		return true
-	}
-	return false
-}
-
-func isTag(name string) bool {
-	switch name {
-	case "assign", "echo", "increment", "decrement", "cycle", "break", "continue", "liquid",
-		"else", "elsif", "when":
-		return true
-	}
-	return false
-}
-
-// config tells the engine this package's tags.
-func (c *compiler) config() render.Config {
-	config := render.NewConfig()
-	config.AddTag(textTag, c.tag(c.text))
-	config.AddTag(outputTag, c.tag(c.output))
-	config.AddTag("echo", c.tag(c.echo))
-	config.AddTag("assign", c.tag(c.assign))
-	config.AddTag("increment", c.tag(c.increment))
-	config.AddTag("decrement", c.tag(c.decrement))
-	config.AddTag("cycle", c.tag(c.cycle))
-	config.AddTag("break", c.tag(c.signal(breakLoop)))
-	config.AddTag("continue", c.tag(c.signal(continueLoop)))
-	config.AddBlock("if").Clause("elsif").Clause("else").Compiler(c.block(c.condition))
-	config.AddBlock("unless").Clause("elsif").Clause("else").Compiler(c.block(c.condition))
-	config.AddBlock("case").Clause("when").Clause("else").Compiler(c.block(c.choice))
-	config.AddBlock("for").Clause("else").Compiler(c.block(c.loop))
-	config.AddBlock("tablerow").Compiler(c.block(c.table))
-	config.AddBlock("capture").Compiler(c.block(c.capture))
-	config.AddBlock("block").Compiler(c.block(c.children))
-	config.AddBlock(linesTag).Compiler(c.block(c.children))
-	return config
-}
-
 // action is what a tag does when it is rendered.
 type action func(st *state) error
 
@@ -64,40 +15,60 @@ func (s sequence) render(st *state) error {
 	return nil
 }
 
-// tag makes one of this package's tags one of the engine's.
-func (c *compiler) tag(compile func(t token, r *reader) (action, error)) render.TagCompiler {
-	return func(args string) (func(io.Writer, render.Context) error, error) {
-		t := c.token(args)
-		do, err := compile(t, c.reader(t))
-		return nil, c.compiled(args, t, do, err)
+// action compiles a token.
+func (c *compiler) action(t token) (action, error) {
+	r := c.reader(t)
+	switch t.kind {
+	case textToken:
+		return c.text(t), nil
+	case outputToken:
+		return c.output(r)
 	}
+	if c.words.tagDisabled(t.name) {
+		return nil, c.fail(t, "tag %q is not available in @liquid", t.name)
+	}
+	switch t.name {
+	case "assign":
+		return c.assign(r)
+	case "block":
+		return c.plainBlock(t)
+	case "break":
+		return func(*state) error { return breakLoop }, nil
+	case "capture":
+		return c.capture(t, r)
+	case "case":
+		return c.choice(t, r)
+	case "continue":
+		return func(*state) error { return continueLoop }, nil
+	case "cycle":
+		return c.cycle(r)
+	case "decrement":
+		return c.count(r, -1), nil
+	case "echo":
+		return c.echo(r)
+	case "for":
+		return c.loop(t, r)
+	case "if", "unless":
+		return c.condition(t, r)
+	case "increment":
+		return c.count(r, 1), nil
+	case "liquid":
+		return c.lines(t)
+	case "tablerow":
+		return c.table(t, r)
+	case "include", "layout", "render":
+		return nil, c.fail(t, "tag %q is not available: there are no other templates to read", t.name)
+	case "else", "elsif", "when", "endblock", "endcapture", "endcase", "endfor", "endif", "endtablerow", "endunless":
+		return nil, c.fail(t, "%s is not expected here", t.name)
+	}
+	return nil, c.fail(t, "there is no tag %q", t.name)
 }
 
-// block is tag for blocks.
-func (c *compiler) block(compile func(t token, r *reader, node render.BlockNode) (action, error)) render.BlockCompiler {
-	return func(node render.BlockNode) (func(io.Writer, render.Context) error, error) {
-		if isClause(node.Name) {
-			return nil, nil
-		}
-		t := c.token(node.Args)
-		do, err := compile(t, c.reader(t), node)
-		return nil, c.compiled(node.Args, t, do, err)
-	}
-}
-
-func isClause(name string) bool {
-	return name == "else" || name == "elsif" || name == "when"
-}
-
-// compiled keeps what the tag with these arguments, the token t, was compiled
-// to: an action, whose errors get a place here, or an error.
-func (c *compiler) compiled(args string, t token, do action, err error) error {
-	if err != nil {
-		c.fault = err
-		return err
-	}
+// placed is a token's action, each step of which costs something, and whose
+// errors get the token's place.
+func (c *compiler) placed(t token, do action) action {
 	source := c.source
-	c.actions[args] = func(st *state) error {
+	return func(st *state) error {
 		err := st.spend(1)
 		if err == nil {
 			err = do(st)
@@ -109,43 +80,18 @@ func (c *compiler) compiled(args string, t token, do action, err error) error {
 			return errorAt(source, t.pos, "%s", err)
 		}
 	}
-	return nil
-}
-
-// sequence finds the actions of the engine's nodes, which are all tags, since
-// the script has nothing else.
-func (c *compiler) sequence(nodes []render.Node) sequence {
-	actions := make(sequence, 0, len(nodes))
-	for _, node := range nodes {
-		switch node := node.(type) {
-		case *render.TagNode:
-			actions = append(actions, c.actions[node.Args])
-		case *render.BlockNode:
-			actions = append(actions, c.actions[node.Args])
-		}
-	}
-	return actions
-}
-
-// token is the token whose number a tag of the script has as argument.
-func (c *compiler) token(args string) token {
-	i, err := strconv.Atoi(args)
-	if err != nil || i < 0 || i >= len(c.tokens) {
-		return token{}
-	}
-	return c.tokens[i]
 }
 
 func (c *compiler) reader(t token) *reader {
 	return &reader{source: c.source, at: t.begin, end: t.end, vocabulary: c.words}
 }
 
-func (c *compiler) text(t token, _ *reader) (action, error) {
+func (c *compiler) text(t token) action {
 	s := c.source[t.begin:t.end]
-	return func(st *state) error { return st.write(s) }, nil
+	return func(st *state) error { return st.write(s) }
 }
 
-func (c *compiler) output(_ token, r *reader) (action, error) {
+func (c *compiler) output(r *reader) (action, error) {
 	value, err := r.filtered()
 	if err != nil {
 		return nil, err
@@ -159,14 +105,14 @@ func (c *compiler) output(_ token, r *reader) (action, error) {
 	}, nil
 }
 
-func (c *compiler) echo(t token, r *reader) (action, error) {
+func (c *compiler) echo(r *reader) (action, error) {
 	if r.blanks(); r.done() {
 		return func(*state) error { return nil }, nil
 	}
-	return c.output(t, r)
+	return c.output(r)
 }
 
-func (c *compiler) assign(_ token, r *reader) (action, error) {
+func (c *compiler) assign(r *reader) (action, error) {
 	name := r.identifier()
 	if name == "" {
 		return nil, r.fail("assign needs the name of a variable, not %s", r.rest())
@@ -188,29 +134,20 @@ func (c *compiler) assign(_ token, r *reader) (action, error) {
 	}, nil
 }
 
-func (c *compiler) increment(_ token, r *reader) (action, error) {
+// count is increment, which prints what the counter was, and decrement, which
+// prints what it becomes.
+func (c *compiler) count(r *reader, by float64) action {
 	name := r.identifier()
 	return func(st *state) error {
-		before, _ := st.count(name, 1)
+		before, after := st.count(name, by)
+		if by < 0 {
+			return st.print(after)
+		}
 		return st.print(before)
-	}, nil
-}
-
-func (c *compiler) decrement(_ token, r *reader) (action, error) {
-	name := r.identifier()
-	return func(st *state) error {
-		_, after := st.count(name, -1)
-		return st.print(after)
-	}, nil
-}
-
-func (c *compiler) signal(s signal) func(token, *reader) (action, error) {
-	return func(token, *reader) (action, error) {
-		return func(*state) error { return s }, nil
 	}
 }
 
-func (c *compiler) cycle(_ token, r *reader) (action, error) {
+func (c *compiler) cycle(r *reader) (action, error) {
 	start := r.at
 	group, err := r.value()
 	if err != nil {
@@ -265,7 +202,7 @@ func (c *compiler) cycle(_ token, r *reader) (action, error) {
 	}, nil
 }
 
-func (c *compiler) capture(_ token, r *reader, node render.BlockNode) (action, error) {
+func (c *compiler) capture(t token, r *reader) (action, error) {
 	name := r.identifier()
 	if name == "" {
 		if q := r.peek(0); q != '"' && q != '\'' {
@@ -273,9 +210,12 @@ func (c *compiler) capture(_ token, r *reader, node render.BlockNode) (action, e
 		}
 		name = r.quoted()
 	}
-	body := c.sequence(node.Body)
+	b, err := c.block(t)
+	if err != nil {
+		return nil, err
+	}
 	return func(st *state) error {
-		s, err := st.captured(body)
+		s, err := st.captured(b.body)
 		if _, ok := err.(signal); ok {
 			err = nil // a capture swallows what stops it
 		}
@@ -287,6 +227,8 @@ func (c *compiler) capture(_ token, r *reader, node render.BlockNode) (action, e
 	}, nil
 }
 
-func (c *compiler) children(_ token, _ *reader, node render.BlockNode) (action, error) {
-	return c.sequence(node.Body).render, nil
+// plainBlock is block, which does nothing without a layout.
+func (c *compiler) plainBlock(t token) (action, error) {
+	b, err := c.block(t)
+	return b.body.render, err
 }

@@ -7,9 +7,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/osteele/liquid/parser"
-	"github.com/osteele/liquid/render"
 )
 
 // Template is a compiled template. It is safe for concurrent use.
@@ -51,18 +48,10 @@ func compile(source string, words vocabulary) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &compiler{source: source, words: &words, actions: map[string]action{}}
-	if err := c.add(tokens); err != nil {
-		return nil, err
-	}
-	config := c.config()
-	root, engineErr := config.Compile(c.script.String(), parser.SourceLoc{LineNo: 1})
-	if engineErr != nil {
-		return nil, c.place(engineErr)
-	}
 	t := &Template{source: source}
-	if root, ok := root.(*render.SeqNode); ok {
-		t.body = c.sequence(root.Children)
+	c := &compiler{source: source, words: &words, tokens: tokens}
+	if t.body, _, err = c.sequence(nil); err != nil {
+		return nil, err
 	}
 	if !slices.ContainsFunc(tokens, func(t token) bool { return t.kind != textToken }) {
 		t.static = true
@@ -109,130 +98,4 @@ func (t *Template) renderAt(vars any, now func() time.Time) (string, error) {
 		return "", known
 	}
 	return string(st.out), nil
-}
-
-// compiler hands a template's tokens to the engine: as a script of tags whose
-// argument is the token's number, each on a line of that number.
-type compiler struct {
-	source  string
-	words   *vocabulary
-	tokens  []token
-	script  strings.Builder
-	nested  int
-	actions map[string]action // of the tags compiled so far, by their argument
-	fault   error             // of a tag's arguments, which the engine would retell without its place
-}
-
-// Tags of the script that aren't tags of the template.
-const (
-	textTag   = "text"
-	outputTag = "output"
-	linesTag  = "lines" // what {% liquid %} has in it
-)
-
-func (c *compiler) add(tokens []token) error {
-	for _, t := range tokens {
-		name := t.name
-		switch t.kind {
-		case textToken:
-			name = textTag
-		case outputToken:
-			name = outputTag
-		default:
-			if err := c.known(t); err != nil {
-				return err
-			}
-		}
-		if name == "liquid" {
-			if err := c.addLines(t); err != nil {
-				return err
-			}
-			continue
-		}
-		c.emit(name, t)
-	}
-	return nil
-}
-
-func (c *compiler) emit(name string, t token) {
-	fmt.Fprintf(&c.script, "{%%%s %d\n%%}", name, len(c.tokens))
-	c.tokens = append(c.tokens, t)
-}
-
-// addLines adds the tags of {% liquid %}, one a line.
-func (c *compiler) addLines(t token) error {
-	c.emit(linesTag, t)
-	comment := false
-	for pos := t.begin; pos < t.end; {
-		end := t.end
-		if i := strings.IndexByte(c.source[pos:end], '\n'); i >= 0 {
-			end = pos + i + 1
-		}
-		r := reader{source: c.source, at: pos, end: end}
-		if r.blanks(); !r.done() {
-			line := token{kind: tagToken, pos: r.at}
-			if line.name = r.tagName(); line.name == "" {
-				return c.fail(line, "the name of a tag is expected here")
-			}
-			r.blanks()
-			line.begin = min(r.at, end)
-			line.end = line.begin + len(strings.TrimRightFunc(c.source[line.begin:end], isBlank))
-			switch {
-			case line.name == "comment" || line.name == "endcomment":
-				comment = line.name == "comment"
-			case line.name != "#" && !comment:
-				if err := c.add([]token{line}); err != nil {
-					return err
-				}
-			}
-		}
-		pos = end
-	}
-	if comment {
-		return c.fail(t, "comment is not closed with endcomment")
-	}
-	c.emit("end"+linesTag, t)
-	return nil
-}
-
-// known tells whether t is a tag there is, and counts how deep blocks nest.
-func (c *compiler) known(t token) error {
-	block := strings.TrimPrefix(t.name, "end")
-	switch {
-	case t.name == "include" || t.name == "render" || t.name == "layout":
-		return c.fail(t, "tag %q is not available: there are no other templates to read", t.name)
-	case c.words.tagDisabled(block):
-		return c.fail(t, "tag %q is not available in @liquid", t.name)
-	case isBlock(t.name):
-		if c.nested++; c.nested > maxNesting {
-			return c.fail(t, "blocks nest more than %d deep", maxNesting)
-		}
-		return nil
-	case isBlock(block):
-		c.nested--
-		return nil
-	case isTag(t.name):
-		return nil
-	}
-	return c.fail(t, "there is no tag %q", t.name)
-}
-
-func (c *compiler) fail(t token, format string, args ...any) error {
-	return errorAt(c.source, t.pos, format, args...)
-}
-
-// place turns an error of the engine, whose line is a token's number, into one
-// with the token's place.
-func (c *compiler) place(err parser.Error) error {
-	if c.fault != nil {
-		return c.fault
-	}
-	t := token{}
-	if i := err.LineNumber() - 1; i >= 0 && i < len(c.tokens) {
-		t = c.tokens[i]
-	}
-	if isBlock(t.name) {
-		return c.fail(t, "%s is not closed with {%% end%s %%}", t.name, t.name)
-	}
-	return c.fail(t, "%s is not expected here", t.name)
 }
