@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -22,12 +21,18 @@ import (
 // attempt is twilio-go's BaseClient for one request. It carries what twilio-go
 // has no place for (a context, the shared connections, form values that
 // CreateMessageParams lacks) and keeps what twilio-go drops (the status, the
-// headers, whether anything was written).
+// headers, whether anything was written). It is one allocation with all that
+// it takes, but isn't used again: net/http may look at its trace after the
+// attempt has ended.
 type attempt struct {
 	ctx    context.Context
 	leave  func() error // asked right before the request is written
 	client *Client
 	msg    *Message
+
+	handler client.RequestHandler // twilio-go's, which calls SendRequest
+	trace   httptrace.ClientTrace
+	body    *bytes.Buffer // where the answer's is read into
 
 	written atomic.Bool // a connection was given the request: any byte of it may be out
 	kept    error       // leave's, which kept the request back
@@ -54,41 +59,28 @@ func (a *attempt) SetOauth(client.OAuth) {}
 func (a *attempt) OAuth() client.OAuth { return nil }
 
 // SendRequest posts the message's form to the message's host. Of rawURL only
-// the path counts: twilio-go puts the host together from the environment's
-// TWILIO_EDGE and TWILIO_REGION, which are nobody's setting here. data is
-// empty, since the form is the message's.
+// the path counts: twilio-go knows one host. data is empty, since the form is
+// the message's.
 func (a *attempt) SendRequest(method, rawURL string, _ url.Values, _ map[string]any, _ ...byte) (*http.Response, error) {
 	_, rest, _ := strings.Cut(rawURL, "://")
 	slash := strings.IndexByte(rest, '/')
 	if slash < 0 {
 		return nil, a.fail(errors.New("twilio-go made a URL without a path"))
 	}
-	trace := httptrace.ClientTrace{
-		// Before each connection that is tried; net/http tries another
-		// one for a POST only when nothing of it was written.
-		GetConn: func(string) { a.written.Store(false) },
-		GotConn: func(got httptrace.GotConnInfo) {
-			// The last moment before the request is written: finding or
-			// making the connection may have taken long.
-			if a.kept = a.leave(); a.kept != nil {
-				got.Conn.Close()
-				return
-			}
-			a.written.Store(true)
-		},
-	}
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(a.ctx, &trace), method,
+	a.trace.GetConn, a.trace.GotConn = a.connect, a.connected
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(a.ctx, &a.trace), method,
 		a.msg.BaseURL+rest[slash:], bytes.NewReader(encodeForm(a.msg.Form)))
 	if err != nil {
 		return nil, a.fail(errBaseURL)
 	}
-	req.Header = maps.Clone(a.client.header)
+	req.Header = a.client.header // which net/http only reads
 	resp, err := a.client.http.Do(req)
 	if err != nil {
 		return nil, a.fail(lookup.StripURL(err))
 	}
 	a.got.Status, a.got.Header = resp.StatusCode, resp.Header
-	a.got.Body, a.got.Err = lookup.ReadBody(resp.Body, maxSendBody)
+	a.got.Err = lookup.ReadBody(a.body, resp.Body, maxSendBody)
+	a.got.Body = a.body.Bytes()
 	if resp.StatusCode < 200 || resp.StatusCode > 299 || a.got.Err != nil {
 		return nil, errDone
 	}
@@ -98,6 +90,20 @@ func (a *attempt) SendRequest(method, rawURL string, _ url.Values, _ map[string]
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(a.got.Body))
 	return resp, nil
+}
+
+// connect is told before each connection that is tried; net/http tries another
+// one for a POST only when nothing of it was written.
+func (a *attempt) connect(string) { a.written.Store(false) }
+
+// connected is told at the last moment before the request is written: finding
+// or making the connection may have taken long.
+func (a *attempt) connected(got httptrace.GotConnInfo) {
+	if a.kept = a.leave(); a.kept != nil {
+		got.Conn.Close()
+		return
+	}
+	a.written.Store(true)
 }
 
 func (a *attempt) fail(err error) error {

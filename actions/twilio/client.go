@@ -19,7 +19,7 @@ type Config struct {
 	KeySID     string // of an API key, which is valid in the region that made it only
 	KeySecret  string
 	HTTP       *http.Client     // shared; nil: one of its own, as NewHTTPClient makes it. Redirects are never followed
-	Timeout    time.Duration    // of one request, besides its context; 0: 30 s, as a shorter one may fire while Twilio still works
+	Timeout    time.Duration    // of a send whose context has no deadline, and of a list's page; 0: 30 s, as a shorter one may fire while Twilio still works
 	Now        func() time.Time // nil: time.Now
 }
 

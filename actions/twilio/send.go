@@ -1,9 +1,11 @@
 package twilio
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	api "github.com/twilio/twilio-go/rest/api/v2010"
 )
@@ -11,20 +13,31 @@ import (
 // errBaseURL is a message that no request can be made of.
 var errBaseURL = errors.New("the message's base URL is not a URL")
 
+// bodies are buffers for answers: an answer is looked at within Send only.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
 // Send makes one attempt at sending m: one request, no retry, and no
-// redirect. It ends with ctx or the client's timeout, whichever is first.
-// leave is asked on the connection, right before the request is written; its
+// redirect. It ends with ctx; where ctx has no deadline, after the client's
+// timeout. leave is asked on the connection, right before the request is written; its
 // error keeps the request back. When that or ctx ended the attempt, Result.Err
 // wraps leave's error or ctx.Err(), and the kind says whether the request had
 // left: Unavailable (it hadn't) or Ambiguous.
 func (c *Client) Send(ctx context.Context, m *Message, leave func() error) Result {
-	attemptCtx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	a := attempt{ctx: attemptCtx, leave: leave, client: c, msg: m}
+	a := attempt{ctx: ctx, leave: leave, client: c, msg: m, body: bodies.Get().(*bytes.Buffer)}
+	a.body.Reset()
+	defer bodies.Put(a.body)
+	if _, limited := ctx.Deadline(); !limited {
+		var cancel context.CancelFunc
+		a.ctx, cancel = context.WithTimeout(ctx, c.timeout)
+		defer cancel()
+	}
+	// Made here and not by twilio-go, which asks the environment for
+	// TWILIO_EDGE and TWILIO_REGION: nobody's setting here.
+	a.handler.Client = &a
 
 	// No parameters: m.Form is the whole form, and holds names that
 	// CreateMessageParams lacks. An error is in a.got already, in full.
-	created, err := api.NewApiServiceWithClient(&a).CreateMessage(nil)
+	created, err := api.NewApiService(&a.handler).CreateMessage(nil)
 	if err == nil && created.Sid != nil {
 		a.got.SID = *created.Sid
 	}

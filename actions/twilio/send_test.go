@@ -367,6 +367,38 @@ func TestSendTimesOut(t *testing.T) {
 	}
 }
 
+// TestSendTakesAsLongAsItsContext: a deadline of the caller's stands, below the
+// client's own limit and above it.
+func TestSendTakesAsLongAsItsContext(t *testing.T) {
+	for _, limit := range []time.Duration{5 * time.Second, 45 * time.Second, 10 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			client, stop := servePipe(t, func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				select {
+				case <-time.After(limit - time.Second):
+					answer(201, `{"sid":"SM1"}`)(w, r)
+				case <-r.Context().Done():
+				}
+			})
+			defer stop()
+			c := newClient(t, twilio.Config{HTTP: client})
+			send := func(limit time.Duration) (twilio.Result, time.Duration) {
+				start := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), limit)
+				defer cancel()
+				r := c.Send(ctx, message("http://api.example"), leave)
+				return r, time.Since(start)
+			}
+			if r, took := send(limit); r.Kind != outcome.Sent || took != limit-time.Second {
+				t.Errorf("limit %v: got %v, %v after %v", limit, r.Kind, r.Err, took)
+			}
+			if r, took := send(limit - 2*time.Second); r.Kind != outcome.Ambiguous || !errors.Is(r.Err, context.DeadlineExceeded) || took != limit-2*time.Second {
+				t.Errorf("limit %v less 2 s: got %v, %v after %v", limit, r.Kind, r.Err, took)
+			}
+		})
+	}
+}
+
 func TestSendSlowBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, stop := servePipe(t, func(w http.ResponseWriter, r *http.Request) {
@@ -443,18 +475,5 @@ func TestNewRefuses(t *testing.T) {
 	}
 	if _, err := twilio.New(good); err != nil {
 		t.Error(err)
-	}
-}
-
-func BenchmarkSend(b *testing.B) {
-	body := `{"account_sid":"AC0123","api_version":"2010-04-01","body":"Hi Jane","date_created":"Thu, 24 Aug 2023 05:01:45 +0000","date_sent":null,"date_updated":"Thu, 24 Aug 2023 05:01:45 +0000","direction":"outbound-api","error_code":null,"error_message":null,"from":null,"num_media":"0","num_segments":"1","price":null,"price_unit":null,"messaging_service_sid":"MG1111222233334444","sid":"SM0123","status":"queued","subresource_uris":{"media":"/2010-04-01/Accounts/AC0123/Messages/SM0123/Media.json"},"to":"+15551234567","uri":"/2010-04-01/Accounts/AC0123/Messages/SM0123.json"}`
-	server := serve(b, answer(201, body))
-	c := newClient(b, twilio.Config{})
-	m := message(server.URL)
-	b.ReportAllocs()
-	for b.Loop() {
-		if r := c.Send(b.Context(), m, leave); r.Kind != outcome.Sent {
-			b.Fatal(r.Err)
-		}
 	}
 }

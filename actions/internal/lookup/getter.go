@@ -1,6 +1,7 @@
 package lookup
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -82,7 +83,9 @@ func (g *Getter) attempt(ctx context.Context, op, url string) ([]byte, *Error) {
 	if err != nil {
 		return nil, &Error{Op: op, Retryable: true, Err: StripURL(err)}
 	}
-	body, err := ReadBody(resp.Body, g.MaxBody)
+	var buffer bytes.Buffer
+	err = ReadBody(&buffer, resp.Body, g.MaxBody)
+	body := buffer.Bytes()
 	now := time.Now
 	if g.Now != nil {
 		now = g.Now
@@ -114,20 +117,20 @@ var ErrTooLarge = errors.New("the answer is too large")
 // connection; closing one connection is cheaper than reading on.
 const drainLimit = 256 << 10
 
-// ReadBody reads body, up to limit bytes, and closes it, so that the
-// connection can be used again. What was read is returned with an error too.
-func ReadBody(body io.ReadCloser, limit int64) ([]byte, error) {
+// ReadBody reads body into the buffer, up to limit bytes, and closes it, so that
+// the connection can be used again. What was read is there with an error too.
+func ReadBody(into *bytes.Buffer, body io.ReadCloser, limit int64) error {
 	defer body.Close()
-	data, err := io.ReadAll(io.LimitReader(body, limit+1))
-	if err != nil {
-		return data, err
+	if _, err := into.ReadFrom(io.LimitReader(body, limit+1)); err != nil {
+		return err
 	}
-	if int64(len(data)) <= limit {
-		return data, nil
+	if int64(into.Len()) <= limit {
+		return nil
 	}
+	into.Truncate(int(limit))
 	// Should it fail, the connection is closed instead of kept: no error of ours.
 	_, _ = io.CopyN(io.Discard, body, drainLimit)
-	return data[:limit], ErrTooLarge
+	return ErrTooLarge
 }
 
 // ErrorBody reads Twilio's error object leniently: the code as a number or in

@@ -1,6 +1,7 @@
 package lookup_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -183,9 +184,10 @@ func TestReadBody(t *testing.T) {
 		{io.MultiReader(strings.NewReader("123"), iotest.ErrReader(io.ErrUnexpectedEOF)), "123", io.ErrUnexpectedEOF, 0},
 	} {
 		b := &body{Reader: tc.body}
-		got, err := lookup.ReadBody(b, 5)
-		if string(got) != tc.want || !errors.Is(err, tc.wantErr) || !b.closed {
-			t.Errorf("got %q, %v, closed %v; want %q, %v", got, err, b.closed, tc.want, tc.wantErr)
+		var got bytes.Buffer
+		err := lookup.ReadBody(&got, b, 5)
+		if got.String() != tc.want || !errors.Is(err, tc.wantErr) || !b.closed {
+			t.Errorf("got %q, %v, closed %v; want %q, %v", got.String(), err, b.closed, tc.want, tc.wantErr)
 		}
 		if s, ok := tc.body.(*strings.Reader); ok && s.Len() != tc.left {
 			t.Errorf("%d bytes left, want %d", s.Len(), tc.left)
