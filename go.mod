@@ -3,6 +3,7 @@ module engage-worker
 go 1.26.0
 
 require (
+	github.com/agnivade/levenshtein v1.2.2
 	github.com/alecthomas/kong v1.17.0
 	github.com/alecthomas/participle/v2 v2.1.4
 	github.com/hashicorp/golang-lru/v2 v2.0.7

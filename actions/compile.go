@@ -10,6 +10,7 @@ import (
 	"engage-worker/actions/profile"
 	"engage-worker/actions/trigger"
 	"engage-worker/actions/twilio"
+	"engage-worker/internal/nearest"
 )
 
 // maxComputedTemplates is how many templates that came with events are kept
@@ -25,7 +26,7 @@ func New(def Definition, opts Options) (*Destination, []Fault) {
 	}
 	c.d = &Destination{
 		name:         def.Name,
-		region:       cmp.Or(def.Settings.Region, defaultRegion),
+		region:       cmp.Or(def.Settings.Region, DefaultRegion),
 		settings:     def.Settings,
 		twilioRegion: opts.Region,
 		endpoints:    map[string]endpoints{},
@@ -101,8 +102,8 @@ func (c *compiler) compileActions() {
 	switch n := len(c.def.Actions); {
 	case n == 0:
 		c.fault("actions", "there is none: a destination needs an action")
-	case n > maxActions:
-		c.fault("actions", "there are %d, a destination can have %d; put the others into another destination", n, maxActions)
+	case n > MaxActions:
+		c.fault("actions", "there are %d, a destination can have %d; put the others into another destination", n, MaxActions)
 		return
 	}
 	names := map[string]int{}
@@ -129,7 +130,7 @@ func unknownType(typed string, types []string) string {
 	if typed == "" {
 		return "is required: sendSms or sendWhatsApp"
 	}
-	if best, ok := nearest(typed, types); ok {
+	if best, ok := nearest.Name(typed, types); ok {
 		return fmt.Sprintf("is %q; did you mean %s?", typed, best)
 	}
 	return fmt.Sprintf("is %q; there are sendSms and sendWhatsApp", typed)

@@ -47,11 +47,11 @@ type endpoints struct {
 	content string
 }
 
-// defaultRegion is the hosted destination's.
-const defaultRegion = "us-west-2"
+// DefaultRegion is the hosted destination's.
+const DefaultRegion = "us-west-2"
 
-// maxActions is how many actions fit into Match.Actions.
-const maxActions = 64
+// MaxActions is how many actions fit into Match.Actions.
+const MaxActions = 64
 
 // Close releases idle connections.
 func (d *Destination) Close() { d.http.CloseIdleConnections() }

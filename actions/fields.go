@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"engage-worker/actions/jsvalue"
+	"engage-worker/internal/nearest"
 )
 
 // fieldID is a field of an action's mapping.
@@ -92,43 +93,10 @@ func unknownField(name string, fields *[fieldCount]field) string {
 		names = append(names, fields[i].name)
 	}
 	slices.Sort(names)
-	if best, ok := nearest(name, names); ok {
+	if best, ok := nearest.Name(name, names); ok {
 		return fmt.Sprintf("there is no such field; did you mean %s?", best)
 	}
 	return "there is no such field; there are " + strings.Join(names, ", ")
-}
-
-// nearest is the name that differs from a mistyped one the least, unless even
-// that differs by more than a third.
-func nearest(typed string, names []string) (string, bool) {
-	best, distance := "", max(2, len(typed)/3)+1
-	for _, name := range names {
-		if d := editDistance(strings.ToLower(typed), strings.ToLower(name)); d < distance {
-			best, distance = name, d
-		}
-	}
-	return best, best != ""
-}
-
-// editDistance is Levenshtein's, in bytes.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // kindName is what a value is called in faults and failures.

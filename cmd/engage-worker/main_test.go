@@ -169,3 +169,13 @@ func TestValidate(t *testing.T) {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
 }
+
+func TestSchema(t *testing.T) {
+	written, err := os.ReadFile("../../docs/engage.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := command(t, "schema", "--config", "none.yaml"); got != (result{exitOK, string(written), ""}) {
+		t.Errorf("%+v", got)
+	}
+}

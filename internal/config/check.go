@@ -4,140 +4,11 @@ import (
 	"cmp"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
-	"fmt"
-	"net"
 	"os"
-	"regexp"
-	"slices"
-	"strconv"
 	"strings"
+
+	"engage-worker/actions"
 )
-
-// maxTopicName is Kafka's limit (org.apache.kafka.common.internals.Topic).
-const maxTopicName = 249
-
-// maxActions is how many one destination may have: a trigger's verdict is a
-// bit of a word.
-const maxActions = 64
-
-var (
-	topicCharacters = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
-	wordCharacters  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
-	labelCharacters = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
-)
-
-// orEmpty lets the empty text pass.
-func orEmpty(check func(string) error) func(string) error {
-	return func(s string) error {
-		if s == "" {
-			return nil
-		}
-		return check(s)
-	}
-}
-
-// topicName holds Kafka's rules for a topic's name.
-func topicName(s string) error {
-	switch {
-	case s == "":
-		return errors.New("must not be empty")
-	case s == ".", s == "..":
-		return errors.New("Kafka allows no topic named . or ..")
-	case !topicCharacters.MatchString(s):
-		return errors.New("may hold letters, digits, '.', '_' and '-' only: Kafka allows no others in a topic's name")
-	case len(s) > maxTopicName:
-		return fmt.Errorf("is %d characters long; Kafka allows %d", len(s), maxTopicName)
-	}
-	return nil
-}
-
-// groupPrefix keeps to what is safe wherever a group's name is shown.
-func groupPrefix(s string) error {
-	switch {
-	case s == "":
-		return errors.New("must not be empty")
-	case !topicCharacters.MatchString(s):
-		return errors.New("may hold letters, digits, '.', '_' and '-' only")
-	case len(s) > maxTopicName:
-		return fmt.Errorf("is %d characters long; %d are allowed", len(s), maxTopicName)
-	}
-	return nil
-}
-
-// word is a name that fits into topic names, metrics' labels and paths.
-func word(what string) func(string) error {
-	return func(s string) error {
-		if !wordCharacters.MatchString(s) {
-			return fmt.Errorf("%s begins with a letter or digit and holds letters, digits, '_' and '-' only", what)
-		}
-		return nil
-	}
-}
-
-// hostLabel is a part of a host name.
-func hostLabel(s string) error {
-	if !labelCharacters.MatchString(s) {
-		return errors.New("must be a part of a host name: lower-case letters, digits and '-'")
-	}
-	return nil
-}
-
-// listenAddress is host:port, where the host may be empty and the port 0.
-func listenAddress(s string) error {
-	_, port, err := net.SplitHostPort(s)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
-	if err != nil {
-		return errors.New("must be an address to listen on: host:port, or :port for every network")
-	}
-	return nil
-}
-
-// brokersShape takes a list of host:port. An item, or the whole value, may
-// hold several with commas between them, as an environment variable does.
-func brokersShape(into *[]string) shape {
-	return shape{read: func(r *reader, n *node) {
-		items := []*node{n}
-		if n.kind != kindText {
-			if !r.expect(n, kindList) {
-				return
-			}
-			items = n.items
-		}
-		var brokers []string
-		for _, item := range items {
-			if !r.expect(item, kindText) {
-				return
-			}
-			for broker := range strings.SplitSeq(item.text, ",") {
-				broker = strings.TrimSpace(broker)
-				if !isHostPort(broker) {
-					r.fault(item, "must be host:port, as in localhost:9092")
-					return
-				}
-				if !slices.Contains(brokers, broker) {
-					brokers = append(brokers, broker)
-				}
-			}
-		}
-		if len(brokers) == 0 {
-			r.fault(n, "must name at least one broker, as in localhost:9092")
-			return
-		}
-		*into = brokers
-	}}
-}
-
-func isHostPort(s string) bool {
-	host, port, err := net.SplitHostPort(s)
-	if err != nil || host == "" || strings.ContainsAny(host, "/@ \t") {
-		return false
-	}
-	number, err := strconv.ParseUint(port, 10, 16)
-	return err == nil && number > 0
-}
 
 // checkWhole checks what lies between keys.
 func (r *reader) checkWhole(root *node, c *Config) {
@@ -163,7 +34,7 @@ func (r *reader) checkTLS(n *node, c TLS) {
 		r.fault(n, "certFile and keyFile go together: set both, or neither")
 		return
 	}
-	if !c.Enabled {
+	if !c.Enabled || r.skipEnv {
 		return
 	}
 	if c.CAFile != "" {
@@ -216,19 +87,13 @@ func (r *reader) checkSASL(n *node, c SASL) {
 }
 
 func (r *reader) checkDestinations(n *node, c *Config) {
-	if n.kind == kindList && len(n.items) == 0 {
-		r.fault(n, "must have at least one destination")
-	}
 	first := map[string]*node{}
 	for i, d := range c.Destinations {
 		at := n.resolve(element("", i))
 		r.checkUnique(first, at.resolve("name"), d.Name)
 		list := at.resolve("actions")
-		switch {
-		case list.kind == kindList && len(list.items) == 0:
-			r.fault(list, "must have at least one action")
-		case len(d.Actions) > maxActions:
-			r.fault(list, "%d actions; a destination may have %d", len(d.Actions), maxActions)
+		if len(d.Actions) > actions.MaxActions {
+			r.fault(list, "%d actions; a destination may have %d", len(d.Actions), actions.MaxActions)
 		}
 		firstAction := map[string]*node{}
 		for j, a := range d.Actions {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"iter"
 	"strings"
 
 	"engage-worker/actions"
@@ -10,10 +11,7 @@ import (
 // in the file. What is reported already isn't reported again as its
 // consequence.
 func (r *reader) compile(root *node, c *Config, compile func(actions.Definition, actions.Options) ([]string, []actions.Fault)) {
-	broken := map[string]bool{}
-	for _, f := range r.faults {
-		broken[f.Path] = true
-	}
+	reported := newPlaces(r.faults, r.unknown)
 	veil := veiler(r.secrets)
 	for i, d := range c.Destinations {
 		base := element("destinations", i)
@@ -26,9 +24,9 @@ func (r *reader) compile(root *node, c *Config, compile func(actions.Definition,
 		for _, f := range faults {
 			path := base
 			if f.Path != "" {
-				path = join(base, f.Path)
+				path = child(base, f.Path)
 			}
-			if path != base && consequence(broken, path) {
+			if path != base && reported.near(path) {
 				continue
 			}
 			n := *at.resolve(f.Path)
@@ -48,17 +46,52 @@ func (c *Config) wholeTwilioRegion(name string) (twilioRegion, twilioEdge string
 	return twilioRegion, twilioEdge
 }
 
-// consequence says whether path, something in it or what it is in is broken.
-func consequence(broken map[string]bool, path string) bool {
-	for b := range broken {
-		if b == path || b != "" && (below(path, b) || below(b, path)) {
+// places are paths, those above and those below them.
+type places struct{ at, above map[string]bool }
+
+func newPlaces(faults []Fault, unknown []string) places {
+	p := places{map[string]bool{}, map[string]bool{}}
+	for _, f := range faults {
+		p.add(f.Path)
+	}
+	for _, path := range unknown {
+		p.add(path)
+	}
+	return p
+}
+
+func (p places) add(path string) {
+	p.at[path] = true
+	for above := range ancestors(path) {
+		p.above[above] = true
+	}
+}
+
+// near reports whether path, something in it or what it is in is one of them.
+func (p places) near(path string) bool {
+	if p.at[path] || p.above[path] {
+		return true
+	}
+	for above := range ancestors(path) {
+		if p.at[above] {
 			return true
 		}
 	}
 	return false
 }
 
-// below says whether path is inside of base.
+// ancestors are the paths of what path is in, but for the whole file.
+func ancestors(path string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := len(path) - 1; i > 0; i-- {
+			if (path[i] == '.' || path[i] == '[') && !yield(path[:i]) {
+				return
+			}
+		}
+	}
+}
+
+// below reports whether path is inside of base.
 func below(path, base string) bool {
 	rest, ok := strings.CutPrefix(path, base)
 	return ok && rest != "" && (rest[0] == '.' || rest[0] == '[')

@@ -1,40 +1,81 @@
 package config
 
 import (
+	"flag"
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
-
-	"engage-worker/actions"
 )
 
 var sprintf = fmt.Sprintf
 
-// TestDocumentation holds docs/configuration.md to the schema: every key that
-// takes a value has a row, and every row is a key.
+// update writes what is generated: go test ./internal/config -update
+var update = flag.Bool("update", false, "write the tables of docs/configuration.md and docs/engage.schema.json")
+
+// TestDocumentation holds the tables of docs/configuration.md to the keys. The
+// heading of a table names the keys at the top that it is about.
 func TestDocumentation(t *testing.T) {
-	page, err := os.ReadFile("../../docs/configuration.md")
+	const path, header = "../../docs/configuration.md", "| key | type | default | meaning |\n|---|---|---|---|\n"
+	page, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var documented []string
-	for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllSubmatch(page, -1) {
-		if key := string(row[1]); !strings.HasPrefix(key, "$") {
-			documented = append(documented, key)
+	text, sections, found := strings.Cut(string(page), "\n## Keys\n")
+	if !found {
+		t.Fatal("there are no keys")
+	}
+	var out strings.Builder
+	out.WriteString(text)
+	for i, section := range strings.Split(sections, "\n### ") {
+		if i == 0 {
+			out.WriteString("\n## Keys\n" + section)
+			continue
+		}
+		heading, rest, _ := strings.Cut(section, "\n")
+		before, table, found := strings.Cut(rest, header)
+		if !found {
+			t.Fatalf("there is no table below %q", heading)
+		}
+		for strings.HasPrefix(table, "|") {
+			_, table, _ = strings.Cut(table, "\n")
+		}
+		out.WriteString("\n### " + heading + "\n" + before + header)
+		for _, k := range documented() {
+			if top, _, _ := strings.Cut(strings.ReplaceAll(k.Path, "[]", "."), "."); slices.Contains(strings.Split(heading, ", "), top) {
+				fmt.Fprintf(&out, "| `%s` | %s | %s | %s |\n", k.Path, k.Takes, k.Default, k.Meaning)
+			}
+		}
+		out.WriteString(table)
+	}
+	golden(t, path, out.String())
+	for _, k := range documented() {
+		if !strings.Contains(out.String(), "| `"+k.Path+"` |") {
+			t.Errorf("%s has no row: give its key at the top a heading", k.Path)
 		}
 	}
-	keys := slices.DeleteFunc(Keys(), func(key string) bool {
-		holds := func(other string) bool { return below(other, key) }
-		return slices.ContainsFunc(Keys(), holds) && !slices.Contains(documented, key)
-	})
-	slices.Sort(keys)
-	slices.Sort(documented)
-	equal(t, documented, keys)
+}
+
+// documented are the keys that have a row: those that take a value, and those
+// with words of their own.
+func documented() []Key {
+	return slices.DeleteFunc(Keys(), func(k Key) bool { return k.HasBelow && k.Meaning == "" })
+}
+
+// golden compares a generated file, or writes it.
+func golden(t *testing.T, path, want string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != want {
+		t.Errorf("%s isn't as generated (%v); go test ./internal/config -update writes it", path, err)
+	}
 }
 
 var exampleVariables = map[string]string{
@@ -104,7 +145,6 @@ func TestPrintIsAConfiguration(t *testing.T) {
 	want := *cfg
 	want.Kafka.DeadLetter = "events.dlq"
 	want.Regions = map[string]Region{"eu": cfg.Regions["eu"], "us-west-2": defaultRegion()}
-	want.Destinations[0].Actions[0].Trigger = actions.DefaultTrigger
 	equal(t, again, &want)
 
 	var document yaml.Node
@@ -112,7 +152,11 @@ func TestPrintIsAConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	printed := printedKeys(document.Content[0], "")
-	equal(t, printed, Keys())
+	var keys []string
+	for _, k := range Keys() {
+		keys = append(keys, k.Path)
+	}
+	equal(t, printed, keys)
 	if !strings.HasSuffix(out.String(), `
 # Topics and consumer groups that follow from this
 #   source          events

@@ -17,7 +17,8 @@ var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // interpolate puts the references of n's text in place: ${NAME} is an
 // environment variable, ${file:/path} a file's content without its last line
-// break, $${ a literal ${. What a reference holds is not looked at again.
+// break, $${ a literal ${. ${{ stays: it is Liquid after a dollar sign. What a
+// reference holds is not looked at again.
 func (r *reader) interpolate(n *node) {
 	if !strings.Contains(n.text, "${") {
 		return
@@ -34,6 +35,11 @@ func (r *reader) interpolate(n *node) {
 			rest = rest[i+2:]
 			continue
 		}
+		if strings.HasPrefix(rest[i:], "${{") {
+			out.WriteString(rest[:i+3])
+			rest = rest[i+3:]
+			continue
+		}
 		out.WriteString(rest[:i])
 		reference, after, closed := strings.Cut(rest[i+2:], "}")
 		if !closed {
@@ -43,6 +49,12 @@ func (r *reader) interpolate(n *node) {
 			break
 		}
 		n.veiled = true
+		if r.skipEnv {
+			n.unknown = true
+			out.WriteString(rest[i : i+3+len(reference)])
+			rest = after
+			continue
+		}
 		value, err := r.dereference(reference)
 		if err != nil {
 			r.fault(n, "%s", err)

@@ -25,6 +25,7 @@ func Load(path string) (*Config, error) {
 // loader holds what Load takes from its process.
 type loader struct {
 	lookupEnv func(name string) (string, bool)
+	skipEnv   bool // take references for values that aren't known
 	compile   func(actions.Definition, actions.Options) ([]string, []actions.Fault)
 }
 
@@ -50,7 +51,7 @@ func (l *loader) load(path string) (*Config, error) {
 
 // parse is the way of a configuration: text, tree, values, compiled.
 func (l *loader) parse(path string, source []byte) (*Config, error) {
-	r := &reader{file: path, lookupEnv: l.lookupEnv, veiled: map[string]bool{}}
+	r := &reader{file: path, lookupEnv: l.lookupEnv, skipEnv: l.skipEnv, veiled: map[string]bool{}}
 	cfg := Default()
 	if root := r.tree(source); root != nil {
 		shapeOf(cfg).read(r, root)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,24 @@ destinations:
     actions: [{name: welcome, type: sendSms, mapping: {}}]
 `
 
+var defaultSettings = actions.Settings{ConnectionOverrides: "rp=all&rc=5", Region: "us-west-2"}
+
+func compileNothing(actions.Definition, actions.Options) ([]string, []actions.Fault) { return nil, nil }
+
+// goodConfigurations are files that load.
+func goodConfigurations(t *testing.T) []string {
+	t.Helper()
+	texts := []string{everything, merges, "kafka:\nregions:\nhttp: {listen: }\n" + good}
+	for _, path := range []string{"../../docs/engage.example.yaml"} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(text))
+	}
+	return texts
+}
+
 // faults are the lines of err, without the file's name.
 func faults(t *testing.T, err error) []string {
 	t.Helper()
@@ -57,8 +76,8 @@ func equal[T any](t *testing.T, got, want T) {
 	}
 }
 
-func TestEverythingOfTheDesign(t *testing.T) {
-	cfg, err := load(`
+// everything has every key.
+const everything = `
 kafka:
   brokers: ["localhost:9092"]
   topic: audience-events
@@ -114,7 +133,10 @@ destinations:
           nothing: null
           list: [1, "1", {"@path": $.userId}]
   - {name: plain, settings: {region: ""}, actions: [{name: a, type: sendWhatsApp, mapping: {}}]}
-`, map[string]string{"TWILIO_API_KEY_SECRET": "s3cret"}, nil)
+`
+
+func TestEveryKey(t *testing.T) {
+	cfg, err := load(everything, map[string]string{"TWILIO_API_KEY_SECRET": "s3cret"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,8 +179,8 @@ destinations:
 				}},
 			}},
 			{actions.Definition{
-				Name: "plain", Settings: defaultSettings(),
-				Actions: []actions.ActionDefinition{{Name: "a", Type: actions.SendWhatsApp, Mapping: map[string]any{}}},
+				Name: "plain", Settings: defaultSettings,
+				Actions: []actions.ActionDefinition{{Name: "a", Type: actions.SendWhatsApp, Trigger: actions.DefaultTrigger, Mapping: map[string]any{}}},
 			}},
 		},
 		file:   "engage.yaml",
@@ -180,8 +202,8 @@ func TestAFileWithDestinationsOnlyHasTheDefaults(t *testing.T) {
 	}
 	want := Default()
 	want.Destinations = []Destination{{actions.Definition{
-		Name: "onboarding", Settings: defaultSettings(),
-		Actions: []actions.ActionDefinition{{Name: "welcome", Type: actions.SendSMS, Mapping: map[string]any{}}},
+		Name: "onboarding", Settings: defaultSettings,
+		Actions: []actions.ActionDefinition{{Name: "welcome", Type: actions.SendSMS, Trigger: actions.DefaultTrigger, Mapping: map[string]any{}}},
 	}}}
 	want.file, want.veiled = "engage.yaml", map[string]bool{}
 	equal(t, cfg, want)
@@ -189,11 +211,23 @@ func TestAFileWithDestinationsOnlyHasTheDefaults(t *testing.T) {
 }
 
 func TestFaults(t *testing.T) {
+	for _, test := range brokenConfigurations() {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := load(test.text, nil, nil)
+			equal(t, faults(t, err), test.want)
+		})
+	}
+}
+
+// brokenConfiguration is a file and the lines of its faults.
+type brokenConfiguration struct {
+	name, text string
+	want       []string
+}
+
+func brokenConfigurations() []brokenConfiguration {
 	long := strings.Repeat("x", 240)
-	tests := []struct {
-		name, text string
-		want       []string
-	}{
+	return []brokenConfiguration{
 		{"empty", "", []string{"1:1: the file is empty; docs/engage.example.yaml shows what belongs in it"}},
 		{"comments only", "# nothing\n", []string{"1:1: the file is empty; docs/engage.example.yaml shows what belongs in it"}},
 		{"null", "---\n~\n", []string{"2:1: the file is empty; docs/engage.example.yaml shows what belongs in it"}},
@@ -232,9 +266,9 @@ func TestFaults(t *testing.T) {
 		}},
 		{"durations", "shutdownTimeout: 0\nkafka: {sessionTimeout: 10, commitInterval: soon}\ndelivery: {maxEventAge: -1h, requestTimeout: 24h, backoff: {initial: 1m, max: 1s}}\n" + good, []string{
 			"1:18: shutdownTimeout: must be from 1ms to 1h, not 0",
-			"2:25: kafka.sessionTimeout: 10 has no unit; write 10s for seconds (units: ms, s, m, h)",
-			"2:45: kafka.commitInterval: \"soon\" isn't a duration; write a number with a unit, as in 10s, 1m30s or 24h (units: ms, s, m, h)",
-			"3:25: delivery.maxEventAge: must be from 0 to 87600h, not \"-1h\"",
+			"2:25: kafka.sessionTimeout: 10 has no unit; write 10s for seconds (units: ms, s, m, h, d)",
+			"2:45: kafka.commitInterval: \"soon\" isn't a duration; write a number with a unit, as in 10s, 1m30s, 24h or 7d (units: ms, s, m, h, d)",
+			"3:25: delivery.maxEventAge: must be from 0 to 3650d, not \"-1h\"",
 			"3:46: delivery.requestTimeout: must be from 1ms to 10m, not \"24h\"",
 			"3:60: delivery.backoff: initial (1m) is longer than max (1s)",
 		}},
@@ -303,22 +337,20 @@ func TestFaults(t *testing.T) {
 		}},
 		{"an alias inside its own anchor", "regions: &r\n  a: *r\n" + good, []string{"1:10: too large or too deep: aliases (*name) multiply to more than 200000 values or 100 levels"}},
 	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			_, err := load(test.text, nil, nil)
-			equal(t, faults(t, err), test.want)
-		})
-	}
 }
 
-func TestAliasesAndMerges(t *testing.T) {
-	cfg, err := load(`
+const merges = `
+x-unused: {unknown: "${UNSET}"}
+x-empty:
 regions:
   a: &base {rate: 7, maxInFlight: 9}
   b: *base
   c: {<<: *base, rate: 8}
   d: {<<: [{burst: 3, rate: 1}, *base]}
-`+good, nil, nil)
+` + good
+
+func TestAliasesAndMerges(t *testing.T) {
+	cfg, err := load(merges, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -329,6 +361,25 @@ regions:
 		"c": {Rate: 8, Burst: 8, MaxInFlight: 9, Breaker: breaker},
 		"d": {Rate: 1, Burst: 3, MaxInFlight: 9, Breaker: breaker},
 	})
+}
+
+// A merge of many keys takes time that grows with the keys, not with their
+// square; no time is asserted, for the test would stand out by a minute.
+func TestAMergeOfManyKeys(t *testing.T) {
+	const keys = 60_000
+	var text strings.Builder
+	text.WriteString("x-many: &many {")
+	for i := range keys {
+		text.WriteString("k" + strconv.Itoa(i) + ": 1, ")
+	}
+	text.WriteString("}\ndestinations:\n  - name: it\n    settings: {}\n    actions: [{name: a, type: sendSms, mapping: {<<: *many, k7: 2, mine: 3}}]\n")
+	cfg, err := load(text.String(), nil, func(actions.Definition, actions.Options) []actions.Fault { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	mapping := cfg.Destinations[0].Actions[0].Mapping
+	equal(t, len(mapping), keys+1)
+	equal(t, []any{mapping["k7"], mapping["k8"], mapping["mine"]}, []any{2.0, 1.0, 3.0})
 }
 
 // JSON's escapes are read, also where YAML's parser knows others, and text

@@ -35,6 +35,7 @@ type node struct {
 	text         string  // of any scalar, as written but for references
 	veiled       bool    // a scalar that holds a reference, or a secret by its key: not to be shown
 	broken       bool    // something in it is reported already
+	unknown      bool    // a text with a reference that isn't looked up
 	items        []*node // of a list
 	entries      []entry // of an object, in the order of the file
 }
@@ -56,8 +57,8 @@ func (n *node) get(key string) *node {
 	return nil
 }
 
-// isBroken says whether n is there and wrong.
-func (n *node) isBroken() bool { return n != nil && n.broken }
+// isBroken reports whether n is there and wrong, or not known.
+func (n *node) isBroken() bool { return n != nil && (n.broken || n.unknown) }
 
 // resolve follows a path ("actions[0].mapping.body") below n as far as it
 // goes: the place itself, or the nearest that is there. A key may hold dots.

@@ -13,7 +13,6 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"engage-worker/actions"
 	"engage-worker/actions/jsvalue"
 )
 
@@ -26,7 +25,7 @@ func (c *Config) Print(w io.Writer) error {
 	var out bytes.Buffer
 	encoder := yaml.NewEncoder(&out)
 	encoder.SetIndent(2)
-	if err := encoder.Encode(p.node("", c.pairs())); err != nil {
+	if err := encoder.Encode(p.node("", shapeOf(c).get())); err != nil {
 		return fmt.Errorf("print the configuration: %w", err)
 	}
 	if err := encoder.Close(); err != nil {
@@ -40,79 +39,23 @@ func (c *Config) Print(w io.Writer) error {
 // pair is a key and its value, in the order of the documentation.
 type pair struct {
 	key   string
-	value any // string, Secret, bool, int, float64, time.Duration, list, []pair, or JSON-like
+	value any // a scalar, time.Duration, Secret, []string, []any, []pair, or JSON-like
 }
 
-func (c *Config) pairs() []pair {
-	k, d := c.Kafka, c.Delivery
-	brokers := k.Brokers
-	for path := range c.veiled {
-		if path == "kafka.brokers" || below(path, "kafka.brokers") {
-			brokers = []string{veil} // a reference may hold several: items don't tell which
-		}
-	}
-	return []pair{
-		{"kafka", []pair{
-			{"brokers", brokers},
-			{"topic", k.Topic},
-			{"groupPrefix", k.GroupPrefix},
-			{"startOffset", string(k.StartOffset)},
-			{"sessionTimeout", k.SessionTimeout},
-			{"commitInterval", k.CommitInterval},
-			{"deadLetterTopic", c.veiledNames().DeadLetterTopic()},
-			{"tls", []pair{
-				{"enabled", k.TLS.Enabled},
-				{"caFile", k.TLS.CAFile},
-				{"certFile", k.TLS.CertFile},
-				{"keyFile", k.TLS.KeyFile},
-			}},
-			{"sasl", []pair{
-				{"mechanism", string(k.SASL.Mechanism)},
-				{"username", k.SASL.Username},
-				{"password", k.SASL.Password},
-			}},
-		}},
-		{"http", []pair{{"listen", c.HTTP.Listen}, {"token", c.HTTP.Token}}},
-		{"log", []pair{{"level", c.Log.Level}, {"format", string(c.Log.Format)}}},
-		{"shutdownTimeout", c.ShutdownTimeout},
-		{"delivery", []pair{
-			{"maxEventAge", d.MaxEventAge},
-			{"attempts", d.Attempts},
-			{"backoff", []pair{{"initial", d.Backoff.Initial}, {"max", d.Backoff.Max}}},
-			{"requestTimeout", d.RequestTimeout},
-			{"unknownOutcome", string(d.UnknownOutcome)},
-			{"maxUncommitted", d.MaxUncommitted},
-		}},
-		{"regions", c.regionPairs()},
-		{"destinations", c.destinationPairs()},
-	}
-}
-
-func (c *Config) regionPairs() []pair {
+// regionPairs are the regions with an entry or named by a destination.
+func (c *Config) regionPairs() any {
 	var pairs []pair
 	for _, name := range c.RegionNames() {
 		if _, entry := c.Regions[name]; !entry && c.regionVeiled(name) {
 			continue // its name would show what the reference holds
 		}
 		r := c.Region(name)
-		pairs = append(pairs, pair{name, []pair{
-			{"rate", r.Rate},
-			{"burst", r.Burst},
-			{"maxInFlight", r.MaxInFlight},
-			{"breaker", []pair{
-				{"failureRatio", r.Breaker.FailureRatio},
-				{"minRequests", r.Breaker.MinRequests},
-				{"openFor", r.Breaker.OpenFor},
-				{"halfOpenRequests", r.Breaker.HalfOpenRequests},
-			}},
-			{"twilioRegion", r.TwilioRegion},
-			{"twilioEdge", r.TwilioEdge},
-		}})
+		pairs = append(pairs, pair{name, regionShape(&r).get()})
 	}
 	return pairs
 }
 
-// regionVeiled says whether a reference holds the region's name somewhere.
+// regionVeiled reports whether a reference holds the region's name somewhere.
 func (c *Config) regionVeiled(name string) bool {
 	for i, d := range c.Destinations {
 		if d.Settings.Region == name && c.veiled[element("destinations", i)+".settings.region"] {
@@ -122,44 +65,15 @@ func (c *Config) regionVeiled(name string) bool {
 	return false
 }
 
-func (c *Config) destinationPairs() [][]pair {
-	var list [][]pair
-	for _, d := range c.Destinations {
-		s := d.Settings
-		var actionList [][]pair
-		for _, a := range d.Actions {
-			trigger := a.Trigger
-			if trigger == "" {
-				trigger = actions.DefaultTrigger
-			}
-			actionList = append(actionList, []pair{
-				{"name", a.Name},
-				{"type", string(a.Type)},
-				{"trigger", trigger},
-				{"mapping", a.Mapping},
-			})
+// shownBrokers are veiled all together: a reference may hold several, and
+// items don't tell which.
+func (c *Config) shownBrokers() any {
+	for path := range c.veiled {
+		if path == "kafka.brokers" || below(path, "kafka.brokers") {
+			return []string{veil}
 		}
-		list = append(list, []pair{
-			{"name", d.Name},
-			{"settings", []pair{
-				{"twilioAccountSID", s.TwilioAccountSID},
-				{"twilioApiKeySID", s.TwilioAPIKeySID},
-				{"twilioApiKeySecret", Secret(s.TwilioAPIKeySecret)},
-				{"profileApiEnvironment", s.ProfileAPIEnvironment},
-				{"profileApiAccessToken", Secret(s.ProfileAPIAccessToken)},
-				{"spaceId", s.SpaceID},
-				{"sourceId", s.SourceID},
-				{"webhookUrl", withoutPassword(s.WebhookURL)},
-				{"twilioHostname", s.TwilioHostname},
-				{"contentHostname", s.ContentHostname},
-				{"profileApiHostname", s.ProfileAPIHostname},
-				{"connectionOverrides", s.ConnectionOverrides},
-				{"region", s.Region},
-			}},
-			{"actions", actionList},
-		})
 	}
-	return list
+	return c.Kafka.Brokers
 }
 
 // withoutPassword veils the password of an address, if it has one.
@@ -175,6 +89,8 @@ func withoutPassword(address string) string {
 	scheme, _, _ := strings.Cut(before, "//")
 	return scheme + "//" + u.User.Username() + ":" + veil + "@" + after
 }
+
+func (c *Config) shownDeadLetterTopic() any { return c.veiledNames().DeadLetterTopic() }
 
 // veiledNames is c as far as names of topics and groups go, with *** for
 // what a reference holds.
@@ -258,11 +174,20 @@ func (p printer) node(path string, value any) *yaml.Node {
 		return printList(p, path, v)
 	case []any:
 		return printList(p, path, v)
-	case [][]pair:
-		return printList(p, path, v)
 	default:
-		return scalarNode("!!str", fmt.Sprint(v))
+		return scalarNode("!!str", fmt.Sprint(v)) // a text of a type of its own
 	}
+}
+
+// printed is v in one line.
+func printed(v any) string {
+	n := printer{}.node("", v)
+	n.Style = yaml.FlowStyle
+	text, err := yaml.Marshal(n)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
 }
 
 func printList[T any](p printer, path string, items []T) *yaml.Node {

@@ -33,6 +33,7 @@ func TestReferences(t *testing.T) {
 		{`$.properties.x`, "$.properties.x"},
 		{`"{{ a | append: '$' }}"`, "{{ a | append: '$' }}"},
 		{`$NAME`, "$NAME"},
+		{`"only ${{ price }}, ${NAME} $${{ x }} ${{"`, "only ${{ price }}, Jane ${{ x }} ${{"},
 		{`${file:` + file + `}`, "from: a\nfile"},
 	}
 	for _, test := range tests {
@@ -100,7 +101,7 @@ regions:
 		"3:10: kafka.topic: the environment variable NO_OTHER isn't set; set it, or write $${ for a literal ${",
 		"4:16: kafka.groupPrefix: ${file:/no/such/file} can't be read: no such file or directory",
 		"5:20: kafka.deadLetterTopic: ${file:/} can't be read: it isn't a regular file",
-		"6:19: kafka.sessionTimeout: the value (not shown) isn't a duration; write a number with a unit, as in 10s, 1m30s or 24h (units: ms, s, m, h)",
+		"6:19: kafka.sessionTimeout: the value (not shown) isn't a duration; write a number with a unit, as in 10s, 1m30s, 24h or 7d (units: ms, s, m, h, d)",
 		"7:16: kafka.startOffset: the value (not shown) isn't allowed; known are: latest, earliest",
 		"8:13: kafka.brokers[0]: must be host:port, as in localhost:9092",
 		"10:10: http.token: " + name,

@@ -29,7 +29,9 @@ type reader struct {
 	file      string
 	lookupEnv func(name string) (string, bool)
 	faults    []Fault
+	skipEnv   bool            // take references for values that aren't known
 	veiled    map[string]bool // paths of the scalars that hold a reference
+	unknown   []string        // paths of those that aren't looked up
 	secrets   []string        // what no message may hold; this package's own quote no veiled value
 	nodes     int
 }
@@ -190,14 +192,17 @@ func (r *reader) node(y *yaml.Node, path string, depth int) *node {
 // merges (<<) that it doesn't have.
 func (r *reader) objectNode(n *node, y *yaml.Node, depth int) *node {
 	var merges []*yaml.Node
-	seen := map[string]int{}
+	seen := make(map[string]int, len(y.Content)/2)
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		key, value := y.Content[i], y.Content[i+1]
 		for key.Kind == yaml.AliasNode {
 			key = key.Alias
 		}
-		if isMerge(key) {
+		switch {
+		case isMerge(key):
 			merges = append(merges, value)
+			continue
+		case n.path == "" && strings.HasPrefix(key.Value, "x-"): // there for its anchors
 			continue
 		}
 		at := entry{key: key.Value, line: key.Line, column: key.Column}
@@ -220,7 +225,7 @@ func (r *reader) objectNode(n *node, y *yaml.Node, depth int) *node {
 		n.entries = append(n.entries, at)
 	}
 	for _, merge := range merges {
-		if !r.merge(n, merge, depth) {
+		if !r.merge(n, merge, seen, depth) {
 			return nil
 		}
 	}
@@ -231,8 +236,9 @@ func isMerge(key *yaml.Node) bool {
 	return key.Kind == yaml.ScalarNode && key.Value == "<<" && key.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) == 0
 }
 
-// merge adds what "<<: value" brings; false ends the conversion.
-func (r *reader) merge(n *node, value *yaml.Node, depth int) bool {
+// merge adds what "<<: value" brings and n hasn't seen; false ends the
+// conversion.
+func (r *reader) merge(n *node, value *yaml.Node, seen map[string]int, depth int) bool {
 	sources := []*yaml.Node{value}
 	if value.Kind == yaml.SequenceNode {
 		sources = value.Content
@@ -247,7 +253,8 @@ func (r *reader) merge(n *node, value *yaml.Node, depth int) bool {
 			continue
 		}
 		for _, e := range merged.entries {
-			if n.get(e.key) == nil {
+			if _, has := seen[e.key]; !has {
+				seen[e.key] = e.line
 				n.entries = append(n.entries, e)
 			}
 		}
@@ -273,6 +280,9 @@ func (r *reader) scalar(n *node, y *yaml.Node) {
 	n.kind, n.text = kindText, y.Value
 	if r.interpolate(n); n.veiled {
 		r.veiled[n.path] = true
+		if n.unknown {
+			r.unknown = append(r.unknown, n.path)
+		}
 		return
 	}
 	if y.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
@@ -385,7 +395,7 @@ func parses(source []byte) error {
 
 var unquotedReference = regexp.MustCompile(`(^|[\s{\[,:])\$\{`)
 
-// flowReference says whether a flow object or list ended early in the line
+// flowReference reports whether a flow object or list ended early in the line
 // because of an unquoted ${...}, whose end the parser takes the brace for.
 func flowReference(source []byte, number int, message string) bool {
 	lines := bytes.Split(source, []byte{'\n'})

@@ -1,0 +1,95 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+)
+
+// reference is the pattern of a text that holds a ${...} reference, which may
+// stand for any scalar.
+const reference = `\$\{`
+
+// Schema is the JSON Schema of a configuration file, for editors: what Load
+// refuses for its keys, types, words and bounds, it refuses. Load knows more.
+func Schema() ([]byte, error) {
+	s := shapeOf(Default()).schema()
+	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	s["$id"] = "urn:engage-worker:configuration"
+	s["title"] = "Configuration of engage-worker"
+	s["patternProperties"] = map[string]any{"^x-": map[string]any{"description": "Anything, for anchors."}}
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	err := encoder.Encode(s)
+	return out.Bytes(), err
+}
+
+func objectSchema(fields []field) map[string]any {
+	properties := map[string]any{}
+	var required []string
+	for _, f := range fields {
+		p := f.shape.schema()
+		if f.doc != "" {
+			p["description"] = strings.ReplaceAll(f.doc, "`", "")
+		}
+		if f.required {
+			required = append(required, f.key)
+		} else {
+			nullable(p)
+		}
+		properties[f.key] = p
+	}
+	s := map[string]any{"type": []string{"object"}, "properties": properties, "additionalProperties": false}
+	if required != nil {
+		s["required"] = required
+	}
+	return s
+}
+
+func namedSchema(names rule, inner shape) map[string]any {
+	values := inner.schema()
+	nullable(values)
+	return map[string]any{
+		"type":                 []string{"object"},
+		"propertyNames":        map[string]any{"pattern": names.pattern},
+		"additionalProperties": values,
+	}
+}
+
+// nullable lets s pass "key:" with nothing behind it.
+func nullable(s map[string]any) {
+	if types, ok := s["type"].([]string); ok {
+		s["type"] = append(types, "null")
+		return
+	}
+	s["anyOf"] = append(s["anyOf"].([]any), map[string]any{"type": "null"})
+}
+
+// scalarSchema is of a value of the type, or of a text of the pattern.
+func scalarSchema(kind, pattern string) map[string]any {
+	types := []string{kind}
+	if kind != "string" {
+		types = append(types, "string")
+	}
+	return map[string]any{"type": types, "pattern": pattern}
+}
+
+func textSchema(pattern string) map[string]any {
+	if pattern == "" {
+		return map[string]any{"type": []string{"string"}}
+	}
+	return scalarSchema("string", pattern+"|"+reference)
+}
+
+func choiceSchema(names []string) map[string]any {
+	var words []string
+	for _, name := range names {
+		words = append(words, name)
+		if capitals := strings.ToUpper(name); name == strings.ToLower(name) && capitals != name {
+			words = append(words, capitals)
+		}
+	}
+	return map[string]any{"anyOf": []any{map[string]any{"enum": words}, map[string]any{"type": "string", "pattern": reference}}}
+}

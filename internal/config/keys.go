@@ -1,0 +1,167 @@
+package config
+
+import (
+	"time"
+
+	"engage-worker/actions"
+)
+
+// Bounds that only keep out slips of the keyboard.
+const (
+	day            = 24 * time.Hour
+	maxRate        = 1e6
+	maxRequests    = 100_000
+	maxAttempts    = 100
+	maxUncommitted = 10_000_000
+)
+
+// Default is the configuration of an empty file: everything that has a
+// default, no destination.
+func Default() *Config {
+	c := &Config{}
+	shapeOf(c).reset()
+	return c
+}
+
+// shapeOf declares the whole file, as read into c and printed of it. A key
+// stands here and nowhere else: its name, what it means, its type, default
+// and bounds. What lies between keys is in check.go.
+func shapeOf(c *Config) shape {
+	return object(
+		key("kafka", "", kafkaShape(c)),
+		key("http", "", object(
+			key("listen", "where `/healthz`, `/readyz` and `/metrics` are served", text(&c.HTTP.Listen, ":8080", listenAddress())),
+			key("token", "opens pprof and the log level to requests with `Authorization: Bearer <token>`; without one they aren't served", secret(&c.HTTP.Token)),
+		)),
+		key("log", "", object(
+			key("level", "the least that is logged", choice(&c.Log.Level, "info", "trace", "debug", "info", "warn", "error")),
+			key("format", "how a line looks", choice(&c.Log.Format, LogJSON, LogJSON, LogConsole)),
+		)),
+		key("shutdownTimeout", "how long SIGTERM waits for what is in flight", duration(&c.ShutdownTimeout, 20*time.Second, time.Millisecond, time.Hour)),
+		key("delivery", "", deliveryShape(&c.Delivery)),
+		key("regions", "", named(&c.Regions, word("a region's name"), regionShape).shown(c.regionPairs)),
+		key("destinations", "", list(&c.Destinations, "destination", destinationShape)).must(),
+	)
+}
+
+func kafkaShape(c *Config) shape {
+	k := &c.Kafka
+	return object(
+		key("brokers", "where to begin; the cluster tells the rest", brokersShape(&k.Brokers).shown(c.shownBrokers)),
+		key("topic", "the source topic", text(&k.Topic, "audience-events", topicName())),
+		key("groupPrefix", "a destination's consumer group is `<groupPrefix>.<name>`", text(&k.GroupPrefix, "engage-worker", groupPrefix())),
+		key("startOffset", "where a group without offsets begins; committed at once", choice(&k.StartOffset, StartLatest, StartLatest, StartEarliest)),
+		key("sessionTimeout", "how long a silent replica keeps its partitions. Brokers take 6s and more unless `group.min.session.timeout.ms` says otherwise",
+			duration(&k.SessionTimeout, 10*time.Second, 100*time.Millisecond, 30*time.Minute)),
+		key("commitInterval", "how often offsets are committed, which also renews the lease to send; half of `sessionTimeout` at most",
+			duration(&k.CommitInterval, time.Second, time.Millisecond, 15*time.Minute)),
+		key("deadLetterTopic", "where deliveries go that can't be made", text(&k.DeadLetter, "", topicName().orEmpty()).byDefault("`<topic>.dlq`").shown(c.shownDeadLetterTopic)),
+		key("tls", "", object(
+			key("enabled", "speak TLS (1.2 or later)", boolean(&k.TLS.Enabled, false)),
+			key("caFile", "whom to trust", text(&k.TLS.CAFile, "").as("PEM file").byDefault("the system's authorities")),
+			key("certFile", "the client's certificate, with `keyFile`", text(&k.TLS.CertFile, "").as("PEM file")),
+			key("keyFile", "its private key", text(&k.TLS.KeyFile, "").as("PEM file")),
+		)),
+		key("sasl", "", object(
+			key("mechanism", "how to log in; Kafka's own spelling in capitals is taken, too",
+				choice(&k.SASL.Mechanism, SASLNone, SASLNone, SASLPlain, SASLScramSHA256, SASLScramSHA512)),
+			key("username", "required with a mechanism", text(&k.SASL.Username, "")),
+			key("password", "required with a mechanism", secret(&k.SASL.Password)),
+		)),
+	)
+}
+
+func deliveryShape(d *Delivery) shape {
+	return object(
+		key("maxEventAge", "an older event, by its record's timestamp, becomes a dead letter (`expired`); 0 is no limit",
+			duration(&d.MaxEventAge, 24*time.Hour, 0, 3650*day)),
+		key("attempts", "attempts in place before the retry topics, the first included", whole(&d.Attempts, 3, 1, maxAttempts)),
+		key("backoff", "", object(
+			key("initial", "the wait before the second attempt, then longer each time", duration(&d.Backoff.Initial, 200*time.Millisecond, time.Millisecond, time.Hour)),
+			key("max", "the longest such wait", duration(&d.Backoff.Max, 10*time.Second, time.Millisecond, time.Hour)),
+		)),
+		key("requestTimeout", "how long one request for a message may take, from connecting to the answer's last byte; Twilio may still send after a shorter one. A page of Twilio's list gets 30 s",
+			duration(&d.RequestTimeout, 30*time.Second, time.Millisecond, 10*time.Minute)),
+		key("unknownOutcome", "what to do when Twilio can't tell whether it sent", choice(&d.UnknownOutcome, UnknownDeadLetter, UnknownDeadLetter, UnknownResend)),
+		key("maxUncommitted", "offsets open in a shard before its fetching pauses", whole(&d.MaxUncommitted, 10_000, 1, maxUncommitted)),
+	)
+}
+
+// regionShape declares a region, used by its entry and, where there is none,
+// by its defaults (defaultRegion).
+func regionShape(region *Region) shape {
+	s := object(
+		key("rate", "messages per second of the whole fleet", number(&region.Rate, 100, maxRate)),
+		key("burst", "messages that may leave at once after a lull, of the whole fleet. The rate holds in every second all the same; less makes the start after a lull smoother",
+			whole(&region.Burst, 0, 1, maxRate).byDefault("the rate, at least 1")),
+		key("maxInFlight", "requests in flight of one replica", whole(&region.MaxInFlight, 128, 1, maxRequests)),
+		key("breaker", "", object(
+			key("failureRatio", "the share of failed requests that opens the breaker", number(&region.Breaker.FailureRatio, 0.5, 1)),
+			key("minRequests", "requests before the share counts", whole(&region.Breaker.MinRequests, 20, 1, maxRequests)),
+			key("openFor", "how long the breaker stays open", duration(&region.Breaker.OpenFor, 30*time.Second, time.Millisecond, day)),
+			key("halfOpenRequests", "requests that then try whether Twilio is back", whole(&region.Breaker.HalfOpenRequests, 5, 1, maxRequests)),
+		)),
+		key("twilioRegion", "Twilio's processing region: `ie1`, `au1`, `jp1`", text(&region.TwilioRegion, "", hostLabel().orEmpty())),
+		key("twilioEdge", "its edge: `dublin`, `sydney`, `tokyo`. Set both or neither", text(&region.TwilioEdge, "", hostLabel().orEmpty())),
+	)
+	return s.then(func(r *reader, n *node) {
+		region.fill()
+		if (region.TwilioRegion == "") != (region.TwilioEdge == "") && !n.get("twilioRegion").isBroken() && !n.get("twilioEdge").isBroken() {
+			r.fault(n, "twilioRegion and twilioEdge go together: set both (ie1 and dublin, au1 and sydney, jp1 and tokyo) or neither")
+		}
+	})
+}
+
+// fill derives what isn't set: a burst of a second's messages, since the rate
+// holds in every second anyway.
+func (region *Region) fill() {
+	if region.Burst == 0 {
+		region.Burst = max(1, int(region.Rate))
+	}
+}
+
+func defaultRegion() Region {
+	var region Region
+	regionShape(&region).reset()
+	region.fill()
+	return region
+}
+
+func destinationShape(d *Destination) shape {
+	return object(
+		key("name", "part of the group's and the topics' names: don't change it later", text(&d.Name, "", word("a destination's name"))).must(),
+		key("settings", "the hosted destination's settings, below", settingsShape(&d.Settings)).must(),
+		key("actions", "what to send, when", list(&d.Actions, "action", actionShape).as("list, 1 to 64")).must(),
+	)
+}
+
+// settingsShape declares the hosted destination's settings. Which are
+// required depends on the actions, so that their compiler says it.
+func settingsShape(s *actions.Settings) shape {
+	return object(
+		key("twilioAccountSID", "the account, `AC...`", text(&s.TwilioAccountSID, "").byDefault("required")),
+		key("twilioApiKeySID", "the API key, `SK...`", text(&s.TwilioAPIKeySID, "").byDefault("required")),
+		key("twilioApiKeySecret", "its secret", secret(&s.TwilioAPIKeySecret).byDefault("required")),
+		key("profileApiEnvironment", "`production`, or another for the staging hosts. This, the token and the space are required where an action looks profiles up (`traitEnrichment: false`)",
+			text(&s.ProfileAPIEnvironment, "")),
+		key("profileApiAccessToken", "of the space's Profile API", secret(&s.ProfileAPIAccessToken)),
+		key("spaceId", "the space, `spa_...`; callbacks carry it", text(&s.SpaceID, "")),
+		key("sourceId", "the source; taken so that settings can be pasted in, and not used", text(&s.SourceID, "")),
+		key("webhookUrl", "where Twilio reports what became of a message", text(&s.WebhookURL, "").as("URL").shown(func() any { return withoutPassword(s.WebhookURL) })),
+		key("twilioHostname", "where messages go", text(&s.TwilioHostname, "").as("host, host:port or http(s)://host:port").byDefault("`api.twilio.com`")),
+		key("contentHostname", "where content templates are looked up", text(&s.ContentHostname, "").as("likewise").byDefault("`content.twilio.com`")),
+		key("profileApiHostname", "where profiles are looked up", text(&s.ProfileAPIHostname, "").as("likewise").byDefault("by region and environment")),
+		key("connectionOverrides", "how Twilio calls the webhook", text(&s.ConnectionOverrides, "rp=all&rc=5")),
+		key("region", "the region whose rate and breaker apply, and the Profile API's",
+			text(&s.Region, actions.DefaultRegion, word("a region's name")).as("region's name").orDefault()),
+	)
+}
+
+func actionShape(a *actions.ActionDefinition) shape {
+	return object(
+		key("name", "unique in its destination; part of the ledger's keys: don't change it later", text(&a.Name, "", word("an action's name"))).must(),
+		key("type", "what it sends", choice(&a.Type, "", actions.SendSMS, actions.SendWhatsApp)).must(),
+		key("trigger", "which events it wants", text(&a.Trigger, actions.DefaultTrigger).as("FQL").orDefault()),
+		key("mapping", "field to value or Mapping Kit directive", anyObject(&a.Mapping)).must(),
+	)
+}

@@ -1,0 +1,150 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxTopicName is Kafka's limit (org.apache.kafka.common.internals.Topic).
+const maxTopicName = 249
+
+// The rules of texts. A pattern is necessary and not always enough.
+const (
+	topicPattern = `^[A-Za-z0-9._-]+$`
+	wordPattern  = `^[A-Za-z0-9][A-Za-z0-9_-]*$`
+	labelPattern = `^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
+)
+
+var (
+	topicCharacters = regexp.MustCompile(topicPattern)
+	wordCharacters  = regexp.MustCompile(wordPattern)
+	labelCharacters = regexp.MustCompile(labelPattern)
+)
+
+// topicName holds Kafka's rules for a topic's name.
+func topicName() rule {
+	return rule{"topic name", topicPattern, func(s string) error {
+		switch {
+		case s == "":
+			return errors.New("must not be empty")
+		case s == ".", s == "..":
+			return errors.New("Kafka allows no topic named . or ..")
+		case !topicCharacters.MatchString(s):
+			return errors.New("may hold letters, digits, '.', '_' and '-' only: Kafka allows no others in a topic's name")
+		case len(s) > maxTopicName:
+			return fmt.Errorf("is %d characters long; Kafka allows %d", len(s), maxTopicName)
+		}
+		return nil
+	}}
+}
+
+// groupPrefix keeps to what is safe wherever a group's name is shown.
+func groupPrefix() rule {
+	return rule{"name", topicPattern, func(s string) error {
+		switch {
+		case s == "":
+			return errors.New("must not be empty")
+		case !topicCharacters.MatchString(s):
+			return errors.New("may hold letters, digits, '.', '_' and '-' only")
+		case len(s) > maxTopicName:
+			return fmt.Errorf("is %d characters long; %d are allowed", len(s), maxTopicName)
+		}
+		return nil
+	}}
+}
+
+// word is a name that fits into topic names, metrics' labels and paths.
+func word(what string) rule {
+	return rule{"letters, digits, `_`, `-`", wordPattern, func(s string) error {
+		if !wordCharacters.MatchString(s) {
+			return fmt.Errorf("%s begins with a letter or digit and holds letters, digits, '_' and '-' only", what)
+		}
+		return nil
+	}}
+}
+
+// hostLabel is a part of a host name.
+func hostLabel() rule {
+	return rule{"part of a host name", labelPattern, func(s string) error {
+		if !labelCharacters.MatchString(s) {
+			return errors.New("must be a part of a host name: lower-case letters, digits and '-'")
+		}
+		return nil
+	}}
+}
+
+// listenAddress is host:port, where the host may be empty and the port 0.
+func listenAddress() rule {
+	return rule{"host:port, or :port", `:[0-9]+$`, func(s string) error {
+		_, port, err := net.SplitHostPort(s)
+		if err == nil {
+			_, err = strconv.ParseUint(port, 10, 16)
+		}
+		if err != nil {
+			return errors.New("must be an address to listen on: host:port, or :port for every network")
+		}
+		return nil
+	}}
+}
+
+// brokerPattern is a host:port, or several with commas between them.
+const brokerPattern = `^\s*[^\s/@,-][^\s/@,]*:[0-9]+\s*(,\s*[^\s/@,-][^\s/@,]*:[0-9]+\s*)*$`
+
+// brokersShape takes a list of host:port. An item, or the whole value, may
+// hold several with commas between them, as an environment variable does.
+func brokersShape(into *[]string) shape {
+	s := value(into, []string{"localhost:9092"})
+	s.takes = "list of host:port"
+	s.read = func(r *reader, n *node) {
+		items := []*node{n}
+		if n.kind != kindText {
+			if !r.expect(n, kindList) {
+				return
+			}
+			items = n.items
+		}
+		var brokers []string
+		for _, item := range items {
+			if !r.expect(item, kindText) || item.unknown {
+				return
+			}
+			for broker := range strings.SplitSeq(item.text, ",") {
+				broker = strings.TrimSpace(broker)
+				if err := checkHostPort(broker); err != nil {
+					r.fault(item, "%s", err)
+					return
+				}
+				if !slices.Contains(brokers, broker) {
+					brokers = append(brokers, broker)
+				}
+			}
+		}
+		if len(brokers) == 0 {
+			r.fault(n, "must name at least one broker, as in localhost:9092")
+			return
+		}
+		*into = brokers
+	}
+	s.schema = func() map[string]any {
+		items := textSchema(brokerPattern)
+		return map[string]any{"anyOf": []any{items, map[string]any{"type": "array", "minItems": 1, "items": items}}}
+	}
+	return s
+}
+
+func checkHostPort(s string) error {
+	host, port, err := net.SplitHostPort(s)
+	number, portErr := strconv.ParseUint(port, 10, 16)
+	switch {
+	case err != nil, portErr != nil, number == 0, host == "", strings.ContainsAny(host, "/@ \t"):
+		return errors.New("must be host:port, as in localhost:9092")
+	case host[0] == '-':
+		return errors.New("no host begins with '-'; an item of a list has a space after its dash: - localhost:9092")
+	}
+	return nil
+}
