@@ -10,6 +10,7 @@ import (
 
 	"engage-worker/actions"
 	"engage-worker/actions/twilio"
+	"engage-worker/consumer/intake"
 	"engage-worker/deadletter"
 	"engage-worker/internal/kafka/partition"
 	"engage-worker/internal/metrics"
@@ -44,15 +45,8 @@ type Config struct {
 // Topics are those of a destination, all with the same number of partitions.
 type Topics struct {
 	Source string
-	Retry  []RetryTier // in the order of their delays
+	Retry  []intake.Tier // in the order of their delays
 	Ledger string
-}
-
-// RetryTier is a retry topic and how long what is put there waits.
-type RetryTier struct {
-	Topic string
-	Name  string // the metrics' label: 30s, 5m, 30m
-	Delay time.Duration
 }
 
 // Parts are what a Group works with; all are shared and safe for concurrent use.
@@ -63,7 +57,7 @@ type Parts struct {
 	Gates       gates
 	DeadLetters deadLetters
 	Retries     retries
-	Budget      *Budget
+	Budget      *intake.Budget
 	Metrics     *metrics.Metrics
 	Tracer      trace.Tracer
 	Log         zerolog.Logger

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"engage-worker/consumer/lease"
 	"engage-worker/internal/metrics"
 	"engage-worker/ratelimit"
 )
@@ -26,7 +27,7 @@ func TestDrainGivesUpNothingThatIsOver(t *testing.T) {
 			ended, end := context.WithCancel(t.Context())
 			end()
 			gen := &generation{
-				Group: &Group{Config: Config{SessionTimeout: time.Second, ShutdownTimeout: time.Minute, CommitInterval: time.Second}, log: zerolog.New(&logged)},
+				group: &Group{cfg: Config{SessionTimeout: time.Second, ShutdownTimeout: time.Minute, CommitInterval: time.Second}, log: zerolog.New(&logged)},
 				ended: ended,
 			}
 			events := make(chan struct{})
@@ -60,7 +61,7 @@ func TestDrainsLimits(t *testing.T) {
 					time.AfterFunc(c.ended, end)
 				}
 				gen := &generation{
-					Group: &Group{Config: Config{SessionTimeout: 10 * time.Second, ShutdownTimeout: 20 * time.Second, CommitInterval: time.Hour}, log: zerolog.Nop()},
+					group: &Group{cfg: Config{SessionTimeout: 10 * time.Second, ShutdownTimeout: 20 * time.Second, CommitInterval: time.Hour}, log: zerolog.Nop()},
 					ended: ended,
 				}
 				start, events := time.Now(), make(chan struct{})
@@ -84,13 +85,13 @@ func (f commitsFunc) CommitOffsets(map[string]map[int]int64) error { return f() 
 // sharing is a group that notes what it holds of the rates, and since when.
 func sharing(start time.Time, told *[]string) *Group {
 	return &Group{
-		Config:  Config{SessionTimeout: 10 * time.Second},
-		metrics: metrics.New(prometheus.NewRegistry()),
-		share: func(owned []int, total int) {
+		cfg:   Config{SessionTimeout: 10 * time.Second},
+		parts: Parts{Metrics: metrics.New(prometheus.NewRegistry())},
+		share: &share{tell: func(owned []int, total int) {
 			if now := fmt.Sprint(owned, " of ", total); len(*told) == 0 || (*told)[len(*told)-1][:len(now)] != now {
 				*told = append(*told, fmt.Sprint(now, " after ", time.Since(start)))
 			}
-		},
+		}},
 	}
 }
 
@@ -103,13 +104,13 @@ func TestWhatHoldsUnderTheLease(t *testing.T) {
 		var answer error
 		ended, end := context.WithCancel(t.Context())
 		gen := &generation{
-			Group: sharing(time.Now(), &told), lease: &lease{}, ended: ended, total: 6,
+			group: sharing(time.Now(), &told), lease: &lease.Lease{}, ended: ended, total: 6,
 			commits: commitsFunc(func() error { time.Sleep(time.Second); return answer }),
 		}
-		gen.shards = []*shard{{generation: gen, id: 4}}
+		gen.shards = []*shard{{gen: gen, id: 4}}
 		remaining := func(want time.Duration) {
 			t.Helper()
-			if got := gen.lease.remaining(time.Now()); got != want {
+			if got := gen.lease.Remaining(time.Now()); got != want {
 				t.Errorf("the lease holds for %v, want %v", got, want)
 			}
 		}
@@ -153,30 +154,30 @@ func TestShareBetweenGenerations(t *testing.T) {
 		want []string
 	}{
 		{"the next generation begins soon", func(g *Group) {
-			g.leaveShare()
+			g.share.leave()
 			time.Sleep(time.Second)
-			g.holdShare([]int{1}, 4, time.Hour)
+			g.share.hold([]int{1}, 4, time.Hour)
 		}, []string{"[0 1] of 4 after 0s", "[1] of 4 after 1s"}},
 		{"the next generation is late", func(g *Group) {
-			g.leaveShare()
+			g.share.leave()
 		}, []string{"[0 1] of 4 after 0s", "[] of 0 after 1.02s"}},
 		{"the lease ends before", func(g *Group) {
 			time.Sleep(9500 * time.Millisecond)
-			g.leaveShare()
+			g.share.leave()
 		}, []string{"[0 1] of 4 after 0s", "[] of 0 after 10s"}},
 		{"left", func(g *Group) {
-			g.giveUpShare()
-			g.leaveShare()
+			g.share.giveUp()
+			g.share.leave()
 		}, []string{"[0 1] of 4 after 0s", "[] of 0 after 0s"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var told []string
 				g := sharing(time.Now(), &told)
-				g.leaveShare() // of nothing
-				g.holdShare([]int{0, 1}, 4, g.SessionTimeout)
+				g.share.leave() // of nothing
+				g.share.hold([]int{0, 1}, 4, g.cfg.SessionTimeout)
 				c.play(g)
-				time.Sleep(10*ratelimit.Window + g.SessionTimeout)
+				time.Sleep(10*ratelimit.Window + g.cfg.SessionTimeout)
 				synctest.Wait()
 				if !slices.Equal(told, c.want) {
 					t.Errorf("shares %q, want %q", told, c.want)

@@ -9,35 +9,42 @@ type watchdog struct {
 	reported map[int]bool
 }
 
-// look checks all shards.
+// look checks all shards, and sets the gauges that tell of them.
 func (w *watchdog) look(now time.Time) {
-	patience := max(time.Minute, 2*w.gen.RequestTimeout)
-	if w.reported == nil {
-		w.reported = map[int]bool{}
-	}
 	stuck, entries := 0, 0
 	for _, s := range w.gen.shards {
 		if s.ledger != nil {
 			entries += s.ledger.Len()
 		}
-		open := s.open()
-		idle := now.Sub(time.Unix(0, s.progress.Load()))
-		if open == 0 {
-			s.progress.Store(now.UnixNano())
-		}
-		if open == 0 || idle < patience {
-			if w.reported[s.id] {
-				s.log.Info().Msg("the shard makes progress again")
-				delete(w.reported, s.id)
-			}
-			continue
-		}
-		stuck++
-		if !w.reported[s.id] {
-			w.reported[s.id] = true
-			s.log.Warn().Int("open", open).Dur("idle", idle).Msg("the shard makes no progress: see engage_held, engage_breaker_state and the last errors")
+		if w.stuck(s, s.measure(), now) {
+			stuck++
 		}
 	}
-	w.gen.metrics.StuckShards.WithLabelValues(w.gen.Destination).Set(float64(stuck))
-	w.gen.metrics.LedgerEntries.WithLabelValues(w.gen.Destination).Set(float64(entries))
+	m, destination := w.gen.group.parts.Metrics, w.gen.group.cfg.Destination
+	m.StuckShards.WithLabelValues(destination).Set(float64(stuck))
+	m.LedgerEntries.WithLabelValues(destination).Set(float64(entries))
+}
+
+// stuck reports whether a shard with so many open events makes no progress,
+// and says so once.
+func (w *watchdog) stuck(s *shard, open int, now time.Time) bool {
+	if w.reported == nil {
+		w.reported = map[int]bool{}
+	}
+	idle := now.Sub(time.Unix(0, s.progress.Load()))
+	if open == 0 {
+		s.progress.Store(now.UnixNano())
+	}
+	if open == 0 || idle < max(time.Minute, 2*w.gen.group.cfg.RequestTimeout) {
+		if w.reported[s.id] {
+			s.log.Info().Msg("the shard makes progress again")
+			delete(w.reported, s.id)
+		}
+		return false
+	}
+	if !w.reported[s.id] {
+		w.reported[s.id] = true
+		s.log.Warn().Int("open", open).Dur("idle", idle).Msg("the shard makes no progress: see engage_held, engage_breaker_state and the last errors")
+	}
+	return true
 }

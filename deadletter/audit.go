@@ -14,6 +14,7 @@ import (
 	"engage-worker/internal/kafka/acked"
 	"engage-worker/internal/kafka/partition"
 	"engage-worker/internal/kafka/records"
+	"engage-worker/internal/pause"
 )
 
 // AuditTopic is the name of the compacted topic that remembers each replay of
@@ -177,7 +178,7 @@ func (l *AuditLog) write(ctx context.Context, source int, records []Audit) error
 			return nil
 		}
 		var failed *acked.WriteError
-		if wait > auditPatience || !errors.As(err, &failed) || !failed.Temporary() || pause(ctx, wait) != nil {
+		if wait > auditPatience || !errors.As(err, &failed) || !failed.Temporary() || !pause.For(ctx, wait) {
 			return fmt.Errorf("write the replays' record: %w", err)
 		}
 	}
@@ -198,15 +199,4 @@ func (a Audit) key() replayKey { return replayKey{a.ID, a.Replay} }
 // position writes a dead letter's position for people.
 func (p Position) String() string {
 	return strings.Join([]string{p.Topic, strconv.Itoa(p.Partition), strconv.FormatInt(p.Offset, 10)}, "/")
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -52,7 +52,7 @@ func TestFoldIsBounded(t *testing.T) {
 			t.Fatalf("%d is forgotten after %d", back, i)
 		}
 	}
-	if used := memory() - before; used > 33<<20 {
+	if used := memory() - before; used > 25<<20 {
 		t.Errorf("%d MiB", used>>20)
 	} else {
 		t.Logf("%d MiB", used>>20)

@@ -13,6 +13,7 @@ import (
 
 	"engage-worker/internal/kafka/acked"
 	"engage-worker/internal/kafka/records"
+	"engage-worker/internal/pause"
 )
 
 // Replayer carries out a plan of its Planner's. It needs the Audit.
@@ -122,8 +123,8 @@ func (r *replaying) all(ctx context.Context) error {
 	if len(open) == 0 {
 		return nil
 	}
-	if err := pause(ctx, time.Until(r.plan.made.Add(settleAfter))); err != nil {
-		return err
+	if !pause.For(ctx, time.Until(r.plan.made.Add(settleAfter))) {
+		return ctx.Err()
 	}
 	if err := r.Audit.Read(ctx, r.note); err != nil {
 		return err

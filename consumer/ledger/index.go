@@ -3,6 +3,8 @@ package ledger
 import (
 	"hash/maphash"
 	"time"
+
+	"engage-worker/internal/packed"
 )
 
 // bucketsPerRetention is in how many steps the index forgets.
@@ -26,9 +28,9 @@ func newFact(k Key, e Entry) fact {
 }
 
 func (f fact) state() State     { return State(f.partition & (1<<stateBits - 1)) }
-func (f fact) empty() bool      { return f.state() == 0 }
-func (f fact) hash() uint64     { return f.key.hi }
-func (f fact) same(g fact) bool { return f.key == g.key }
+func (f fact) Empty() bool      { return f.state() == 0 }
+func (f fact) Hash() uint64     { return f.key.hi }
+func (f fact) Same(g fact) bool { return f.key == g.key }
 
 func (f fact) entry() Entry {
 	return Entry{State: f.state(), Time: time.Unix(int64(f.at), 0), Position: Position{int(f.partition >> stateBits), f.offset}}
@@ -37,9 +39,9 @@ func (f fact) entry() Entry {
 // claim is the hash of a SID that an entry holds; 0 is none.
 type claim uint64
 
-func (c claim) empty() bool       { return c == 0 }
-func (c claim) hash() uint64      { return uint64(c) }
-func (c claim) same(d claim) bool { return c == d }
+func (c claim) Empty() bool       { return c == 0 }
+func (c claim) Hash() uint64      { return uint64(c) }
+func (c claim) Same(d claim) bool { return c == d }
 
 // index holds a shard's entries for the retention, bounded by how many
 // deliveries the shard makes in that time (52 to 56 bytes each, as measured, with the
@@ -56,8 +58,8 @@ type index struct {
 
 type bucket struct {
 	until   time.Time // of the clock at insertion
-	facts   packed[fact]
-	claimed packed[claim]
+	facts   packed.Table[fact]
+	claimed packed.Table[claim]
 }
 
 func newIndex(retention time.Duration) *index {
@@ -75,12 +77,12 @@ func (x *index) put(k Key, e Entry, now time.Time) (stored bool) {
 	}
 	newest := x.current(e.Time, now)
 	if i >= 0 && i != newest {
-		x.buckets[i].facts.remove(old)
+		x.buckets[i].facts.Remove(old)
 	}
 	b := x.buckets[newest]
-	b.facts.put(newFact(k, e))
+	b.facts.Put(newFact(k, e))
 	if e.SID != "" {
-		b.claimed.put(x.claim(e.SID))
+		b.claimed.Put(x.claim(e.SID))
 	}
 	if e.State == Intent {
 		x.open[k] = e
@@ -93,7 +95,7 @@ func (x *index) put(k Key, e Entry, now time.Time) (stored bool) {
 // find is the bucket that holds an entry, or -1.
 func (x *index) find(k Key) (i int, f fact) {
 	for i := len(x.buckets) - 1; i >= 0; i-- {
-		if f, ok := x.buckets[i].facts.get(fact{key: k}); ok {
+		if f, ok := x.buckets[i].facts.Get(fact{key: k}); ok {
 			return i, f
 		}
 	}
@@ -128,7 +130,7 @@ func (x *index) bodies(recipient uint32, but Key) (bodies []uint32) {
 func (x *index) hasClaimed(sid string) bool {
 	c := x.claim(sid)
 	for _, b := range x.buckets {
-		if _, ok := b.claimed.get(c); ok {
+		if _, ok := b.claimed.Get(c); ok {
 			return true
 		}
 	}
@@ -142,7 +144,7 @@ func (x *index) claim(sid string) claim {
 func (x *index) len() int {
 	n := 0
 	for _, b := range x.buckets {
-		n += b.facts.n
+		n += b.facts.Len()
 	}
 	return n
 }
@@ -151,7 +153,7 @@ func (x *index) len() int {
 func (x *index) forget(now time.Time) {
 	for len(x.buckets) > 0 && now.Sub(x.buckets[0].until) > x.keep {
 		for k := range x.open {
-			if _, ok := x.buckets[0].facts.get(fact{key: k}); ok {
+			if _, ok := x.buckets[0].facts.Get(fact{key: k}); ok {
 				delete(x.open, k)
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/pause"
 )
 
 // Config is a shard's part of the ledger.
@@ -293,9 +293,8 @@ func (l *Ledger) answer(batch []pending) {
 // produce writes the batch with acknowledgement by all in-sync replicas,
 // again and again until it works or ctx ends.
 func (l *Ledger) produce(ctx context.Context, batch []pending) (base int64, err error) {
-	backoff := 50 * time.Millisecond
-	warned := false
-	for {
+	pauses := pause.Growing(50*time.Millisecond, 2*time.Second)
+	for failures := 1; ; failures++ {
 		records := make([]kafka.Record, len(batch))
 		for i, p := range batch {
 			records[i] = kafka.Record{Key: kafka.NewBytes(p.key), Value: kafka.NewBytes(p.value), Time: p.entry.Time}
@@ -322,14 +321,16 @@ func (l *Ledger) produce(ctx context.Context, batch []pending) (base int64, err 
 		if permanent(err) {
 			return 0, fmt.Errorf("write the ledger: %w", err)
 		}
-		if !warned && backoff > 200*time.Millisecond {
-			warned = true
+		if failures == failuresBeforeWarning {
 			l.cfg.Log.Warn().Err(err).Str("topic", l.cfg.Topic).Int("partition", l.cfg.Partition).Msg("the ledger can't be written; its deliveries are held until it can")
 		}
-		wait(ctx, backoff/2+rand.N(backoff))
-		backoff = min(2*backoff, 2*time.Second)
+		pause.For(ctx, pauses.NextBackOff())
 	}
 }
+
+// failuresBeforeWarning is how many writes must fail in a row: a leader's move
+// is no news.
+const failuresBeforeWarning = 4
 
 // produceTimeout is how long one write may take before it's tried again.
 const produceTimeout = 5 * time.Second
@@ -359,14 +360,4 @@ func (l *Ledger) readForeign(ctx context.Context, from, end int64) error {
 		l.signal()
 	}
 	return err
-}
-
-// wait sleeps for d or until ctx ends.
-func wait(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

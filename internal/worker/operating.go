@@ -53,7 +53,7 @@ func newOperating(cfg *config.Config, w *Worker) *operating {
 		}
 		for _, g := range w.groups {
 			s := g.State()
-			fmt.Fprintf(rw, "%s: owns %d shards\n", g.Destination, s.Owned)
+			fmt.Fprintf(rw, "%s: owns %d shards\n", g.Config().Destination, s.Owned)
 		}
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(w.registry, promhttp.HandlerOpts{EnableOpenMetrics: true}))
@@ -130,8 +130,8 @@ func (o *operating) ready(ctx context.Context, w *Worker) error {
 		return fmt.Errorf("kafka doesn't answer: %s", connect.Explain(o.probe))
 	}
 	for _, g := range w.groups {
-		if s := g.State(); !s.Joined && time.Since(s.Since) > unjoined*g.SessionTimeout {
-			return fmt.Errorf("%s: not in the consumer group %s; the log says why", g.Destination, g.GroupID)
+		if s := g.State(); !s.Joined && time.Since(s.Since) > unjoined*g.Config().SessionTimeout {
+			return fmt.Errorf("%s: not in the consumer group %s; the log says why", g.Config().Destination, g.Config().GroupID)
 		}
 	}
 	return nil

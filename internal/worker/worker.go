@@ -23,6 +23,7 @@ import (
 	"engage-worker/actions"
 	"engage-worker/actions/twilio"
 	"engage-worker/consumer"
+	"engage-worker/consumer/intake"
 	"engage-worker/deadletter"
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/acked"
@@ -32,7 +33,7 @@ import (
 	"engage-worker/ratelimit"
 )
 
-// openBytes bounds the open events of the process, see consumer.Budget;
+// openBytes bounds the open events of the process, see intake.Budget;
 // leastOpenBytes is what each destination may have open in any case.
 const (
 	openBytes      = 32 << 20
@@ -120,7 +121,7 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 			Retries:     retries,
 			// One each, so that a destination whose vendor is away keeps
 			// none of the others'.
-			Budget:         consumer.NewBudget(max(openBytes/int64(len(cfg.Destinations)), leastOpenBytes), w.metrics.OpenBytes),
+			Budget:         intake.NewBudget(max(openBytes/int64(len(cfg.Destinations)), leastOpenBytes), w.metrics.OpenBytes),
 			SeveralRegions: dynamic || len(names) > 1,
 			Metrics:        w.metrics,
 			Tracer:         tracer,
@@ -222,7 +223,7 @@ func groupConfig(cfg *config.Config, destination string) consumer.Config {
 	topics := consumer.Topics{Source: cfg.Kafka.Topic, Ledger: cfg.LedgerTopic(destination)}
 	names, delays := cfg.RetryTopics(destination), config.RetryDelays()
 	for i, topic := range names {
-		topics.Retry = append(topics.Retry, consumer.RetryTier{Topic: topic, Name: config.RetryTierNames()[i], Delay: delays[i]})
+		topics.Retry = append(topics.Retry, intake.Tier{Topic: topic, Name: config.RetryTierNames()[i], Delay: delays[i]})
 	}
 	return consumer.Config{
 		Destination:     destination,

@@ -1,14 +1,10 @@
-package consumer
+package delivery
 
 import (
-	"context"
-	"strings"
 	"time"
 
-	"github.com/segmentio/kafka-go"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
 	"engage-worker/actions/outcome"
@@ -25,49 +21,9 @@ import (
 //	   ├─ settle         each delivery's last part: ledger, retry or dead-letter topic
 //	   └─ commit         from the event's settlement to the commit that covers it
 
-// headers lets the W3C propagator read a record's headers.
-type headers []kafka.Header
-
-func (h headers) Get(key string) string {
-	for i := range h {
-		if strings.EqualFold(h[i].Key, key) {
-			return string(h[i].Value)
-		}
-	}
-	return ""
-}
-
-func (h headers) Set(string, string) {}
-
-func (h headers) Keys() []string {
-	keys := make([]string, len(h))
-	for i := range h {
-		keys[i] = h[i].Key
-	}
-	return keys
-}
-
-// trace continues the producer's trace with a span for the event, from when
-// it was read to its settlement. Without a tracer it costs nothing.
-func (s *shard) trace(ev *event) (ctx context.Context, end func()) {
-	if s.tracer == nil {
-		return context.Background(), func() {}
-	}
-	ctx = propagation.TraceContext{}.Extract(context.Background(), headers(ev.msg.Headers))
-	ctx, span := s.tracer.Start(ctx, "process "+ev.stream.topic, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
-		attribute.String("messaging.system", "kafka"),
-		attribute.String("messaging.destination.name", ev.stream.topic),
-		attribute.Int("messaging.destination.partition.id", s.id),
-		attribute.Int64("messaging.kafka.offset", ev.msg.Offset),
-		attribute.String("messaging.consumer.group.name", s.GroupID),
-	))
-	ev.traced = span.SpanContext()
-	return ctx, func() { span.End() }
-}
-
 // clock is the time where spans are made, and costs nothing elsewhere.
-func (g *Group) clock() time.Time {
-	if g.tracer == nil {
+func (d *delivery) clock() time.Time {
+	if d.parts.Tracer == nil {
 		return time.Time{}
 	}
 	return time.Now()
@@ -75,13 +31,13 @@ func (g *Group) clock() time.Time {
 
 // span records a part of the delivery's way that began at start.
 func (d *delivery) span(name string, start time.Time, options ...trace.SpanStartOption) trace.Span {
-	_, span := d.tracer.Start(d.ctx, name, append(options, trace.WithTimestamp(start))...)
+	_, span := d.parts.Tracer.Start(d.ctx, name, append(options, trace.WithTimestamp(start))...)
 	return span
 }
 
 // tracePrepare records what was decided since start.
 func (d *delivery) tracePrepare(start time.Time) {
-	if d.tracer == nil {
+	if d.parts.Tracer == nil {
 		return
 	}
 	span := d.span("prepare", start, trace.WithAttributes(
@@ -98,7 +54,7 @@ func (d *delivery) tracePrepare(start time.Time) {
 
 // traceGate records the wait for the region since start.
 func (d *delivery) traceGate(start time.Time) {
-	if d.tracer == nil {
+	if d.parts.Tracer == nil {
 		return
 	}
 	d.span("gate", start, trace.WithAttributes(attribute.String("engage.region", d.plan.Region))).End()
@@ -107,7 +63,7 @@ func (d *delivery) traceGate(start time.Time) {
 // traceRequest records the request that left at start. Nothing of it is
 // passed on to Twilio.
 func (d *delivery) traceRequest(start time.Time, r twilio.Result) {
-	if d.tracer == nil {
+	if d.parts.Tracer == nil {
 		return
 	}
 	attributes := []attribute.KeyValue{
@@ -135,7 +91,7 @@ func (d *delivery) traceRequest(start time.Time, r twilio.Result) {
 
 // traceSettle records the delivery's end, and what it took since its last part.
 func (d *delivery) traceSettle(became string, reason outcome.Reason) {
-	if d.tracer == nil {
+	if d.parts.Tracer == nil {
 		return
 	}
 	d.span("settle", d.since, trace.WithAttributes(
@@ -143,44 +99,4 @@ func (d *delivery) traceSettle(became string, reason outcome.Reason) {
 		attribute.String("engage.outcome", became),
 		attribute.String("engage.reason", reason.String()),
 	)).End()
-}
-
-// awaited is a traced event that is settled and not committed.
-type awaited struct {
-	offset int64
-	since  time.Time
-	parent trace.SpanContext
-}
-
-// await remembers a settled event until its commit, if that doesn't fail for
-// too long. The caller holds s.mu.
-func (s *stream) await(ev *event) {
-	if ev.traced.IsSampled() && len(s.awaited) < s.shard.MaxUncommitted {
-		s.awaited = append(s.awaited, awaited{offset: ev.msg.Offset, since: time.Now(), parent: ev.traced})
-	}
-}
-
-// traceCommit ends the traces of what a commit up to offset covers.
-func (s *stream) traceCommit(offset int64) {
-	if s.shard.tracer == nil {
-		return
-	}
-	s.mu.Lock()
-	var covered []awaited
-	open := s.awaited[:0]
-	for _, a := range s.awaited {
-		if a.offset < offset {
-			covered = append(covered, a)
-		} else {
-			open = append(open, a)
-		}
-	}
-	clear(s.awaited[len(open):])
-	s.awaited = open
-	s.mu.Unlock()
-	for _, a := range covered {
-		ctx := trace.ContextWithSpanContext(context.Background(), a.parent)
-		_, span := s.shard.tracer.Start(ctx, "commit", trace.WithTimestamp(a.since), trace.WithAttributes(attribute.Int64("messaging.kafka.offset", a.offset)))
-		span.End()
-	}
 }

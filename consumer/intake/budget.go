@@ -1,4 +1,4 @@
-package consumer
+package intake
 
 import (
 	"context"
@@ -27,9 +27,9 @@ func NewBudget(size int64, gauge prometheus.Gauge) *Budget {
 // goroutine's stack, its decoded form and its request.
 const eventOverhead = 12 << 10
 
-// acquire waits for room for an event of n bytes and returns what it took. An
+// Acquire waits for room for an event of n bytes and returns what it took. An
 // event larger than the whole budget takes all of it.
-func (b *Budget) acquire(ctx context.Context, n int) (int64, error) {
+func (b *Budget) Acquire(ctx context.Context, n int) (int64, error) {
 	cost := min(int64(n)+eventOverhead, b.size)
 	if !b.sem.TryAcquire(cost) {
 		b.waiting.Add(1)
@@ -42,10 +42,11 @@ func (b *Budget) acquire(ctx context.Context, n int) (int64, error) {
 	return cost, nil
 }
 
-func (b *Budget) release(cost int64) {
+// Release gives back what Acquire took.
+func (b *Budget) Release(cost int64) {
 	b.sem.Release(cost)
 	b.gauge.Sub(float64(cost))
 }
 
-// short tells whether somebody waits for room.
-func (b *Budget) short() bool { return b.waiting.Load() > 0 }
+// Short reports whether somebody waits for room.
+func (b *Budget) Short() bool { return b.waiting.Load() > 0 }

@@ -1,4 +1,4 @@
-package consumer
+package intake
 
 import (
 	"reflect"
@@ -16,20 +16,20 @@ var recorded = time.Date(2026, 11, 23, 10, 0, 0, 123, time.UTC)
 // was written, and the event's own headers stay as they were.
 func TestARetryKnowsItsOrigin(t *testing.T) {
 	own := []kafka.Header{{Key: "traceparent", Value: []byte("00-1")}, {Key: "empty", Value: []byte{}}}
-	from := origin{topic: "events", partition: 3, offset: 12345, time: recorded, attempts: 4, firstFailedAt: recorded.Add(time.Second)}
+	from := Origin{Topic: "events", Partition: 3, Offset: 12345, Time: recorded, Attempts: 4, FirstFailedAt: recorded.Add(time.Second)}
 	due := recorded.Add(time.Minute)
-	m := from.retryMessage(&kafka.Message{Key: []byte("k"), Value: []byte("v"), Headers: own}, "welcome-sms", 2, due, "rate_limited")
+	m := from.RetryMessage(&kafka.Message{Key: []byte("k"), Value: []byte("v"), Headers: own}, "welcome-sms", 2, due, "rate_limited")
 	m.Time = recorded.Add(time.Hour) // of the retry topic's record
-	got, ok := retryOrigin(&m)
+	got, ok := RetryOrigin(&m)
 	want := from
-	want.action, want.tier, want.notBefore = "welcome-sms", 2, due
+	want.Action, want.Tier, want.NotBefore = "welcome-sms", 2, due
 	if !ok || !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v, %t\nwant %+v", got, ok, want)
 	}
-	if headers := withoutRetry(m.Headers); !reflect.DeepEqual(headers, own) {
+	if headers := WithoutRetry(m.Headers); !reflect.DeepEqual(headers, own) {
 		t.Errorf("the event's own headers: %v", headers)
 	}
-	again := got.retryMessage(&m, "welcome-sms", 3, due, "rate_limited")
+	again := got.RetryMessage(&m, "welcome-sms", 3, due, "rate_limited")
 	if len(again.Headers) != len(m.Headers) {
 		t.Errorf("the second time it has %d headers, the first time %d", len(again.Headers), len(m.Headers))
 	}
@@ -62,8 +62,8 @@ func TestForeignRetries(t *testing.T) {
 		{"no times", headers("position", "events/1/2", "action", "a", "not_before", "tomorrow", "record_timestamp", ""), true, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			o, ok := retryOrigin(&kafka.Message{Time: recorded, Headers: c.headers})
-			if ok != c.ok || o.tier != c.tier || !o.time.Equal(recorded) || !o.notBefore.IsZero() {
+			o, ok := RetryOrigin(&kafka.Message{Time: recorded, Headers: c.headers})
+			if ok != c.ok || o.Tier != c.tier || !o.Time.Equal(recorded) || !o.NotBefore.IsZero() {
 				t.Errorf("%+v, %t", o, ok)
 			}
 		})
@@ -71,11 +71,11 @@ func TestForeignRetries(t *testing.T) {
 }
 
 func TestIdempotencyKey(t *testing.T) {
-	o := origin{topic: "events", partition: 3, offset: 5}
+	o := Origin{Topic: "events", Partition: 3, Offset: 5}
 	replay := o
-	replay.replayed, replay.replay = true, deadletter.Replayed{Origin: "events/3/1"}
+	replay.Replayed, replay.Replay = true, deadletter.Replayed{Origin: "events/3/1"}
 	for _, c := range []struct {
-		origin    origin
+		origin    Origin
 		messageID string
 		want      string
 	}{
@@ -84,7 +84,7 @@ func TestIdempotencyKey(t *testing.T) {
 		{replay, "m-1", "m-1"},
 		{replay, "", "events/3/1"},
 	} {
-		if got := c.origin.idempotencyKey(c.messageID); got != c.want {
+		if got := c.origin.IdempotencyKey(c.messageID); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)
 		}
 	}

@@ -1,4 +1,4 @@
-package consumer
+package intake
 
 import (
 	"strconv"
@@ -23,37 +23,37 @@ const (
 	headerRetryReason    = "engage.retry.reason" // of the last failure
 )
 
-// origin is where an event comes from and what happened to it so far.
-type origin struct {
-	topic     string
-	partition int
-	offset    int64
-	time      time.Time // the source record's timestamp
+// Origin is where an event comes from and what happened to it so far.
+type Origin struct {
+	Topic     string
+	Partition int
+	Offset    int64
+	Time      time.Time // the source record's timestamp
 
-	replay   deadletter.Replayed // when replayed is set
-	replayed bool
+	Replay   deadletter.Replayed // when Replayed is set
+	Replayed bool
 
 	// Of a retry record only.
-	action        string // the one action it is for; "" in the source
-	tier          int    // tiers it has been through
-	attempts      int
-	firstFailedAt time.Time
-	notBefore     time.Time
+	Action        string // the one action it is for; "" in the source
+	Tier          int    // tiers it has been through
+	Attempts      int
+	FirstFailedAt time.Time
+	NotBefore     time.Time
 }
 
-// sourceOrigin is a source record's.
-func sourceOrigin(m *kafka.Message) origin {
-	o := origin{topic: m.Topic, partition: m.Partition, offset: m.Offset, time: m.Time}
+// SourceOrigin is a source record's.
+func SourceOrigin(m *kafka.Message) Origin {
+	o := Origin{Topic: m.Topic, Partition: m.Partition, Offset: m.Offset, Time: m.Time}
 	if len(m.Headers) > 0 {
-		o.replay, o.replayed = deadletter.ParseReplayed(m.Headers)
+		o.Replay, o.Replayed = deadletter.ParseReplayed(m.Headers)
 	}
 	return o
 }
 
-// retryOrigin reads a retry record's headers; ok is false when they don't say
+// RetryOrigin reads a retry record's headers; ok is false when they don't say
 // where it came from.
-func retryOrigin(m *kafka.Message) (o origin, ok bool) {
-	o = origin{time: m.Time}
+func RetryOrigin(m *kafka.Message) (o Origin, ok bool) {
+	o = Origin{Time: m.Time}
 	for _, h := range m.Headers {
 		if !strings.HasPrefix(h.Key, headerRetryPrefix) {
 			continue
@@ -61,28 +61,28 @@ func retryOrigin(m *kafka.Message) (o origin, ok bool) {
 		v := string(h.Value)
 		switch h.Key {
 		case headerRetryPosition:
-			o.topic, o.partition, o.offset, ok = parsePosition(v)
+			o.Topic, o.Partition, o.Offset, ok = parsePosition(v)
 		case headerRetryTimestamp:
-			setTime(&o.time, v)
+			setTime(&o.Time, v)
 		case headerRetryAction:
-			o.action = v
+			o.Action = v
 		case headerRetryTier:
-			o.tier, _ = strconv.Atoi(v)
-			o.tier = max(o.tier, 0)
+			o.Tier, _ = strconv.Atoi(v)
+			o.Tier = max(o.Tier, 0)
 		case headerRetryAttempts:
-			o.attempts, _ = strconv.Atoi(v)
+			o.Attempts, _ = strconv.Atoi(v)
 		case headerRetryNotBefore:
-			setTime(&o.notBefore, v)
+			setTime(&o.NotBefore, v)
 		case headerRetryFailedAt:
-			setTime(&o.firstFailedAt, v)
+			setTime(&o.FirstFailedAt, v)
 		}
 	}
-	o.replay, o.replayed = deadletter.ParseReplayed(m.Headers)
-	return o, ok && o.action != ""
+	o.Replay, o.Replayed = deadletter.ParseReplayed(m.Headers)
+	return o, ok && o.Action != ""
 }
 
-// retryMessage is the record that brings an event back for one action.
-func (o *origin) retryMessage(m *kafka.Message, action string, tier int, notBefore time.Time, reason string) kafka.Message {
+// RetryMessage is the record that brings an event back for one action.
+func (o *Origin) RetryMessage(m *kafka.Message, action string, tier int, notBefore time.Time, reason string) kafka.Message {
 	headers := make([]kafka.Header, 0, len(m.Headers)+8)
 	for _, h := range m.Headers {
 		if !strings.HasPrefix(h.Key, headerRetryPrefix) {
@@ -91,20 +91,20 @@ func (o *origin) retryMessage(m *kafka.Message, action string, tier int, notBefo
 	}
 	add := func(key, value string) { headers = append(headers, kafka.Header{Key: key, Value: []byte(value)}) }
 	add(headerRetryPosition, o.position())
-	add(headerRetryTimestamp, o.time.UTC().Format(time.RFC3339Nano))
+	add(headerRetryTimestamp, o.Time.UTC().Format(time.RFC3339Nano))
 	add(headerRetryAction, action)
 	add(headerRetryTier, strconv.Itoa(tier))
-	add(headerRetryAttempts, strconv.Itoa(o.attempts))
+	add(headerRetryAttempts, strconv.Itoa(o.Attempts))
 	add(headerRetryNotBefore, notBefore.UTC().Format(time.RFC3339Nano))
-	if !o.firstFailedAt.IsZero() {
-		add(headerRetryFailedAt, o.firstFailedAt.UTC().Format(time.RFC3339Nano))
+	if !o.FirstFailedAt.IsZero() {
+		add(headerRetryFailedAt, o.FirstFailedAt.UTC().Format(time.RFC3339Nano))
 	}
 	add(headerRetryReason, reason)
 	return kafka.Message{Key: m.Key, Value: m.Value, Headers: headers}
 }
 
-// withoutRetry are the event's own headers.
-func withoutRetry(headers []kafka.Header) []kafka.Header {
+// WithoutRetry are the event's own headers.
+func WithoutRetry(headers []kafka.Header) []kafka.Header {
 	for i := range headers {
 		if strings.HasPrefix(headers[i].Key, headerRetryPrefix) {
 			own := append([]kafka.Header(nil), headers[:i]...)
@@ -119,15 +119,15 @@ func withoutRetry(headers []kafka.Header) []kafka.Header {
 	return headers
 }
 
-func (o *origin) position() string { return deadletter.Origin(o.topic, o.partition, o.offset) }
+func (o *Origin) position() string { return deadletter.Origin(o.Topic, o.Partition, o.Offset) }
 
 // idempotencyKey is the event's messageId, or where it appeared first.
-func (o *origin) idempotencyKey(messageID string) string {
+func (o *Origin) IdempotencyKey(messageID string) string {
 	switch {
 	case messageID != "":
 		return messageID
-	case o.replayed && o.replay.Origin != "":
-		return o.replay.Origin
+	case o.Replayed && o.Replay.Origin != "":
+		return o.Replay.Origin
 	default:
 		return o.position()
 	}

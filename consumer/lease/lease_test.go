@@ -1,4 +1,4 @@
-package consumer
+package lease
 
 import (
 	"context"
@@ -11,24 +11,24 @@ import (
 func TestLeaseRemaining(t *testing.T) {
 	start := time.Now()
 	at := func(d time.Duration) time.Time { return start.Add(d) }
-	var l lease
+	var l Lease
 	remaining := func(now time.Time, want time.Duration) {
 		t.Helper()
-		if got := l.remaining(now); got != want {
+		if got := l.Remaining(now); got != want {
 			t.Errorf("%v after its start it holds for %v, want %v", now.Sub(start), got, want)
 		}
 	}
 	remaining(start, 0) // nobody gave it yet
-	l.extend(start, 10*time.Second)
+	l.Extend(start, 10*time.Second)
 	remaining(start, 10*time.Second)
 	remaining(at(9999*time.Millisecond), time.Millisecond)
 	remaining(at(10*time.Second), 0)
 	remaining(at(time.Hour), 0)
 	// The wall clock alone, as after a machine slept: it says that time went by.
 	remaining(at(11*time.Second).Round(0), 0)
-	l.extend(at(5*time.Second), 10*time.Second)
+	l.Extend(at(5*time.Second), 10*time.Second)
 	remaining(at(10*time.Second), 5*time.Second)
-	l.end()
+	l.End()
 	remaining(at(10*time.Second), 0)
 }
 
@@ -54,15 +54,15 @@ func TestUnderTheLease(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
-				l := &lease{}
-				l.extend(start, session)
+				l := &Lease{}
+				l.Extend(start, session)
 				for _, at := range c.renewed {
-					time.AfterFunc(at, func() { l.extend(time.Now(), session) })
+					time.AfterFunc(at, func() { l.Extend(time.Now(), session) })
 				}
 				work, stop := context.WithTimeout(t.Context(), time.Hour)
 				defer stop()
 				time.AfterFunc(c.work, stop)
-				ctx, cancel := l.under(work, c.timeout)
+				ctx, cancel := l.Under(work, c.timeout)
 				defer cancel()
 				if err := ctx.Err(); err != nil {
 					t.Errorf("at once: %v", err)
@@ -75,7 +75,7 @@ func TestUnderTheLease(t *testing.T) {
 		})
 	}
 	t.Run("without one", func(t *testing.T) {
-		ctx, cancel := (&lease{}).under(t.Context(), time.Minute)
+		ctx, cancel := (&Lease{}).Under(t.Context(), time.Minute)
 		defer cancel()
 		if ctx.Err() == nil {
 			t.Error("it goes on")

@@ -1,4 +1,4 @@
-package consumer
+package intake
 
 // watermark follows one partition's events: which are open, and up to where
 // all are done, which is the offset to commit. Offsets are opened in

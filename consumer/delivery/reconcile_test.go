@@ -1,4 +1,4 @@
-package consumer
+package delivery
 
 import (
 	"testing"
@@ -43,11 +43,9 @@ func TestPick(t *testing.T) {
 			for i, body := range c.bodies {
 				open = append(open, twilio.Candidate{SID: string(rune('a' + i)), Body: body})
 			}
-			rivals := func(*twilio.Message) (tags []uint32) {
-				for _, body := range c.rivals {
-					tags = append(tags, bodyTag(body))
-				}
-				return tags
+			var rivals []uint32
+			for _, body := range c.rivals {
+				rivals = append(rivals, bodyTag(body))
 			}
 			left, got := pick(m, open, rivals)
 			if got != c.want {
@@ -95,7 +93,7 @@ func TestListSettled(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			now := time.Now()
-			d := &delivery{shard: &shard{generation: &generation{Group: &Group{Config: Config{RequestTimeout: c.request}}, assignedAt: now.Add(c.assigned)}}}
+			d := &delivery{cfg: &Config{RequestTimeout: c.request, AssignedAt: now.Add(c.assigned)}}
 			got := d.listSettled(now.Add(c.intent)).Sub(now)
 			if want := c.want; got < want-time.Second || got > want+time.Second {
 				t.Errorf("%v from now, want %v", got, want)

@@ -1,4 +1,4 @@
-package consumer
+package intake
 
 import (
 	"context"
@@ -19,26 +19,26 @@ func TestBudget(t *testing.T) {
 		b := NewBudget(size, gauge)
 		take := func(n int, want int64) int64 {
 			t.Helper()
-			cost, err := b.acquire(t.Context(), n)
+			cost, err := b.Acquire(t.Context(), n)
 			if err != nil || cost != want {
 				t.Errorf("%d bytes cost %d, %v; want %d", n, cost, err, want)
 			}
 			return cost
 		}
 		small := take(eventOverhead, 2*eventOverhead)
-		if b.short() {
+		if b.Short() {
 			t.Error("short, though nobody waits")
 		}
 		huge := make(chan int64)
 		go func() { huge <- take(1<<30, size) }()
 		synctest.Wait()
-		if !b.short() {
+		if !b.Short() {
 			t.Error("somebody waits, and it isn't short")
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		gone := make(chan error)
 		go func() {
-			_, err := b.acquire(ctx, 0) // would fit, but has to wait its turn
+			_, err := b.Acquire(ctx, 0) // would fit, but has to wait its turn
 			gone <- err
 		}()
 		synctest.Wait()
@@ -46,11 +46,11 @@ func TestBudget(t *testing.T) {
 		if err := <-gone; !errors.Is(err, context.Canceled) {
 			t.Errorf("given up with %v", err)
 		}
-		b.release(small)
-		b.release(<-huge)
-		if open := testutil.ToFloat64(gauge); open != 0 || b.short() {
-			t.Errorf("%v bytes are open, short %t", open, b.short())
+		b.Release(small)
+		b.Release(<-huge)
+		if open := testutil.ToFloat64(gauge); open != 0 || b.Short() {
+			t.Errorf("%v bytes are open, short %t", open, b.Short())
 		}
-		b.release(take(size-eventOverhead, size)) // all of it is there again
+		b.Release(take(size-eventOverhead, size)) // all of it is there again
 	})
 }

@@ -1,4 +1,4 @@
-package consumer
+package intake
 
 import (
 	"testing"
@@ -27,12 +27,12 @@ func TestWhenARetryIsDue(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &stream{shard: &shard{generation: &generation{actions: []string{"a"}}}, delay: delay}
+				s := &Stream{cfg: Config{Delay: delay}, parts: Parts{Actions: []string{"a"}}}
 				start := time.Now()
 				written := start.Add(c.ahead - c.since)
 				record := func(offset int64) *kafka.Message {
-					o := origin{topic: "events", time: written}
-					m := o.retryMessage(&kafka.Message{}, "a", 1, written.Add(delay), "rate_limited")
+					o := Origin{Topic: "events", Time: written}
+					m := o.RetryMessage(&kafka.Message{}, "a", 1, written.Add(delay), "rate_limited")
 					m.Offset, m.Time, m.HighWaterMark = offset, written, 10
 					return &m
 				}

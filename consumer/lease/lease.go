@@ -1,4 +1,6 @@
-package consumer
+// Package lease is the right to send for a shard, as long as nobody else can
+// own it.
+package lease
 
 import (
 	"context"
@@ -7,7 +9,7 @@ import (
 	"time"
 )
 
-// lease is an owner's right to send: it lasts until the session timeout after
+// Lease is an owner's right to send: it lasts until the session timeout after
 // the last commit that the coordinator accepted in this generation. The
 // coordinator takes a commit as a sign of life and gives a shard away only
 // when it saw none for the session timeout, so a lease that holds here means
@@ -15,28 +17,28 @@ import (
 //
 // Both clocks must agree that it holds: the monotonic one doesn't jump, but
 // may stand still while a machine sleeps; the wall clock goes on then.
-type lease struct {
+type Lease struct {
 	mu    sync.Mutex
 	until time.Time // with its monotonic reading
 }
 
-// extend renews the lease to run from start, the moment before the commit was
+// Extend renews the lease to run from start, the moment before the commit was
 // sent.
-func (l *lease) extend(start time.Time, session time.Duration) {
+func (l *Lease) Extend(start time.Time, session time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.until = start.Add(session)
 }
 
-// end gives the lease up.
-func (l *lease) end() {
+// End gives the lease up.
+func (l *Lease) End() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.until = time.Time{}
 }
 
-// remaining is how long the lease holds at least; 0 when it doesn't.
-func (l *lease) remaining(now time.Time) time.Duration {
+// Remaining is how long the lease holds at least; 0 when it doesn't.
+func (l *Lease) Remaining(now time.Time) time.Duration {
 	l.mu.Lock()
 	until := l.until
 	l.mu.Unlock()
@@ -46,21 +48,21 @@ func (l *lease) remaining(now time.Time) time.Duration {
 	return max(0, min(until.Sub(now), until.Round(0).Sub(now.Round(0))))
 }
 
-// errLeaseLost is why a request was given up, or didn't leave.
-var errLeaseLost = errors.New("the lease on the shard ended")
+// ErrLost is why a request was given up, or didn't leave.
+var ErrLost = errors.New("the lease on the shard ended")
 
-// under returns a context that ends with ctx, after timeout, or with the
+// Under returns a context that ends with ctx, after timeout, or with the
 // lease, whatever comes first. While the lease is renewed it goes on.
-func (l *lease) under(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+func (l *Lease) Under(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	ctx, lose := context.WithCancelCause(ctx)
 	var mu sync.Mutex
 	var timer *time.Timer
 	var watch func()
 	watch = func() {
-		left := l.remaining(time.Now())
+		left := l.Remaining(time.Now())
 		if left == 0 {
-			lose(errLeaseLost)
+			lose(ErrLost)
 			return
 		}
 		mu.Lock()

@@ -1,0 +1,179 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"engage-worker/actions/outcome"
+	"engage-worker/actions/twilio"
+	"engage-worker/consumer/lease"
+	"engage-worker/consumer/ledger"
+	"engage-worker/internal/pause"
+	"engage-worker/ratelimit"
+)
+
+// attempt makes one attempt at sending: gate, lease, intent, request, outcome.
+func (d *delivery) attempt() step {
+	if !d.awaitLease() {
+		return leftOpen
+	}
+	waiting := time.Now()
+	permit, err := d.gate.Acquire(d.parts.Intake)
+	if err != nil {
+		return d.hold(err)
+	}
+	d.traceGate(waiting)
+	if leave, next := d.writeIntent(permit); !leave {
+		return next
+	}
+	intentAt := time.Now()
+	d.parts.Peers.flights.move(d.plan.Message, 1)
+	ctx, cancel := d.parts.Lease.Under(d.parts.Work, d.cfg.RequestTimeout)
+	result := d.parts.Destination.Send(ctx, d.plan.Message, func() error {
+		// The process may have been frozen since the lease was asked last,
+		// and then no timer has fired yet that would have ended ctx.
+		if d.parts.Lease.Remaining(time.Now()) == 0 {
+			return lease.ErrLost
+		}
+		permit.Start()
+		return nil
+	})
+	cancel()
+	verdict := verdict(result, d.parts.Work)
+	permit.Done(verdict)
+	d.observeRequest(intentAt, result)
+	d.traceRequest(intentAt, result)
+	if result.Kind == outcome.Sent {
+		defer d.parts.Peers.flights.move(d.plan.Message, -1) // once the ledger has its SID
+	} else {
+		d.parts.Peers.flights.move(d.plan.Message, -1)
+	}
+
+	if result.Kind == outcome.Unavailable && verdict.Kind == ratelimit.Abandoned {
+		return onward // it was kept back, and is no attempt
+	}
+	f := failureOf(result)
+	if result.Kind == outcome.Throttled {
+		return d.throttled(f, result.RetryAfter) // which costs no attempt
+	}
+	d.attempts++
+	d.tries++
+	switch result.Kind {
+	case outcome.Sent:
+		return d.sent(result.SID)
+	case outcome.Refused:
+		return d.die(f)
+	case outcome.Unavailable:
+		return d.failed(f, result.RetryAfter)
+	default:
+		d.logFailure(f)
+		if d.parts.Ledger == nil {
+			return d.failed(f, 0)
+		}
+		d.doubt = true
+		listSettled := time.Now().Add(settlingDelay)
+		if result.Status == 0 { // no answer: what was written may still arrive
+			listSettled = later(listSettled, intentAt.Add(d.cfg.RequestTimeout+settlingDelay))
+		}
+		if s := d.reconcile(intentAt, listSettled); s != onward {
+			return s
+		}
+		f.reason = outcome.ReasonTwilioUnavailable // it surely wasn't sent
+		return d.failed(f, 0)
+	}
+}
+
+// sent records the SID; only then is the delivery done.
+func (d *delivery) sent(sid string) step {
+	if !d.record(ledger.Sent, sid) {
+		return leftOpen
+	}
+	d.count("sent", outcome.ReasonNone)
+	d.parts.Metrics.EndToEnd.WithLabelValues(d.cfg.Destination, d.plan.Region).Observe(time.Since(d.ev.Origin.Time).Seconds())
+	return settled
+}
+
+// awaitLease waits until the lease allows another request; false when the
+// shard is given up first.
+func (d *delivery) awaitLease() bool {
+	for d.parts.Lease.Remaining(time.Now()) < d.cfg.SessionTimeout/leaseReserve {
+		if !pause.For(d.parts.Intake, leasePoll) {
+			return false
+		}
+	}
+	return true
+}
+
+const (
+	// A request isn't begun in the last part of a lease: it would only be cut off.
+	leaseReserve = 10
+	leasePoll    = 20 * time.Millisecond
+)
+
+// writeIntent puts the intent into the ledger, asks the lease once more, and
+// reports whether the request may leave. Otherwise the permit is given back,
+// and next says how the delivery goes on. A ledger or a coordinator that
+// doesn't answer must not keep the region's permit from other shards: the
+// permit goes back, and the attempt begins again once there is an answer.
+func (d *delivery) writeIntent(permit *ratelimit.Permit) (leave bool, next step) {
+	abandon := func(next step) (bool, step) {
+		permit.Done(ratelimit.Verdict{Kind: ratelimit.Abandoned})
+		return false, next
+	}
+	if d.parts.Ledger != nil {
+		written := d.parts.Ledger.Begin(d.key, d.entry(ledger.Intent, ""))
+		patience := time.NewTimer(intentPatience)
+		defer patience.Stop()
+		var err error
+		select {
+		case err = <-written:
+		case <-d.parts.Work.Done():
+			return abandon(leftOpen)
+		case <-patience.C:
+			abandon(onward)
+			select {
+			case err = <-written:
+			case <-d.parts.Work.Done():
+				return false, leftOpen
+			}
+			if err == nil {
+				d.intended = true
+				return false, onward
+			}
+		}
+		if err != nil {
+			return abandon(d.refused(err))
+		}
+		d.intended = true
+	}
+	if d.parts.Lease.Remaining(time.Now()) == 0 {
+		return abandon(onward)
+	}
+	return true, 0
+}
+
+// intentPatience is how long a delivery keeps its permit while its intent is
+// being written.
+const intentPatience = 500 * time.Millisecond
+
+// verdict is what a result tells the gate.
+func verdict(r twilio.Result, work context.Context) ratelimit.Verdict {
+	switch r.Kind {
+	case outcome.Sent:
+		return ratelimit.Verdict{Kind: ratelimit.Delivered}
+	case outcome.Refused:
+		return ratelimit.Verdict{Kind: ratelimit.Refused}
+	case outcome.Throttled:
+		return ratelimit.Verdict{Kind: ratelimit.Throttled, RetryAfter: r.RetryAfter}
+	default:
+		if work.Err() != nil || errors.Is(r.Err, lease.ErrLost) || errors.Is(r.Err, context.Canceled) {
+			return ratelimit.Verdict{Kind: ratelimit.Abandoned} // our doing, not the vendor's
+		}
+		return ratelimit.Verdict{Kind: ratelimit.VendorFault}
+	}
+}
+
+func (d *delivery) observeRequest(start time.Time, r twilio.Result) {
+	d.parts.Metrics.RequestDuration.WithLabelValues(d.cfg.Destination, d.plan.Region, r.Kind.String()).Observe(time.Since(start).Seconds())
+}

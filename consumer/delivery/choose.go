@@ -1,0 +1,117 @@
+package delivery
+
+import (
+	"slices"
+	"strings"
+
+	"engage-worker/actions/twilio"
+)
+
+// choice is what a list says of a delivery in doubt.
+type choice uint8
+
+const (
+	notThere choice = iota + 1 // no message can be this delivery's
+	itsOwn                     // the chosen one is
+	cantTell                   // there are messages, and several deliveries they may be of
+	notYet                     // another request to the recipient is on its way, and its SID isn't known
+)
+
+// choose picks the candidate that is this delivery's message: one that no
+// other record claims. A chosen SID is this delivery's until release.
+func (d *delivery) choose(found []twilio.Candidate) (c choice, sid string, release func()) {
+	open := slices.DeleteFunc(found, func(m twilio.Candidate) bool { return d.parts.Peers.claimed(m.SID) })
+	if len(open) == 0 {
+		return notThere, "", nil
+	}
+	if d.parts.Peers.flights.to(d.plan.Message) {
+		return notYet, "", nil
+	}
+	open, c = pick(d.plan.Message, open, d.parts.Peers.rivals(d.plan.Message, d.key))
+	for _, m := range open {
+		if d.parts.Peers.flights.claim(m.SID) {
+			if !d.parts.Peers.claimed(m.SID) { // nor meanwhile
+				return itsOwn, m.SID, func() { d.parts.Peers.flights.unclaim(m.SID) }
+			}
+			d.parts.Peers.flights.unclaim(m.SID)
+		}
+		c = notYet
+	}
+	return c, "", nil
+}
+
+// pick leaves of the candidates those that may be m, the likeliest first, or
+// says why there is none; others are the body tags of the rivals, the other
+// deliveries in doubt, and are pick's to change. The body decides only between candidates, and
+// between deliveries in doubt: a message whose body is a rival's is the
+// rival's, even if m's text is part of it, and of the others there must be
+// more than rivals without one. A message that has nothing in common with m is
+// hardly m, whoever sent it, but nor is it certain that m isn't there.
+func pick(m *twilio.Message, open []twilio.Candidate, others []uint32) ([]twilio.Candidate, choice) {
+	sent := essence(m.Body)
+	like := func(least float64) (like []twilio.Candidate) {
+		for _, c := range open {
+			if likeness(essence(c.Body), sent) >= least {
+				like = append(like, c)
+			}
+		}
+		return like
+	}
+	if same := like(theSame); len(same) > 0 {
+		return same, itsOwn // of equal ones it doesn't matter which
+	}
+	open = slices.DeleteFunc(open, func(c twilio.Candidate) bool {
+		i := slices.Index(others, bodyTag(c.Body))
+		if i < 0 || others[i] == 0 {
+			return false
+		}
+		others = slices.Delete(others, i, i+1)
+		return true
+	})
+	if len(open) == 0 {
+		return nil, notThere
+	}
+	if whole := like(theWhole); len(whole) > 0 {
+		return whole, itsOwn
+	}
+	if plausible := like(leastLikeness); len(plausible) > len(others) {
+		return plausible, itsOwn
+	}
+	return nil, cantTell
+}
+
+const (
+	theSame  = 2.0
+	theWhole = 1.0 // and something added: an opt-out notice, say
+	// leastLikeness is what a listed body must have in common with what was
+	// sent to be taken for it, once two texts are long enough to tell.
+	leastLikeness = 0.25
+	shortText     = 8 // letters and digits
+)
+
+// likeness compares a listed body's essence with that of what was sent:
+// theSame, or theWhole of it; else the part of the pairs of letters that they
+// share (Dice's coefficient, 0 to 1), and just leastLikeness when one of them is
+// too short to tell.
+func likeness(listed, sent string) float64 {
+	switch {
+	case sent != "" && listed == sent:
+		return theSame
+	case len(listed) < shortText || len(sent) < shortText:
+		return leastLikeness
+	case strings.Contains(listed, sent):
+		return theWhole
+	}
+	pairs := map[string]int{}
+	for i := range len(sent) - 1 {
+		pairs[sent[i:i+2]]++
+	}
+	shared := 0
+	for i := range len(listed) - 1 {
+		if pair := listed[i : i+2]; pairs[pair] > 0 {
+			pairs[pair]--
+			shared++
+		}
+	}
+	return 2 * float64(shared) / float64(len(sent)+len(listed)-2)
+}

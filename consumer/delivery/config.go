@@ -1,0 +1,109 @@
+package delivery
+
+import (
+	"context"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/segmentio/kafka-go"
+	"go.opentelemetry.io/otel/trace"
+
+	"engage-worker/actions"
+	"engage-worker/actions/twilio"
+	"engage-worker/consumer/intake"
+	"engage-worker/consumer/ledger"
+	"engage-worker/deadletter"
+	"engage-worker/internal/metrics"
+	"engage-worker/ratelimit"
+)
+
+// Config is the deliveries of one shard in one generation.
+type Config struct {
+	Destination string // its name, the metrics' label
+	Group       string // the consumer group's id
+	Shard       int
+	Generation  int32     // of the consumer group
+	AssignedAt  time.Time // when the shard came to this owner
+	Retry       []intake.Tier
+
+	SessionTimeout time.Duration
+	MaxEventAge    time.Duration // by the record's timestamp; 0: no limit
+	Attempts       int           // in place
+	BackoffInitial time.Duration
+	BackoffMax     time.Duration
+	RequestTimeout time.Duration
+	ResendUnknown  bool // what Twilio can't tell is sent again, not dead-lettered
+	SeveralRegions bool // that deliveries may go through
+}
+
+// Parts are what a Courier works with; all are safe for concurrent use.
+type Parts struct {
+	Destination destination
+	Gates       gates
+	Ledger      shardLedger // nil without a ledger
+	Lease       sendingRight
+	DeadLetters deadLetters
+	Retries     retries
+	Pressure    pressure
+	Peers       *Peers
+	Metrics     *metrics.Metrics
+	Tracer      trace.Tracer // nil: nobody wants traces
+	Log         zerolog.Logger
+	Failures    zerolog.Logger // one line a failure, thinned under storms
+
+	// Intake ends first: nothing new is begun. Work ends at the drain's
+	// limit: what is under way is given up.
+	Intake, Work context.Context
+}
+
+// destination is what *actions.Destination does.
+type destination interface {
+	Actions() []string
+	Decode(value []byte) (*actions.Event, error)
+	Prepare(ctx context.Context, ev *actions.Event, action int) actions.Delivery
+	Send(ctx context.Context, m *twilio.Message, leave func() error) twilio.Result
+	Find(ctx context.Context, m *twilio.Message, since time.Time) ([]twilio.Candidate, error)
+}
+
+type gates interface {
+	Get(region string) (*ratelimit.Gate, error)
+}
+
+// shardLedger is the shard's part of the ledger. What Begin and Append write
+// is acknowledged by all in-sync replicas.
+type shardLedger interface {
+	claims
+	Key(recordKey []byte) ledger.Key
+	Get(recordKey []byte) (ledger.Entry, bool)
+	Begin(recordKey []byte, e ledger.Entry) <-chan error
+	Append(ctx context.Context, recordKey []byte, e ledger.Entry) error
+}
+
+// claims is what a shard's ledger tells the deliveries of other shards.
+type claims interface {
+	Claimed(sid string) bool
+	Doubtful(recipient uint32, recordKey []byte) (bodies []uint32)
+}
+
+// sendingRight is a lease on the shard; see the package of that name.
+type sendingRight interface {
+	Remaining(now time.Time) time.Duration
+	Under(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc)
+}
+
+// deadLetters publishes one dead letter; nil means acknowledged by all
+// in-sync replicas.
+type deadLetters interface {
+	Publish(ctx context.Context, r *deadletter.Record) error
+}
+
+// retries writes a record to a partition of a retry topic; nil means
+// acknowledged by all in-sync replicas.
+type retries interface {
+	Write(ctx context.Context, m kafka.Message, partition int) error
+}
+
+// pressure reports whether something waits for room that open events take.
+type pressure interface {
+	UnderPressure() bool
+}

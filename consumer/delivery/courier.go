@@ -1,0 +1,123 @@
+package delivery
+
+import (
+	"context"
+	"math/bits"
+	"sync"
+	"time"
+
+	"engage-worker/actions"
+	"engage-worker/consumer/intake"
+	"engage-worker/consumer/ledger"
+	"engage-worker/internal/pause"
+)
+
+// Courier makes the deliveries of one shard in one generation. It is safe for
+// concurrent use.
+type Courier struct {
+	cfg     Config
+	parts   Parts
+	actions []string
+
+	mu     sync.Mutex
+	active map[ledger.Key]chan struct{} // deliveries in work; closed at their end
+}
+
+// New makes a Courier, and makes its ledger known to its peers. It is not
+// safe for concurrent use with other couriers of these peers.
+func New(cfg Config, parts Parts) *Courier {
+	if parts.Ledger != nil {
+		parts.Peers.ledgers = append(parts.Peers.ledgers, parts.Ledger)
+	}
+	return &Courier{cfg: cfg, parts: parts, actions: parts.Destination.Actions(), active: map[ledger.Key]chan struct{}{}}
+}
+
+// Settle makes the event's deliveries, in the order of the actions, and
+// reports whether all are settled: sent, skipped, or acknowledged by the retry
+// or the dead-letter topic. Otherwise the shard is being given up, and the
+// event stays open for its next owner. followed reports whether an event of
+// the same key waits behind this one.
+func (c *Courier) Settle(ctx context.Context, ev *intake.Event, followed func() bool) bool {
+	if ev.Malformed != nil {
+		return c.buryMalformed(ev, ev.Malformed)
+	}
+	decoded, err := c.parts.Destination.Decode(ev.Message.Value)
+	if err != nil {
+		return c.buryMalformed(ev, err)
+	}
+	if ev.Actions == 0 { // a retry whose action the configuration no longer has
+		return c.buryOrphan(ev, decoded)
+	}
+	for open := ev.Actions; open != 0; open &= open - 1 {
+		if !c.delivery(ctx, ev, decoded, bits.TrailingZeros64(open), followed).run() {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *Courier) delivery(ctx context.Context, ev *intake.Event, decoded *actions.Event, action int, followed func() bool) *delivery {
+	return &delivery{
+		courier: c, cfg: &c.cfg, parts: &c.parts,
+		ctx: ctx, ev: ev, event: decoded, followed: followed, index: action, action: c.actions[action],
+		attempts: ev.Origin.Attempts, firstFailedAt: ev.Origin.FirstFailedAt,
+	}
+}
+
+// exclusive waits until no other delivery of this shard has the key in the
+// ledger, and takes it. The second of two equal events, or an event and its
+// own retry, thus finds the outcome of the first. ok is false when intake
+// ended first.
+func (c *Courier) exclusive(key ledger.Key) (release func(), ok bool) {
+	for {
+		c.mu.Lock()
+		busy, taken := c.active[key]
+		if !taken {
+			done := make(chan struct{})
+			c.active[key] = done
+			c.mu.Unlock()
+			return func() {
+				c.mu.Lock()
+				delete(c.active, key)
+				c.mu.Unlock()
+				close(done)
+			}, true
+		}
+		c.mu.Unlock()
+		select {
+		case <-busy:
+		case <-c.parts.Intake.Done():
+			return nil, false
+		}
+	}
+}
+
+// persist calls write until it succeeds, however long that takes: until then
+// the event is held, not done. It is false when the shard is given up first.
+func (c *Courier) persist(what string, ev *intake.Event, write func(ctx context.Context) error) bool {
+	pauses := pause.Growing(100*time.Millisecond, 5*time.Second)
+	for {
+		err := write(c.parts.Work)
+		if err == nil {
+			return true
+		}
+		if c.parts.Work.Err() != nil {
+			return false
+		}
+		c.parts.Failures.Error().Err(err).Str("what", what).Str("topic", ev.Origin.Topic).Int("partition", ev.Origin.Partition).Int64("offset", ev.Origin.Offset).
+			Msg("an event can't be written to its dead-letter or retry topic; it is held until it can")
+		release := c.holding(what)
+		ok := pause.For(c.parts.Intake, pauses.NextBackOff())
+		release()
+		if !ok {
+			return false
+		}
+	}
+}
+
+// holding counts a held delivery until release.
+func (c *Courier) holding(cause string) (release func()) {
+	held := c.parts.Metrics.Held.WithLabelValues(c.cfg.Destination, cause)
+	held.Inc()
+	return held.Dec
+}

@@ -1,0 +1,165 @@
+package delivery
+
+import (
+	"context"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"engage-worker/actions"
+	"engage-worker/actions/outcome"
+	"engage-worker/consumer/intake"
+	"engage-worker/consumer/ledger"
+	"engage-worker/deadletter"
+	"engage-worker/ratelimit"
+)
+
+// delivery is one event under one action, on its way. One goroutine has it.
+type delivery struct {
+	courier  *Courier
+	cfg      *Config
+	parts    *Parts
+	ctx      context.Context // carries the trace only; waits select on intake or work
+	ev       *intake.Event
+	event    *actions.Event
+	followed func() bool // by an event of the same key
+	index    int
+	action   string
+
+	plan     actions.Delivery
+	gate     *ratelimit.Gate
+	key      []byte                      // in the ledger
+	attempts int                         // over all tiers
+	tries    int                         // in place, this time
+	pauses   *backoff.ExponentialBackOff // between tries; nil before the first
+	intended bool                        // the ledger holds an intent
+	doubt    bool                        // and it isn't known what came of it
+
+	firstFailedAt, lastFailedAt time.Time
+	heldSince, throttledSince   time.Time // the first time, however it went on
+	since                       time.Time // of the part of the way that a span isn't made of yet
+}
+
+// step is what to do after a part of the way.
+type step uint8
+
+const (
+	onward   step = iota + 1 // to the next part of the way, or to another attempt
+	settled                  // done: sent, skipped, or in another topic
+	leftOpen                 // not done: the shard is being given up, and its next owner goes on
+)
+
+// run takes the delivery all the way and reports whether it is settled;
+// otherwise its event stays open.
+func (d *delivery) run() bool {
+	d.key = ledger.AppendKey(nil, d.action, d.ev.Origin.IdempotencyKey(d.event.MessageID()))
+	release, ok := d.exclusiveKey()
+	if !ok {
+		return false
+	}
+	defer release()
+	next, intentAt := d.consultLedger()
+	if next == onward {
+		next = d.prepare()
+	}
+	if next == onward && d.doubt {
+		next = d.reconcile(intentAt, d.listSettled(intentAt))
+	}
+	for next == onward {
+		if d.expired() {
+			next = d.expire()
+		} else {
+			next = d.attempt()
+		}
+	}
+	return next == settled
+}
+
+// exclusiveKey takes the delivery's key in the shard.
+func (d *delivery) exclusiveKey() (release func(), ok bool) {
+	if d.parts.Ledger == nil {
+		return func() {}, true
+	}
+	return d.courier.exclusive(d.parts.Ledger.Key(d.key))
+}
+
+// consultLedger settles what the ledger knows already as sent, or as dead
+// from here. An intent without an outcome leaves the delivery in doubt: an
+// owner was about to send it at intentAt and didn't live to say what came of it.
+func (d *delivery) consultLedger() (next step, intentAt time.Time) {
+	if d.parts.Ledger == nil {
+		return onward, time.Time{}
+	}
+	known, ok := d.parts.Ledger.Get(d.key)
+	if !ok {
+		return onward, time.Time{}
+	}
+	here := known.Position == ledger.Position{Partition: d.ev.Origin.Partition, Offset: d.ev.Origin.Offset}
+	switch {
+	case known.State == ledger.Sent && here:
+		d.count("already_sent", outcome.ReasonNone)
+		return settled, time.Time{}
+	case known.State == ledger.Sent:
+		d.count("skipped", outcome.ReasonDuplicate)
+		return settled, time.Time{}
+	case known.State == ledger.Dead && here:
+		d.count("already_dead", outcome.ReasonNone)
+		return settled, time.Time{}
+	case known.State == ledger.Intent:
+		d.intended, d.doubt = true, true
+		return onward, known.Time
+	default:
+		return onward, time.Time{}
+	}
+}
+
+// prepare decides the delivery; onward means that there is a message to send.
+func (d *delivery) prepare() step {
+	for {
+		if d.expired() {
+			d.plan = actions.Delivery{Action: d.action, MessageID: d.event.MessageID(), UserID: d.event.UserID()}
+			return d.expire()
+		}
+		began := d.clock()
+		d.plan = d.parts.Destination.Prepare(d.parts.Intake, d.event, d.index)
+		d.tracePrepare(began)
+		if d.parts.Intake.Err() != nil {
+			return leftOpen
+		}
+		switch d.plan.Decision {
+		case actions.DecisionSend:
+			gate, err := d.parts.Gates.Get(d.plan.Region)
+			if err != nil {
+				return d.die(failure{reason: outcome.ReasonMappingFailed, disposition: deadletter.Permanent, message: err.Error()})
+			}
+			d.gate = gate
+			d.parts.Peers.use(gate)
+			d.tries, d.pauses = 0, nil
+			return onward
+		case actions.DecisionFail:
+			f := failure{reason: d.plan.Reason, disposition: deadletter.Permanent, message: d.plan.Failure.Message, status: d.plan.Failure.Status}
+			if !d.plan.Failure.Retryable {
+				return d.die(f)
+			}
+			d.attempts++
+			d.tries++
+			if s := d.failed(f, d.plan.Failure.RetryAfter); s != onward {
+				return s
+			}
+		default:
+			d.count("skipped", d.plan.Reason)
+			return settled
+		}
+	}
+}
+
+// expired reports whether the event is older than allowed. What may have been
+// sent already is reconciled first, whatever its age.
+func (d *delivery) expired() bool {
+	return d.cfg.MaxEventAge > 0 && !d.doubt && time.Since(d.ev.Origin.Time) > d.cfg.MaxEventAge
+}
+
+// expire buries an event that is too old.
+func (d *delivery) expire() step {
+	return d.die(failure{reason: outcome.ReasonExpired, disposition: deadletter.Expired, message: "older than delivery.maxEventAge"})
+}

@@ -1,0 +1,166 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"engage-worker/actions/outcome"
+	"engage-worker/actions/twilio"
+	"engage-worker/deadletter"
+	"engage-worker/internal/pause"
+	"engage-worker/ratelimit"
+)
+
+const (
+	// settlingDelay is how long after an ambiguous request Twilio's list is
+	// believed when it doesn't show the message: the list lags behind.
+	settlingDelay = 6 * time.Second
+
+	// firstLook is when the list is first asked; most messages show at once.
+	firstLook = 1500 * time.Millisecond
+
+	// clockMargin is what Twilio's clock and ours may differ. Two replicas'
+	// clocks are never compared: an intent's time only bounds what to list.
+	clockMargin = time.Minute
+
+	// listTries is how often in a row the list may fail before the delivery
+	// goes to the next retry tier, still in doubt.
+	listTries = 3
+)
+
+// reconcile finds out from Twilio's message list whether the delivery's last
+// request was sent. The list's silence counts only after listSettled. It
+// returns settled when the request was sent (or its fate is decided
+// otherwise), onward when it surely wasn't.
+func (d *delivery) reconcile(intentAt, listSettled time.Time) step {
+	select {
+	case <-d.parts.Peers.restored: // what other shards claim, and have in doubt
+	case <-d.parts.Intake.Done():
+		return leftOpen
+	}
+	failed := 0
+	// The first look is early; where the list's silence counts already, at once.
+	for wait := min(firstLook, time.Until(listSettled)); ; wait = nextLook(listSettled) {
+		if !pause.For(d.parts.Intake, wait) || !d.awaitLease() {
+			return leftOpen
+		}
+		permit, err := d.gate.Acquire(d.parts.Intake)
+		if err != nil {
+			// Under an open breaker the list isn't asked either.
+			if s := d.hold(err); s != onward {
+				return s
+			}
+			continue
+		}
+		asked := time.Now()
+		ctx, cancel := d.parts.Lease.Under(d.parts.Work, d.cfg.RequestTimeout)
+		permit.Start()
+		found, err := d.parts.Destination.Find(ctx, d.plan.Message, intentAt.Add(-clockMargin))
+		// Given up with the lease or with work, which is nobody's fault.
+		ours := err != nil && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded)
+		cancel()
+		permit.Done(listVerdict(err, ours))
+		if ours {
+			if d.parts.Work.Err() != nil {
+				return leftOpen
+			}
+			continue // once there is a lease again
+		}
+		if err != nil {
+			if d.parts.Intake.Err() != nil {
+				return leftOpen
+			}
+			var list *twilio.LookupError
+			if errors.As(err, &list) && !list.Retryable {
+				return d.unknown("list_refused", err)
+			}
+			if failed++; failed >= listTries {
+				d.reconciled("list_failed")
+				f := failure{reason: outcome.ReasonOutcomeUnknown, disposition: deadletter.Ambiguous, message: "Twilio's message list can't be had: " + err.Error()}
+				d.logFailure(f)
+				if d.ev.Origin.Tier >= len(d.cfg.Retry) {
+					return d.unknown("list_failed", err)
+				}
+				return d.nextTier(f)
+			}
+			continue
+		}
+		failed = 0
+		choice, sid, release := d.choose(found)
+		switch {
+		case choice == itsOwn:
+			d.reconciled("sent")
+			defer release()
+			return d.sent(sid)
+		case choice == notYet, asked.Before(listSettled):
+			continue
+		case choice == cantTell:
+			return d.unknown("undecidable", errors.New("several deliveries to this recipient are in doubt, and Twilio's list can't tell them apart"))
+		default:
+			d.reconciled("not_sent")
+			d.doubt = false
+			return onward
+		}
+	}
+}
+
+// nextLook is when to ask the list again: as soon as its silence counts, but
+// never without a pause.
+func nextLook(listSettled time.Time) time.Duration {
+	if left := time.Until(listSettled); left > 0 {
+		return min(firstLook, left)
+	}
+	return firstLook
+}
+
+// listSettled is from when on the list's silence counts for an intent that
+// this delivery finds in the ledger. A former owner's request doesn't outlive
+// the assignment of its shard by more than a request's time, and the list may
+// lag behind it. If the intent is our own, its request may have ended just now.
+// The intent's time is another clock's perhaps, so that it only delays.
+func (d *delivery) listSettled(intentAt time.Time) time.Time {
+	now := time.Now()
+	last := later(d.cfg.AssignedAt, now.Add(min(intentAt.Sub(now), 0)))
+	return last.Add(d.cfg.RequestTimeout + settlingDelay)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// unknown is for what Twilio can't tell: the configuration decides.
+func (d *delivery) unknown(why string, err error) step {
+	d.reconciled(why)
+	f := failure{reason: outcome.ReasonOutcomeUnknown, disposition: deadletter.Ambiguous, message: err.Error()}
+	d.logFailure(f)
+	if d.cfg.ResendUnknown {
+		d.doubt = false
+		return onward
+	}
+	return d.bury(f)
+}
+
+func (d *delivery) reconciled(result string) {
+	d.parts.Metrics.Reconciliations.WithLabelValues(d.cfg.Destination, result).Inc()
+}
+
+// listVerdict is what the list's answer tells the gate.
+func listVerdict(err error, stopped bool) ratelimit.Verdict {
+	var list *twilio.LookupError
+	switch {
+	case err == nil:
+		return ratelimit.Verdict{Kind: ratelimit.Delivered}
+	case stopped || !errors.As(err, &list):
+		return ratelimit.Verdict{Kind: ratelimit.Abandoned}
+	case list.Status == 429:
+		return ratelimit.Verdict{Kind: ratelimit.Throttled, RetryAfter: list.RetryAfter}
+	case list.Retryable:
+		return ratelimit.Verdict{Kind: ratelimit.VendorFault}
+	default:
+		return ratelimit.Verdict{Kind: ratelimit.Refused}
+	}
+}

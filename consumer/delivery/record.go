@@ -1,0 +1,82 @@
+package delivery
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"strings"
+	"time"
+	"unicode"
+
+	"engage-worker/actions/twilio"
+	"engage-worker/consumer/ledger"
+)
+
+// record writes the delivery's state to the ledger; false when work ended first.
+func (d *delivery) record(state ledger.State, sid string) bool {
+	if d.parts.Ledger == nil {
+		return true
+	}
+	if err := d.parts.Ledger.Append(d.parts.Work, d.key, d.entry(state, sid)); err != nil {
+		d.refused(err)
+		return false
+	}
+	d.intended, d.doubt = false, false
+	return true
+}
+
+func (d *delivery) entry(state ledger.State, sid string) ledger.Entry {
+	e := ledger.Entry{
+		State: state, SID: sid, Time: time.Now(), Generation: d.cfg.Generation,
+		Position: ledger.Position{Partition: d.ev.Origin.Partition, Offset: d.ev.Origin.Offset},
+	}
+	if state == ledger.Intent {
+		e.Tags = tagsOf(d.plan.Message)
+	}
+	return e
+}
+
+// refused is for a record that the ledger won't take: the delivery can't be
+// made safely, so it waits for its shard's next owner.
+func (d *delivery) refused(err error) step {
+	if d.parts.Work.Err() == nil {
+		d.parts.Log.Error().Err(err).Str("action", d.action).Str("messageId", d.plan.MessageID).Msg("the ledger refuses a record; its event stays open")
+	}
+	return leftOpen
+}
+
+// tagsOf tells a message apart from others in the ledger.
+func tagsOf(m *twilio.Message) ledger.Tags {
+	return ledger.Tags{Recipient: tag(m.To + "\x00" + m.From), Body: bodyTag(m.Body)}
+}
+
+// bodyTag is equal for bodies that may be the same, 0 for those that can't be told.
+func bodyTag(body string) uint32 {
+	if text := essence(body); text != "" {
+		return tag(text)
+	}
+	return 0
+}
+
+// tag is never 0, and the same in every process.
+func tag(text string) uint32 {
+	h := sha256.Sum256([]byte(text))
+	return max(1, binary.BigEndian.Uint32(h[:]))
+}
+
+// essence is what remains of a body: Twilio shortens links and re-encodes
+// characters, so only letters and digits count, of Latin ones only the plain,
+// and what looks like a link doesn't.
+func essence(s string) string {
+	var b strings.Builder
+	for _, word := range strings.Fields(s) {
+		if strings.Contains(word, "://") || strings.Contains(word, ".") && strings.Contains(word, "/") {
+			continue
+		}
+		for _, r := range word {
+			if r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) || r > unicode.MaxASCII && unicode.IsLetter(r) && !unicode.Is(unicode.Latin, r) {
+				b.WriteRune(unicode.ToLower(r))
+			}
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,36 @@
+package intake
+
+import (
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"engage-worker/internal/metrics"
+)
+
+// TestLagIsThereOnceItIsKnown: a new owner that hasn't read yet doesn't tell
+// of a lag, least of all of none.
+func TestLagIsThereOnceItIsKnown(t *testing.T) {
+	m := metrics.New(prometheus.NewRegistry())
+	s := New(Config{Destination: "d", Topic: "events", Name: "source", Shard: 3, Offset: 40}, Parts{Metrics: m})
+	if err := s.Begin(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	series := func() [3]int {
+		return [3]int{testutil.CollectAndCount(m.Lag), testutil.CollectAndCount(m.UncommittedSpan), testutil.CollectAndCount(m.Watermark)}
+	}
+	if got := series(); got != [3]int{} {
+		t.Errorf("before anything is known there are %v series", got)
+	}
+	if s.Measure(); series() != [3]int{0, 1, 1} {
+		t.Errorf("before the first answer there are %v series of lag, span and watermark", series())
+	}
+	s.end.Store(46)
+	if s.Measure(); testutil.ToFloat64(m.Lag.WithLabelValues("d", "source", "3")) != 6 || testutil.ToFloat64(m.Watermark.WithLabelValues("d", "source", "3")) != 40 {
+		t.Error("the lag isn't 6 behind the watermark of 40")
+	}
+	if s.Forget(); series() != [3]int{} {
+		t.Errorf("what was given up left %v series", series())
+	}
+}

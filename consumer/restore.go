@@ -1,0 +1,62 @@
+package consumer
+
+import (
+	"time"
+
+	"engage-worker/consumer/ledger"
+	"engage-worker/internal/pause"
+)
+
+// restoreAtOnce bounds how many ledgers are read at the same time.
+const restoreAtOnce = 4
+
+// ledger is a shard's, the same as long as the shard stays.
+func (g *Group) ledger(shard int) *ledger.Ledger {
+	if g.ledgers[shard] == nil {
+		g.ledgers[shard] = ledger.New(ledger.Config{
+			Cluster: g.parts.Cluster, Topic: g.cfg.Topics.Ledger, Partition: shard, Retention: ledgerRetention,
+			Observe: func(d time.Duration) {
+				g.parts.Metrics.LedgerWrite.WithLabelValues(g.cfg.Destination).Observe(d.Seconds())
+			},
+			Log: g.log,
+		})
+	}
+	return g.ledgers[shard]
+}
+
+// restore reads what is new in a shard's ledger, trying again what may pass;
+// false when intake ended first.
+func (gen *generation) restore(s *shard) bool {
+	if s.ledger == nil {
+		return true
+	}
+	m, destination, start, records := gen.group.parts.Metrics, gen.group.cfg.Destination, time.Now(), 0
+	pauses := pause.Growing(100*time.Millisecond, 2*time.Second)
+	for {
+		if gen.reading.Acquire(gen.intake, 1) != nil {
+			return false
+		}
+		n, err := s.ledger.Restore(gen.intake)
+		gen.reading.Release(1)
+		records += n
+		if err == nil {
+			break
+		}
+		if gen.intake.Err() != nil {
+			return false
+		}
+		s.log.Warn().Err(err).Msg("the ledger can't be read; nothing is sent for this shard until it can")
+		if !pause.For(gen.intake, pauses.NextBackOff()) {
+			return false
+		}
+	}
+	took := time.Since(start)
+	m.LedgerRestore.WithLabelValues(destination).Observe(took.Seconds())
+	m.LedgerRestored.WithLabelValues(destination).Add(float64(records))
+	s.log.Debug().Int("records", records).Int("entries", s.ledger.Len()).Dur("took", took).Msg("ledger read")
+	m.Restoring.WithLabelValues(destination).Dec()
+	if gen.unrestored.Add(-1) == 0 {
+		close(gen.restored)
+	}
+	return true
+}
