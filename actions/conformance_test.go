@@ -103,31 +103,31 @@ func (v *vendors) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer.Result(), nil
 }
 
-// run is what this implementation makes of the case. A definition that
-// doesn't compile fails before any event.
-func (c *conformanceCase) run(t *testing.T) (conformanceResult, string) {
+// run is what this implementation makes of the case, and why. A definition
+// that doesn't compile is refused, and fails before any event.
+func (c *conformanceCase) run(t *testing.T) (got conformanceResult, why string, refused bool) {
 	t.Helper()
 	v := &vendors{c: c}
 	def := c.definition(t)
 	d, faults := actions.New(def, actions.Options{HTTP: &http.Client{Transport: v}})
 	if len(faults) > 0 {
-		return conformanceResult{Decision: "fail"}, faults[0].Path + ": " + faults[0].Message
+		return conformanceResult{Decision: "fail"}, faults[0].Path + ": " + faults[0].Message, true
 	}
 	defer d.Close()
 	m := d.Match(c.Event)
 	if m.Malformed != nil {
-		return conformanceResult{Decision: "fail"}, m.Malformed.Error()
+		return conformanceResult{Decision: "fail"}, m.Malformed.Error(), false
 	}
 	if m.Actions == 0 {
-		return conformanceResult{Decision: "no_match"}, ""
+		return conformanceResult{Decision: "no_match"}, "", false
 	}
 	ev, err := d.Decode(c.Event)
 	if err != nil {
 		t.Fatal(err)
 	}
 	delivery := d.Prepare(t.Context(), ev, 0)
-	got := conformanceResult{Decision: delivery.Decision.String(), Requests: v.seen}
-	why := delivery.Reason.String()
+	got = conformanceResult{Decision: delivery.Decision.String(), Requests: v.seen}
+	why = delivery.Reason.String()
 	if delivery.Failure != nil {
 		why = delivery.Failure.Error()
 	}
@@ -138,14 +138,14 @@ func (c *conformanceCase) run(t *testing.T) (conformanceResult, string) {
 		}
 		got.Requests = append(got.Requests, request)
 	}
-	return got, why
+	return got, why, false
 }
 
 // differs runs the case and says how the result differs from the expected
 // one, if it does.
 func (c *conformanceCase) differs(t *testing.T) (string, bool) {
 	t.Helper()
-	got, why := c.run(t)
+	got, why, _ := c.run(t)
 	if len(got.Requests) == 0 && len(c.Expect.Requests) == 0 {
 		got.Requests = c.Expect.Requests
 	}

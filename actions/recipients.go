@@ -1,8 +1,7 @@
 package actions
 
 import (
-	"strings"
-
+	"engage-worker/actions/jsvalue"
 	"engage-worker/actions/outcome"
 )
 
@@ -23,9 +22,9 @@ func (t ActionType) supports(id externalID) bool {
 	}
 	switch t {
 	case SendWhatsApp:
-		return strings.EqualFold(id.channelType, "whatsapp")
+		return jsvalue.ToLower(id.channelType) == "whatsapp"
 	default:
-		return id.channelType == "" || strings.EqualFold(id.channelType, "sms")
+		return id.channelType == "" || jsvalue.ToLower(id.channelType) == "sms"
 	}
 }
 
@@ -34,7 +33,7 @@ func (t ActionType) judge(id externalID, optOut bool) sendability {
 	if !t.supports(id) {
 		return unsupported
 	}
-	switch strings.ToLower(id.status) {
+	switch jsvalue.ToLower(id.status) {
 	case "subscribed", "true":
 		return subscribed
 	case "unsubscribed", "false":

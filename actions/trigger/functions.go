@@ -42,7 +42,10 @@ func (c compiler) call(x *operand) (operandCode, error) {
 		if pattern == nil || pattern.kind != kindString {
 			return operandCode{}, c.fault(x.Call.Args[1].Pos.Offset, "match's pattern must be a string")
 		}
-		glob := newGlob(pattern.str)
+		glob, err := newGlob(pattern.str)
+		if err != nil {
+			return operandCode{}, c.fault(x.Call.Args[1].Pos.Offset, "match's pattern: %v", err)
+		}
 		return testCode(seen, func(e Event) bool {
 			v := get(e)
 			return v.kind == kindString && glob.match(v.str)

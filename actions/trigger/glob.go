@@ -1,12 +1,16 @@
 package trigger
 
 import (
+	"errors"
+	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
 // glob is a compiled pattern of match(): "*" stands for any characters, "?"
-// for one character, a backslash takes the meaning from what follows it.
+// for one character, "[abc]" and "[a-z]" for one of those listed, a backslash
+// takes the meaning from what follows it.
 //
 // The texts between stars are looked for from left to right and never
 // again, so that the time is bounded by the value's length times the
@@ -15,48 +19,105 @@ type glob struct {
 	parts []globPart // what lies between the stars; one without any star
 }
 
-// globPart is a text with places for any one character.
+// globPart is a text with places for one character of several.
 type globPart struct {
-	literal string // when it has no "?"
-	runes   []rune // when it has, with anyRune for it
+	literal string  // when it has no such place
+	runes   []class // when it has
 }
 
-const anyRune = -1
+// class is the characters that can stand in a place.
+type class []runeRange
 
-func newGlob(pattern string) glob {
+type runeRange struct{ low, high rune }
+
+func (c class) has(r rune) bool {
+	for _, in := range c {
+		if in.low <= r && r <= in.high {
+			return true
+		}
+	}
+	return false
+}
+
+// newGlob compiles a pattern. Its error says what is wrong with it.
+func newGlob(pattern string) (glob, error) {
 	var (
-		g     glob
-		runes []rune
-		any   bool
+		g       glob
+		runes   []class
+		literal strings.Builder
+		places  bool
 	)
 	flush := func() {
-		part := globPart{literal: string(runes)}
-		if any {
+		part := globPart{literal: literal.String()}
+		if places {
 			part = globPart{runes: runes}
 		}
 		g.parts = append(g.parts, part)
-		runes, any = nil, false
+		runes, places = nil, false
+		literal.Reset()
 	}
-	escaped := false
-	for _, r := range pattern {
+	char := func(r rune) {
+		runes = append(runes, class{{r, r}})
+		literal.WriteRune(r)
+	}
+	for rest := []rune(pattern); len(rest) > 0; {
+		r := rest[0]
+		rest = rest[1:]
 		switch {
-		case escaped:
-			runes, escaped = append(runes, r), false
-		case r == '\\':
-			escaped = true
+		case r == '\\' && len(rest) > 0: // a last one has nothing to escape
+			char(rest[0])
+			rest = rest[1:]
 		case r == '*':
 			flush()
 		case r == '?':
-			runes, any = append(runes, anyRune), true
+			runes, places = append(runes, class{{0, unicode.MaxRune}}), true
+		case r == '[':
+			c, size, err := newClass(rest)
+			if err != nil {
+				return glob{}, err
+			}
+			runes, places = append(runes, c), true
+			rest = rest[size:]
 		default:
-			runes = append(runes, r)
+			char(r)
 		}
 	}
-	if escaped { // a last backslash has nothing to escape
-		runes = append(runes, '\\')
-	}
 	flush()
-	return g
+	return g, nil
+}
+
+// newClass reads a class from behind its opening bracket to its closing one.
+func newClass(pattern []rune) (c class, size int, err error) {
+	if len(pattern) > 0 && (pattern[0] == '^' || pattern[0] == '!') {
+		return nil, 0, fmt.Errorf(`a class can't be negated: %c behind [ is written \%c`, pattern[0], pattern[0])
+	}
+	take := func() (r rune) {
+		if pattern[size] == '\\' && size+1 < len(pattern) {
+			size++
+		}
+		r = pattern[size]
+		size++
+		return r
+	}
+	for size < len(pattern) {
+		if pattern[size] == ']' {
+			if size == 0 {
+				return nil, 0, errors.New(`the class [] is empty; an ordinary bracket is written \[`)
+			}
+			return c, size + 1, nil
+		}
+		low := take()
+		high := low
+		if size+1 < len(pattern) && pattern[size] == '-' && pattern[size+1] != ']' {
+			size++
+			high = take()
+		}
+		if high < low {
+			return nil, 0, fmt.Errorf("the range %c-%c is empty", low, high)
+		}
+		c = append(c, runeRange{low, high})
+	}
+	return nil, 0, errors.New(`the class isn't closed with ]; an ordinary bracket is written \[`)
 }
 
 // match reports whether the pattern matches all of s.
@@ -88,7 +149,7 @@ func (p globPart) prefix(s string) (end int, ok bool) {
 			return 0, false
 		}
 		r, size := utf8.DecodeRuneInString(s[end:])
-		if want != anyRune && want != r {
+		if !want.has(r) {
 			return 0, false
 		}
 		end += size
@@ -123,7 +184,7 @@ func (p globPart) suffix(s string) bool {
 			return false
 		}
 		r, size := utf8.DecodeLastRuneInString(s)
-		if p.runes[i] != anyRune && p.runes[i] != r {
+		if !p.runes[i].has(r) {
 			return false
 		}
 		s = s[:len(s)-size]

@@ -77,6 +77,9 @@ func parse(expr string) (*orExpr, error) {
 	}
 	tree, err := grammar().ParseString("", expr)
 	if err == nil {
+		if err := (words{expr}).or(tree); err != nil {
+			return nil, err
+		}
 		return tree, nil
 	}
 	if syntax, ok := errors.AsType[*SyntaxError](err); ok {
@@ -84,20 +87,29 @@ func parse(expr string) (*orExpr, error) {
 	}
 	fault := &SyntaxError{Expr: expr, Message: err.Error()}
 	if unexpected, ok := errors.AsType[*participle.UnexpectedTokenError](err); ok {
-		token := unexpected.Unexpected
-		fault.Offset = token.Pos.Offset
-		switch {
-		case token.EOF():
-			fault.Message = "something is missing here"
-		case token.Type == tokenPath && isKeyword(strings.ToLower(token.Value)):
-			fault.Message = "unexpected " + token.Value + "; keywords are in lower case"
-		default:
-			fault.Message = "unexpected " + token.Value
-		}
+		fault.Offset = unexpected.Unexpected.Pos.Offset
+		fault.Message = unexpectedToken(expr, unexpected.Unexpected)
 		return nil, fault
 	}
 	if at, ok := errors.AsType[participle.Error](err); ok {
 		fault.Offset, fault.Message = at.Position().Offset, at.Message()
 	}
 	return nil, fault
+}
+
+// unexpectedToken says what is wrong with a token that can't stand where it is.
+func unexpectedToken(expr string, token lexer.Token) string {
+	before := strings.TrimRight(expr[:token.Pos.Offset], " \t\r\n")
+	switch {
+	case token.EOF():
+		return "something is missing here"
+	case token.Value == "=" && strings.HasSuffix(before, "="):
+		return "unexpected =; it is written once"
+	case token.Value == "[":
+		return `unexpected [; a list's element is written tags\[0\] or tags.0`
+	case token.Type == tokenPath && before != "" && isKeyByte(before[len(before)-1]):
+		return "unexpected " + token.Value + "; and or or is missing before it, or quotes around a text of several words"
+	default:
+		return "unexpected " + token.Value
+	}
 }

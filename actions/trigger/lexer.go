@@ -72,7 +72,7 @@ func (l *exprLexer) fault(at int, format string, args ...any) error {
 }
 
 // Next cuts the next token off. A token's text is as written, quotes and
-// escapes included.
+// escapes included; a keyword's is in lower case.
 func (l *exprLexer) Next() (lexer.Token, error) {
 	for l.at < len(l.expr) && strings.IndexByte(" \t\r\n", l.expr[l.at]) >= 0 {
 		l.at++
@@ -82,7 +82,11 @@ func (l *exprLexer) Next() (lexer.Token, error) {
 	if err != nil {
 		return lexer.Token{}, err
 	}
-	return lexer.Token{Type: kind, Value: l.expr[start:l.at], Pos: lexer.Position{Offset: start, Line: 1, Column: start + 1}}, nil
+	text := l.expr[start:l.at]
+	if kind == tokenKeyword {
+		text = strings.ToLower(text)
+	}
+	return lexer.Token{Type: kind, Value: text, Pos: lexer.Position{Offset: start, Line: 1, Column: start + 1}}, nil
 }
 
 func (l *exprLexer) scan() (lexer.TokenType, error) {
@@ -119,8 +123,20 @@ func (l *exprLexer) scan() (lexer.TokenType, error) {
 		l.at++
 		return tokenPunct, nil
 	default:
-		r, _ := utf8.DecodeRuneInString(rest)
-		return 0, l.fault(l.at, "unexpected %q; in a field's name it must be escaped with a backslash", r)
+		return 0, l.stranger(rest)
+	}
+}
+
+// stranger is the fault of a character that begins no token.
+func (l *exprLexer) stranger(rest string) error {
+	r, _ := utf8.DecodeRuneInString(rest)
+	switch {
+	case strings.HasPrefix(rest, "&&"):
+		return l.fault(l.at, "unexpected &&; it is written and")
+	case strings.HasPrefix(rest, "||"):
+		return l.fault(l.at, "unexpected ||; it is written or")
+	default:
+		return l.fault(l.at, "unexpected %q; a text needs quotes, in a field's name it must be escaped with a backslash", r)
 	}
 }
 
@@ -161,7 +177,7 @@ func (l *exprLexer) scanNumber() error {
 		ok = digits()
 	}
 	if !ok || i < len(l.expr) && (isKeyByte(l.expr[i]) || l.expr[i] == '.') {
-		return l.fault(l.at, "not a number")
+		return l.fault(l.at, "not a number; a text needs quotes")
 	}
 	if _, err := strconv.ParseFloat(l.expr[l.at:i], 64); err != nil {
 		return l.fault(l.at, "the number is out of range")
@@ -173,34 +189,39 @@ func (l *exprLexer) scanNumber() error {
 // scanPath reads keys joined by dots.
 func (l *exprLexer) scanPath() error {
 	for {
-		start := l.at
+		start, named := l.at, false
 		for l.at < len(l.expr) && (isKeyByte(l.expr[l.at]) || l.expr[l.at] == '\\') {
-			if l.expr[l.at] == '\\' {
-				if l.at++; l.at == len(l.expr) {
-					return l.fault(l.at-1, "nothing follows the backslash")
-				}
-				_, size := utf8.DecodeRuneInString(l.expr[l.at:])
-				l.at += size
+			if l.expr[l.at] != '\\' {
+				l.at++
+				named = true
 				continue
 			}
-			l.at++
+			if l.at++; l.at == len(l.expr) {
+				return l.fault(l.at-1, "nothing follows the backslash")
+			}
+			r, size := utf8.DecodeRuneInString(l.expr[l.at:])
+			l.at += size
+			named = named || !isBracket(r)
 		}
-		if l.at == start {
+		switch {
+		case l.at == start:
 			return l.fault(l.at, "a field's name is missing after the dot")
-		}
-		if l.at >= len(l.expr) || l.expr[l.at] != '.' {
+		case !named:
+			return l.fault(start, "there is no field's name in the brackets")
+		case l.at >= len(l.expr) || l.expr[l.at] != '.':
 			return nil
 		}
 		l.at++
 	}
 }
 
+// isKeyword reports whether a word isn't a field: and, or and in in any case.
 func isKeyword(word string) bool {
 	switch word {
-	case "and", "or", "in", "true", "false", "null":
+	case "true", "false", "null":
 		return true
 	}
-	return false
+	return strings.EqualFold(word, "and") || strings.EqualFold(word, "or") || strings.EqualFold(word, "in")
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
@@ -210,29 +231,38 @@ func isKeyByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || isDigit(c) || c == '_' || c == '-'
 }
 
-// splitPath returns the keys of a path token, without their escapes.
+// splitPath returns the keys of a path token, without their escapes. An
+// escaped bracket parts two keys too, as the hosted destination's builder
+// writes a list's index: properties.tags\[0\].
 func splitPath(token string) []string {
 	var (
 		steps   []string
 		key     strings.Builder
 		escaped bool
 	)
+	flush := func() {
+		if key.Len() > 0 {
+			steps = append(steps, key.String())
+		}
+		key.Reset()
+	}
 	for _, r := range token {
 		switch {
-		case escaped:
-			key.WriteRune(r)
+		case escaped && isBracket(r), !escaped && r == '.':
+			flush()
 			escaped = false
-		case r == '\\':
+		case !escaped && r == '\\':
 			escaped = true
-		case r == '.':
-			steps = append(steps, key.String())
-			key.Reset()
 		default:
 			key.WriteRune(r)
+			escaped = false
 		}
 	}
-	return append(steps, key.String())
+	flush()
+	return steps
 }
+
+func isBracket(r rune) bool { return r == '[' || r == ']' }
 
 // unquote returns what a string token says. It knows JSON's escapes and \';
 // a backslash before anything else stays, so that match() sees it.

@@ -205,7 +205,9 @@ var exprSeeds = []string{
 	`lowercase(event) = "\u00e9\n" or contains(lowercase(name), 5) or properties.vip`,
 	`((type != -1.5e3)) or external_ids.0.id = null`,
 	`properties.x > "12" and properties.y < true`,
-	`properties = context or properties.tags != traits`,
+	`properties.address = context.personas or properties.tags != traits.tags`,
+	`type=track AND properties.plan != free or !userId != 42 OR event = true`,
+	`properties.tags\[0\] = a or match(properties.city, "[Z-a][\]u-ü]*")`,
 }
 
 var eventSeeds = []string{
@@ -227,7 +229,7 @@ func FuzzMatch(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, expr, event string) {
 		trigger, err := Compile(expr)
-		if err != nil || strings.Count(expr, "*") > 5 {
+		if err != nil || strings.Count(expr, "*") > 5 { // the reference's glob goes back
 			return
 		}
 		var decoded map[string]any
