@@ -12,7 +12,8 @@ PROMTOOL    ?= promtool
 TESTFLAGS   ?=
 FUZZTIME    ?= 20s
 BENCHTIME   ?= 1s
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# go tool, with the tools' own module
+TOOL        := $(GO) tool -modfile=.ci/tools/go.mod
 
 ##@ For everybody
 
@@ -57,11 +58,10 @@ test-deploy: ## The alert rules by promtool, manifests and dashboard by Kubernet
 	cd test/deploy && $(GO) vet ./... && $(GO) test -count=1 $(TESTFLAGS) ./...
 
 .PHONY: lint
-lint: ## gofmt, go vet and staticcheck
-	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
-		if [ -n "$$unformatted" ]; then echo "gofmt these:"; echo "$$unformatted"; exit 1; fi
-	$(GO) vet ./...
-	$(GO) run $(STATICCHECK) ./...
+lint: ## golangci-lint with the rules of .golangci.yml, and no dead code
+	$(TOOL) golangci-lint run
+	@dead=$$($(TOOL) deadcode -test ./...); \
+		if [ -n "$$dead" ]; then echo "nobody calls these:"; echo "$$dead"; exit 1; fi
 
 .PHONY: bench
 bench: ## All benchmarks, BENCHTIME=1s each

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -60,10 +61,7 @@ func (c *conformanceCase) definition(t *testing.T) actions.Definition {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mapping := map[string]any{}
-	for name, value := range jsvalue.All(decoded) {
-		mapping[name] = value
-	}
+	mapping := maps.Collect(jsvalue.All(decoded))
 	s := c.Settings
 	return actions.Definition{
 		Name: "conformance",

@@ -161,9 +161,9 @@ func (l *AuditLog) readPartition(ctx context.Context, p int, each func(Audit)) e
 
 // write returns nil once all in-sync replicas have the records, which are of
 // events of one source partition.
-func (l *AuditLog) write(ctx context.Context, source int, records []Audit) error {
-	messages := make([]kafka.Message, len(records))
-	for i, a := range records {
+func (l *AuditLog) write(ctx context.Context, source int, audits []Audit) error {
+	messages := make([]kafka.Message, len(audits))
+	for i, a := range audits {
 		m, err := a.encode()
 		if err != nil {
 			return fmt.Errorf("write the replays' record: %w", err)

@@ -51,9 +51,9 @@ func (b *broker) createTopic(t testing.TB, name string, partitions int, config .
 }
 
 // partition reads all of a partition with kafka-go's own decoding.
-func (b *broker) partition(t *testing.T, topic string, partition int) []kafka.Message {
+func (b *broker) partition(t *testing.T, topic string, number int) []kafka.Message {
 	t.Helper()
-	conn, err := kafka.DialLeader(t.Context(), "tcp", b.Brokers()[0], topic, partition)
+	conn, err := kafka.DialLeader(t.Context(), "tcp", b.Brokers()[0], topic, number)
 	if err != nil {
 		t.Fatal(err)
 	}

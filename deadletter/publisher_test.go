@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"engage-worker/internal/kafka/acked"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 func newPublisher(t *testing.T, b *broker, topic string) *Publisher {

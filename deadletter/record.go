@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"io"
 	"slices"
 	"strconv"
 	"time"
@@ -82,7 +81,7 @@ func (r *Record) ID() string {
 	h := sha256.New()
 	for _, part := range []string{r.Destination, r.Action, r.IdempotencyKey()} {
 		// The length keeps ("a", "bc") and ("ab", "c") apart.
-		io.WriteString(h, strconv.Itoa(len(part))+":"+part)
+		h.Write([]byte(strconv.Itoa(len(part)) + ":" + part))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

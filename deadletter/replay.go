@@ -79,11 +79,11 @@ func (r *Replayer) Run(ctx context.Context, plan *Plan) (Report, error) {
 }
 
 // batchOf is how many events go out at a time: a tenth of a second's.
-func batchOf(rate float64) int { return min(maxChunk, max(1, int(rate/10))) }
+func batchOf(perSecond float64) int { return min(maxChunk, max(1, int(perSecond/10))) }
 
 // chunkOf is how many are intended at a time.
-func chunkOf(rate float64) int {
-	return min(maxChunk, max(1, int(rate*chunkTime.Seconds())))
+func chunkOf(perSecond float64) int {
+	return min(maxChunk, max(1, int(perSecond*chunkTime.Seconds())))
 }
 
 // replaying is one Run.

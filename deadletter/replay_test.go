@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"engage-worker/internal/kafka/acked"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // desk is an analyst's place: topics, and plans to make.

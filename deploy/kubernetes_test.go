@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"io"
 	"math/big"
 	"os"
@@ -81,7 +82,7 @@ func manifests(t *testing.T, name string) (all []map[string]any) {
 	for {
 		var m map[string]any
 		err := decoder.Decode(&m)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return all
 		}
 		if err != nil {

@@ -75,7 +75,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	if len(args) == 0 {
 		parser.Stdout = stderr
-		parser.Parse([]string{"--help"})
+		_, _ = parser.Parse([]string{"--help"}) // which prints, and has no error of its own
 		return exitBadInput
 	}
 	kctx, err := parser.Parse(args)

@@ -77,7 +77,7 @@ func (c *produceCmd) Run(ctx context.Context, app *app) error {
 	if err != nil {
 		return err
 	}
-	defer source.close()
+	defer func() { _ = source.close() }() // it was only read
 	transport, err := connect.NewTransport(cluster)
 	if err != nil {
 		return badInput(err)
@@ -151,7 +151,7 @@ func (c *produceCmd) open(app *app) (eventSource, error) {
 	return readSource(c.File+": line", file, file.Close), nil
 }
 
-func readSource(where string, in io.Reader, close func() error) eventSource {
+func readSource(where string, in io.Reader, done func() error) eventSource {
 	r := eventfile.NewReader(in)
 	return eventSource{
 		next: func() (sourceEvent, error) {
@@ -160,7 +160,7 @@ func readSource(where string, in io.Reader, close func() error) eventSource {
 		},
 		ready: r.Ready,
 		where: where,
-		close: close,
+		close: done,
 	}
 }
 

@@ -101,14 +101,14 @@ func startKafka(ctx context.Context, dir string, nodes int) (*broker, error) {
 		b.proxies[front.addr] = front
 		opts.Properties["advertised.listeners"] = "PLAINTEXT://" + front.addr
 	}
-	real, err := testkafka.Run(ctx, opts)
+	cluster, err := testkafka.Run(ctx, opts)
 	if err != nil {
 		if front != nil {
 			front.Close()
 		}
 		return nil, err
 	}
-	b.real, b.cleanup = real, real.Close
+	b.real, b.cleanup = cluster, cluster.Close
 	b.connect()
 	return b, nil
 }

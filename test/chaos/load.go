@@ -63,7 +63,7 @@ func (l load) produce(ctx context.Context, r *run) error {
 		}
 		writes.Go(func() {
 			defer func() { <-open }()
-			for attempt := 0; attempt < 600; attempt++ {
+			for range 600 {
 				deadline, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 				err := writer.Write(deadline, m, partition)
 				cancel()

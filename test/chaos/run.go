@@ -138,13 +138,22 @@ func (r *run) carryOut(ctx context.Context) (_ *outcome, err error) {
 			out.broken = append(out.broken, err.Error())
 		}
 	}
+	if err := r.judge(ctx, out); err != nil {
+		return nil, err
+	}
+	out.took = time.Since(start)
+	return out, nil
+}
+
+// judge reads what the run left behind, saves it, and says what it came to.
+func (r *run) judge(ctx context.Context, out *outcome) (err error) {
 	collecting, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if out.history, err = r.collect(collecting); err != nil {
-		return nil, fmt.Errorf("read what the run left behind: %w", err)
+		return fmt.Errorf("read what the run left behind: %w", err)
 	}
 	if err := out.history.save(r.dir); err != nil {
-		return nil, err
+		return err
 	}
 	out.Verdict = Check(out.history)
 	if r.scenario.measure != nil {
@@ -154,8 +163,8 @@ func (r *run) carryOut(ctx context.Context) (_ *outcome, err error) {
 	if r.failed != nil {
 		out.broken = append(out.broken, r.failed.Error())
 	}
-	out.kills, out.grades, out.took = r.kills, r.grades, time.Since(start)
-	return out, nil
+	out.kills, out.grades = r.kills, r.grades
+	return nil
 }
 
 // configure writes the configuration and makes the topics.

@@ -68,7 +68,7 @@ var medium = load{rate: 150, users: 300}
 func behaving(b twiliosim.Behaviour) twiliosim.Faults { return twiliosim.Faults{Behaviour: b} }
 
 // scenarios are all of them, in the order in which they run.
-func scenarios() []scenario {
+func scenarios() []scenario { //nolint:funlen // a list
 	return []scenario{
 		{
 			name: "kills-short", about: "kill -9, a few", short: true, seeds: -1,

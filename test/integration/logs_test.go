@@ -167,7 +167,7 @@ func TestStormsAreThinned(t *testing.T) {
 	r.awaitDone(60 * time.Second)
 	w.stop()
 	const aSecond = 20
-	lines := bytes.Count([]byte(r.logs.all()), []byte(`"an event failed"`))
+	lines := strings.Count(r.logs.all(), `"an event failed"`)
 	if most := aSecond * (int(time.Since(began).Seconds()) + 2); lines == 0 || lines > most {
 		t.Errorf("%d lines for %d failures; there should be some, and %d at most", lines, storm, most)
 	}

@@ -67,7 +67,7 @@ func recordsOfEveryKind(t *testing.T, s settings, before int) {
 		unwanted[i].Value = fmt.Appendf(nil, `{"type":"page","padding":"%200d"}`, i)
 	}
 	for _, m := range slices.Concat(odd, []kafka.Message{person(0, ""), big, noKey, emptyKey}) {
-		if err := w.WriteMessages(t.Context(), append(unwanted, m)...); err != nil {
+		if err := w.WriteMessages(t.Context(), slices.Concat(unwanted, []kafka.Message{m})...); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -34,9 +34,9 @@ import (
 	testkafka "engage-worker/test/kafka"
 )
 
-// real is the one Apache Kafka of this run, shared by the tests, which use
+// cluster is the one Apache Kafka of this run, shared by the tests, which use
 // topics of their own.
-var real *testkafka.Cluster
+var cluster *testkafka.Cluster
 
 func onKafka() bool { return os.Getenv("ENGAGE_TEST_BROKER") == "kafka" }
 
@@ -53,11 +53,11 @@ func TestMain(m *testing.M) {
 			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 			defer cancel()
 			var err error
-			if real, err = testkafka.Run(ctx, testkafka.Options{Properties: map[string]string{"group.min.session.timeout.ms": "1000"}}); err != nil {
+			if cluster, err = testkafka.Run(ctx, testkafka.Options{Properties: map[string]string{"group.min.session.timeout.ms": "1000"}}); err != nil {
 				fmt.Fprintln(os.Stderr, "start Apache Kafka:", err)
 				return 1
 			}
-			defer real.Close()
+			defer cluster.Close()
 		}
 		code := m.Run()
 		if err := goleak.Find(); code == 0 && !onKafka() && err != nil {
@@ -116,7 +116,7 @@ func newRig(t *testing.T, s settings) *rig {
 	case s.brokers != nil:
 		r.brokers = s.brokers
 	case onKafka():
-		r.brokers = real.Brokers()
+		r.brokers = cluster.Brokers()
 	default:
 		b, err := embedded.Start(s.broker...)
 		if err != nil {
@@ -328,7 +328,7 @@ func (r *rig) read(topic string) []kafka.Message {
 	r.t.Helper()
 	var all []kafka.Message
 	for p, end := range r.ends(topic) {
-		for offset := int64(0); offset < end; offset++ {
+		for offset := range end {
 			m, err := r.cluster.Record(r.t.Context(), topic, p, offset)
 			if err != nil {
 				r.t.Fatal(err)

@@ -55,7 +55,7 @@ func run(in io.Reader, out io.Writer) error {
 			continue
 		}
 		if e.Output != "" {
-			io.WriteString(out, e.Output)
+			fmt.Fprint(out, e.Output)
 		}
 		if e.Package == "" {
 			continue

@@ -70,7 +70,7 @@ func TestCacheRemembersRefusalsBriefly(t *testing.T) {
 			c := lookup.NewCache[int](lookup.CacheConfig{TTL: time.Minute, RefusedTTL: 5 * time.Second, MaxEntries: 10, MaxBytes: 100})
 			l := loader{err: tc.err}
 			for range 2 {
-				if _, err := c.Get(t.Context(), "k", l.load); err != tc.err {
+				if _, err := c.Get(t.Context(), "k", l.load); !errors.Is(err, tc.err) {
 					t.Errorf("got %v, want %v", err, tc.err)
 				}
 			}

@@ -72,24 +72,11 @@ func Run(ctx context.Context, opts Options) error {
 	defer broker.Close()
 
 	tally := newTally(kept)
-	simOptions := twiliosim.Options{Faults: twiliosim.Faults{Seed: opts.Seed, Behaviour: behaviour(false)}, OnAccepted: tally.sent}
-	if opts.Events == 0 {
-		simOptions.Keep = kept
-	}
-	sim, err := twiliosim.New(simOptions)
+	sim, vendors, err := startVendors(opts, tally)
 	if err != nil {
 		return err
 	}
 	defer sim.Close()
-	vendors := map[string]string{}
-	for _, d := range destinations {
-		l, err := sim.Listen("127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		vendors[d.name] = l.URL()
-	}
-
 	cfg, err := configure(dir, broker.Brokers(), vendors, opts.Rate)
 	if err != nil {
 		return err
@@ -97,37 +84,30 @@ func Run(ctx context.Context, opts Options) error {
 	if err := writeSamples(dir, opts); err != nil {
 		return err
 	}
-	client, err := connect.Client(cfg.Kafka)
-	if err != nil {
+	if err := createTopics(ctx, cfg); err != nil {
 		return err
 	}
-	defer connect.CloseClient(client)
-	if _, err := connect.EnsureTopics(ctx, client, connect.Topics(cfg), connect.Sizes{Partitions: partitions, Replication: 1}); err != nil {
-		return err
-	}
-
 	log, err := os.Create(filepath.Join(dir, "worker.log"))
 	if err != nil {
 		return fmt.Errorf("open the worker's log: %w", err)
 	}
 	defer log.Close()
-	worker, err := worker.New(cfg, opts.Logger(log, cfg.Log), opts.Version, nil)
+	w, err := worker.New(cfg, opts.Logger(log, cfg.Log), opts.Version, nil)
 	if err != nil {
 		return err
 	}
-	defer worker.Close()
-
+	defer w.Close()
 	// The worker outlives the producer, so that it can settle all and drain.
 	working, stopWorker := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWorker()
 	stopped := make(chan error, 1)
-	go func() { stopped <- worker.Run(working) }()
+	go func() { stopped <- w.Run(working) }()
 
 	show := &show{
 		opts: opts, dir: dir, brokers: broker.Brokers(), screen: newScreen(opts.Out, opts.NoColor),
-		tally: tally, metrics: worker.Registry(), start: start, down: map[string]bool{},
+		tally: tally, metrics: w.Registry(), start: start, down: map[string]bool{},
+		producer: newProducer(broker.Brokers()[0], cfg.Kafka.Topic, opts, tally),
 	}
-	show.producer = newProducer(broker.Brokers()[0], cfg.Kafka.Topic, opts, tally)
 	director := &director{
 		sim: sim, europe: hostOf(vendors["europe"]), seed: opts.Seed, say: show.say, setDown: show.setDown,
 		length: time.Duration(float64(opts.Events) / opts.Rate * float64(time.Second)),
@@ -156,11 +136,45 @@ func Run(ctx context.Context, opts Options) error {
 		return err
 	}
 	// Once more, with what the drain settled.
-	last, err := takeReadings(worker.Registry())
+	last, err := takeReadings(w.Registry())
 	if err != nil {
 		return err
 	}
 	return show.report(last, settled, tally.judge(malformed))
+}
+
+// startVendors starts the simulated Twilio, which listens once for each
+// destination, so that one of them can be away. vendors are the URLs by the
+// destinations' names.
+func startVendors(opts Options, t *tally) (sim *twiliosim.Sim, vendors map[string]string, err error) {
+	simOptions := twiliosim.Options{Faults: twiliosim.Faults{Seed: opts.Seed, Behaviour: behaviour(false)}, OnAccepted: t.sent}
+	if opts.Events == 0 {
+		simOptions.Keep = kept
+	}
+	if sim, err = twiliosim.New(simOptions); err != nil {
+		return nil, nil, err
+	}
+	vendors = map[string]string{}
+	for _, d := range destinations {
+		l, err := sim.Listen("127.0.0.1:0")
+		if err != nil {
+			sim.Close()
+			return nil, nil, err
+		}
+		vendors[d.name] = l.URL()
+	}
+	return sim, vendors, nil
+}
+
+// createTopics makes every topic of the configuration, the source too.
+func createTopics(ctx context.Context, cfg *config.Config) error {
+	client, err := connect.Client(cfg.Kafka)
+	if err != nil {
+		return err
+	}
+	defer connect.CloseClient(client)
+	_, err = connect.EnsureTopics(ctx, client, connect.Topics(cfg), connect.Sizes{Partitions: partitions, Replication: 1})
+	return err
 }
 
 // readDeadLetters tells the tally of each dead letter, and counts those

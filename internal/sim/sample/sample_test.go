@@ -166,7 +166,7 @@ func checkRecipient(t *testing.T, ev Event, ids []externalID) {
 
 func TestPhoneNumbers(t *testing.T) {
 	numbers := map[string]bool{}
-	for i := 0; i < MaxUsers; i++ {
+	for i := range MaxUsers {
 		number := phoneNumber(i)
 		if numbers[number] {
 			t.Fatalf("%s is of two users", number)

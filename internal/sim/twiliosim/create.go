@@ -53,30 +53,12 @@ func (s *Sim) create(w http.ResponseWriter, r *http.Request, account string) {
 	if fault != 0 {
 		s.count(func(c *counters) { c.faults[fault]++ })
 	}
-	switch fault {
-	case faultThrottled:
+	if fault == faultThrottled {
 		s.throttle(w, r, rule, latency, account, form.sender(), received)
 		return
-	case faultUnavailable:
-		s.pause(r, latency)
-		s.refuse(w, r, errUnavailable)
+	}
+	if s.failed(w, r, rule, fault, latency) {
 		return
-	case faultFailed:
-		s.pause(r, latency)
-		s.refuse(w, r, errInternal)
-		return
-	case faultReset:
-		s.hangUp(w)
-		return
-	case faultSilent:
-		s.silence(w, r)
-		return
-	case faultLate:
-		// Processed in the end, whether or not anyone still listens.
-		if !s.wait(rule.LateFor, nil) {
-			s.hangUp(w)
-			return
-		}
 	}
 
 	rec := record{
@@ -84,7 +66,38 @@ func (s *Sim) create(w http.ResponseWriter, r *http.Request, account string) {
 		remote: r.RemoteAddr, host: r.Host, received: received.UnixNano(), fault: fault,
 	}
 	s.accept(&rec)
+	s.acknowledge(w, r, rule, &rec, &form, latency)
+}
+
+// failed carries out a fault that comes before acceptance, and reports whether
+// the request ends with it.
+func (s *Sim) failed(w http.ResponseWriter, r *http.Request, rule *rule, fault fault, latency time.Duration) bool {
 	switch fault {
+	case faultUnavailable:
+		s.pause(r, latency)
+		s.refuse(w, r, errUnavailable)
+	case faultFailed:
+		s.pause(r, latency)
+		s.refuse(w, r, errInternal)
+	case faultReset:
+		s.hangUp(w)
+	case faultSilent:
+		s.silence(w, r)
+	case faultLate:
+		// Processed in the end, whether or not anyone still listens.
+		if s.wait(rule.LateFor, nil) {
+			return false
+		}
+		s.hangUp(w)
+	default:
+		return false
+	}
+	return true
+}
+
+// acknowledge answers for a message that was accepted, as its fault has it.
+func (s *Sim) acknowledge(w http.ResponseWriter, r *http.Request, rule *rule, rec *record, form *createForm, latency time.Duration) {
+	switch rec.fault {
 	case faultAcceptedThen500:
 		s.pause(r, latency)
 		s.refuse(w, r, errInternal)
@@ -109,7 +122,7 @@ func (s *Sim) create(w http.ResponseWriter, r *http.Request, account string) {
 	}
 	// The answer shows the message of that moment: not yet assigned to a
 	// sender of its service, its links not yet shortened.
-	s.answer(w, http.StatusCreated, s.resource(&rec, time.Unix(0, rec.accepted), &form))
+	s.answer(w, http.StatusCreated, s.resource(rec, time.Unix(0, rec.accepted), form))
 }
 
 // accept records a message, counts it and tells OnAccepted.

@@ -2,6 +2,7 @@ package twiliosim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -179,7 +180,7 @@ func TestTwilioGo(t *testing.T) {
 		t.Errorf("fetched %v, %v", m, err)
 	}
 	_, err = twilio.CreateMessage((&api.CreateMessageParams{}).SetTo("+15005550004").SetFrom("+15005550006").SetBody("hi"))
-	if refused, ok := err.(*client.TwilioRestError); !ok || refused.Code != 21610 || refused.Status != 400 {
+	if refused, ok := errors.AsType[*client.TwilioRestError](err); !ok || refused.Code != 21610 || refused.Status != 400 {
 		t.Errorf("refused with %v", err)
 	}
 }
