@@ -23,10 +23,6 @@ import (
 // its event.
 func AuditTopic(deadLetterTopic string) string { return deadLetterTopic + ".replays" }
 
-// AuditRetention is how long the audit topic should keep its records: longer
-// than the dead letters that they are about.
-const AuditRetention = 90 * 24 * time.Hour
-
 // ReplayState is how far the replay of one dead letter came.
 type ReplayState string
 

@@ -22,7 +22,7 @@ import (
 	"golang.org/x/term"
 
 	"engage-worker/deadletter"
-	"engage-worker/internal/kafka/connect"
+	"engage-worker/internal/kafka/topics"
 )
 
 type dlqReplayCmd struct {
@@ -124,13 +124,10 @@ func (d *dlqDesk) openAudit(ctx context.Context, r *deadletter.Replayer) error {
 		return nil
 	}
 	topic := deadletter.AuditTopic(d.reader.Topic)
-	_, err := connect.EnsureTopics(ctx, d.cluster.Client, []connect.Spec{
-		{Name: d.cfg.Kafka.Topic, Role: connect.RoleSource},
-		{Name: topic, Role: connect.RoleLedger, Configs: map[string]string{
-			"cleanup.policy": "compact,delete",
-			"retention.ms":   strconv.FormatInt(deadletter.AuditRetention.Milliseconds(), 10),
-		}},
-	}, connect.Sizes{})
+	_, err := topics.Ensure(ctx, d.cluster.Client, []topics.Spec{
+		{Name: d.cfg.Kafka.Topic, Role: topics.RoleSource},
+		{Name: topic, Role: topics.RoleReplays},
+	}, topics.Sizes{})
 	if err != nil {
 		return fmt.Errorf("make the replays' record %s: %w", topic, err)
 	}

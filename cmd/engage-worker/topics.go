@@ -4,15 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/segmentio/kafka-go"
 
 	"engage-worker/internal/kafka/connect"
+	"engage-worker/internal/kafka/topics"
 )
 
 type topicsCmd struct {
-	Create topicsCreateCmd `cmd:"" help:"Create the topics that are missing, and add partitions where the source has more. Changes nothing else; may be run again."`
+	Create topicsCreateCmd `cmd:"" help:"Create the topics that are missing, and add partitions where the source has more. Changes nothing else, but says what differs; may be run again."`
 	Check  topicsCheckCmd  `cmd:"" help:"Say what is missing or wrong with the topics."`
 }
 
@@ -33,26 +36,53 @@ func (c *topicsCreateCmd) Validate() error {
 	return nil
 }
 
-// Run makes the topics and prints a table of what was done.
+// Run makes the topics and prints a table of what was done. It fails when
+// a topic that was there would lose or delete records: it isn't changed.
 func (c *topicsCreateCmd) Run(ctx context.Context, app *app) error {
 	client, specs, err := app.topics()
 	if err != nil {
 		return err
 	}
 	defer connect.CloseClient(client)
-	changes, err := connect.EnsureTopics(ctx, client, specs, connect.Sizes{
+	changes, err := topics.Ensure(ctx, client, specs, topics.Sizes{
 		Partitions:  c.Partitions,
 		Replication: c.ReplicationFactor,
 	})
-	if len(changes) > 0 {
-		table := tabwriter.NewWriter(app.stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "TOPIC\tROLE\tPARTITIONS\tREPLICAS\tDONE")
-		for _, change := range changes {
-			fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\n", change.Topic, change.Role, change.Partitions, change.Replication, change.Done)
-		}
-		table.Flush()
+	printChanges(app.stdout, changes)
+	if err != nil {
+		return explained(err)
 	}
-	return explained(err)
+	problems, err := topics.Check(ctx, client, specs)
+	if err != nil {
+		return explained(err)
+	}
+	// Not every broker knows yet of a topic that has just been made.
+	problems = slices.DeleteFunc(problems, func(p topics.Problem) bool {
+		return slices.ContainsFunc(changes, func(c topics.Change) bool { return c.Topic == p.Topic && c.Done == topics.DoneCreated })
+	})
+	return app.tell(problems)
+}
+
+func printChanges(out io.Writer, changes []topics.Change) {
+	if len(changes) == 0 {
+		return
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "TOPIC\tROLE\tPARTITIONS\tREPLICAS\tDONE")
+	for _, change := range changes {
+		done := change.Done.String()
+		switch {
+		case change.Unread:
+			done += "; its settings may not be read"
+		case len(change.Differs) > 0:
+			done += ", and differs:"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\n", change.Topic, change.Role, change.Partitions, change.Replication, done)
+		for _, differs := range change.Differs {
+			fmt.Fprintf(table, "\t\t\t\t  %s\n", differs)
+		}
+	}
+	table.Flush()
 }
 
 type topicsCheckCmd struct{}
@@ -64,27 +94,42 @@ func (c *topicsCheckCmd) Run(ctx context.Context, app *app) error {
 		return err
 	}
 	defer connect.CloseClient(client)
-	problems, err := connect.CheckTopics(ctx, client, specs)
+	problems, err := topics.Check(ctx, client, specs)
 	if err != nil {
 		return explained(err)
 	}
-	var fatal []error
+	if err := app.tell(problems); err != nil {
+		return err
+	}
+	unchecked := 0
 	for _, p := range problems {
-		if p.Fatal {
-			fatal = append(fatal, errors.New(p.String()))
-		} else {
-			fmt.Fprintf(app.stderr, "engage-worker: warning: %s\n", p)
+		if p.Unchecked {
+			unchecked++
 		}
 	}
-	if len(fatal) > 0 {
-		return errors.Join(fatal...)
+	if unchecked > 0 {
+		return fmt.Errorf("the settings of %d of %d topics couldn't be checked", unchecked, len(specs))
 	}
 	fmt.Fprintf(app.stdout, "%d topics are as they should be.\n", len(specs))
 	return nil
 }
 
+// tell prints what doesn't keep the worker from working as warnings. The error
+// holds the rest, a line for each.
+func (a *app) tell(problems []topics.Problem) error {
+	var fatal []error
+	for _, p := range problems {
+		if p.Fatal {
+			fatal = append(fatal, errors.New(p.String()))
+		} else {
+			fmt.Fprintf(a.stderr, "engage-worker: warning: %s\n", p)
+		}
+	}
+	return errors.Join(fatal...)
+}
+
 // topics are the configured topics, with a client to look after them.
-func (a *app) topics() (*kafka.Client, []connect.Spec, error) {
+func (a *app) topics() (*kafka.Client, []topics.Spec, error) {
 	cfg, err := a.config()
 	if err != nil {
 		return nil, nil, err
@@ -93,7 +138,7 @@ func (a *app) topics() (*kafka.Client, []connect.Spec, error) {
 	if err != nil {
 		return nil, nil, badInput(err)
 	}
-	return client, connect.Topics(cfg), nil
+	return client, topics.Of(cfg), nil
 }
 
 // explained puts an error of Kafka's in plain words, a line for each topic.
@@ -101,7 +146,7 @@ func explained(err error) error {
 	if err == nil {
 		return nil
 	}
-	if topic := (*connect.TopicError)(nil); errors.As(err, &topic) {
+	if topic := (*topics.Error)(nil); errors.As(err, &topic) {
 		return err // says it itself
 	}
 	return errors.New(connect.Explain(err))

@@ -21,12 +21,12 @@ func TestTopics(t *testing.T) {
 		args []string
 		want result
 	}{
-		{[]string{"topics", "check"}, result{exitFailure, "", `engage-worker: events: the source topic doesn't exist, or this user may not describe it; correct kafka.topic, or run ` + "`engage-worker topics create`" + `
-engage-worker: events.dlq: the topic doesn't exist, or this user may not describe it; run ` + "`engage-worker topics create`" + `
-engage-worker: events.onboarding.retry.30s: the topic doesn't exist, or this user may not describe it; run ` + "`engage-worker topics create`" + `
-engage-worker: events.onboarding.retry.5m: the topic doesn't exist, or this user may not describe it; run ` + "`engage-worker topics create`" + `
-engage-worker: events.onboarding.retry.30m: the topic doesn't exist, or this user may not describe it; run ` + "`engage-worker topics create`" + `
-engage-worker: events.onboarding.ledger: the topic doesn't exist, or this user may not describe it; run ` + "`engage-worker topics create`" + `
+		{[]string{"topics", "check"}, result{exitFailure, "", `engage-worker: events: the source topic doesn't exist; correct kafka.topic, or run ` + "`engage-worker topics create`" + `
+engage-worker: events.dlq: the topic doesn't exist; run ` + "`engage-worker topics create`" + `
+engage-worker: events.onboarding.retry.30s: the topic doesn't exist; run ` + "`engage-worker topics create`" + `
+engage-worker: events.onboarding.retry.5m: the topic doesn't exist; run ` + "`engage-worker topics create`" + `
+engage-worker: events.onboarding.retry.30m: the topic doesn't exist; run ` + "`engage-worker topics create`" + `
+engage-worker: events.onboarding.ledger: the topic doesn't exist; run ` + "`engage-worker topics create`" + `
 `}},
 		{[]string{"topics", "create", "--partitions", "3"}, result{exitOK, `TOPIC                        ROLE         PARTITIONS  REPLICAS  DONE
 events                       source       3           1         created
@@ -57,6 +57,49 @@ events.onboarding.ledger     ledger       3           1         exists
 	for _, args := range [][]string{{"topics", "check"}, {"topics", "create"}} {
 		if got := command(t, append(args, "--config", path)...); got != (result{exitFailure, "", refused}) {
 			t.Errorf("%v: %+v", args, got)
+		}
+	}
+}
+
+// Over topics that are there, create says what differs, and fails where they
+// would delete or lose records; so does check.
+func TestTopicsThatDiffer(t *testing.T) {
+	broker, err := embedded.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(broker.Close)
+	path := configFile(t, "kafka: {topic: events, brokers: [\""+broker.Brokers()[0]+"\"]}")
+	for topic, configs := range map[string]map[string]string{
+		"events":                     {},
+		"events.dlq":                 {"max.message.bytes": "2000000", "retention.ms": "86400000"},
+		"events.onboarding.retry.5m": {"max.message.bytes": "1114124", "retention.bytes": "1000000", "compression.type": "producer"},
+	} {
+		if err := broker.CreateTopic(topic, 3, configs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deletes := "engage-worker: events.onboarding.retry.5m: retention.bytes is 1000000 (set on the topic), so that Kafka deletes records that are still needed once there are more; " +
+		"set retention.bytes=-1 on the topic (kafka-configs.sh --alter --add-config)\n"
+	for _, step := range []struct {
+		args []string
+		want result
+	}{
+		{[]string{"topics", "create"}, result{exitFailure, `TOPIC                        ROLE         PARTITIONS  REPLICAS  DONE
+events                       source       3           1         exists
+events.dlq                   dead letter  3           1         exists, and differs:
+                                                                  max.message.bytes is 2000000 (set on the topic), not 1114124
+                                                                  retention.ms is 86400000 (set on the topic), not 2592000000
+events.onboarding.retry.30s  retry        3           1         created
+events.onboarding.retry.5m   retry        3           1         exists, and differs:
+                                                                  retention.bytes is 1000000 (set on the topic), not -1
+events.onboarding.retry.30m  retry        3           1         created
+events.onboarding.ledger     ledger       3           1         created
+`, deletes}},
+		{[]string{"topics", "check"}, result{exitFailure, "", deletes}},
+	} {
+		if got := command(t, append(step.args, "--config", path)...); got != step.want {
+			t.Errorf("%v: got\n%+v\nwant\n%+v", step.args, got, step.want)
 		}
 	}
 }

@@ -29,6 +29,7 @@ import (
 	"engage-worker/internal/kafka/acked"
 	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/kafka/topics"
 	"engage-worker/internal/metrics"
 	"engage-worker/ratelimit"
 )
@@ -182,7 +183,7 @@ func (w *Worker) Run(ctx context.Context) error {
 
 // checkTopics tells what is wrong with the cluster or the topics, within 15 s.
 func (w *Worker) checkTopics(ctx context.Context) error {
-	problems, err := connect.CheckTopics(ctx, w.client, connect.Topics(w.cfg))
+	problems, err := topics.Check(ctx, w.client, topics.Of(w.cfg))
 	if err != nil {
 		return explain(err)
 	}
@@ -199,9 +200,9 @@ func (w *Worker) checkTopics(ctx context.Context) error {
 
 // grow makes the topics that go with the source as wide as it is.
 func (w *Worker) grow(ctx context.Context) error {
-	changes, err := connect.EnsureTopics(ctx, w.client, connect.Topics(w.cfg), connect.Sizes{})
+	changes, err := topics.Ensure(ctx, w.client, topics.Of(w.cfg), topics.Sizes{})
 	for _, c := range changes {
-		if c.Done != connect.DoneGrown {
+		if c.Done != topics.DoneGrown {
 			continue
 		}
 		w.log.Info().Str("topic", c.Topic).Int("partitions", c.Partitions).Msg("topic grown along with the source")
@@ -257,7 +258,7 @@ func explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	if topic := (*connect.TopicError)(nil); errors.As(err, &topic) {
+	if topic := (*topics.Error)(nil); errors.As(err, &topic) {
 		return err // says it itself
 	}
 	return errors.New(connect.Explain(err))

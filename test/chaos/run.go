@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"engage-worker/internal/config"
-	"engage-worker/internal/kafka/connect"
+	"engage-worker/internal/kafka/topics"
 	"engage-worker/internal/sim/twiliosim"
 )
 
@@ -208,7 +208,7 @@ destinations:
 	if r.cfg, err = config.Load(r.config); err != nil {
 		return err
 	}
-	_, err = connect.EnsureTopics(ctx, r.broker.client, connect.Topics(r.cfg), connect.Sizes{Partitions: r.width})
+	_, err = topics.Ensure(ctx, r.broker.client, topics.Of(r.cfg), topics.Sizes{Partitions: r.width})
 	return err
 }
 

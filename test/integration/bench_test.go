@@ -17,6 +17,7 @@ import (
 	"engage-worker/consumer"
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/connect"
+	"engage-worker/internal/kafka/topics"
 	"engage-worker/internal/sim/embedded"
 	"engage-worker/internal/sim/sample"
 	"engage-worker/internal/sim/twiliosim"
@@ -72,7 +73,7 @@ destinations:
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { connect.CloseClient(x.client) })
-	if _, err := connect.EnsureTopics(b.Context(), x.client, connect.Topics(x.cfg), connect.Sizes{Partitions: benchPartitions}); err != nil {
+	if _, err := topics.Ensure(b.Context(), x.client, topics.Of(x.cfg), topics.Sizes{Partitions: benchPartitions}); err != nil {
 		b.Fatal(err)
 	}
 	w := &kafka.Writer{Addr: x.client.Addr, Transport: x.client.Transport, Topic: "events", RequiredAcks: kafka.RequireAll, BatchSize: 1000, BatchTimeout: time.Millisecond, Balancer: &kafka.Hash{}, Compression: kafka.Lz4}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"engage-worker/internal/kafka/connect"
+	"engage-worker/internal/kafka/topics"
 )
 
 // TestRecordsOfEveryKind: whatever a Kafka record may be, it is settled, and
@@ -188,7 +188,7 @@ func TestStartOffsets(t *testing.T) {
 			Records: kafka.NewRecordReader(kafka.Record{Key: kafka.NewBytes([]byte("k")), Value: kafka.NewBytes(person(10, "").Value), Time: time.Now()})})
 		return err
 	})
-	if _, err := connect.EnsureTopics(t.Context(), r.client, connect.Topics(r.cfg), connect.Sizes{}); err != nil {
+	if _, err := topics.Ensure(t.Context(), r.client, topics.Of(r.cfg), topics.Sizes{}); err != nil {
 		t.Fatal(err)
 	}
 	r.start()
@@ -231,11 +231,11 @@ func TestTopicsMadeAnew(t *testing.T) {
 	all := people(30, "")
 	r.produce(all[:20]...)
 	r.awaitDone(30 * time.Second)
-	var topics []string
-	for _, spec := range connect.Topics(r.cfg) {
-		topics = append(topics, spec.Name)
+	var gone []string
+	for _, spec := range topics.Of(r.cfg) {
+		gone = append(gone, spec.Name)
 	}
-	res, err := r.client.DeleteTopics(t.Context(), &kafka.DeleteTopicsRequest{Topics: topics})
+	res, err := r.client.DeleteTopics(t.Context(), &kafka.DeleteTopicsRequest{Topics: gone})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +251,7 @@ func TestTopicsMadeAnew(t *testing.T) {
 		return nil
 	})
 	r.await(10*time.Second, func() error {
-		_, err := connect.EnsureTopics(t.Context(), r.client, connect.Topics(r.cfg), connect.Sizes{Partitions: 6})
+		_, err := topics.Ensure(t.Context(), r.client, topics.Of(r.cfg), topics.Sizes{Partitions: 6})
 		return err
 	})
 	r.await(20*time.Second, func() error {

@@ -28,6 +28,7 @@ import (
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/kafka/topics"
 	"engage-worker/internal/sim/embedded"
 	"engage-worker/internal/sim/twiliosim"
 	"engage-worker/internal/worker"
@@ -186,7 +187,7 @@ delivery:
 	if partitions == 0 {
 		partitions = 6
 	}
-	if _, err := connect.EnsureTopics(t.Context(), r.client, connect.Topics(r.cfg), connect.Sizes{Partitions: partitions}); err != nil {
+	if _, err := topics.Ensure(t.Context(), r.client, topics.Of(r.cfg), topics.Sizes{Partitions: partitions}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -1,6 +1,5 @@
-// Package connect opens connections to Kafka as the configuration says,
-// makes and checks the worker's topics, and says in plain words what went
-// wrong with either.
+// Package connect opens connections to Kafka as the configuration says, and
+// says in plain words what went wrong with one.
 package connect
 
 import (
@@ -33,10 +32,6 @@ const (
 
 	// callTimeout bounds one administrative request.
 	callTimeout = 15 * time.Second
-
-	// checkTimeout bounds the look at the topics with which run begins: it
-	// says within 15 s, of the whole process, that Kafka can't be reached.
-	checkTimeout = 12 * time.Second
 )
 
 // Dialer makes connections for a ConsumerGroup and for Conn.ReadBatch loops.
@@ -102,6 +97,14 @@ func Client(cfg config.Kafka) (*kafka.Client, error) {
 		Timeout:   callTimeout,
 		Transport: transport,
 	}, nil
+}
+
+// ClientID is the client id of a client that Client made.
+func ClientID(c *kafka.Client) string {
+	if t, ok := c.Transport.(*Transport); ok {
+		return t.ClientID
+	}
+	return clientID
 }
 
 // CloseClient closes the connections of a client that Client made.

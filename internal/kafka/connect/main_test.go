@@ -2,6 +2,7 @@ package connect_test
 
 import (
 	"context"
+	"reflect"
 	"testing"
 	"time"
 
@@ -9,7 +10,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"go.uber.org/goleak"
 
-	"engage-worker/actions"
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/sim/embedded"
@@ -39,18 +39,16 @@ func client(t *testing.T, cfg config.Kafka) *kafka.Client {
 	return c
 }
 
-// settings is a configuration with one destination on the broker.
-func settings(b *embedded.Broker) *config.Config {
-	cfg := config.Default()
-	cfg.Kafka.Brokers = b.Brokers()
-	cfg.Kafka.Topic = "events"
-	cfg.Destinations = []config.Destination{{Definition: actions.Definition{Name: "onboarding"}}}
-	return cfg
-}
-
 // brief is a context that ends well before a hung test would.
 func brief(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+func equal[T any](t *testing.T, got, want T) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got\n\t%+v\nwant\n\t%+v", got, want)
+	}
 }

@@ -19,6 +19,7 @@ import (
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/kafka/topics"
 	"engage-worker/internal/sim/embedded"
 	"engage-worker/internal/sim/twiliosim"
 	"engage-worker/internal/worker"
@@ -173,7 +174,7 @@ func createTopics(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	defer connect.CloseClient(client)
-	_, err = connect.EnsureTopics(ctx, client, connect.Topics(cfg), connect.Sizes{Partitions: partitions, Replication: 1})
+	_, err = topics.Ensure(ctx, client, topics.Of(cfg), topics.Sizes{Partitions: partitions, Replication: 1})
 	return err
 }
 

@@ -1,4 +1,4 @@
-package connect
+package topics
 
 import (
 	"context"
@@ -6,24 +6,35 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
+	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"engage-worker/internal/kafka/connect"
 )
 
-// Sizes are what EnsureTopics takes where a topic is missing.
+// callTimeout bounds all that Ensure does.
+const callTimeout = 15 * time.Second
+
+// Sizes are what Ensure takes where a topic is missing.
 type Sizes struct {
 	Partitions  int // of the source, the others have as many as it has; 0: the source must be there
 	Replication int // 0: the source's, or three as far as there are brokers
 }
 
-// Change is what EnsureTopics did to a topic.
+// Change is what Ensure did to a topic.
 type Change struct {
 	Topic       string
 	Role        Role
 	Partitions  int
 	Replication int
 	Done        Done
+	// Differs are the settings of a topic that was there and isn't set as
+	// Ensure sets one: "retention.ms is 5 (set on the topic), not 604800000".
+	// Not all of them matter; Check says which do.
+	Differs []string
+	// Unread: it was there, and its settings may not be read.
+	Unread bool
 }
 
 // Done is what was done to a topic.
@@ -39,19 +50,29 @@ func (d Done) String() string {
 	return [...]string{"", "exists", "created", "partitions added"}[d]
 }
 
-// EnsureTopics creates the topics that are missing and adds partitions to
-// those that have fewer than the source. It never removes anything and never
-// changes a setting, so that it may be run again at any time. With an error,
-// the changes are those that were made before it; the error holds every topic
-// that failed. The first spec is the source.
-func EnsureTopics(ctx context.Context, client *kafka.Client, specs []Spec, sizes Sizes) ([]Change, error) {
+// Ensure creates the topics that are missing and adds partitions to those that
+// have fewer than the source. It never removes anything and never changes a
+// setting, so that it may be run again at any time; it tells what differs.
+// With an error, the changes are those that were made before it; the error
+// holds every topic that failed. The first spec is the source.
+func Ensure(ctx context.Context, client *kafka.Client, specs []Spec, sizes Sizes) ([]Change, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	now, err := describe(ctx, client, specs)
 	if err != nil {
 		return nil, err
 	}
-	plan, err := planTopics(ctx, client, now, specs, sizes)
+	var there []string
+	for _, spec := range specs {
+		if now.topics[spec.Name].partitions > 0 {
+			there = append(there, spec.Name)
+		}
+	}
+	found, _, err := describeConfigs(ctx, client, there)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := planTopics(now, found, specs, sizes)
 	if err != nil {
 		return nil, err
 	}
@@ -78,12 +99,12 @@ type topicPlan struct {
 	grow    []kafka.TopicPartitionsConfig
 }
 
-func planTopics(ctx context.Context, client *kafka.Client, now cluster, specs []Spec, sizes Sizes) (*topicPlan, error) {
+func planTopics(now cluster, found map[string]settings, specs []Spec, sizes Sizes) (*topicPlan, error) {
 	source := now.topics[specs[0].Name]
 	partitions := source.partitions
 	if partitions == 0 {
 		if partitions = sizes.Partitions; partitions < 1 {
-			return nil, &TopicError{Topic: specs[0].Name, Op: "create", Err: errSourceMissing}
+			return nil, &Error{Topic: specs[0].Name, Op: "create", Err: errSourceMissing}
 		}
 	}
 	replication := sizes.Replication
@@ -95,10 +116,7 @@ func planTopics(ctx context.Context, client *kafka.Client, now cluster, specs []
 		const usual = 3
 		replication = max(1, min(usual, now.brokers))
 	}
-	largest, err := largestRecord(ctx, client, specs[0].Name, source)
-	if err != nil {
-		return nil, err
-	}
+	largest, _ := found[specs[0].Name].whole("max.message.bytes")
 	plan := &topicPlan{}
 	for _, spec := range specs {
 		is := now.topics[spec.Name]
@@ -111,49 +129,34 @@ func planTopics(ctx context.Context, client *kafka.Client, now cluster, specs []
 			change.Partitions, change.Done = partitions, DoneGrown
 			plan.grow = append(plan.grow, kafka.TopicPartitionsConfig{Name: spec.Name, Count: int32(partitions)})
 		}
+		if change.Done != DoneCreated {
+			change.Unread = found[spec.Name] == nil
+			change.Differs = differences(spec.settings(is.replication, largest), found[spec.Name])
+		}
 		plan.changes = append(plan.changes, change)
 	}
 	return plan, nil
 }
 
-// largestRecord is what the source takes in one batch, or 0 when that isn't
-// known: it doesn't exist, or its settings may not be read.
-func largestRecord(ctx context.Context, client *kafka.Client, source string, is state) (int64, error) {
-	if is.partitions == 0 {
-		return 0, nil
-	}
-	found, _, err := describeConfigs(ctx, client, []string{source}, "max.message.bytes")
-	if err != nil {
-		return 0, err
-	}
-	largest, _ := found[source].whole("max.message.bytes")
-	return largest, nil
-}
-
-// defaultLargestRecord is Kafka's max.message.bytes.
-const defaultLargestRecord = 1048588
-
 // topicConfig is how to create a topic.
 func topicConfig(spec Spec, partitions, replication int, largest int64) kafka.TopicConfig {
-	configs := map[string]string{}
-	maps.Copy(configs, spec.Configs)
-	if spec.Role != RoleSource {
-		const durable = 3
-		if replication >= durable {
-			// Two replicas hold a record before it counts as written, and
-			// one broker may be away.
-			configs["min.insync.replicas"] = "2"
-		}
-		if spec.Role != RoleLedger {
-			// The record is the source's and the worker's headers.
-			configs["max.message.bytes"] = strconv.FormatInt(max(largest, defaultLargestRecord)+headroom, 10)
-		}
-	}
+	configs := spec.settings(replication, largest)
 	topic := kafka.TopicConfig{Topic: spec.Name, NumPartitions: partitions, ReplicationFactor: replication}
 	for _, name := range slices.Sorted(maps.Keys(configs)) {
 		topic.ConfigEntries = append(topic.ConfigEntries, kafka.ConfigEntry{ConfigName: name, ConfigValue: configs[name]})
 	}
 	return topic
+}
+
+// differences are the settings that aren't as wanted, of those that the
+// brokers tell.
+func differences(wanted map[string]string, is settings) (differ []string) {
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		if got, ok := is[name]; ok && !sameSetting(got.value, wanted[name]) {
+			differ = append(differ, is.is(name)+", not "+wanted[name])
+		}
+	}
+	return differ
 }
 
 // carryOut returns an error for each topic that failed, or one for all.
@@ -166,7 +169,7 @@ func (p *topicPlan) carryOut(ctx context.Context, client *kafka.Client) (map[str
 		}
 		for topic, err := range res.Errors {
 			if err != nil && !errors.Is(err, kafka.TopicAlreadyExists) { // someone else's run was faster
-				failed[topic] = &TopicError{Topic: topic, Op: "create", Err: err}
+				failed[topic] = &Error{Topic: topic, Op: "create", Err: err}
 			}
 		}
 	}
@@ -177,7 +180,7 @@ func (p *topicPlan) carryOut(ctx context.Context, client *kafka.Client) (map[str
 		}
 		for topic, err := range res.Errors {
 			if err != nil {
-				failed[topic] = &TopicError{Topic: topic, Op: "add partitions to", Err: err}
+				failed[topic] = &Error{Topic: topic, Op: "add partitions to", Err: err}
 			}
 		}
 	}
@@ -186,18 +189,18 @@ func (p *topicPlan) carryOut(ctx context.Context, client *kafka.Client) (map[str
 
 var errSourceMissing = errors.New("the source topic doesn't exist, or this user may not describe it; correct kafka.topic, or run `engage-worker topics create`")
 
-// TopicError is one topic's.
-type TopicError struct {
+// Error is the error of one topic.
+type Error struct {
 	Topic string
 	Op    string // "create", "add partitions to"
 	Err   error
 }
 
-func (e *TopicError) Error() string {
+func (e *Error) Error() string {
 	if errors.Is(e.Err, kafka.InvalidReplicationFactor) {
 		return fmt.Sprintf("%s the topic %s: the cluster has too few brokers for this replication factor; give --replication-factor", e.Op, e.Topic)
 	}
-	return fmt.Sprintf("%s the topic %s: %s", e.Op, e.Topic, Explain(e.Err))
+	return fmt.Sprintf("%s the topic %s: %s", e.Op, e.Topic, connect.Explain(e.Err))
 }
 
-func (e *TopicError) Unwrap() error { return e.Err }
+func (e *Error) Unwrap() error { return e.Err }
