@@ -17,6 +17,9 @@ type action struct {
 	name string
 	kind ActionType
 
+	disabled    bool
+	asksConsent bool // a sendMessage that has a subscriptionStatus
+
 	static  payload        // the fields that no event has a part in
 	dynamic []dynamicField // the others, in the order of the table
 
@@ -44,7 +47,7 @@ func (a *action) isDynamic(id fieldID) bool {
 
 // looksUp tells whether the action may ask the Profile API.
 func (a *action) looksUp() bool {
-	if a.static.traitEnrichment {
+	if a.static.traitEnrichment || a.kind == SendMessage {
 		return false
 	}
 	return a.kind == SendSMS || a.mayHave(fieldBody, a.static.body)
@@ -57,10 +60,16 @@ func (a *action) mayHave(id fieldID, static string) bool {
 
 // compileAction compiles def, whose faults have paths that begin with path.
 func compileAction(def ActionDefinition, path string) (*action, []Fault) {
-	c := actionCompiler{path: path + ".mapping", def: def, fields: fieldTable()}
-	c.a = &action{name: def.Name, kind: def.Type}
+	c := actionCompiler{path: path + ".mapping", def: def, fields: fieldTable(def.Type)}
+	c.a = &action{name: def.Name, kind: def.Type, disabled: def.Disabled}
 	c.compileFields()
-	if len(c.faults) == 0 { // or what follows would repeat them
+	if len(c.faults) > 0 { // or what follows would repeat them
+		return c.a, c.faults
+	}
+	if def.Type == SendMessage {
+		_, c.a.asksConsent = def.Mapping["subscriptionStatus"]
+		c.compileMessage()
+	} else {
 		c.checkContent()
 		c.compileTemplates()
 	}
@@ -71,7 +80,7 @@ type actionCompiler struct {
 	a      *action
 	def    ActionDefinition
 	path   string
-	fields [fieldCount]field
+	fields []field
 	faults []Fault
 }
 
@@ -91,21 +100,24 @@ func (c *actionCompiler) compileFields() {
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.def.Mapping)) {
 		if !known[name] {
-			c.fault(name, "%s", unknownField(name, &c.fields))
+			c.fault(name, "%s", unknownField(name, c.fields))
 		}
 	}
-	if _, ok := c.def.Mapping["from"]; !ok {
+	if _, ok := c.def.Mapping["from"]; !ok && c.def.Type != SendMessage {
 		c.fault("from", "is required: the number, short code or messaging service (MG...) to send from")
 	}
 	for i := range c.fields {
-		c.compileField(fieldID(i), &c.fields[i])
+		c.compileField(&c.fields[i])
 	}
 }
 
-func (c *actionCompiler) compileField(id fieldID, f *field) {
+func (c *actionCompiler) compileField(f *field) {
+	id := f.id
 	source, mapped := c.def.Mapping[f.name]
 	if !mapped {
-		source = f.def
+		if source = f.def; source == nil {
+			return
+		}
 	}
 	value, faults := mapping.Compile(source)
 	for _, fault := range faults {
@@ -123,7 +135,7 @@ func (c *actionCompiler) compileField(id fieldID, f *field) {
 		c.fault(f.name, "%v", err)
 		return
 	}
-	if id == fieldFrom && mapped && c.a.static.from == "" {
+	if id == fieldFrom && mapped && c.a.static.from == "" && c.def.Type != SendMessage {
 		c.fault(f.name, "is empty: a message needs a sender")
 	}
 }

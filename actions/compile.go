@@ -116,7 +116,7 @@ func (c *compiler) compileActions() {
 		}
 		c.required(path+".name", def.Name, "dead letters and metrics call the action by it")
 		c.compileTrigger(cmp.Or(def.Trigger, DefaultTrigger), path+".trigger", i)
-		if types := []string{string(SendSMS), string(SendWhatsApp)}; !slices.Contains(types, string(def.Type)) {
+		if types := []string{string(SendSMS), string(SendWhatsApp), string(SendMessage)}; !slices.Contains(types, string(def.Type)) {
 			c.fault(path+".type", "%s", unknownType(string(def.Type), types))
 			continue
 		}
@@ -128,20 +128,24 @@ func (c *compiler) compileActions() {
 
 func unknownType(typed string, types []string) string {
 	if typed == "" {
-		return "is required: sendSms or sendWhatsApp"
+		return "is required: sendSms, sendWhatsApp or sendMessage"
 	}
 	if best, ok := nearest.Name(typed, types); ok {
 		return fmt.Sprintf("is %q; did you mean %s?", typed, best)
 	}
-	return fmt.Sprintf("is %q; there are sendSms and sendWhatsApp", typed)
+	return fmt.Sprintf("is %q; there are sendSms, sendWhatsApp and sendMessage", typed)
 }
 
 // compileTrigger compiles the trigger of the action i, unless an action
 // before it has the same.
 func (c *compiler) compileTrigger(expr, path string, i int) {
+	wants := uint64(1) << i
+	if c.def.Actions[i].Disabled {
+		wants = 0
+	}
 	for j := range c.d.triggers {
 		if t := &c.d.triggers[j]; t.trigger.String() == expr {
-			t.actions |= 1 << i
+			t.actions |= wants
 			return
 		}
 	}
@@ -150,7 +154,7 @@ func (c *compiler) compileTrigger(expr, path string, i int) {
 		c.fault(path, "%v", err)
 		return
 	}
-	c.d.triggers = append(c.d.triggers, sharedTrigger{t, 1 << i})
+	c.d.triggers = append(c.d.triggers, sharedTrigger{t, wants})
 }
 
 // regions finds the hosts of the regions that the definition names.

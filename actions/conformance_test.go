@@ -2,6 +2,7 @@ package actions_test
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
@@ -66,7 +67,8 @@ func (c *conformanceCase) definition(t *testing.T) actions.Definition {
 	return actions.Definition{
 		Name: "conformance",
 		Settings: actions.Settings{
-			TwilioAccountSID: s["twilioAccountSID"], TwilioAPIKeySID: s["twilioApiKeySID"], TwilioAPIKeySecret: s["twilioApiKeySecret"],
+			TwilioAccountSID: cmp.Or(s["twilioAccountSID"], s["accountSID"]), TwilioAPIKeySID: cmp.Or(s["twilioApiKeySID"], s["apiKeySID"]),
+			TwilioAPIKeySecret:    cmp.Or(s["twilioApiKeySecret"], s["apiKeySecret"]),
 			ProfileAPIEnvironment: s["profileApiEnvironment"], ProfileAPIAccessToken: s["profileApiAccessToken"],
 			SpaceID: s["spaceId"], SourceID: s["sourceId"], WebhookURL: s["webhookUrl"], TwilioHostname: s["twilioHostname"],
 			ConnectionOverrides: s["connectionOverrides"], Region: s["region"],
@@ -150,14 +152,17 @@ func (c *conformanceCase) differs(t *testing.T) (string, bool) {
 	return fmt.Sprintf("%s\ngot  %+v\nwant %+v", why, got, c.Expect), !reflect.DeepEqual(got, c.Expect)
 }
 
-func TestConformance(t *testing.T) {
-	file, err := os.Open("testdata/engage-cases.json")
+func TestConformance(t *testing.T)        { runCases(t, "testdata/engage-cases.json", 188) }
+func TestMessageConformance(t *testing.T) { runCases(t, "testdata/sendmessage-cases.json", 44) }
+
+func runCases(t *testing.T, path string, want int) {
+	file, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
 	cases := conformanceCases(t, file)
-	if len(cases) != 188 {
+	if len(cases) != want {
 		t.Errorf("%d cases", len(cases))
 	}
 	for _, c := range cases {

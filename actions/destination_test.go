@@ -136,10 +136,10 @@ func TestFaults(t *testing.T) {
 		}, faults{
 			{"actions[0].type", `is "sendSMS"; did you mean sendSms?`},
 			{"actions[1].name", `is "a", as actions[0]'s: names must differ`},
-			{"actions[1].type", `is "email"; there are sendSms and sendWhatsApp`},
+			{"actions[1].type", `is "email"; there are sendSms, sendWhatsApp and sendMessage`},
 			{"actions[2].name", "is required: dead letters and metrics call the action by it"},
 			{"actions[2].trigger", ""},
-			{"actions[2].type", "is required: sendSms or sendWhatsApp"},
+			{"actions[2].type", "is required: sendSms, sendWhatsApp or sendMessage"},
 			{"actions[3].mapping.form", "there is no such field; did you mean from?"},
 			{"actions[3].mapping.zzz", ""},
 			{"actions[3].mapping.from", "is required: the number, short code or messaging service (MG...) to send from"},

@@ -38,6 +38,10 @@ func (d *Destination) Explain(ctx context.Context, value []byte, action int) (De
 		return Delivery{}, Explanation{}, err
 	}
 	var x Explanation
+	if d.actions[action].disabled {
+		x.Trigger = "the action is switched off: enabled is false"
+		return d.NoMatch(ev, action), x, nil
+	}
 	matched := false
 	for i := range d.triggers {
 		if t := &d.triggers[i]; t.actions&(1<<action) != 0 {
@@ -51,11 +55,14 @@ func (d *Destination) Explain(ctx context.Context, value []byte, action int) (De
 	a := d.actions[action]
 	var made prepared
 	delivery := d.prepare(ctx, ev, a, &made)
-	if made.resolved {
+	if made.resolved && a.kind != SendMessage {
 		x.explainRecipient(a, &made.payload, delivery)
 	}
 	if delivery.Decision == DecisionSend {
 		x.explainContent(a, made.content)
+	}
+	if a.kind == SendMessage && delivery.Recipient != "" {
+		x.Recipient = delivery.Recipient + ": what the mapping says"
 	}
 	return delivery, x, nil
 }

@@ -31,7 +31,21 @@ const (
 	fieldEventOccurredTS
 	fieldMessageID
 	fieldRegion
-	fieldCount
+
+	// Of a sendMessage, which shares toNumber, from, body, media, contentSid
+	// and contentVariables.
+	fieldChannel
+	fieldSenderType
+	fieldContentType
+	fieldToMessenger
+	fieldFromMessenger
+	fieldService
+	fieldTemplateMedia
+	fieldInlineVariables
+	fieldValidityPeriod
+	fieldSendAt
+	fieldTags
+	fieldStatus
 )
 
 // fieldKind is what a field's value must be, or be convertible to.
@@ -43,10 +57,14 @@ const (
 	kindObject
 	kindStrings
 	kindExternalIDs
+	kindURLs
+	kindNumber
+	kindTime
 )
 
 // field is a field's definition.
 type field struct {
+	id   fieldID
 	name string
 	kind fieldKind
 	def  any // the mapping of a field that isn't mapped, nil for none
@@ -55,42 +73,50 @@ type field struct {
 	only ActionType
 }
 
-// fieldTable is the hosted destination's fields and defaults, but for send,
+// fieldTable is the fields of an action of type t.
+func fieldTable(t ActionType) []field {
+	if t == SendMessage {
+		return messageTable()
+	}
+	return engageTable()
+}
+
+// engageTable is the hosted destination's fields and defaults, but for send,
 // which defaults to true, and region, which is this worker's.
-func fieldTable() [fieldCount]field {
+func engageTable() []field {
 	path := func(p string) any { return map[string]any{"@path": p} }
-	return [fieldCount]field{
-		fieldUserID:               {name: "userId", kind: kindString, def: path("$.userId"), only: SendSMS},
-		fieldToNumber:             {name: "toNumber", kind: kindString},
-		fieldFrom:                 {name: "from", kind: kindString},
-		fieldBody:                 {name: "body", kind: kindString},
-		fieldMedia:                {name: "media", kind: kindStrings},
-		fieldContentSID:           {name: "contentSid", kind: kindString},
-		fieldContentVariables:     {name: "contentVariables", kind: kindObject},
-		fieldCustomArgs:           {name: "customArgs", kind: kindObject},
-		fieldConnectionOverrides:  {name: "connectionOverrides", kind: kindString},
-		fieldSend:                 {name: "send", kind: kindBool, def: true},
-		fieldTraitEnrichment:      {name: "traitEnrichment", kind: kindBool, def: true},
-		fieldSendBasedOnOptOut:    {name: "sendBasedOnOptOut", kind: kindBool, def: false, only: SendSMS},
-		fieldSegmentComputationID: {name: "segmentComputationId", kind: kindString, def: path("$.context.personas.computation_id")},
-		fieldExternalIDs: {name: "externalIds", kind: kindExternalIDs, def: map[string]any{"@arrayPath": []any{
+	return []field{
+		{id: fieldUserID, name: "userId", kind: kindString, def: path("$.userId"), only: SendSMS},
+		{id: fieldToNumber, name: "toNumber", kind: kindString},
+		{id: fieldFrom, name: "from", kind: kindString},
+		{id: fieldBody, name: "body", kind: kindString},
+		{id: fieldMedia, name: "media", kind: kindStrings},
+		{id: fieldContentSID, name: "contentSid", kind: kindString},
+		{id: fieldContentVariables, name: "contentVariables", kind: kindObject},
+		{id: fieldCustomArgs, name: "customArgs", kind: kindObject},
+		{id: fieldConnectionOverrides, name: "connectionOverrides", kind: kindString},
+		{id: fieldSend, name: "send", kind: kindBool, def: true},
+		{id: fieldTraitEnrichment, name: "traitEnrichment", kind: kindBool, def: true},
+		{id: fieldSendBasedOnOptOut, name: "sendBasedOnOptOut", kind: kindBool, def: false, only: SendSMS},
+		{id: fieldSegmentComputationID, name: "segmentComputationId", kind: kindString, def: path("$.context.personas.computation_id")},
+		{id: fieldExternalIDs, name: "externalIds", kind: kindExternalIDs, def: map[string]any{"@arrayPath": []any{
 			"$.external_ids", map[string]any{
 				"id": path("$.id"), "type": path("$.type"), "channelType": path("$.channelType"),
 				"subscriptionStatus": path("$.isSubscribed"),
 			},
 		}}},
-		fieldTraits:          {name: "traits", kind: kindObject, def: path("$.properties")},
-		fieldEventOccurredTS: {name: "eventOccurredTS", kind: kindString, def: path("$.timestamp")},
-		fieldMessageID:       {name: "messageId", kind: kindString, def: path("$.messageId"), only: SendSMS},
-		fieldRegion:          {name: "region", kind: kindString},
+		{id: fieldTraits, name: "traits", kind: kindObject, def: path("$.properties")},
+		{id: fieldEventOccurredTS, name: "eventOccurredTS", kind: kindString, def: path("$.timestamp")},
+		{id: fieldMessageID, name: "messageId", kind: kindString, def: path("$.messageId"), only: SendSMS},
+		{id: fieldRegion, name: "region", kind: kindString},
 	}
 }
 
 // unknownField says what is wrong with a name that no field has.
-func unknownField(name string, fields *[fieldCount]field) string {
-	names := make([]string, 0, fieldCount)
-	for i := range fields {
-		names = append(names, fields[i].name)
+func unknownField(name string, fields []field) string {
+	names := make([]string, 0, len(fields))
+	for _, f := range fields {
+		names = append(names, f.name)
 	}
 	slices.Sort(names)
 	if best, ok := nearest.Name(name, names); ok {

@@ -25,6 +25,7 @@ type payload struct {
 	externalIDs       []externalID
 	traits            any // an object, or nil
 	region            string
+	message           messageFields
 	contentURL        string // of the Content API; not a field
 }
 
@@ -66,7 +67,19 @@ func (p *payload) set(id fieldID, kind fieldKind, v any) error {
 			p.customArgs = object
 		case fieldTraits:
 			p.traits = object
+		case fieldInlineVariables:
+			p.message.variables = object
+		case fieldTags:
+			p.message.tags = object
 		}
+	case kindURLs:
+		p.message.templateMedia, err = toURLs(v)
+	case kindNumber:
+		if v != nil && v != "" {
+			p.message.validityPeriod, err = toNumber(v, 1, maxValidityPeriod)
+		}
+	case kindTime:
+		p.message.sendAt, err = toTime(v)
 	case kindStrings:
 		p.media, err = toStrings(v)
 	case kindExternalIDs:
@@ -89,6 +102,10 @@ func (p *payload) setString(id fieldID, text string) {
 		p.contentSID = text
 	case fieldRegion:
 		p.region = text
+	default:
+		if to := p.message.text(id); to != nil {
+			*to = text
+		}
 	}
 }
 
@@ -124,7 +141,7 @@ func (a *action) resolve(event any, p *payload) *Failure {
 			}
 		}
 	}
-	if p.from == "" {
+	if p.from == "" && a.kind != SendMessage {
 		return &Failure{
 			Reason: outcome.ReasonMappingFailed, Code: "missing_from",
 			Message: "mapping.from is empty for this event: a message needs a sender",

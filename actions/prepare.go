@@ -31,11 +31,17 @@ func (d *Destination) prepare(ctx context.Context, ev *Event, a *action, made *p
 		return delivery.fail(failure)
 	}
 	made.resolved = true
+	if a.disabled {
+		return delivery.skip(outcome.ReasonSendDisabled)
+	}
 	apiURL, failure := d.route(p)
 	if failure != nil {
 		return delivery.fail(failure)
 	}
 	delivery.Region = p.region
+	if a.kind == SendMessage {
+		return d.prepareMessage(a, p, apiURL, delivery, made)
+	}
 	if a.kind == SendWhatsApp && p.contentSID == "" && p.body == "" {
 		return delivery.fail(fail(outcome.ReasonNoContent, "no_content", "neither mapping.contentSid nor mapping.body has a value for this event"))
 	}

@@ -33,7 +33,12 @@ func (t ActionType) judge(id externalID, optOut bool) sendability {
 	if !t.supports(id) {
 		return unsupported
 	}
-	switch jsvalue.ToLower(id.status) {
+	return judgeStatus(id.status, optOut)
+}
+
+// judgeStatus says what may be done with a subscription status.
+func judgeStatus(status string, optOut bool) sendability {
+	switch jsvalue.ToLower(status) {
 	case "subscribed", "true":
 		return subscribed
 	case "unsubscribed", "false":

@@ -24,6 +24,7 @@ type ActionType string
 const (
 	SendSMS      ActionType = "sendSms"
 	SendWhatsApp ActionType = "sendWhatsApp"
+	SendMessage  ActionType = "sendMessage" // the hosted successor's, Twilio Messaging
 )
 
 // ActionDefinition is an action as configured. Objects inside the mapping may
@@ -32,8 +33,11 @@ const (
 type ActionDefinition struct {
 	Name    string
 	Type    ActionType
-	Trigger string         // FQL; empty means DefaultTrigger
-	Mapping map[string]any // field -> JSON-like value: nil, bool, float64, string, []any, *jsvalue.Object
+	Trigger string // FQL; empty means DefaultTrigger
+	// Disabled keeps an action without sending: it wants no event, and what
+	// was under way is skipped as send_disabled.
+	Disabled bool
+	Mapping  map[string]any // field -> JSON-like value: nil, bool, float64, string, []any, *jsvalue.Object
 }
 
 // DefaultTrigger is the hosted destination's.

@@ -38,7 +38,8 @@ func listed(to string) (string, error) {
 
 // sameRecipient tells whether two addresses are one recipient. Twilio and the
 // carriers rewrite the middle of some countries' mobile numbers (Mexico's and
-// Argentina's extra digit), never their last eight.
+// Argentina's extra digit), never their last eight. Other channels' ids,
+// such as Messenger's, are compared whole.
 func sameRecipient(a, b string) bool {
 	channelA, a := splitChannel(a)
 	channelB, b := splitChannel(b)
@@ -47,7 +48,7 @@ func sameRecipient(a, b string) bool {
 	}
 	digitsA, okA := numberDigits(a)
 	digitsB, okB := numberDigits(b)
-	if !okA || !okB {
+	if !okA || !okB || channelA != "" && channelA != "whatsapp:" {
 		return strings.EqualFold(a, b)
 	}
 	return lastDigits(digitsA) == lastDigits(digitsB)

@@ -90,11 +90,14 @@ func (c *previewCase) vendors(t *testing.T) (address string, seen *looked) {
 	return server.URL, seen
 }
 
-// TestPreviewConformance runs the conformance suite through the command. A
+// TestPreviewConformance runs the conformance suites through the command. A
 // configuration that doesn't compile counts as a failure: the hosted destination
 // finds it out with each event.
-func TestPreviewConformance(t *testing.T) {
-	text, err := os.ReadFile("../../actions/testdata/engage-cases.json")
+func TestPreviewConformance(t *testing.T)        { previewCases(t, "engage-cases.json", 188) }
+func TestPreviewMessageConformance(t *testing.T) { previewCases(t, "sendmessage-cases.json", 44) }
+
+func previewCases(t *testing.T, file string, want int) {
+	text, err := os.ReadFile("../../actions/testdata/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +105,7 @@ func TestPreviewConformance(t *testing.T) {
 	if err := json.Unmarshal(text, &cases); err != nil {
 		t.Fatal(err)
 	}
-	if len(cases) != 188 {
+	if len(cases) != want {
 		t.Fatalf("%d cases", len(cases))
 	}
 	for _, c := range cases {

@@ -29,24 +29,39 @@ func Schema() ([]byte, error) {
 func objectSchema(fields []field) map[string]any {
 	properties := map[string]any{}
 	var required []string
+	var either []any // of what has two names
 	for _, f := range fields {
 		p := f.shape.schema()
 		if f.doc != "" {
-			p["description"] = strings.ReplaceAll(f.doc, "`", "")
+			p["description"] = strings.ReplaceAll(f.meaning(), "`", "")
 		}
-		if f.required {
+		switch {
+		case f.required && f.other != "":
+			either = append(either, map[string]any{"oneOf": []any{needs(f.key), needs(f.other)}})
+		case f.required:
 			required = append(required, f.key)
-		} else {
+		default:
 			nullable(p)
 		}
 		properties[f.key] = p
+		if f.other != "" {
+			properties[f.other] = p
+		}
+		if f.other != "" && !f.required {
+			either = append(either, map[string]any{"not": needs(f.key, f.other)})
+		}
 	}
 	s := map[string]any{"type": []string{"object"}, "properties": properties, "additionalProperties": false}
 	if required != nil {
 		s["required"] = required
 	}
+	if either != nil {
+		s["allOf"] = either
+	}
 	return s
 }
+
+func needs(keys ...string) map[string]any { return map[string]any{"required": keys} }
 
 func namedSchema(names rule, inner shape) map[string]any {
 	values := inner.schema()

@@ -139,9 +139,9 @@ func destinationShape(d *Destination) shape {
 // required depends on the actions, so that their compiler says it.
 func settingsShape(s *actions.Settings) shape {
 	return object(
-		key("twilioAccountSID", "the account, `AC...`", text(&s.TwilioAccountSID, "").byDefault("required")),
-		key("twilioApiKeySID", "the API key, `SK...`", text(&s.TwilioAPIKeySID, "").byDefault("required")),
-		key("twilioApiKeySecret", "its secret", secret(&s.TwilioAPIKeySecret).byDefault("required")),
+		key("twilioAccountSID", "the account, `AC...`", text(&s.TwilioAccountSID, "").byDefault("required")).also("accountSID"),
+		key("twilioApiKeySID", "the API key, `SK...`", text(&s.TwilioAPIKeySID, "").byDefault("required")).also("apiKeySID"),
+		key("twilioApiKeySecret", "its secret", secret(&s.TwilioAPIKeySecret).byDefault("required")).also("apiKeySecret"),
 		key("profileApiEnvironment", "`production`, or another for the staging hosts. This, the token and the space are required where an action looks profiles up (`traitEnrichment: false`)",
 			text(&s.ProfileAPIEnvironment, "")),
 		key("profileApiAccessToken", "of the space's Profile API", secret(&s.ProfileAPIAccessToken)),
@@ -157,11 +157,16 @@ func settingsShape(s *actions.Settings) shape {
 	)
 }
 
+// actionShape declares an action, which may be a hosted subscription pasted
+// in: partnerAction, subscribe, enabled, mapping.
 func actionShape(a *actions.ActionDefinition) shape {
+	enabled := true
+	switchedOn := boolean(&enabled, true).shown(func() any { return !a.Disabled })
 	return object(
 		key("name", "unique in its destination; part of the ledger's keys: don't change it later", text(&a.Name, "", word("an action's name"))).must(),
-		key("type", "what it sends", choice(&a.Type, "", actions.SendSMS, actions.SendWhatsApp)).must(),
-		key("trigger", "which events it wants", text(&a.Trigger, actions.DefaultTrigger).as("FQL").orDefault()),
+		key("type", "what it sends", choice(&a.Type, "", actions.SendSMS, actions.SendWhatsApp, actions.SendMessage)).must().also("partnerAction"),
+		key("trigger", "which events it wants", text(&a.Trigger, actions.DefaultTrigger).as("FQL").orDefault()).also("subscribe"),
+		key("enabled", "`false` keeps the action and sends nothing", switchedOn.then(func(*reader, *node) { a.Disabled = !enabled })),
 		key("mapping", "field to value or Mapping Kit directive", anyObject(&a.Mapping)).must(),
 	)
 }

@@ -29,6 +29,7 @@ type field struct {
 	key, doc string
 	shape    shape
 	required bool
+	other    string // another name for the same, or ""
 }
 
 // key declares a key and what the documentation says of it. A key that holds
@@ -38,6 +39,12 @@ func key(name, doc string, s shape) field { return field{key: name, doc: doc, sh
 // must is f as one without which a file is refused.
 func (f field) must() field {
 	f.required = true
+	return f
+}
+
+// also is f as one that has another name, too.
+func (f field) also(name string) field {
+	f.other = name
 	return f
 }
 
@@ -99,6 +106,7 @@ func (r *reader) fields(n *node, fields []field) {
 	for i, f := range fields {
 		names[i] = f.key
 	}
+	r.rename(n, fields)
 	for _, e := range n.entries {
 		i := slices.Index(names, e.key)
 		if i < 0 {
@@ -115,6 +123,28 @@ func (r *reader) fields(n *node, fields []field) {
 			missing.path = child(n.path, f.key)
 			r.fault(&missing, "required, and missing")
 		}
+	}
+}
+
+// rename gives what stands under its other name the name that it is known by.
+func (r *reader) rename(n *node, fields []field) {
+	for _, f := range fields {
+		i := slices.IndexFunc(n.entries, func(e entry) bool { return f.other != "" && e.key == f.other })
+		if i < 0 {
+			continue
+		}
+		e := &n.entries[i]
+		if twice := n.get(f.key); twice != nil {
+			r.faultKey(n, *e, "is another name for %s, which is there too; keep one", f.key)
+		}
+		path := child(n.path, f.key)
+		if r.veiled[e.value.path] {
+			r.veiled[path] = true
+		}
+		if slices.Contains(r.unknown, e.value.path) {
+			r.unknown = append(r.unknown, path)
+		}
+		e.key, e.value.path = f.key, path
 	}
 }
 
@@ -204,12 +234,20 @@ func Keys() []Key {
 	return keysOf(nil, "", shapeOf(c))
 }
 
+// meaning is what the documentation says of a key.
+func (f field) meaning() string {
+	if f.other == "" {
+		return f.doc
+	}
+	return f.doc + "; also called `" + f.other + "`"
+}
+
 func keysOf(keys []Key, path string, s shape) []Key {
 	if s.inner != nil {
 		return keysOf(keys, path+s.below, *s.inner)
 	}
 	for _, f := range s.fields {
-		k := Key{Path: child(path, f.key), Takes: f.shape.takes, Default: f.shape.otherwise, Meaning: f.doc, HasBelow: f.shape.fields != nil || f.shape.inner != nil}
+		k := Key{Path: child(path, f.key), Takes: f.shape.takes, Default: f.shape.otherwise, Meaning: f.meaning(), HasBelow: f.shape.fields != nil || f.shape.inner != nil}
 		switch {
 		case f.required:
 			k.Default = "required"

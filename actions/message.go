@@ -1,0 +1,282 @@
+package actions
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"engage-worker/actions/jsvalue"
+	"engage-worker/actions/outcome"
+	"engage-worker/actions/twilio"
+	"engage-worker/actions/weburl"
+)
+
+// prepareMessage decides the delivery of a sendMessage, whose payload has been
+// resolved: consent, recipient, sender, content, form.
+func (d *Destination) prepareMessage(a *action, p *payload, apiURL string, delivery Delivery, made *prepared) Delivery {
+	m := &p.message
+	if reason := a.consent(m.status); reason != outcome.ReasonNone {
+		return delivery.skip(reason)
+	}
+	to, wrong := m.recipient(p.toNumber)
+	if wrong != nil {
+		return delivery.fail(wrong.failure())
+	}
+	delivery.Recipient = to
+	from, wrong := m.sender(p.from)
+	if wrong != nil {
+		return delivery.fail(wrong.failure())
+	}
+	c, failure := p.messageContent()
+	if failure != nil {
+		return delivery.fail(failure)
+	}
+	made.content = c
+	form, failure := p.messageForm(&c, from, to)
+	if failure != nil {
+		return delivery.fail(failure)
+	}
+	if d.callback != nil {
+		form = append(form, twilio.FormValue{Name: "StatusCallback", Value: d.callback.url(nil, to)})
+	}
+	delivery.Decision = DecisionSend
+	delivery.Message = &twilio.Message{BaseURL: apiURL, To: to, From: from, Body: c.body, HasLink: hasLink(c.body), Form: form}
+	return delivery
+}
+
+// consent says why a message isn't sent for what subscriptionStatus resolved
+// to. Without that field the hosted destination asks nobody.
+func (a *action) consent(status string) outcome.Reason {
+	if !a.asksConsent {
+		return outcome.ReasonNone
+	}
+	switch judgeStatus(status, false) {
+	case subscribed:
+		return outcome.ReasonNone
+	case invalidStatus:
+		return outcome.ReasonInvalidSubscriptionStatus
+	default:
+		return outcome.ReasonNotSubscribed
+	}
+}
+
+// messageContent is what a message says: a text with variables, or a content
+// template.
+func (p *payload) messageContent() (content, *Failure) {
+	m := &p.message
+	sid, wrong := p.template()
+	if wrong != nil {
+		return content{}, wrong.failure()
+	}
+	var c content
+	inline := m.contentType == contentInline
+	if inline {
+		for _, source := range p.media {
+			if source = jsvalue.Trim(source); source != "" {
+				c.media = append(c.media, source)
+			}
+		}
+	} else {
+		c.media = m.templateMedia
+	}
+	switch {
+	case inline && p.body != "":
+		c.body = p.body
+	case sid != "":
+		if failure := checkVariables(p.contentVariables); failure != nil {
+			return content{}, failure
+		}
+		c.sid = sid
+		if jsvalue.Len(p.contentVariables) > 0 {
+			c.variables = jsvalue.Encode(p.contentVariables)
+		}
+	case inline && len(c.media) > 0: // a picture alone
+	case inline:
+		return content{}, fail(outcome.ReasonNoContent, "no_content", "neither mapping.inlineBody nor mapping.inlineMediaUrls has a value for this event")
+	default:
+		return content{}, fail(outcome.ReasonNoContent, "no_content", "mapping.contentSid has no value for this event")
+	}
+	return c.filled(inline, m.variables)
+}
+
+// filled is a content with its variables filled in, if it is inline, and
+// checked.
+func (c content) filled(inline bool, variables any) (content, *Failure) {
+	if len(c.media) > maxMedia {
+		return content{}, checkLimits("", c.media)
+	}
+	if inline {
+		c.body = fill(c.body, variables)
+	}
+	media := make([]string, len(c.media))
+	for i, url := range c.media {
+		if inline {
+			url = fill(url, variables)
+		}
+		url = jsvalue.Trim(url)
+		if _, err := weburl.Parse(url); err != nil && url != "" {
+			return content{}, &Failure{
+				Reason: outcome.ReasonContentRejected, Code: "invalid_media", Message: "the address of a medium is no URL: " + err.Error(), Err: err,
+			}
+		}
+		media[i] = url
+	}
+	c.media = media
+	return c, checkLimits(c.body, c.media)
+}
+
+// maxFilled is where filling in stops, in bytes: a text of this length has
+// more than maxBody characters.
+const maxFilled = (maxBody + 1) * utf8.UTFMax
+
+// fill replaces each {{name}} by the variable of that name, or by nothing, as
+// the hosted destination does. What it puts in is not read again. It stops
+// when the text is longer than Twilio takes.
+func fill(text string, variables any) string {
+	var b strings.Builder
+	for b.Len() < maxFilled {
+		before, after, open := strings.Cut(text, "{{")
+		name, rest, closed := strings.Cut(after, "}}")
+		if !open || !closed {
+			break
+		}
+		b.WriteString(before)
+		if strings.ContainsAny(name, "\n\r\u2028\u2029") { // names end with their line
+			b.WriteByte('{')
+			text = text[len(before)+1:]
+			continue
+		}
+		if value, _ := jsvalue.Get(variables, name); !jsvalue.Nullish(value) {
+			b.WriteString(jsvalue.String(value))
+		}
+		text = rest
+	}
+	b.WriteString(text)
+	return b.String()
+}
+
+// messageForm is a message's form, in the hosted destination's order.
+func (p *payload) messageForm(c *content, from, to string) ([]twilio.FormValue, *Failure) {
+	m := &p.message
+	form := make([]twilio.FormValue, 0, 10+len(c.media))
+	add := func(name, value string) { form = append(form, twilio.FormValue{Name: name, Value: value}) }
+	add("To", to)
+	if m.sendAt != "" {
+		add("SendAt", m.sendAt)
+		if m.senderType == senderService { // who alone can be scheduled
+			add("ScheduleType", "fixed")
+		}
+	}
+	if m.validityPeriod != 0 {
+		add("ValidityPeriod", jsvalue.FormatNumber(m.validityPeriod))
+	}
+	if m.senderType == senderService {
+		add("MessagingServiceSid", from)
+	} else {
+		add("From", from)
+	}
+	switch {
+	case c.sid != "":
+		add("ContentSid", c.sid)
+		if c.variables != "" {
+			add("ContentVariables", c.variables)
+		}
+	case p.body != "":
+		add("Body", c.body)
+	}
+	for _, url := range c.media {
+		add("MediaUrl", url)
+	}
+	labels, wrong := m.labels()
+	if wrong != nil {
+		return nil, wrong.failure()
+	}
+	if labels != nil {
+		add("Tags", jsvalue.Encode(labels))
+	}
+	return form, nil
+}
+
+// maxTags and maxTag are Twilio's limits of a message's tags: how many, and
+// how long a name or value.
+const (
+	maxTags = 10
+	maxTag  = 128
+)
+
+// labels is the tags without the empty ones; nil for none.
+func (m *messageFields) labels() (*jsvalue.Object, *wrongField) {
+	wrong := func(message string) (*jsvalue.Object, *wrongField) {
+		return nil, &wrongField{"tags", message, outcome.ReasonMappingFailed, "invalid_tags"}
+	}
+	ok := func(s string) bool {
+		return s != "" && len(s) <= maxTag && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _-") == ""
+	}
+	labels := jsvalue.NewObject(0)
+	for name, value := range jsvalue.All(m.tags) {
+		if jsvalue.Nullish(value) || jsvalue.Trim(jsvalue.String(value)) == "" {
+			continue
+		}
+		if _, list := value.([]any); list || jsvalue.IsObject(value) {
+			return wrong("has a tag that is a list or an object")
+		}
+		text := jsvalue.Trim(jsvalue.String(value))
+		if !ok(name) || !ok(text) {
+			return wrong("has a tag that Twilio doesn't take: names and values are 1 to 128 letters of ASCII, digits, spaces, _ and -")
+		}
+		labels.Set(name, text)
+	}
+	switch n := labels.Len(); {
+	case n > maxTags:
+		return wrong("has more than 10 tags, which is what Twilio takes")
+	case n == 0:
+		return nil, nil
+	}
+	return labels, nil
+}
+
+// compileMessage reports what of a sendMessage would fail with every event.
+func (c *actionCompiler) compileMessage() {
+	a := c.a
+	fixed := func(ids ...fieldID) bool {
+		for _, id := range ids {
+			if a.isDynamic(id) {
+				return false
+			}
+		}
+		return true
+	}
+	report := func(wrong *wrongField) bool {
+		if wrong != nil {
+			c.fault(wrong.field, "%s", wrong.message)
+		}
+		return wrong != nil
+	}
+	m := &a.static.message
+	if fixed(fieldChannel, fieldToNumber, fieldToMessenger) {
+		_, wrong := m.recipient(a.static.toNumber)
+		report(wrong)
+	} else if fixed(fieldChannel) {
+		if _, wrong := m.recipient(""); wrong.field == "channel" {
+			report(wrong)
+		}
+	}
+	if fixed(fieldChannel, fieldSenderType, fieldFrom, fieldFromMessenger, fieldService) {
+		_, wrong := m.sender(a.static.from)
+		report(wrong)
+	} else if fixed(fieldSenderType) {
+		if _, wrong := m.sender(""); wrong != nil && wrong.field == "senderType" {
+			report(wrong)
+		}
+	}
+	if fixed(fieldContentType) && m.contentType == "" {
+		c.fault("contentTemplateType", "is required: Inline, or the type of the content template")
+	} else if fixed(fieldContentType, fieldBody, fieldContentSID, fieldMedia, fieldTemplateMedia, fieldContentVariables, fieldInlineVariables) {
+		if _, failure := a.static.messageContent(); failure != nil {
+			c.fault("", "%s", failure.Message)
+		}
+	}
+	if fixed(fieldTags) {
+		_, wrong := m.labels()
+		report(wrong)
+	}
+}
