@@ -2,6 +2,7 @@ package profile
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tidwall/gjson"
 	"golang.org/x/time/rate"
 
 	"engage-worker/actions/internal/lookup"
@@ -58,9 +58,11 @@ type Client struct {
 func New(cfg Config) *Client {
 	if cfg.HTTP == nil {
 		cfg.HTTP = &http.Client{Transport: &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			MaxIdleConnsPerHost: 100,
-			IdleConnTimeout:     50 * time.Second,
+			Proxy:                  http.ProxyFromEnvironment,
+			MaxIdleConnsPerHost:    100,
+			IdleConnTimeout:        50 * time.Second,
+			DisableCompression:     true,
+			MaxResponseHeaderBytes: 64 << 10,
 		}}
 	}
 	if cfg.Timeout <= 0 {
@@ -107,8 +109,11 @@ func (c *Client) Traits(ctx context.Context, userID string) (any, error) {
 		if err != nil {
 			return nil, 0, err
 		}
-		traits := []byte(gjson.GetBytes(body, "traits").Raw)
-		return traits, len(traits), nil
+		var answer struct{ Traits json.RawMessage }
+		if json.Unmarshal(body, &answer) != nil {
+			return nil, 0, nil // no object, so no traits
+		}
+		return answer.Traits, len(answer.Traits), nil
 	})
 	if err != nil {
 		if _, ok := errors.AsType[*LookupError](err); !ok {

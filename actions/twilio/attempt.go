@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -42,8 +41,9 @@ type attempt struct {
 // userAgent names both parties, as Twilio asks of its SDK's users.
 const userAgent = "engage-worker twilio-go/" + client.LibraryVersion
 
-// errDone ends twilio-go's part where it has nothing to decode: there is no
-// message, or all that counts of it is known. What happened is in attempt.got.
+// errDone ends twilio-go's part: it would decode the whole message, which is
+// most of an attempt's work, and believe any SID. What happened is in
+// attempt.got.
 var errDone = errors.New("nothing to decode")
 
 // AccountSid fills the path that twilio-go makes.
@@ -81,15 +81,7 @@ func (a *attempt) SendRequest(method, rawURL string, _ url.Values, _ map[string]
 	a.got.Status, a.got.Header = resp.StatusCode, resp.Header
 	a.got.Err = lookup.ReadBody(a.body, resp.Body, maxSendBody)
 	a.got.Body = a.body.Bytes()
-	if resp.StatusCode < 200 || resp.StatusCode > 299 || a.got.Err != nil {
-		return nil, errDone
-	}
-	// Decoding the whole message would be most of an attempt's work.
-	if a.got.SID = sidOf(a.got); a.got.SID != "" {
-		return nil, errDone
-	}
-	resp.Body = io.NopCloser(bytes.NewReader(a.got.Body))
-	return resp, nil
+	return nil, errDone
 }
 
 // connect is told before each connection that is tried; net/http tries another

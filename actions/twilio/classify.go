@@ -4,9 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
-
-	"github.com/tidwall/gjson"
 
 	"engage-worker/actions/internal/lookup"
 	"engage-worker/actions/outcome"
@@ -14,12 +13,13 @@ import (
 
 // Attempt is everything that is known of one request to create a message.
 type Attempt struct {
+	Account string      // whose message it is, "" for anybody's
 	Status  int         // of the answer, 0 without one
 	Header  http.Header // of the answer, or nil
 	Body    []byte      // of the answer, as far as it was read
-	SID     string      // the message's, where it is known already; else it is read from Body
 	Err     error       // why there is no answer or no whole Body, or nil
 	Written bool        // any byte of the request may have left
+	Lone    bool        // the attempt before at this message, if any, wasn't answered with Twilio's 404
 	At      time.Time   // when it ended; measures a Retry-After without a Date
 }
 
@@ -27,15 +27,17 @@ type Attempt struct {
 // answer was not processed when nothing of it was written, and may have been
 // otherwise; with an answer, the status decides, then Twilio's code:
 //
-//	2xx                  Sent with a SID, Ambiguous without
+//	2xx                  Sent with the SID of a message of the account, Ambiguous without
 //	301 307 308          Unavailable: the host is not Twilio's API, so nothing was processed;
 //	                     retried, since a misconfigured or intercepted host mends for all messages at once
 //	other 1xx, 3xx       Ambiguous: 302 and 303 are also answers to a processed POST
 //	407 421 423 425      Unavailable: refused before processing, by others than Twilio's API
 //	408 499              Ambiguous: something in between gave up waiting
 //	429                  Throttled
+//	404 with 20404       Unavailable when it is a lone one: Twilio says so of accounts that exist, now and then
 //	other 4xx            by code: Throttled, Ambiguous (20500, 20503) or Refused with its class;
-//	                     Unavailable when the body, and the code with it, was cut off
+//	                     Unavailable without a code of Twilio's: a proxy or a load balancer refused,
+//	                     before Twilio, or the body was cut off
 //	5xx, anything else   Ambiguous, whatever the body says
 //
 // The reason of what isn't refused is the one that its delivery gets when no
@@ -43,17 +45,20 @@ type Attempt struct {
 func Classify(a Attempt) Result {
 	r := Result{
 		Status:     a.Status,
-		RequestID:  a.Header.Get("Twilio-Request-Id"),
+		RequestID:  requestID(a.Header),
 		RetryAfter: lookup.RetryAfter(a.Header, a.At),
 		Header:     a.Header,
 	}
+	cause := &SendError{Status: a.Status, Err: a.Err}
 	if a.Status >= 200 && a.Status <= 299 {
 		if r.SID = sidOf(a); r.SID != "" {
 			r.Kind = outcome.Sent
 			return r
 		}
+		if cause.Err == nil {
+			cause.Err = errNoMessage
+		}
 	}
-	cause := &SendError{Status: a.Status, Err: a.Err}
 	if a.Status != 0 {
 		r.Code, cause.Message = lookup.ErrorBody(a.Body)
 		cause.Code = r.Code
@@ -62,6 +67,9 @@ func Classify(a Attempt) Result {
 	cause.Kind, r.Err = r.Kind, cause
 	return r
 }
+
+// errNoMessage is why a 2xx isn't believed.
+var errNoMessage = errors.New("the answer names no message of this account")
 
 // kindOf classifies an attempt that isn't sent.
 func kindOf(a Attempt, code int) (outcome.Kind, outcome.Reason) {
@@ -77,26 +85,58 @@ func kindOf(a Attempt, code int) (outcome.Kind, outcome.Reason) {
 		return outcome.Throttled, outcome.ReasonRateLimited
 	case s < 400 || s > 499, s == http.StatusRequestTimeout, s == statusClientClosedRequest:
 		return outcome.Ambiguous, outcome.ReasonOutcomeUnknown
-	}
-	if code == 0 && a.Err != nil && !errors.Is(a.Err, lookup.ErrTooLarge) {
+	case code == 0, notFound(s, code) && a.Lone:
 		return outcome.Unavailable, outcome.ReasonTwilioUnavailable
 	}
 	return classOf(code).outcome()
 }
 
+// notFound reports whether Twilio says that the account doesn't exist.
+func notFound(status, code int) bool { return status == http.StatusNotFound && code == codeNotFound }
+
+const codeNotFound = 20404
+
 // statusClientClosedRequest is what nginx answers, or logs, when the side
 // before it hangs up.
 const statusClientClosedRequest = 499
 
-// sidOf is the created message's SID. Of the body nothing else is looked at, for
-// the day that Twilio gives another field another type: the SID is there, and
-// the message is sent.
+// sidOf is the created message's SID, or "" where the answer names no message
+// of the account's. Of the body nothing else is looked at, for the day that
+// Twilio gives another field another type: the SID is there, and the message
+// is sent.
 func sidOf(a Attempt) string {
-	if a.SID != "" || a.Err != nil || !json.Valid(a.Body) {
-		return a.SID
+	var created struct {
+		SID     any `json:"sid"`
+		Account any `json:"account_sid"`
 	}
-	if sid := gjson.GetBytes(a.Body, "sid"); sid.Type == gjson.String {
-		return sid.Str
+	if a.Err != nil || json.Unmarshal(a.Body, &created) != nil {
+		return ""
 	}
-	return ""
+	sid, _ := created.SID.(string)
+	if account, ok := created.Account.(string); ok && a.Account != "" && !strings.EqualFold(account, a.Account) {
+		return ""
+	}
+	if !isMessageSID(sid) {
+		return ""
+	}
+	return sid
+}
+
+// isMessageSID reports whether s is the SID of a message: SM or MM and 32
+// hexadecimal digits.
+func isMessageSID(s string) bool {
+	if len(s) != 34 || !strings.EqualFold(s[:2], "SM") && !strings.EqualFold(s[:2], "MM") {
+		return false
+	}
+	return strings.Trim(s[2:], "0123456789abcdefABCDEF") == ""
+}
+
+// requestID is what Twilio calls the request, RQ and 32 digits, or "".
+// Something else's header of that name is kept when it is as short and plain.
+func requestID(h http.Header) string {
+	id := h.Get("Twilio-Request-Id")
+	if len(id) > 64 || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return ""
+	}
+	return id
 }

@@ -64,11 +64,55 @@ func TestClassifyStatuses(t *testing.T) {
 		case 408, 499:
 		default:
 			if status/100 == 4 {
-				want = verdict{Kind: outcome.Refused, Reason: outcome.ReasonTwilioRejected}
+				want = unavailable // a proxy's answer
 			}
 		}
-		if got := verdictOf(t, twilio.Classify(twilio.Attempt{Status: status, Written: true})); got != want.status(status) {
-			t.Errorf("%d: got %+v, want %+v", status, got, want)
+		for _, body := range []string{"", "<html><h1>Forbidden</h1></html>", "[]", "{}", `{"message":"Forbidden"}`, `{"code":403,"message":"Forbidden"}`, `"21610"`, `{"code":216`} {
+			got := verdictOf(t, twilio.Classify(twilio.Attempt{Status: status, Body: []byte(body), Written: true}))
+			if got != want.status(status) {
+				t.Errorf("%d %s: got %+v, want %+v", status, body, got, want)
+			}
+		}
+	}
+}
+
+// TestClassifyBelievesNoOtherSID: a 2xx counts only with a message of the account.
+func TestClassifyBelievesNoOtherSID(t *testing.T) {
+	const good = "SM00112233445566778899aabbccddeeff"
+	for body, want := range map[string]string{
+		`{"sid":"` + good + `"}`:                                      good,
+		`{"sid":"` + good + `","account_sid":"AC0123"}`:               good,
+		`{"sid":"` + good + `","account_sid":"ac0123"}`:               good,
+		`{"sid":"` + good + `","account_sid":null}`:                   good,
+		`{"sid":"` + good + `","num_segments":{},"error_code":["x"]}`: good,
+		`{"sid":"mm` + good[2:] + `"}`:                                "mm" + good[2:],
+		`{"sid":"MM` + strings.ToUpper(good[2:]) + `"}`:               "MM" + strings.ToUpper(good[2:]),
+		`{"sid":"` + good + `","account_sid":"AC9999"}`:               "",
+		`{"sid":"` + good + `","account_sid":""}`:                     "",
+		`{"sid":"` + good + `0"}`:                                     "",
+		`{"sid":"` + good[:33] + `"}`:                                 "",
+		`{"sid":"` + good[:33] + `g"}`:                                "",
+		`{"sid":"` + good[:33] + `\u0000"}`:                           "",
+		`{"sid":"CA` + good[2:] + `"}`:                                "",
+		`{"sid":"` + strings.Repeat("SM0123", 10_000) + `"}`:          "",
+		`{"sid":["` + good + `"]}`:                                    "",
+		`{"sid":"` + good + `"`:                                       "",
+		`{"sid":"` + good + `"}{}`:                                    "",
+	} {
+		r := twilio.Classify(twilio.Attempt{Account: "AC0123", Status: 201, Body: []byte(body), Written: true})
+		if r.SID != want || (r.Kind == outcome.Sent) != (want != "") || r.Kind != outcome.Sent && r.Kind != outcome.Ambiguous {
+			t.Errorf("%.80s: %v with %.80q", body, r.Kind, r.SID)
+		}
+	}
+}
+
+func TestClassifyRequestID(t *testing.T) {
+	for id, want := range map[string]string{
+		"RQ00112233445566778899aabbccddeeff": "RQ00112233445566778899aabbccddeeff", "x-1": "x-1",
+		"": "", "a b": "", "a\u009b": "", strings.Repeat("x", 65): "",
+	} {
+		if r := twilio.Classify(twilio.Attempt{Status: 503, Header: http.Header{"Twilio-Request-Id": {id}}}); r.RequestID != want {
+			t.Errorf("%.80q: got %.80q", id, r.RequestID)
 		}
 	}
 }
@@ -132,10 +176,10 @@ func TestSendErrorText(t *testing.T) {
 }
 
 func FuzzClassify(f *testing.F) {
-	f.Add(201, []byte(`{"sid":"SM1"}`), "", true, false)
+	f.Add(201, []byte(`{"sid":"`+sid("1")+`"}`), "", true, false)
 	f.Add(400, []byte(`{"code":21610,"message":"no +15551234567"}`), "3", true, false)
 	f.Add(503, []byte(`<html>`), "Mon, 02 Jan 2006 15:04:05 GMT", true, true)
-	f.Add(201, []byte(`{"sid":"SM1"}`), "", true, true) // whole, but cut off
+	f.Add(201, []byte(`{"sid":"`+sid("1")+`"}`), "", true, true) // whole, but cut off
 	f.Add(0, []byte(nil), "", false, true)
 	f.Fuzz(func(t *testing.T, status int, body []byte, retryAfter string, written, failed bool) {
 		a := twilio.Attempt{Status: status, Body: body, Header: http.Header{"Retry-After": {retryAfter}}, Written: written}

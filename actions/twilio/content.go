@@ -2,11 +2,12 @@ package twilio
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
 
-	"github.com/tidwall/gjson"
+	"engage-worker/actions/jsvalue"
 )
 
 const contentOp = "fetch content template"
@@ -35,7 +36,7 @@ func (c *Client) Content(ctx context.Context, baseURL, sid string) (ContentTempl
 	return template, err
 }
 
-// content also tells the size of the answer.
+// content also tells how much of memory the template takes.
 func (c *Client) content(ctx context.Context, baseURL, sid string) (ContentTemplate, int, error) {
 	if sid == "" || sid == "." || sid == ".." {
 		return ContentTemplate{}, 0, &LookupError{Op: contentOp, Err: errors.New("the content SID is empty or not a SID")}
@@ -45,28 +46,72 @@ func (c *Client) content(ctx context.Context, baseURL, sid string) (ContentTempl
 		return ContentTemplate{}, 0, err
 	}
 	template, err := decodeContent(sid, body)
-	return template, len(body), err
+	return template, len(body) + template.items()*itemSize, err
+}
+
+// maxItems bounds a template's forms and media. Twilio's have ten at most.
+const maxItems = 1000
+
+// itemSize is what a form or a medium takes besides its text, in bytes.
+const itemSize = 96
+
+func (t *ContentTemplate) items() int {
+	n := len(t.Types)
+	for i := range t.Types {
+		n += len(t.Types[i].Media)
+	}
+	return n
 }
 
 // decodeContent reads body, which is valid JSON, in its order.
 func decodeContent(sid string, body []byte) (ContentTemplate, error) {
-	types := gjson.GetBytes(body, "types")
-	if !types.IsObject() {
-		return ContentTemplate{}, &LookupError{Op: contentOp, Status: http.StatusOK, Err: errors.New("the template has no types")}
+	wrong := func(why string) (ContentTemplate, error) {
+		return ContentTemplate{}, &LookupError{Op: contentOp, Status: http.StatusOK, Err: errors.New(why)}
+	}
+	var answer struct {
+		Types json.RawMessage `json:"types"`
+	}
+	if json.Unmarshal(body, &answer) != nil {
+		return wrong("the answer is not a template")
+	}
+	decoded, err := jsvalue.Decode(string(answer.Types))
+	types, ok := decoded.(*jsvalue.Object)
+	if err != nil || !ok {
+		return wrong("the template has no types")
 	}
 	template := ContentTemplate{SID: sid}
-	types.ForEach(func(name, form gjson.Result) bool {
-		body, media := form.Get("body"), form.Get("media")
-		t := ContentType{
-			Name: name.String(), Body: body.String(),
-			Malformed: !form.IsObject() || body.Type == gjson.JSON || media.Type != gjson.Null && !media.IsArray(),
+	for name, form := range types.All() {
+		template.Types = append(template.Types, contentType(name, form))
+		if template.items() > maxItems {
+			return wrong("the template has more types and media than any has")
 		}
-		for _, item := range media.Array() {
-			t.Media = append(t.Media, item.String())
-			t.Malformed = t.Malformed || item.Type != gjson.String
-		}
-		template.Types = append(template.Types, t)
-		return true
-	})
+	}
 	return template, nil
+}
+
+func contentType(name string, form any) ContentType {
+	t := ContentType{Name: name}
+	fields, ok := form.(*jsvalue.Object)
+	if !ok {
+		t.Malformed = true
+		return t
+	}
+	switch body, _ := fields.Get("body"); body := body.(type) {
+	case nil:
+	case []any, *jsvalue.Object:
+		t.Body, t.Malformed = jsvalue.Encode(body), true
+	default:
+		t.Body = jsvalue.String(body)
+	}
+	media, _ := fields.Get("media")
+	items, ok := media.([]any)
+	if !ok && media != nil {
+		items, t.Malformed = []any{media}, true
+	}
+	for _, item := range items {
+		url, ok := item.(string)
+		t.Media = append(t.Media, url)
+		t.Malformed = t.Malformed || !ok
+	}
+	return t
 }

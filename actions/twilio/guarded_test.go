@@ -23,7 +23,7 @@ func TestLeaveKeepsTheRequestBack(t *testing.T) {
 	var requests atomic.Int32
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		requests.Add(1)
-		answer(201, `{"sid":"SM1"}`)(w, r)
+		answer(201, `{"sid":"`+sid("1")+`"}`)(w, r)
 	})
 	c := newClient(t, twilio.Config{})
 	refuse := func() error { return errKept }
@@ -37,7 +37,7 @@ func TestLeaveKeepsTheRequestBack(t *testing.T) {
 			t.Errorf("it is said to be because of %v", r.Err)
 		}
 	}
-	sent := verdict{Kind: outcome.Sent, SID: "SM1", Status: 201}
+	sent := verdict{Kind: outcome.Sent, SID: sid("1"), Status: 201}
 	send(refuse, unavailable, 0)
 	send(leave, sent, 1)
 	send(refuse, unavailable, 1) // the kept connection
@@ -60,7 +60,7 @@ func TestLeaveIsAskedOnTheConnection(t *testing.T) {
 		client, stop := servePipe(t, func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			arrived = time.Since(start)
-			answer(201, `{"sid":"SM1"}`)(w, r)
+			answer(201, `{"sid":"`+sid("1")+`"}`)(w, r)
 		})
 		defer stop()
 		transport := client.Transport.(*http.Transport)

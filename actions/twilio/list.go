@@ -2,37 +2,23 @@ package twilio
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/mail"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
 const (
-	listOp       = "list messages"
-	listPageSize = "1000" // the most that Twilio gives
-	maxListPages = 20     // 20,000 messages to one recipient
+	listOp        = "list messages"
+	listPageSize  = 1000 // the most that Twilio gives
+	maxListPages  = 20   // 20,000 messages to one recipient
+	maxCandidates = 1000 // of one sender since one request
 )
-
-// listPage is what is read of a page of Twilio's list.
-type listPage struct {
-	Messages    []listedMessage `json:"messages"`
-	NextPageURI *string         `json:"next_page_uri"`
-}
-
-type listedMessage struct {
-	SID                 string  `json:"sid"`
-	Body                *string `json:"body"`
-	Status              string  `json:"status"`
-	Direction           string  `json:"direction"`
-	To                  *string `json:"to"`
-	From                *string `json:"from"`
-	MessagingServiceSID *string `json:"messaging_service_sid"`
-	DateCreated         string  `json:"date_created"`
-}
 
 // List is what Twilio accepted for m's recipient from m's sender or messaging
 // service and created at or after since, oldest first, over all pages. Twilio's
@@ -48,93 +34,91 @@ func (c *Client) List(ctx context.Context, m *Message, since time.Time) ([]Candi
 		return nil, &LookupError{Op: listOp, Err: err}
 	}
 	path := "/2010-04-01/Accounts/" + c.accountSID + "/Messages.json"
-	next := path + "?" + url.Values{"To": {to}, "PageSize": {listPageSize}}.Encode()
-	query := listQuery{from: m.From, to: to, since: since.Truncate(time.Second), path: path}
-	seen := map[string]bool{} // pages shift while messages are added
-	var found []Candidate
+	next := path + "?" + url.Values{"To": {to}, "PageSize": {strconv.Itoa(listPageSize)}}.Encode()
+	query := listQuery{account: c.accountSID, from: m.From, to: to, since: since.Truncate(time.Second)}
+	asked := map[string]bool{}
 	for range maxListPages {
-		body, err := c.lists.Get(ctx, listOp, m.BaseURL+next)
+		if asked[next] {
+			return nil, unreadable("a next page was read already")
+		}
+		asked[next] = true
+		var following string
+		err := c.lists.Read(ctx, listOp, m.BaseURL+next, func(body io.Reader) error {
+			var err error
+			following, err = readPage(body, query.look)
+			return err
+		})
 		if err != nil {
 			return nil, err
-		}
-		page, following, err := query.read(body)
-		if err != nil {
-			return nil, err
-		}
-		for _, candidate := range page {
-			if !seen[candidate.SID] {
-				seen[candidate.SID] = true
-				found = append(found, candidate)
-			}
 		}
 		if following == "" {
-			slices.SortStableFunc(found, func(a, b Candidate) int { return a.Created.Compare(b.Created) })
-			return found, nil
+			slices.SortStableFunc(query.found, func(a, b Candidate) int { return a.Created.Compare(b.Created) })
+			return query.found, nil
 		}
-		next = following
+		if next, err = nextPage(following, m.BaseURL, path); err != nil {
+			return nil, err
+		}
 	}
 	return nil, unreadable("more pages than can be read for one recipient")
 }
 
-// listQuery is what a page is searched for.
+// listQuery is what pages are searched for, and what is found.
 type listQuery struct {
+	account  string
 	from, to string
 	since    time.Time // a whole second
-	path     string    // of the list
+	found    []Candidate
+	seen     map[string]bool // SIDs: pages shift while messages are added
 }
 
-// read is a page's candidates, in its order, and the path and query of the
-// next page, or "".
-func (q *listQuery) read(body []byte) (found []Candidate, next string, err error) {
-	var page listPage
-	if err := json.Unmarshal(body, &page); err != nil || page.Messages == nil {
-		return nil, "", unreadable("the answer is not a list of messages")
+// look keeps l if it is a candidate.
+func (q *listQuery) look(l *listedMessage) error {
+	candidate, ok, err := q.candidate(l)
+	if err != nil || !ok || q.seen[candidate.SID] {
+		return err
 	}
-	for _, message := range page.Messages {
-		candidate, ok, err := q.candidate(message)
-		if err != nil {
-			return nil, "", err
-		}
-		if ok {
-			found = append(found, candidate)
-		}
+	if len(q.found) == maxCandidates {
+		return unreadable("more messages of one sender than can be told apart")
 	}
-	if page.NextPageURI != nil && *page.NextPageURI != "" {
-		next, err = nextPage(*page.NextPageURI, q.path)
+	if q.seen == nil {
+		q.seen = map[string]bool{}
 	}
-	return found, next, err
+	q.seen[candidate.SID] = true
+	q.found = append(q.found, candidate)
+	return nil
 }
 
-// candidate is l as a Candidate; ok is false when it surely isn't one.
-func (q *listQuery) candidate(l listedMessage) (_ Candidate, ok bool, _ error) {
+// candidate is l as a Candidate; ok is false when it surely isn't one. What
+// names no SID, recipient or sender can't be told: it may be the message.
+func (q *listQuery) candidate(l *listedMessage) (_ Candidate, ok bool, _ error) {
 	switch {
-	case l.Direction == "inbound",
-		l.To != nil && !sameRecipient(*l.To, q.to),
-		!(l.From != nil && sameSender(*l.From, q.from) || l.MessagingServiceSID != nil && *l.MessagingServiceSID == q.from):
+	case !isMessageSID(l.SID), l.AccountSID != "" && !strings.EqualFold(l.AccountSID, q.account):
+		return Candidate{}, false, unreadable("the list shows something else than the account's messages")
+	case l.To == "" || l.From == "" && l.MessagingServiceSID == "":
+		return Candidate{}, false, unreadable("a message of the list has no recipient or no sender")
+	case l.Direction == "inbound", !sameRecipient(l.To, q.to),
+		!(sameSender(l.From, q.from) || l.MessagingServiceSID == q.from):
 		return Candidate{}, false, nil
 	}
 	created, err := mail.ParseDate(l.DateCreated)
 	if err != nil {
 		created, err = time.Parse(time.RFC3339, l.DateCreated)
 	}
-	if err != nil || l.SID == "" {
-		return Candidate{}, false, unreadable("a message of the list has no SID or no date")
+	if err != nil {
+		return Candidate{}, false, unreadable("a message of the list has no date")
 	}
 	if created.Before(q.since) {
 		return Candidate{}, false, nil
 	}
-	candidate := Candidate{SID: l.SID, Status: l.Status, Created: created.UTC()}
-	if l.Body != nil {
-		candidate.Body = *l.Body
-	}
-	return candidate, true, nil
+	return Candidate{SID: l.SID, Body: l.Body, Status: l.Status, Created: created.UTC()}, true, nil
 }
 
 // nextPage is the path and query of the next page. It stays on the list's own
 // resource and host, to which alone the credentials go.
-func nextPage(uri, path string) (string, error) {
+func nextPage(uri, baseURL, path string) (string, error) {
 	u, err := url.Parse(uri)
-	if err != nil || u.Path != path || u.Opaque != "" {
+	if err != nil || u.Path != path || u.Opaque != "" || u.User != nil ||
+		(u.Scheme != "" || u.Host != "") && !strings.EqualFold(u.Scheme+"://"+u.Host, baseURL) {
 		return "", unreadable("the next page is elsewhere than the list")
 	}
 	return path + "?" + u.RawQuery, nil

@@ -23,6 +23,9 @@ func at(seconds int) string {
 	return since.Truncate(time.Second).Add(time.Duration(seconds) * time.Second).Format(time.RFC1123Z)
 }
 
+// sid is a message's, made of a few hexadecimal digits.
+func sid(digits string) string { return "SM" + strings.Repeat("0", 32-len(digits)) + digits }
+
 // item is a message of Twilio's list.
 func item(sid, from, service, body string, created int) string {
 	quote := func(s string) string {
@@ -47,21 +50,21 @@ func TestListReadsAllPages(t *testing.T) {
 		asked = append(asked, r.Method+" "+r.RequestURI+" "+user+":"+password)
 		if r.FormValue("Page") == "" {
 			_, _ = fmt.Fprintf(w, `{"messages":[%s,%s,%s],"next_page_uri":"%s?PageSize=3&Page=1&PageToken=PASM2"}`,
-				item("SM9", "", "MG1111222233334444", "the newest", 9),
-				item("SM8", "+15550001111", "MG9999", "another service", 8),
-				item("SM7", "+15550001111", "MG1111222233334444", "seven", 7), path)
+				item(sid("9"), "", "MG1111222233334444", "the newest", 9),
+				item(sid("8"), "+15550001111", "MG9999", "another service", 8),
+				item(sid("7"), "+15550001111", "MG1111222233334444", "seven", 7), path)
 			return
 		}
 		_, _ = fmt.Fprintf(w, `{"messages":[%s,%s,%s],"next_page_uri":null}`,
-			item("SM7", "+15550001111", "MG1111222233334444", "seven", 7), // shifted by a new message
-			item("SM0", "", "MG1111222233334444", "in since's second", 0),
-			item("SM-", "", "MG1111222233334444", "before", -1))
+			item(sid("7"), "+15550001111", "MG1111222233334444", "seven", 7), // shifted by a new message
+			item(sid("0"), "", "MG1111222233334444", "in since's second", 0),
+			item(sid("a"), "", "MG1111222233334444", "before", -1))
 	})
 	got, err := newClient(t, twilio.Config{}).List(t.Context(), message(server.URL), since)
 	want := []twilio.Candidate{
-		{SID: "SM0", Body: "in since's second", Status: "queued", Created: created(0)},
-		{SID: "SM7", Body: "seven", Status: "queued", Created: created(7)},
-		{SID: "SM9", Body: "the newest", Status: "queued", Created: created(9)},
+		{SID: sid("0"), Body: "in since's second", Status: "queued", Created: created(0)},
+		{SID: sid("7"), Body: "seven", Status: "queued", Created: created(7)},
+		{SID: sid("9"), Body: "the newest", Status: "queued", Created: created(9)},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v\nwant %+v", got, err, want)
@@ -91,9 +94,8 @@ func TestListKnowsSenders(t *testing.T) {
 		{"MG1", "+15550001111", "MG2", false},
 		{"whatsapp:+15550001111", "whatsapp:+15550001111", "", true},
 		{"whatsapp:+15550001111", "+15550001111", "", false},
-		{"+15550001111", "", "", false},
 	} {
-		server := serve(t, answer(200, `{"messages":[`+item("SM1", tc.listedFrom, tc.service, "", 1)+`]}`))
+		server := serve(t, answer(200, `{"messages":[`+item(sid("1"), tc.listedFrom, tc.service, "", 1)+`]}`))
 		m := message(server.URL)
 		m.From = tc.from
 		got, err := newClient(t, twilio.Config{}).List(t.Context(), m, since)
@@ -136,8 +138,8 @@ func TestListKnowsRecipients(t *testing.T) {
 }
 
 func TestListLeavesOutOthers(t *testing.T) {
-	inbound := strings.Replace(item("SM1", "MG1111222233334444", "", "", 1), "outbound-api", "inbound", 1)
-	other := strings.Replace(item("SM2", "", "MG1111222233334444", "", 1), "+15551234567", "+15557654321", 1)
+	inbound := strings.Replace(item(sid("1"), "MG1111222233334444", "", "", 1), "outbound-api", "inbound", 1)
+	other := strings.Replace(item(sid("2"), "", "MG1111222233334444", "", 1), "+15551234567", "+15557654321", 1)
 	server := serve(t, answer(200, `{"messages":[`+inbound+`,`+other+`]}`))
 	got, err := newClient(t, twilio.Config{}).List(t.Context(), message(server.URL), since)
 	if err != nil || len(got) != 0 {
@@ -145,8 +147,29 @@ func TestListLeavesOutOthers(t *testing.T) {
 	}
 }
 
+// endlessPages has a further page after each.
+func endlessPages() http.HandlerFunc {
+	var page atomic.Int32
+	return func(w http.ResponseWriter, r *http.Request) {
+		answer(200, fmt.Sprintf(`{"messages":[],"next_page_uri":"/2010-04-01/Accounts/AC0123/Messages.json?Page=%d"}`, page.Add(1)))(w, r)
+	}
+}
+
+// manyCandidates has a thousand messages of the sender on each page.
+func manyCandidates() http.HandlerFunc {
+	var page atomic.Int32
+	return func(w http.ResponseWriter, r *http.Request) {
+		var messages []string
+		for i := range 1000 {
+			messages = append(messages, item(sid(fmt.Sprintf("%x", page.Load()<<16|int32(i))), "", "MG1111222233334444", "", 1))
+		}
+		answer(200, fmt.Sprintf(`{"messages":[%s],"next_page_uri":"/2010-04-01/Accounts/AC0123/Messages.json?Page=%d"}`, strings.Join(messages, ","), page.Add(1)))(w, r)
+	}
+}
+
 func TestListErrors(t *testing.T) {
-	undated := strings.Replace(item("SM1", "", "MG1111222233334444", "", 1), at(1), "yesterday", 1)
+	other := item(sid("1"), "", "MG2", "", 1)
+	undated := strings.Replace(item(sid("1"), "", "MG1111222233334444", "", 1), at(1), "yesterday", 1)
 	type failure struct {
 		Status, Code int
 		Retryable    bool
@@ -168,8 +191,23 @@ func TestListErrors(t *testing.T) {
 		"no list":                {answer(200, `{"message":"hello"}`), failure{200, 0, false, 0}},
 		"messages of other kind": {answer(200, `{"messages":"none"}`), failure{200, 0, false, 0}},
 		"a message without date": {answer(200, `{"messages":[`+undated+`]}`), failure{200, 0, false, 0}},
-		"next page elsewhere":    {answer(200, `{"messages":[],"next_page_uri":"https://elsewhere.example/x"}`), failure{200, 0, false, 0}},
-		"next page without end":  {answer(200, `{"messages":[],"next_page_uri":"/2010-04-01/Accounts/AC0123/Messages.json?Page=1"}`), failure{200, 0, false, 0}},
+		"next page is no list":   {answer(200, `{"messages":[],"next_page_uri":"https://elsewhere.example/x"}`), failure{200, 0, false, 0}},
+		"next page without end":  {endlessPages(), failure{200, 0, false, 0}},
+		"next page read already": {answer(200, `{"messages":[],"next_page_uri":"/2010-04-01/Accounts/AC0123/Messages.json?Page=1"}`), failure{200, 0, false, 0}},
+		"next page is the page":  {answer(200, `{"messages":[],"next_page_uri":"/2010-04-01/Accounts/AC0123/Messages.json?PageSize=1000&To=%2B15551234567"}`), failure{200, 0, false, 0}},
+		"next page of elsewhere": {answer(200, `{"messages":[],"next_page_uri":"https://elsewhere.example/2010-04-01/Accounts/AC0123/Messages.json?Page=1"}`), failure{200, 0, false, 0}},
+		"next page by //":        {answer(200, `{"messages":[],"next_page_uri":"//elsewhere.example/2010-04-01/Accounts/AC0123/Messages.json?Page=1"}`), failure{200, 0, false, 0}},
+		"nothing, often":         {answer(200, `{"messages":[{},`+strings.Repeat("{},", 1<<20)+`{}]}`), failure{200, 0, false, 0}},
+		"more than asked for":    {answer(200, `{"messages":[`+strings.Repeat(other+",", 1000)+other+`]}`), failure{200, 0, false, 0}},
+		"a huge message":         {answer(200, `{"messages":[{"body":"`+strings.Repeat("x", 1<<20)+`"}]}`), failure{200, 0, false, 0}},
+		"no SID":                 {answer(200, `{"messages":[`+strings.Replace(other, sid("1"), "SM1", 1)+`]}`), failure{200, 0, false, 0}},
+		"another account's":      {answer(200, `{"messages":[`+strings.Replace(other, "{", `{"account_sid":"AC9",`, 1)+`]}`), failure{200, 0, false, 0}},
+		"no recipient":           {answer(200, `{"messages":[`+strings.Replace(other, "+15551234567", "", 1)+`]}`), failure{200, 0, false, 0}},
+		"no sender":              {answer(200, `{"messages":[`+item(sid("1"), "", "", "", 1)+`]}`), failure{200, 0, false, 0}},
+		"too many candidates":    {manyCandidates(), failure{200, 0, false, 0}},
+		"two values":             {answer(200, `{"messages":[]} {"messages":[]}`), failure{200, 0, true, 0}},
+		"a load balancer's 404":  {answer(404, `<html>`), failure{404, 0, true, 0}},
+		"a 404 that is cut off":  {hangUp("HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\n{"), failure{404, 0, true, 0}},
 		"next page of another":   {answer(200, `{"messages":[],"next_page_uri":"/2010-04-01/Accounts/AC9999/Messages.json?Page=1"}`), failure{200, 0, false, 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -179,8 +217,11 @@ func TestListErrors(t *testing.T) {
 				tc.handler(w, r)
 			})
 			wantRequests := int32(1)
-			if name == "next page without end" {
+			switch name {
+			case "next page without end":
 				wantRequests = 20
+			case "next page read already", "too many candidates":
+				wantRequests = 2
 			}
 			got, err := newClient(t, twilio.Config{}).List(t.Context(), message(server.URL), since)
 			if n := requests.Load(); n != wantRequests {

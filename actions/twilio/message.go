@@ -16,6 +16,8 @@ type Message struct {
 	Body    string      // rendered; empty when Twilio renders ContentSid
 	HasLink bool        // the body holds a link, which Twilio may shorten
 	Form    []FormValue // what is posted, in the order of posting
+
+	notFound bool // the last attempt was answered with a 404 of Twilio's
 }
 
 // FormValue is one name and value of a form.

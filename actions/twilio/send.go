@@ -21,7 +21,8 @@ var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // timeout. leave is asked on the connection, right before the request is written; its
 // error keeps the request back. When that or ctx ended the attempt, Result.Err
 // wraps leave's error or ctx.Err(), and the kind says whether the request had
-// left: Unavailable (it hadn't) or Ambiguous.
+// left: Unavailable (it hadn't) or Ambiguous. One message is sent by one
+// goroutine at a time.
 func (c *Client) Send(ctx context.Context, m *Message, leave func() error) Result {
 	a := attempt{ctx: ctx, leave: leave, client: c, msg: m, body: bodies.Get().(*bytes.Buffer)}
 	a.body.Reset()
@@ -36,11 +37,9 @@ func (c *Client) Send(ctx context.Context, m *Message, leave func() error) Resul
 	a.handler.Client = &a
 
 	// No parameters: m.Form is the whole form, and holds names that
-	// CreateMessageParams lacks. An error is in a.got already, in full.
-	created, err := api.NewApiService(&a.handler).CreateMessage(nil)
-	if err == nil && created.Sid != nil {
-		a.got.SID = *created.Sid
-	}
+	// CreateMessageParams lacks. What came of it is in a.got, in full.
+	_, _ = api.NewApiService(&a.handler).CreateMessage(nil)
+	a.got.Account, a.got.Lone = c.accountSID, !m.notFound
 	a.got.Written = a.written.Load()
 	a.got.At = c.now()
 	// net/http reports a closed connection, or a cause of ctx's own.
@@ -51,5 +50,7 @@ func (c *Client) Send(ctx context.Context, m *Message, leave func() error) Resul
 	if ended != nil && a.got.Err != nil && !errors.Is(a.got.Err, ended) {
 		a.got.Err = fmt.Errorf("%w: %w", ended, a.got.Err)
 	}
-	return Classify(a.got)
+	r := Classify(a.got)
+	m.notFound = notFound(r.Status, r.Code)
+	return r
 }

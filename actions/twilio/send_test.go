@@ -118,10 +118,10 @@ func TestSendPostsTheForm(t *testing.T) {
 		_ = r.ParseForm()
 		got = request{Method: r.Method, URI: r.RequestURI, Form: r.PostForm, Header: r.Header}
 		got.User, got.Password, _ = r.BasicAuth()
-		answer(http.StatusCreated, `{"sid":"SM1","status":"queued","num_segments":"1"}`, "Twilio-Request-Id", "RQ1")(w, r)
+		answer(http.StatusCreated, `{"sid":"`+sid("1")+`","status":"queued","num_segments":"1"}`, "Twilio-Request-Id", "RQ1")(w, r)
 	})
 	r := newClient(t, twilio.Config{}).Send(t.Context(), message(server.URL), leave)
-	if v := verdictOf(t, r); v != (verdict{Kind: outcome.Sent, SID: "SM1", Status: 201}) || r.RequestID != "RQ1" || r.Header.Get("Twilio-Request-Id") != "RQ1" {
+	if v := verdictOf(t, r); v != (verdict{Kind: outcome.Sent, SID: sid("1"), Status: 201}) || r.RequestID != "RQ1" || r.Header.Get("Twilio-Request-Id") != "RQ1" {
 		t.Errorf("result %+v", r)
 	}
 	want := request{
@@ -147,13 +147,13 @@ func TestSendAnswers(t *testing.T) {
 		handler http.HandlerFunc
 		want    verdict
 	}{
-		"200 with a SID":               {answer(200, `{"sid":"SM1"}`), verdict{Kind: outcome.Sent, SID: "SM1", Status: 200}},
-		"other types than documented":  {answer(201, `{"sid":"SM1","num_segments":1,"error_code":"x"}`), verdict{Kind: outcome.Sent, SID: "SM1", Status: 201}},
+		"200 with a SID":               {answer(200, `{"sid":"`+sid("1")+`"}`), verdict{Kind: outcome.Sent, SID: sid("1"), Status: 200}},
+		"other types than documented":  {answer(201, `{"sid":"`+sid("1")+`","num_segments":1,"error_code":"x"}`), verdict{Kind: outcome.Sent, SID: sid("1"), Status: 201}},
 		"201 without a SID":            {answer(201, `{"status":"queued"}`), ambiguous.status(201)},
 		"201 with a null SID":          {answer(201, `{"sid":null}`), ambiguous.status(201)},
 		"201 with an empty body":       {answer(201, ``), ambiguous.status(201)},
 		"201 with garbage":             {answer(201, `<html>Hi Jane +15551234567</html>`), ambiguous.status(201)},
-		"201 with a huge body":         {answer(201, `{"sid":"SM1","body":"`+huge+`"}`), ambiguous.status(201)},
+		"201 with a huge body":         {answer(201, `{"sid":"`+sid("1")+`","body":"`+huge+`"}`), ambiguous.status(201)},
 		"201 with a list":              {answer(201, `["sid"]`), ambiguous.status(201)},
 		"204":                          {answer(204, ``), ambiguous.status(204)},
 		"503 that is no JSON":          {answer(503, `<html>down</html>`, "Retry-After", "3"), verdict{ambiguous.Kind, ambiguous.Reason, "", 503, 0, 3 * time.Second}},
@@ -161,8 +161,16 @@ func TestSendAnswers(t *testing.T) {
 		"429 in words of its own":      {answer(429, `slow down`, "Retry-After", "7"), verdict{outcome.Throttled, outcome.ReasonRateLimited, "", 429, 0, 7 * time.Second}},
 		"400 for the recipient":        {answer(400, `{"code":21614,"message":"'To' number: +15551234567, is not a mobile number","status":400}`), verdict{outcome.Refused, outcome.ReasonRecipientRejected, "", 400, 21614, 0}},
 		"400 with a quoted code":       {answer(400, `{"code":"21610","message":"(555) 123-4567 opted out"}`), verdict{outcome.Refused, outcome.ReasonOptedOut, "", 400, 21610, 0}},
-		"400 that is no JSON":          {answer(400, `Bad Request`), verdict{outcome.Refused, outcome.ReasonTwilioRejected, "", 400, 0, 0}},
-		"400 with a huge body":         {answer(400, huge), verdict{outcome.Refused, outcome.ReasonTwilioRejected, "", 400, 0, 0}},
+		"400 that is no JSON":          {answer(400, `Bad Request`), unavailable.status(400)},
+		"403 of a load balancer":       {answer(403, `<html>Forbidden +15551234567</html>`), unavailable.status(403)},
+		"401 of Twilio's":              {answer(401, `{"code":20003,"message":"Authenticate"}`), verdict{outcome.Refused, outcome.ReasonSenderRejected, "", 401, 20003, 0}},
+		"400 with another's code":      {answer(400, `{"code":400,"message":"Bad Request"}`), unavailable.status(400)},
+		"a 404 of Twilio's, at first":  {answer(404, `{"code":20404,"message":"The requested resource was not found"}`), verdict{unavailable.Kind, unavailable.Reason, "", 404, 20404, 0}},
+		"201 with another's message":   {answer(201, `{"sid":"`+sid("1")+`","account_sid":"AC9999"}`), ambiguous.status(201)},
+		"201 with a long SID":          {answer(201, `{"sid":"SM`+strings.Repeat("0", 60_000)+`"}`), ambiguous.status(201)},
+		"201 that is compressed":       {answer(201, "\x1f\x8b\x08\x00", "Content-Encoding", "gzip"), ambiguous.status(201)},
+		"a flood of headers":           {answer(201, `{"sid":"`+sid("1")+`"}`, "X-Flood", strings.Repeat("x", 1<<20)), ambiguous},
+		"400 with a huge body":         {answer(400, huge), unavailable.status(400)},
 		"a redirect, which isn't done": {answer(307, ``, "Location", "/elsewhere"), unavailable.status(307)},
 		"reset after the request":      {hangUp(""), ambiguous},
 		"an answer that is no HTTP":    {hangUp("+15551234567 Hi Jane\r\n\r\n"), ambiguous},
@@ -181,6 +189,35 @@ func TestSendAnswers(t *testing.T) {
 				t.Errorf("got %+v after %d requests, want %+v after 1", got, requests.Load(), tc.want)
 			}
 		})
+	}
+}
+
+// TestSendBelievesTheSecond404: a lone one is tried again once, as what may pass.
+func TestSendBelievesTheSecond404(t *testing.T) {
+	var answers []http.HandlerFunc
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		answers[0](w, r)
+		answers = answers[1:]
+	})
+	c := newClient(t, twilio.Config{})
+	missing, sent, down := answer(404, `{"code":20404}`), answer(201, `{"sid":"`+sid("1")+`"}`), answer(503, ``)
+	lone := verdict{unavailable.Kind, unavailable.Reason, "", 404, 20404, 0}
+	believed := verdict{outcome.Refused, outcome.ReasonSenderRejected, "", 404, 20404, 0}
+	for name, tc := range map[string]struct {
+		answers []http.HandlerFunc
+		want    []verdict
+	}{
+		"once":        {[]http.HandlerFunc{missing, sent}, []verdict{lone, {Kind: outcome.Sent, SID: sid("1"), Status: 201}}},
+		"twice":       {[]http.HandlerFunc{missing, missing}, []verdict{lone, believed}},
+		"interrupted": {[]http.HandlerFunc{missing, down, missing, missing}, []verdict{lone, ambiguous.status(503), lone, believed}},
+	} {
+		answers = tc.answers
+		m := message(server.URL)
+		for i, want := range tc.want {
+			if got := verdictOf(t, c.Send(t.Context(), m, leave)); got != want {
+				t.Errorf("%s, attempt %d: got %+v, want %+v", name, i+1, got, want)
+			}
+		}
 	}
 }
 
@@ -233,7 +270,7 @@ func TestSendIsNotRepeatedOnAKeptConnection(t *testing.T) {
 	var requests atomic.Int32
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if requests.Add(1) == 1 {
-			answer(201, `{"sid":"SM1"}`)(w, r)
+			answer(201, `{"sid":"`+sid("1")+`"}`)(w, r)
 			return
 		}
 		hangUp("")(w, r)
@@ -262,7 +299,7 @@ func (c brittleConn) Write(p []byte) (int, error) {
 // A kept connection that takes no byte is replaced; when no other can be had,
 // nothing was written.
 func TestSendNothingWrittenOnAKeptConnection(t *testing.T) {
-	server := serve(t, answer(201, `{"sid":"SM1"}`))
+	server := serve(t, answer(201, `{"sid":"`+sid("1")+`"}`))
 	var broken atomic.Bool
 	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 		if broken.Load() {
@@ -319,7 +356,7 @@ func TestSendFollowsNoRedirect(t *testing.T) {
 	var elsewhere atomic.Int32
 	other := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		elsewhere.Add(1)
-		answer(201, `{"sid":"SM1"}`)(w, r)
+		answer(201, `{"sid":"`+sid("1")+`"}`)(w, r)
 	})
 	server := serve(t, answer(308, ``, "Location", other.URL))
 	transport := &http.Transport{}
@@ -376,7 +413,7 @@ func TestSendTakesAsLongAsItsContext(t *testing.T) {
 				_, _ = io.Copy(io.Discard, r.Body)
 				select {
 				case <-time.After(limit - time.Second):
-					answer(201, `{"sid":"SM1"}`)(w, r)
+					answer(201, `{"sid":"`+sid("1")+`"}`)(w, r)
 				case <-r.Context().Done():
 				}
 			})
@@ -404,15 +441,15 @@ func TestSendSlowBody(t *testing.T) {
 		client, stop := servePipe(t, func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			w.WriteHeader(201)
-			for _, c := range `{"sid":"SM1"}` {
+			for _, c := range `{"sid":"` + sid("1") + `"}` {
 				_, _ = io.WriteString(w, string(c))
 				_ = http.NewResponseController(w).Flush()
-				time.Sleep(time.Second)
+				time.Sleep(500 * time.Millisecond)
 			}
 		})
 		defer stop()
 		got := verdictOf(t, newClient(t, twilio.Config{HTTP: client}).Send(t.Context(), message("http://api.example"), leave))
-		if want := (verdict{Kind: outcome.Sent, SID: "SM1", Status: 201}); got != want {
+		if want := (verdict{Kind: outcome.Sent, SID: sid("1"), Status: 201}); got != want {
 			t.Errorf("got %+v", got)
 		}
 	})

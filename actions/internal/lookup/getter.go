@@ -9,9 +9,9 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"time"
 
-	"github.com/tidwall/gjson"
 	"golang.org/x/time/rate"
 )
 
@@ -33,82 +33,135 @@ type Getter struct {
 // left to the caller, who doesn't hold anything up meanwhile.
 const maxBackoff = 2 * time.Second
 
-// Get is the body of the 2xx answer for url. It tries again, with a jittered
-// pause, what may pass: 429, 5xx and transport errors. Every other error, and
-// the last one, is an *Error that names op. When ctx ends, it wraps ctx's error.
+// Get is the body of the 2xx answer for url, which is JSON. It tries again, with
+// a jittered pause, what may pass: 429, 5xx, transport errors and what isn't the
+// vendor's answer. Every other error, and the last one, is an *Error that names
+// op. When ctx ends, it wraps ctx's error.
 func (g *Getter) Get(ctx context.Context, op, url string) ([]byte, error) {
+	var body []byte
+	err := g.Read(ctx, op, url, func(answer io.Reader) error {
+		var err error
+		if body, err = io.ReadAll(answer); err == nil && !json.Valid(body) {
+			err = ErrNotJSON
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return body, nil
+}
+
+// Read is Get for an answer that isn't to be held whole: read is given the body
+// of a 2xx, in each attempt anew. Its error, unless it is an *Error, counts as
+// one of the transport: it may pass.
+func (g *Getter) Read(ctx context.Context, op, url string, read func(io.Reader) error) error {
 	backoff := g.Backoff
 	for attempt := 1; ; attempt++ {
-		body, failure := g.attempt(ctx, op, url)
+		failure := g.attempt(ctx, op, url, read)
 		if failure == nil {
-			return body, nil
+			return nil
 		}
 		pause := failure.RetryAfter
 		if pause == 0 && backoff > 0 {
 			pause = rand.N(backoff) + 1
 		}
 		if !failure.Retryable || attempt >= g.Attempts || pause > maxBackoff || ctx.Err() != nil {
-			return nil, failure
+			return failure
 		}
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= pause {
-			return nil, failure
+			return failure
 		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return nil, failure
+			return failure
 		}
 		backoff = min(2*backoff, maxBackoff)
 	}
 }
 
 // attempt is one GET.
-func (g *Getter) attempt(ctx context.Context, op, url string) ([]byte, *Error) {
+func (g *Getter) attempt(ctx context.Context, op, url string, read func(io.Reader) error) *Error {
 	if g.Limiter != nil {
 		if err := g.Limiter.Wait(ctx); err != nil {
-			return nil, &Error{Op: op, Retryable: true, Err: fmt.Errorf("wait for the rate limit: %w", err)}
+			return &Error{Op: op, Retryable: true, Err: fmt.Errorf("wait for the rate limit: %w", err)}
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return nil, &Error{Op: op, Err: errors.New("the base URL is not a URL")}
+		return &Error{Op: op, Err: errors.New("the base URL is not a URL")}
 	}
 	req.SetBasicAuth(g.Username, g.Password)
 	req.Header.Set("Accept", "application/json")
 	resp, err := g.HTTP.Do(req)
 	if err != nil {
-		return nil, &Error{Op: op, Retryable: true, Err: StripURL(err)}
+		return &Error{Op: op, Retryable: true, Err: StripURL(err)}
 	}
-	var buffer bytes.Buffer
-	err = ReadBody(&buffer, resp.Body, g.MaxBody)
-	body := buffer.Bytes()
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return g.refusal(op, resp)
+	}
+	defer drain(resp.Body)
+	err = read(&limited{r: resp.Body, left: g.MaxBody})
+	if err == nil {
+		return nil
+	}
+	if told, ok := errors.AsType[*Error](err); ok {
+		return told
+	}
+	return &Error{Op: op, Status: resp.StatusCode, Retryable: !errors.Is(err, ErrTooLarge), Err: err}
+}
+
+// refusal is what an answer other than 2xx says.
+func (g *Getter) refusal(op string, resp *http.Response) *Error {
+	var body bytes.Buffer
+	err := ReadBody(&body, resp.Body, maxRefusal)
 	now := time.Now
 	if g.Now != nil {
 		now = g.Now
 	}
-	retryAfter := RetryAfter(resp.Header, now())
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		code, message := ErrorBody(body)
-		return nil, &Error{
-			Op: op, Status: resp.StatusCode, Code: code, Message: message,
-			Retryable: RetryableStatus(resp.StatusCode), RetryAfter: retryAfter,
-		}
+	e := &Error{Op: op, Status: resp.StatusCode, Retryable: RetryableStatus(resp.StatusCode), RetryAfter: RetryAfter(resp.Header, now())}
+	e.Code, e.Message = ErrorBody(body.Bytes())
+	if resp.StatusCode/100 == 4 && (err != nil || !vendors(body.Bytes())) {
+		e.Retryable = true
 	}
-	switch {
-	case errors.Is(err, ErrTooLarge):
-		return nil, &Error{Op: op, Status: resp.StatusCode, Err: err}
-	case err != nil:
-		return nil, &Error{Op: op, Status: resp.StatusCode, Retryable: true, Err: err}
-	case !json.Valid(body):
-		// A proxy's page, or an answer that was cut off: it may pass.
-		return nil, &Error{Op: op, Status: resp.StatusCode, Retryable: true, Err: errors.New("the answer is not JSON")}
-	}
-	return body, nil
+	return e
 }
+
+// vendors reports whether a refusal is the vendor's: it is a JSON object, or
+// nothing. A page is a proxy's or a load balancer's, and may pass.
+func vendors(body []byte) bool {
+	var object struct{}
+	return len(body) == 0 || json.Unmarshal(body, &object) == nil
+}
+
+// maxRefusal bounds what is read of a refusal: an error is a few hundred bytes.
+const maxRefusal = 64 << 10
+
+// limited reads up to left bytes, and fails where there are more.
+type limited struct {
+	r    io.Reader
+	left int64
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	if int64(len(p)) > l.left+1 {
+		p = p[:l.left+1]
+	}
+	n, err := l.r.Read(p)
+	if int64(n) > l.left {
+		n, err = int(l.left), ErrTooLarge
+	}
+	l.left -= int64(n)
+	return n, err
+}
+
+// ErrNotJSON is an answer of a proxy's, or one that was cut off.
+var ErrNotJSON = errors.New("the answer is not JSON")
 
 // ErrTooLarge is a body above its limit.
 var ErrTooLarge = errors.New("the answer is too large")
@@ -120,32 +173,40 @@ const drainLimit = 256 << 10
 // ReadBody reads body into the buffer, up to limit bytes, and closes it, so that
 // the connection can be used again. What was read is there with an error too.
 func ReadBody(into *bytes.Buffer, body io.ReadCloser, limit int64) error {
-	defer body.Close()
-	if _, err := into.ReadFrom(io.LimitReader(body, limit+1)); err != nil {
-		return err
-	}
-	if int64(into.Len()) <= limit {
-		return nil
-	}
-	into.Truncate(int(limit))
-	// Should it fail, the connection is closed instead of kept: no error of ours.
+	defer drain(body)
+	_, err := into.ReadFrom(&limited{r: body, left: limit})
+	return err
+}
+
+// drain reads what little is left of body and closes it. Should it fail, the
+// connection is closed instead of kept: no error of ours.
+func drain(body io.ReadCloser) {
 	_, _ = io.CopyN(io.Discard, body, drainLimit)
-	return ErrTooLarge
+	_ = body.Close()
 }
 
 // ErrorBody reads Twilio's error object leniently: the code as a number or in
-// quotes, and the message, masked. Anything else is 0 and "".
+// quotes, and the message, masked. A code is Twilio's from 10,000 on: others'
+// answers repeat the HTTP status, or count their own errors, below that.
+// Anything else is 0 and "".
 func ErrorBody(body []byte) (code int, message string) {
-	// Not gjson's own check: it recurses as deep as the body is nested.
-	if !json.Valid(body) {
+	var told struct{ Code, Message any }
+	if json.Unmarshal(body, &told) != nil {
 		return 0, ""
 	}
-	fields := gjson.GetManyBytes(body, "code", "message")
-	if n := fields[0].Int(); n > 0 && n < 1_000_000 {
-		code = int(n)
+	switch n := told.Code.(type) {
+	case float64:
+		code = int(min(max(n, 0), maxCode))
+	case string:
+		code, _ = strconv.Atoi(n)
 	}
-	if fields[1].Type == gjson.String {
-		message = MaskText(fields[1].Str)
+	if code < minCode || code >= maxCode {
+		code = 0
+	}
+	if text, ok := told.Message.(string); ok {
+		message = MaskText(text)
 	}
 	return code, message
 }
+
+const minCode, maxCode = 10_000, 1_000_000
