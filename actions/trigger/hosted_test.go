@@ -56,6 +56,7 @@ func TestHosted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	page = bytes.Join(bytes.Fields(page), []byte(" "))
 	said := fmt.Sprintf("%d triggers and %d events", len(table.Triggers), len(table.Events))
 	if counts := fmt.Sprintf("%d agree, %d are refused", agree, refused); !bytes.Contains(page, []byte(said)) || !bytes.Contains(page, []byte(counts)) {
 		t.Errorf("docs/conformance.md doesn't say %q, %q", said, counts)
