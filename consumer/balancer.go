@@ -3,21 +3,28 @@ package consumer
 import (
 	"cmp"
 	"encoding/binary"
+	"maps"
 	"slices"
 	"sync"
 
 	"github.com/segmentio/kafka-go"
 )
 
-// balancer assigns whole shards: a partition number of all the group's topics
-// goes to one member. Members keep what they own as far as an even split
-// allows, so that a rebalance moves few ledgers.
+// balancer assigns whole shards: a partition number of all the topics that go
+// with a source goes to one member. Members keep what they own as far as an even
+// split allows, so that a rebalance moves few ledgers.
+//
+// Members of one group may read different sources, while a rollout changes the
+// topic, or by mistake. Each source is then split among those that read it.
 //
 // Each member says in its join request which shards it owns.
 type balancer struct {
+	source string
+	others func(sources []string) // is told, as the leader, of a group with several sources
+
 	mu    sync.Mutex
 	owned []int
-	split int // how many shards this member assigned as its generation's leader
+	split int // how many shards of the source this member assigned as its generation's leader
 	led   bool
 }
 
@@ -54,28 +61,59 @@ func decodeOwned(data []byte) []int {
 
 // AssignGroups implements kafka.GroupBalancer; the group's leader calls it.
 func (b *balancer) AssignGroups(members []kafka.GroupMember, partitions []kafka.Partition) kafka.GroupMemberAssignments {
-	topics := map[string][]int{}
+	ids := map[string][]int{}
 	for _, p := range partitions {
-		topics[p.Topic] = append(topics[p.Topic], p.ID)
+		ids[p.Topic] = append(ids[p.Topic], p.ID)
 	}
+	sources := map[string][]kafka.GroupMember{}
+	for _, m := range members {
+		if len(m.Topics) > 0 {
+			sources[m.Topics[0]] = append(sources[m.Topics[0]], m)
+		}
+	}
+	b.mu.Lock()
+	b.split, b.led = 0, true
+	b.mu.Unlock()
+	result := kafka.GroupMemberAssignments{}
+	for source, members := range sources {
+		split := assignSource(members, ids, result)
+		if source == b.source {
+			b.mu.Lock()
+			b.split = split
+			b.mu.Unlock()
+		}
+	}
+	if len(sources) > 1 && b.others != nil {
+		b.others(slices.Sorted(maps.Keys(sources)))
+	}
+	return result
+}
+
+// assignSource splits a source among the members that read it, and says how
+// many shards it has. The source is the first topic of each.
+func assignSource(members []kafka.GroupMember, ids map[string][]int, result kafka.GroupMemberAssignments) (split int) {
+	topics := map[string][]int{}
 	owned := make(map[string][]int, len(members))
 	for _, m := range members {
 		owned[m.ID] = decodeOwned(m.UserData)
+		for _, topic := range m.Topics {
+			if len(ids[topic]) > 0 {
+				topics[topic] = ids[topic]
+			}
+		}
 	}
 	shards := commonShards(topics)
-	b.mu.Lock()
-	b.split, b.led = len(shards), true
-	b.mu.Unlock()
 	assigned := assignShards(owned, shards)
-	result := kafka.GroupMemberAssignments{}
-	for member, shards := range assigned {
+	for _, m := range members {
 		byTopic := map[string][]int{}
-		for topic := range topics {
-			byTopic[topic] = shards
+		for _, topic := range m.Topics {
+			if topics[topic] != nil {
+				byTopic[topic] = assigned[m.ID]
+			}
 		}
-		result[member] = byTopic
+		result[m.ID] = byTopic
 	}
-	return result
+	return len(shards)
 }
 
 // leads tells how many shards this member assigned, if it is the leader of the

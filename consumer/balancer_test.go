@@ -83,12 +83,13 @@ func TestBalancerKeepsAShardTogether(t *testing.T) {
 	}
 	partitions = append(partitions, kafka.Partition{Topic: "events", ID: 4}) // the retry topic hasn't grown yet
 	b := &balancer{}
+	topics := []string{"events", "events.retry"}
 	b.setOwned([]int{3})
 	data, err := b.UserData()
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := b.AssignGroups([]kafka.GroupMember{{ID: "a"}, {ID: "b", UserData: data}}, partitions)
+	got := b.AssignGroups([]kafka.GroupMember{{ID: "a", Topics: topics}, {ID: "b", Topics: topics, UserData: data}}, partitions)
 	want := kafka.GroupMemberAssignments{
 		"a": {"events": {0, 1}, "events.retry": {0, 1}},
 		"b": {"events": {2, 3}, "events.retry": {2, 3}},
@@ -109,7 +110,8 @@ func seq(n int) []int {
 // TestTheLeaderKnowsWhatItAssigned: until it joins again, whether it leads then
 // or not.
 func TestTheLeaderKnowsWhatItAssigned(t *testing.T) {
-	var b balancer
+	b := balancer{source: "source"}
+	topics := []string{"source", "retry", "ledger"}
 	b.setOwned([]int{1})
 	data, err := b.UserData()
 	if err != nil {
@@ -126,7 +128,7 @@ func TestTheLeaderKnowsWhatItAssigned(t *testing.T) {
 			}
 		}
 	}
-	got := b.AssignGroups([]kafka.GroupMember{{ID: "a"}, {ID: "b", UserData: data}, {ID: "c", UserData: []byte("of another version")}}, partitions)
+	got := b.AssignGroups([]kafka.GroupMember{{ID: "a", Topics: topics}, {ID: "b", Topics: topics, UserData: data}, {ID: "c", Topics: topics, UserData: []byte("of another version")}}, partitions)
 	for member, want := range map[string][]int{"a": {0}, "b": {1}, "c": nil} {
 		for _, topic := range []string{"source", "retry", "ledger"} {
 			if shards := got[member][topic]; !slices.Equal(shards, want) {
@@ -137,7 +139,7 @@ func TestTheLeaderKnowsWhatItAssigned(t *testing.T) {
 	if split, led := b.leads(); split != 2 || !led {
 		t.Errorf("it assigned %d shards, %t; want 2", split, led)
 	}
-	b.AssignGroups([]kafka.GroupMember{{ID: "a"}}, nil) // no topic is there
+	b.AssignGroups([]kafka.GroupMember{{ID: "a", Topics: topics}}, nil) // no topic is there
 	if split, led := b.leads(); split != 0 || !led {
 		t.Errorf("it assigned %d shards, %t; want none", split, led)
 	}
@@ -146,5 +148,37 @@ func TestTheLeaderKnowsWhatItAssigned(t *testing.T) {
 	}
 	if _, led := b.leads(); led {
 		t.Error("leads though it joins anew")
+	}
+}
+
+// TestAGroupWithTwoSources: each is wholly read by those that want it, and the
+// leader says that there are two.
+func TestAGroupWithTwoSources(t *testing.T) {
+	var partitions []kafka.Partition
+	for topic, n := range map[string]int{"events": 4, "events.ledger": 4, "staging": 2, "staging.ledger": 2} {
+		for id := range n {
+			partitions = append(partitions, kafka.Partition{Topic: topic, ID: id})
+		}
+	}
+	var told []string
+	b := &balancer{source: "events", others: func(sources []string) { told = sources }}
+	got := b.AssignGroups([]kafka.GroupMember{
+		{ID: "a", Topics: []string{"events", "events.ledger"}},
+		{ID: "b", Topics: []string{"staging", "staging.ledger"}},
+		{ID: "c", Topics: []string{"events", "events.ledger"}},
+	}, partitions)
+	want := kafka.GroupMemberAssignments{
+		"a": {"events": {0, 2}, "events.ledger": {0, 2}},
+		"b": {"staging": {0, 1}, "staging.ledger": {0, 1}},
+		"c": {"events": {1, 3}, "events.ledger": {1, 3}},
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if split, _ := b.leads(); split != 4 {
+		t.Errorf("the leader's own source has %d shards, want 4", split)
+	}
+	if !slices.Equal(told, []string{"events", "staging"}) {
+		t.Errorf("told of %v", told)
 	}
 }

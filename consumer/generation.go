@@ -63,6 +63,13 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 		reading: semaphore.NewWeighted(restoreAtOnce), restored: make(chan struct{}),
 	}
 	gen.peers = delivery.NewPeers(g.flights, gen.restored)
+	if err := g.settleNewSource(begin, next, next.Assignments[g.cfg.Topics.Source]); err != nil {
+		if begin.Err() == nil {
+			g.log.Warn().Err(err).Msg("the generation can't begin; joining again")
+			pause.For(begin, joinBackoff)
+		}
+		return
+	}
 	owned := gen.assign(next.Assignments)
 	log := g.log.With().Int32("generation", next.ID).Logger()
 	log.Info().Ints("shards", owned).Msg("shards assigned")

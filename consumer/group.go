@@ -60,10 +60,12 @@ func NewGroup(cfg Config, parts Parts) *Group {
 		parts:    parts,
 		log:      log,
 		failures: log.Sample(&zerolog.BurstSampler{Burst: failureBurst, Period: time.Second}),
-		balancer: &balancer{},
-		flights:  delivery.NewFlights(),
-		share:    &share{tell: parts.Share},
-		ledgers:  map[int]*ledger.Ledger{},
+		balancer: &balancer{source: cfg.Topics.Source, others: func(sources []string) {
+			log.Error().Str("group", cfg.GroupID).Strs("topics", sources).Msg("members of one consumer group read different source topics: each topic is read by those members that want it; give other configurations another kafka.groupPrefix, unless the topic is just being changed")
+		}},
+		flights: delivery.NewFlights(),
+		share:   &share{tell: parts.Share},
+		ledgers: map[int]*ledger.Ledger{},
 	}
 }
 
