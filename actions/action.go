@@ -23,12 +23,10 @@ type action struct {
 	static  payload        // the fields that no event has a part in
 	dynamic []dynamicField // the others, in the order of the table
 
-	// Templates that the mapping fixes.
-	body      text
-	media     []text
-	variables map[string]*text
+	variables map[string]*text // those that the mapping fixes
+	trusting  bool             // an event's texts are templates too
 
-	templates *liquid.Cache   // of those that come with events
+	templates *liquid.Cache   // of those that depend on events
 	profiles  *profile.Client // nil if no traits are looked up
 	contents  *twilio.Templates
 }
@@ -50,7 +48,7 @@ func (a *action) looksUp() bool {
 	if a.static.traitEnrichment || a.kind == SendMessage {
 		return false
 	}
-	return a.kind == SendSMS || a.mayHave(fieldBody, a.static.body)
+	return a.kind == SendSMS || a.mayHave(fieldBody, a.static.body.source.String())
 }
 
 // mayHave tells whether a string field can have a value at all.
@@ -61,7 +59,7 @@ func (a *action) mayHave(id fieldID, static string) bool {
 // compileAction compiles def, whose faults have paths that begin with path.
 func compileAction(def ActionDefinition, path string) (*action, []Fault) {
 	c := actionCompiler{path: path + ".mapping", def: def, fields: fieldTable(def.Type)}
-	c.a = &action{name: def.Name, kind: def.Type, disabled: def.Disabled}
+	c.a = &action{name: def.Name, kind: def.Type, disabled: def.Disabled, trusting: def.LiquidFromEvents}
 	c.compileFields()
 	if len(c.faults) > 0 { // or what follows would repeat them
 		return c.a, c.faults
@@ -119,24 +117,46 @@ func (c *actionCompiler) compileField(f *field) {
 			return
 		}
 	}
-	value, faults := mapping.Compile(source)
+	compile := mapping.Compile
+	if c.a.trusting {
+		compile = mapping.CompileTrusting
+	}
+	value, faults := compile(source)
 	for _, fault := range faults {
 		c.fault(join(f.name, fault.Path), "%s", fault.Message)
 	}
 	if value == nil || !c.heeds(id, f) {
 		return
 	}
-	static, ok := value.Static()
+	static, template, ok := value.Static()
+	if f.kind.isTemplate() {
+		static = template
+	}
 	if !ok {
+		c.checkSources(f, value)
 		c.a.dynamic = append(c.a.dynamic, dynamicField{id, f.kind, f.name, value})
 		return
 	}
-	if err := c.a.static.set(id, f.kind, static); err != nil {
+	if err := c.a.static.set(id, f.kind, static, false); err != nil {
 		c.fault(f.name, "%v", err)
 		return
 	}
 	if id == fieldFrom && mapped && c.a.static.from == "" && c.def.Type != SendMessage {
 		c.fault(f.name, "is empty: a message needs a sender")
+	}
+}
+
+// checkSources compiles what a mapping fixes of templates that depend on the
+// event, so that a broken one is found now.
+func (c *actionCompiler) checkSources(f *field, value *mapping.Value) {
+	isLiquid := f.kind.isTemplate() && c.def.Type != SendMessage && (f.kind != kindTextObject || c.def.Type == SendWhatsApp)
+	if c.a.trusting || !isLiquid {
+		return
+	}
+	for _, source := range value.Sources() {
+		if _, err := liquid.CompileSource(source); err != nil {
+			c.fault(f.name, "%v", err)
+		}
 	}
 }
 
@@ -153,7 +173,7 @@ func (c *actionCompiler) heeds(id fieldID, f *field) bool {
 // checkContent reports an action that would never have anything to send.
 func (c *actionCompiler) checkContent() {
 	a := c.a
-	if a.mayHave(fieldBody, a.static.body) || a.mayHave(fieldContentSID, a.static.contentSID) {
+	if a.mayHave(fieldBody, a.static.body.source.String()) || a.mayHave(fieldContentSID, a.static.contentSID) {
 		return
 	}
 	if a.kind == SendSMS && (len(a.static.media) > 0 || a.isDynamic(fieldMedia)) {
@@ -183,21 +203,14 @@ func (c *actionCompiler) compileTemplates() {
 }
 
 func (c *actionCompiler) compileBody() {
-	var err error
-	if source := c.a.static.body; source != "" {
-		if c.a.body, err = newText(source); err != nil {
-			c.fault("body", "%v", err)
-		}
+	body := &c.a.static.body
+	if err := body.compile(); err != nil {
+		c.fault("body", "%v", err)
 	}
-	if c.a.isDynamic(fieldMedia) {
-		return
-	}
-	for i, source := range c.a.static.media {
-		t, err := newText(source)
-		if err != nil {
+	for i := range c.a.static.media {
+		if err := c.a.static.media[i].compile(); err != nil {
 			c.fault(fmt.Sprintf("media[%d]", i), "%v", err)
 		}
-		c.a.media = append(c.a.media, t)
 	}
 }
 
@@ -210,10 +223,10 @@ func (c *actionCompiler) compileVariables(variables any) {
 		if !ok || name[:min(1, len(name))] == "@" {
 			continue
 		}
-		t, err := newText(source)
-		if err != nil {
+		t := &text{source: liquid.Fixed(source)}
+		if err := t.compile(); err != nil {
 			c.fault("contentVariables."+name, "%v", err)
 		}
-		c.a.variables[name] = &t
+		c.a.variables[name] = t
 	}
 }

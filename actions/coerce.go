@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"engage-worker/actions/jsvalue"
+	"engage-worker/actions/liquid"
 )
 
 // The hosted destination checks resolved mappings against a JSON schema with
@@ -89,19 +90,31 @@ func toList(v any, empty func(any) bool) []any {
 	return list
 }
 
-// toStrings is v as strings.
-func toStrings(v any) ([]string, error) {
+// toSource is toString for templates: what is a string is data, unless it is
+// trusted to be a template.
+func toSource(v any, trusting bool) (liquid.Source, error) {
+	if source, ok := single(v).(*liquid.Source); ok {
+		return *source, nil
+	}
+	text, err := toString(v)
+	if trusting {
+		return liquid.Fixed(text), err
+	}
+	return liquid.Data(text), err
+}
+
+// toTexts is v as templates.
+func toTexts(v any, trusting bool) ([]text, error) {
 	list := toList(v, jsvalue.Nullish)
 	if len(list) == 0 {
 		return nil, nil
 	}
-	texts := make([]string, len(list))
+	texts := make([]text, len(list))
 	for i, item := range list {
-		text, err := toString(item)
-		if err != nil {
+		var err error
+		if texts[i].source, err = toSource(item, trusting); err != nil {
 			return nil, fmt.Errorf("item %d %w", i, err)
 		}
-		texts[i] = text
 	}
 	return texts, nil
 }

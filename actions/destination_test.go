@@ -280,6 +280,12 @@ func TestDecode(t *testing.T) {
 
 // TestBeyondTheHosted is what the conformance suite has no case of, this
 // worker's own rules first.
+// trusting is an action that renders templates out of events.
+func trusting(def actions.ActionDefinition) actions.ActionDefinition {
+	def.LiquidFromEvents = true
+	return def
+}
+
 func TestBeyondTheHosted(t *testing.T) {
 	path := func(p string) any { return map[string]any{"@path": p} }
 	smsForm := func(body string) string {
@@ -316,8 +322,10 @@ func TestBeyondTheHosted(t *testing.T) {
 			summary{decision: "fail", reason: "content_rejected", code: "body_too_long", region: "us-west-2"}},
 		{"eleven media", sms(map[string]any{"from": "MG1", "body": "hi", "media": path("$.media")}), `"media":["1","2","3","4","5","6","7","8","9","10","11"],` + smsAddress,
 			summary{decision: "fail", reason: "content_rejected", code: "too_many_media", region: "us-west-2"}},
-		{"a broken template in the event", sms(map[string]any{"from": "MG1", "body": path("$.body")}), `"body":"{{ x",` + smsAddress,
+		{"a broken template in the event", trusting(sms(map[string]any{"from": "MG1", "body": path("$.body")})), `"body":"{{ x",` + smsAddress,
 			summary{decision: "fail", reason: "template_failed", code: "invalid_liquid", region: "us-west-2"}},
+		{"what looks like a template in the event", sms(map[string]any{"from": "MG1", "body": path("$.body")}), `"body":"{{ x",` + smsAddress,
+			summary{decision: "send", region: "us-west-2", form: smsForm("{{ x")}},
 		{"SMS with variables for Twilio", sms(map[string]any{"from": "MG1", "contentSid": "HX1", "contentVariables": map[string]any{"1": path("$.userId"), "2": "{{ as it is }}"}}), smsAddress,
 			summary{decision: "send", region: "us-west-2", form: `ContentSid=HX1 & From=MG1 & To=+15551234567 & ContentVariables={"1":"jane","2":"{{ as it is }}"} & ShortenUrls=true` + waTags}},
 		{"SMS with an empty variable", sms(map[string]any{"from": "MG1", "contentSid": "HX1", "contentVariables": map[string]any{"1": path("$.x")}}), `"x":"",` + smsAddress,

@@ -53,14 +53,21 @@ type fieldKind uint8
 
 const (
 	kindString fieldKind = iota + 1
+	kindText             // a string that is a template
 	kindBool
 	kindObject
-	kindStrings
+	kindTextObject // an object whose texts are templates
+	kindTexts
 	kindExternalIDs
 	kindURLs
 	kindNumber
 	kindTime
 )
+
+// isTemplate reports whether texts in the field are templates.
+func (k fieldKind) isTemplate() bool {
+	return k == kindText || k == kindTexts || k == kindTextObject
+}
 
 // field is a field's definition.
 type field struct {
@@ -89,10 +96,10 @@ func engageTable() []field {
 		{id: fieldUserID, name: "userId", kind: kindString, def: path("$.userId"), only: SendSMS},
 		{id: fieldToNumber, name: "toNumber", kind: kindString},
 		{id: fieldFrom, name: "from", kind: kindString},
-		{id: fieldBody, name: "body", kind: kindString},
-		{id: fieldMedia, name: "media", kind: kindStrings},
+		{id: fieldBody, name: "body", kind: kindText},
+		{id: fieldMedia, name: "media", kind: kindTexts},
 		{id: fieldContentSID, name: "contentSid", kind: kindString},
-		{id: fieldContentVariables, name: "contentVariables", kind: kindObject},
+		{id: fieldContentVariables, name: "contentVariables", kind: kindTextObject},
 		{id: fieldCustomArgs, name: "customArgs", kind: kindObject},
 		{id: fieldConnectionOverrides, name: "connectionOverrides", kind: kindString},
 		{id: fieldSend, name: "send", kind: kindBool, def: true},

@@ -21,10 +21,13 @@ func checkLimits(body string, media []string) *Failure {
 			"the body is %d characters long after rendering; Twilio takes %d at most", n, maxBody)
 	}
 	if len(media) > maxMedia {
-		return fail(outcome.ReasonContentRejected, "too_many_media",
-			"there are %d media; Twilio takes %d at most", len(media), maxMedia)
+		return tooManyMedia(len(media))
 	}
 	return nil
+}
+
+func tooManyMedia(n int) *Failure {
+	return fail(outcome.ReasonContentRejected, "too_many_media", "there are %d media; Twilio takes %d at most", n, maxMedia)
 }
 
 // checkVariables refuses variables that Twilio refuses (error 21656): null and

@@ -1,10 +1,12 @@
 package actions
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"engage-worker/actions/jsvalue"
+	"engage-worker/actions/liquid"
 	"engage-worker/actions/outcome"
 	"engage-worker/actions/twilio"
 	"engage-worker/actions/weburl"
@@ -70,17 +72,19 @@ func (p *payload) messageContent() (content, *Failure) {
 	var c content
 	inline := m.contentType == contentInline
 	if inline {
-		for _, source := range p.media {
-			if source = jsvalue.Trim(source); source != "" {
-				c.media = append(c.media, source)
-			}
+		media := slices.DeleteFunc(slices.Clone(p.media), func(t text) bool { return jsvalue.Trim(t.source.String()) == "" })
+		if len(media) > maxMedia {
+			return content{}, tooManyMedia(len(media))
+		}
+		for i := range media {
+			c.media = append(c.media, fill(&media[i].source, m.variables))
 		}
 	} else {
 		c.media = m.templateMedia
 	}
 	switch {
-	case inline && p.body != "":
-		c.body = p.body
+	case inline && !p.body.empty():
+		c.body = fill(&p.body.source, m.variables)
 	case sid != "":
 		if failure := checkVariables(p.contentVariables); failure != nil {
 			return content{}, failure
@@ -95,23 +99,16 @@ func (p *payload) messageContent() (content, *Failure) {
 	default:
 		return content{}, fail(outcome.ReasonNoContent, "no_content", "mapping.contentSid has no value for this event")
 	}
-	return c.filled(inline, m.variables)
+	return c.checked()
 }
 
-// filled is a content with its variables filled in, if it is inline, and
-// checked.
-func (c content) filled(inline bool, variables any) (content, *Failure) {
+// checked is a content that Twilio may take.
+func (c content) checked() (content, *Failure) {
 	if len(c.media) > maxMedia {
-		return content{}, checkLimits("", c.media)
-	}
-	if inline {
-		c.body = fill(c.body, variables)
+		return content{}, tooManyMedia(len(c.media))
 	}
 	media := make([]string, len(c.media))
 	for i, url := range c.media {
-		if inline {
-			url = fill(url, variables)
-		}
 		url = jsvalue.Trim(url)
 		if _, err := weburl.Parse(url); err != nil && url != "" {
 			return content{}, &Failure{
@@ -129,28 +126,35 @@ func (c content) filled(inline bool, variables any) (content, *Failure) {
 const maxFilled = (maxBody + 1) * utf8.UTFMax
 
 // fill replaces each {{name}} by the variable of that name, or by nothing, as
-// the hosted destination does. What it puts in is not read again. It stops
-// when the text is longer than Twilio takes.
-func fill(text string, variables any) string {
+// the hosted destination does. Neither what it puts in nor what is data is read
+// for names. It stops when the text is longer than Twilio takes.
+func fill(source *liquid.Source, variables any) string {
 	var b strings.Builder
+	// Names are found in text, where data can't be told apart, and are read in whole.
+	text, whole := source.Masked(), source.String()
 	for b.Len() < maxFilled {
-		before, after, open := strings.Cut(text, "{{")
-		name, rest, closed := strings.Cut(after, "}}")
-		if !open || !closed {
+		start := strings.Index(text, "{{")
+		if start < 0 {
 			break
 		}
-		b.WriteString(before)
+		size := strings.Index(text[start+2:], "}}")
+		if size < 0 {
+			break
+		}
+		end := start + 2 + size
+		name := whole[start+2 : end]
+		b.WriteString(whole[:start])
 		if strings.ContainsAny(name, "\n\r\u2028\u2029") { // names end with their line
 			b.WriteByte('{')
-			text = text[len(before)+1:]
+			text, whole = text[start+1:], whole[start+1:]
 			continue
 		}
 		if value, _ := jsvalue.Get(variables, name); !jsvalue.Nullish(value) {
 			b.WriteString(jsvalue.String(value))
 		}
-		text = rest
+		text, whole = text[end+2:], whole[end+2:]
 	}
-	b.WriteString(text)
+	b.WriteString(whole)
 	return b.String()
 }
 
@@ -180,7 +184,7 @@ func (p *payload) messageForm(c *content, from, to string) ([]twilio.FormValue, 
 		if c.variables != "" {
 			add("ContentVariables", c.variables)
 		}
-	case p.body != "":
+	case !p.body.empty():
 		add("Body", c.body)
 	}
 	for _, url := range c.media {

@@ -1,9 +1,11 @@
 package actions
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
+	"engage-worker/actions/liquid"
 	"engage-worker/actions/mapping"
 	"engage-worker/actions/outcome"
 )
@@ -14,10 +16,10 @@ type payload struct {
 	userID            string
 	toNumber          string
 	from              string
-	body              string
-	media             []string
+	body              text
+	media             []text
 	contentSID        string
-	contentVariables  any // an object, or nil
+	contentVariables  any // an object, or nil; its texts are templates
 	customArgs        any // an object, or nil
 	send              bool
 	traitEnrichment   bool
@@ -26,18 +28,29 @@ type payload struct {
 	traits            any // an object, or nil
 	region            string
 	message           messageFields
-	contentURL        string // of the Content API; not a field
+
+	// These are no fields.
+	contentURL string        // of the Content API
+	work       liquid.Budget // what may still be rendered
 }
 
 // set puts what a field resolved to in its place. Fields that nothing is made
 // of are checked only.
-func (p *payload) set(id fieldID, kind fieldKind, v any) error {
+//
+// Fields that are templates are set to what mapping.Value.ResolveTemplate
+// returns or, when events are trusted to hold templates, Resolve.
+func (p *payload) set(id fieldID, kind fieldKind, v any, trusting bool) error {
 	var err error
 	switch kind {
 	case kindString:
 		var text string
 		if text, err = toString(v); err == nil {
 			p.setString(id, text)
+		}
+	case kindText:
+		var source liquid.Source
+		if source, err = toSource(v, trusting); err == nil {
+			p.body = text{source: source}
 		}
 	case kindBool:
 		if v == "" {
@@ -55,7 +68,7 @@ func (p *payload) set(id fieldID, kind fieldKind, v any) error {
 		case fieldSendBasedOnOptOut:
 			p.sendBasedOnOptOut = on
 		}
-	case kindObject:
+	case kindObject, kindTextObject:
 		var object any
 		if object, err = toObject(v); err != nil {
 			return err
@@ -80,8 +93,8 @@ func (p *payload) set(id fieldID, kind fieldKind, v any) error {
 		}
 	case kindTime:
 		p.message.sendAt, err = toTime(v)
-	case kindStrings:
-		p.media, err = toStrings(v)
+	case kindTexts:
+		p.media, err = toTexts(v, trusting)
 	case kindExternalIDs:
 		p.externalIDs, err = toExternalIDs(v)
 	}
@@ -96,8 +109,6 @@ func (p *payload) setString(id fieldID, text string) {
 		p.toNumber = text
 	case fieldFrom:
 		p.from = text
-	case fieldBody:
-		p.body = text
 	case fieldContentSID:
 		p.contentSID = text
 	case fieldRegion:
@@ -110,8 +121,9 @@ func (p *payload) setString(id fieldID, text string) {
 }
 
 // resolve makes p what the action's mapping makes of an event.
-func (a *action) resolve(event any, p *payload) *Failure {
+func (a *action) resolve(ctx context.Context, event any, p *payload) *Failure {
 	*p = a.static
+	p.work.Reset(ctx)
 	for i := range a.dynamic {
 		f := &a.dynamic[i]
 		if f.kind == kindString {
@@ -120,21 +132,27 @@ func (a *action) resolve(event any, p *payload) *Failure {
 				continue
 			}
 		}
-		v, defined, err := f.value.Resolve(event)
+		resolve := f.value.Resolve
+		if f.kind.isTemplate() && !a.trusting {
+			resolve = f.value.ResolveTemplate
+		}
+		v, defined, err := resolve(&p.work, event)
 		if err != nil {
 			path := f.name
 			if failed, ok := errors.AsType[*mapping.ResolveError](err); ok {
 				path, err = join(f.name, failed.Path), failed.Err
 			}
-			return &Failure{
+			failure := &Failure{
 				Reason: outcome.ReasonMappingFailed, Code: "directive_failed",
 				Message: fmt.Sprintf("mapping.%s: %v", path, err), Err: err,
 			}
+			_, failure.Retryable = errors.AsType[*liquid.InterruptedError](err)
+			return failure
 		}
 		if !defined {
 			continue
 		}
-		if err := p.set(f.id, f.kind, v); err != nil {
+		if err := p.set(f.id, f.kind, v, a.trusting); err != nil {
 			return &Failure{
 				Reason: outcome.ReasonMappingFailed, Code: "invalid_field",
 				Message: fmt.Sprintf("mapping.%s %v", f.name, err), Err: err,

@@ -27,7 +27,7 @@ type prepared struct {
 func (d *Destination) prepare(ctx context.Context, ev *Event, a *action, made *prepared) Delivery {
 	delivery := Delivery{Action: a.name, Region: d.region, MessageID: ev.messageID, UserID: ev.userID}
 	p := &made.payload
-	if failure := a.resolve(ev.root, p); failure != nil {
+	if failure := a.resolve(ctx, ev.root, p); failure != nil {
 		return delivery.fail(failure)
 	}
 	made.resolved = true
@@ -42,7 +42,7 @@ func (d *Destination) prepare(ctx context.Context, ev *Event, a *action, made *p
 	if a.kind == SendMessage {
 		return d.prepareMessage(a, p, apiURL, delivery, made)
 	}
-	if a.kind == SendWhatsApp && p.contentSID == "" && p.body == "" {
+	if a.kind == SendWhatsApp && p.contentSID == "" && p.body.empty() {
 		return delivery.fail(fail(outcome.ReasonNoContent, "no_content", "neither mapping.contentSid nor mapping.body has a value for this event"))
 	}
 

@@ -1,40 +1,53 @@
 package actions
 
 import (
+	"errors"
+
 	"engage-worker/actions/jsvalue"
 	"engage-worker/actions/liquid"
 	"engage-worker/actions/outcome"
 )
 
-// text is a field's template. One that the mapping fixes is compiled once,
-// one that comes from an event when it comes.
+// text is a field's template. One that the mapping fixes is compiled once, one
+// that depends on the event when it comes, unless it differs from another in
+// its data only.
 type text struct {
-	source   string
+	source   liquid.Source
 	template *liquid.Template
 }
 
-// newText compiles source.
-func newText(source string) (text, error) {
-	template, err := liquid.Compile(source)
-	return text{source, template}, err
+func (t *text) empty() bool { return t.source.String() == "" }
+
+// compile compiles the text, so that a broken one is found before any event.
+func (t *text) compile() (err error) {
+	t.template, err = liquid.CompileSource(t.source)
+	return err
 }
 
-// render renders source with vars. fixed is what the mapping fixed, if it did.
-func (a *action) render(field, source string, fixed *text, vars any) (string, *Failure) {
-	var template *liquid.Template
-	if fixed != nil && fixed.template != nil && fixed.source == source {
-		template = fixed.template
-	} else {
-		var err error
-		if template, err = a.templates.Get(source); err != nil {
-			return "", &Failure{Reason: outcome.ReasonTemplateFailed, Code: "invalid_liquid", Message: field + ": " + err.Error(), Err: err}
+// render renders a field's text with vars.
+func (a *action) render(p *payload, field string, t *text, vars any) (string, *Failure) {
+	if t.source.AllData() {
+		return t.source.String(), nil
+	}
+	template, code := t.template, "liquid_failed"
+	var rendered string
+	var err error
+	if template == nil {
+		if template, err = a.templates.Get(&p.work, &t.source); err != nil {
+			code = "invalid_liquid"
 		}
 	}
-	rendered, err := template.Render(vars)
-	if err != nil {
-		return "", &Failure{Reason: outcome.ReasonTemplateFailed, Code: "liquid_failed", Message: field + ": " + err.Error(), Err: err}
+	if err == nil {
+		rendered, err = template.Render(&p.work, &t.source, vars)
 	}
-	return rendered, nil
+	if err == nil {
+		return rendered, nil
+	}
+	failure := &Failure{Reason: outcome.ReasonTemplateFailed, Code: code, Message: field + ": " + err.Error(), Err: err}
+	if _, failure.Retryable = errors.AsType[*liquid.InterruptedError](err); failure.Retryable {
+		failure.Code = "interrupted"
+	}
+	return "", failure
 }
 
 // profileVars is what a body's template can say: profile.user_id,

@@ -37,7 +37,10 @@ type ActionDefinition struct {
 	// Disabled keeps an action without sending: it wants no event, and what
 	// was under way is skipped as send_disabled.
 	Disabled bool
-	Mapping  map[string]any // field -> JSON-like value: nil, bool, float64, string, []any, *jsvalue.Object
+	// LiquidFromEvents renders as templates also what a directive takes out of
+	// an event. Whoever writes into the event then writes templates.
+	LiquidFromEvents bool
+	Mapping          map[string]any // field -> JSON-like value: nil, bool, float64, string, []any, *jsvalue.Object
 }
 
 // DefaultTrigger is the hosted destination's.

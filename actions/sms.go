@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"engage-worker/actions/jsvalue"
+	"engage-worker/actions/liquid"
+	"engage-worker/actions/mapping"
 	"engage-worker/actions/outcome"
 	"engage-worker/actions/twilio"
 )
@@ -21,7 +23,7 @@ type content struct {
 // smsContent makes an SMS's content. A content template is rendered here too,
 // unless the mapping has variables for it, which Twilio is left to fill in.
 func (a *action) smsContent(ctx context.Context, p *payload, to string) (content, *Failure) {
-	if p.body == "" && p.contentSID == "" {
+	if p.body.empty() && p.contentSID == "" {
 		return content{}, fail(outcome.ReasonNoContent, "no_content", "neither mapping.body nor mapping.contentSid has a value for this event")
 	}
 	if p.contentSID != "" && p.contentVariables != nil {
@@ -31,15 +33,15 @@ func (a *action) smsContent(ctx context.Context, p *payload, to string) (content
 	if failure != nil {
 		return content{}, failure
 	}
-	c := content{body: p.body, media: p.media}
-	fixedBody, fixedMedia := &a.body, a.media
+	body, media := &p.body, p.media
 	if p.contentSID != "" {
-		if c, failure = a.fetchContent(ctx, p); failure != nil {
+		if body, media, failure = a.fetchContent(ctx, p); failure != nil {
 			return content{}, failure
 		}
-		fixedBody, fixedMedia = nil, nil
 	}
-	return a.renderContent(c, fixedBody, fixedMedia, profileVars(p.userID, to, traits))
+	c, failure := a.renderContent(p, body, media, profileVars(p.userID, to, traits))
+	c.fetched = p.contentSID
+	return c, failure
 }
 
 // traits are the profile's: the event's, or the Profile API's.
@@ -62,42 +64,42 @@ func (a *action) traits(ctx context.Context, p *payload) (any, *Failure) {
 
 // fetchContent is a content template's first form, which is the one that the
 // hosted destination uses.
-func (a *action) fetchContent(ctx context.Context, p *payload) (content, *Failure) {
+func (a *action) fetchContent(ctx context.Context, p *payload) (*text, []text, *Failure) {
 	template, err := a.contents.Get(ctx, p.contentURL, p.contentSID)
 	if err != nil {
-		return content{}, failedLookup(outcome.ReasonContentTemplateFailed, "content_template", err)
+		return nil, nil, failedLookup(outcome.ReasonContentTemplateFailed, "content_template", err)
 	}
 	if len(template.Types) == 0 {
-		return content{}, fail(outcome.ReasonContentTemplateFailed, "no_content_types", "the content template has no types")
+		return nil, nil, fail(outcome.ReasonContentTemplateFailed, "no_content_types", "the content template has no types")
 	}
 	form := template.Types[0]
 	if form.Name != "twilio/text" && form.Name != "twilio/media" {
-		return content{}, fail(outcome.ReasonContentTemplateFailed, "unsupported_content_type",
+		return nil, nil, fail(outcome.ReasonContentTemplateFailed, "unsupported_content_type",
 			"an SMS can't show the type %q; it shows twilio/text and twilio/media, others when the mapping has contentVariables", form.Name)
 	}
 	if form.Malformed {
-		return content{}, fail(outcome.ReasonContentTemplateFailed, "malformed_content_type", "the content template's %s is not a text and a list of addresses", form.Name)
+		return nil, nil, fail(outcome.ReasonContentTemplateFailed, "malformed_content_type", "the content template's %s is not a text and a list of addresses", form.Name)
 	}
-	return content{body: form.Body, media: form.Media, fetched: p.contentSID}, nil
+	media := make([]text, len(form.Media))
+	for i, source := range form.Media {
+		media[i].source = liquid.Fixed(source)
+	}
+	return &text{source: liquid.Fixed(form.Body)}, media, nil
 }
 
 // renderContent renders a body and its media.
-func (a *action) renderContent(c content, fixedBody *text, fixedMedia []text, vars any) (content, *Failure) {
+func (a *action) renderContent(p *payload, body *text, media []text, vars any) (content, *Failure) {
+	var c content
 	var failure *Failure
-	if c.body != "" {
-		if c.body, failure = a.render("body", c.body, fixedBody, vars); failure != nil {
+	if !body.empty() {
+		if c.body, failure = a.render(p, "body", body, vars); failure != nil {
 			return content{}, failure
 		}
 	}
-	if len(c.media) > 0 {
-		sources := c.media
-		c.media = make([]string, len(sources))
-		for i, source := range sources {
-			var fixed *text
-			if i < len(fixedMedia) {
-				fixed = &fixedMedia[i]
-			}
-			if c.media[i], failure = a.render("media", source, fixed, vars); failure != nil {
+	if len(media) > 0 {
+		c.media = make([]string, len(media))
+		for i := range media {
+			if c.media[i], failure = a.render(p, "media", &media[i], vars); failure != nil {
 				return content{}, failure
 			}
 		}
@@ -107,10 +109,11 @@ func (a *action) renderContent(c content, fixedBody *text, fixedMedia []text, va
 
 // variablesAsTheyAre leaves a content template to Twilio.
 func (a *action) variablesAsTheyAre(p *payload) (content, *Failure) {
-	if failure := checkVariables(p.contentVariables); failure != nil {
+	variables := mapping.Plain(p.contentVariables)
+	if failure := checkVariables(variables); failure != nil {
 		return content{}, failure
 	}
-	return content{sid: p.contentSID, variables: jsvalue.Encode(p.contentVariables)}, nil
+	return content{sid: p.contentSID, variables: jsvalue.Encode(variables)}, nil
 }
 
 // form is the first part of a message's form, in the hosted destination's

@@ -15,6 +15,12 @@ func Warnings(def Definition) (warnings []Fault) {
 		for _, message := range trigger.Warnings(cmp.Or(a.Trigger, DefaultTrigger)) {
 			warnings = append(warnings, Fault{Path: path + ".trigger", Message: message})
 		}
+		if a.LiquidFromEvents {
+			warnings = append(warnings, Fault{
+				Path:    path + ".liquidFromEvents",
+				Message: "is true: what stands in an event is rendered as a template, so whoever can write into one, as with a first name, can read the profile that it is rendered with",
+			})
+		}
 		if _, asks := a.Mapping["subscriptionStatus"]; a.Type == SendMessage && !asks {
 			warnings = append(warnings, Fault{
 				Path:    path + ".mapping",

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"engage-worker/actions/jsvalue"
+	"engage-worker/actions/mapping"
 )
 
 // whatsAppContent makes a WhatsApp message's content: a template, or a plain
@@ -14,7 +15,7 @@ func (a *action) whatsAppContent(ctx context.Context, p *payload, to string) (co
 		if failure != nil {
 			return content{}, failure
 		}
-		return a.renderContent(content{body: p.body, media: p.media}, &a.body, a.media, profileVars(p.userID, to, traits))
+		return a.renderContent(p, &p.body, p.media, profileVars(p.userID, to, traits))
 	}
 	switch {
 	case p.contentVariables == nil:
@@ -31,7 +32,11 @@ func (a *action) whatsAppContent(ctx context.Context, p *payload, to string) (co
 		if value == nil {
 			return content{}, emptyVariable(name) // rather than the text "null"
 		}
-		variable, failure := a.render("content variable "+name, jsvalue.String(value), a.variables[name], vars)
+		t, ok := a.variables[name]
+		if !ok {
+			t = &text{source: mapping.TextOf(value, a.trusting)}
+		}
+		variable, failure := a.render(p, "content variable "+name, t, vars)
 		if failure != nil {
 			return content{}, failure
 		}

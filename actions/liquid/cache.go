@@ -4,8 +4,8 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// Cache keeps compiled templates whose text comes with events, so that it is
-// compiled once, and those that don't compile. It is safe for concurrent use.
+// Cache keeps templates that aren't known before an event comes, so that they
+// are compiled once, and those that don't compile. It is safe for concurrent use.
 type Cache struct {
 	entries *lru.Cache[string, compiled]
 }
@@ -17,7 +17,7 @@ type compiled struct {
 
 // maxCached is the longest source that is kept, in bytes, so that a cache's
 // memory is bounded by its size.
-const maxCached = 16 << 10
+const maxCached = 8 << 10
 
 // NewCache makes a cache of so many templates, at least one.
 func NewCache(size int) *Cache {
@@ -29,15 +29,35 @@ func NewCache(size int) *Cache {
 	return &Cache{entries}
 }
 
-// Get compiles source, or returns what it was compiled to before.
-func (c *Cache) Get(source string) (*Template, error) {
-	if c.entries == nil || len(source) > maxCached {
-		return Compile(source)
+// Get compiles a source, at the expense of b, or returns what one that differs
+// from it in the data only was compiled to before, at the same expense: whether
+// it is kept must not decide how a rendering ends. The error is an *Error, or an
+// *InterruptedError.
+func (c *Cache) Get(b *Budget, source *Source) (*Template, error) {
+	shape, _ := source.shape()
+	err := b.Spend(float64(len(shape)) * compileCost)
+	switch err := err.(type) {
+	case nil:
+		return c.get(shape)
+	case *InterruptedError:
+		return nil, err
+	default:
+		return nil, &Error{Line: 1, Column: 1, Message: err.Error()}
 	}
-	if kept, ok := c.entries.Get(source); ok {
+}
+
+// compileCost is what compiling a byte costs.
+const compileCost = 4
+
+// get compiles a shape, or returns what it was compiled to before.
+func (c *Cache) get(shape string) (*Template, error) {
+	if c.entries == nil || len(shape) > maxCached {
+		return compileShape(shape)
+	}
+	if kept, ok := c.entries.Get(shape); ok {
 		return kept.template, kept.err
 	}
-	t, err := Compile(source)
-	c.entries.Add(source, compiled{t, err})
+	t, err := compileShape(shape)
+	c.entries.Add(shape, compiled{t, err})
 	return t, err
 }

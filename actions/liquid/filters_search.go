@@ -51,9 +51,7 @@ func propertyOf(st *state, args []any) (lookup, error) {
 	}
 	return func(item any) (any, error) {
 		inner := state{vars: item, budget: st.budget, now: st.now}
-		v, err := newPath(constant{item}, keys, source).eval(&inner)
-		st.budget = inner.budget
-		return v, err
+		return newPath(constant{item}, keys, source).eval(&inner)
 	}, nil
 }
 
@@ -71,9 +69,7 @@ func expressionOf(st *state, args []any) (lookup, error) {
 		vars := jsvalue.NewObject(1)
 		vars.Set(name, item)
 		inner := state{vars: vars, budget: st.budget, now: st.now}
-		v, err := f.eval(&inner)
-		st.budget = inner.budget
-		return v, err
+		return f.eval(&inner)
 	}, nil
 }
 

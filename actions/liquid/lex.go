@@ -227,7 +227,7 @@ func (l *lexer) fail(pos int, format string, args ...any) error {
 
 // snippet is the start of what is at pos, for an error.
 func (l *lexer) snippet(pos int) string {
-	s := l.source[pos:]
+	s := shown(l.source[pos:])
 	if i := strings.IndexByte(s, '\n'); i >= 0 {
 		s = s[:i]
 	}

@@ -41,7 +41,7 @@ func TestAsLiquidJS(t *testing.T) {
 		got := ""
 		template, err := Compile(row.Template)
 		if err == nil {
-			got, err = template.Render(vars)
+			got, err = render(template, vars)
 		}
 		switch {
 		case err != nil && !row.Error:

@@ -82,7 +82,7 @@ func bare(source string, t token) error {
 	if t.begin >= t.end || t.name == "elsif" || t.name == "when" {
 		return nil
 	}
-	text := source[t.begin:t.end]
+	text := shown(source[t.begin:t.end])
 	if t.name == "else" && strings.HasPrefix(text, "if") {
 		return errorAt(source, t.pos, "else takes nothing behind it, not %q; write elsif", text)
 	}

@@ -50,7 +50,7 @@ func (r *reader) fail(format string, args ...any) error {
 
 // rest is what is still to be read, shortened, for an error.
 func (r *reader) rest() string {
-	s := r.source[min(r.at, r.end):r.end]
+	s := shown(r.source[min(r.at, r.end):r.end])
 	if utf8.RuneCountInString(s) > 32 {
 		s = string([]rune(s)[:29]) + "..."
 	}
@@ -67,10 +67,14 @@ func (r *reader) peek(n int) byte {
 	return r.source[r.at+n]
 }
 
-// rune is the character at a place, and its size: 0 at the end.
+// rune is the character at a place, and its size: 0 at the end. A hole is none
+// that is blank or part of a name.
 func (r *reader) rune(at int) (rune, int) {
 	if at >= r.end {
 		return 0, 0
+	}
+	if r.source[at] == hole {
+		return -1, 1
 	}
 	return utf8.DecodeRuneInString(r.source[at:r.end])
 }
@@ -344,8 +348,12 @@ func (r *reader) base() (operand, error) {
 	switch c := r.peek(0); {
 	case r.done():
 		return nil, nil
+	case c == hole:
+		r.at++
+		return r.filled("\xff", r.at-1), nil
 	case c == '"', c == '\'':
-		return constant{r.quoted()}, nil
+		at := r.at
+		return r.filled(r.quoted(), at), nil
 	case c == '(':
 		return r.span()
 	}
@@ -428,7 +436,14 @@ func (r *reader) quoted() string {
 		_, size := utf8.DecodeLastRuneInString(text)
 		text = text[:len(text)-size]
 	}
-	return unescape(text)
+	if strings.IndexByte(text, hole) < 0 {
+		return unescape(text)
+	}
+	parts := strings.Split(text, "\xff")
+	for i := range parts {
+		parts[i] = unescape(parts[i])
+	}
+	return strings.Join(parts, "\xff")
 }
 
 // unescape resolves a string's escapes: the usual letters, \u and up to four

@@ -7,12 +7,9 @@ import (
 	"engage-worker/actions/jsvalue"
 )
 
-// Bounds of one rendering. A message has 1,600 characters at most; what is
-// beyond these bounds is a mistake or an attack.
-const (
-	maxOutput = 256 << 10 // bytes
-	maxWork   = 1 << 20   // bytes and items that filters and loops go through
-)
+// maxOutput is how many bytes one rendering makes at most. A message has 1,600
+// characters at most; what is beyond is a mistake or an attack.
+const maxOutput = 256 << 10
 
 // state is one rendering. It is used by one goroutine.
 type state struct {
@@ -23,7 +20,8 @@ type state struct {
 	cycles   map[string]int
 	offsets  map[string]float64 // where a loop with offset:continue goes on
 	out      []byte
-	budget   float64
+	budget   *Budget
+	data     []string // for the holes
 	now      func() time.Time
 }
 
@@ -41,12 +39,7 @@ type scope struct {
 }
 
 // spend takes from what the rendering may still do.
-func (st *state) spend(work float64) error {
-	if st.budget -= work; st.budget < 0 || work != work {
-		return fmt.Errorf("the template does too much work")
-	}
-	return nil
-}
+func (st *state) spend(work float64) error { return st.budget.Spend(work) }
 
 // weigh spends for all that is in v. A value can hold another many times over,
 // and that one others, so that what takes little memory would be endless to

@@ -1,5 +1,10 @@
 package liquid
 
+import (
+	"errors"
+	"strings"
+)
+
 // action is what a tag does when it is rendered.
 type action func(st *state) error
 
@@ -74,9 +79,12 @@ func (c *compiler) placed(t token, do action) action {
 			err = do(st)
 		}
 		switch err := err.(type) {
-		case nil, *Error, signal:
+		case nil, *Error, *InterruptedError, signal:
 			return err
 		default:
+			if stop, ok := errors.AsType[*InterruptedError](err); ok {
+				return stop
+			}
 			return errorAt(source, t.pos, "%s", err)
 		}
 	}
@@ -88,6 +96,9 @@ func (c *compiler) reader(t token) *reader {
 
 func (c *compiler) text(t token) action {
 	s := c.source[t.begin:t.end]
+	if strings.IndexByte(s, hole) >= 0 {
+		return fill(c.source, s, t.begin).write
+	}
 	return func(st *state) error { return st.write(s) }
 }
 

@@ -1,7 +1,6 @@
 package liquid
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 type Template struct {
 	source string
 	body   sequence
+	holes  int       // for data
 	static bool      // it has neither tags nor outputs
 	text   string    // what it renders to then
 	states sync.Pool // of renderings that are over, for their memory
@@ -21,15 +21,24 @@ type Template struct {
 // maxSource is the longest template there can be, in bytes.
 const maxSource = 256 << 10
 
-// Compile compiles a template. The error is an *Error.
-func Compile(source string) (*Template, error) {
-	return compile(source, vocabulary{filters: filterNamed, tagDisabled: func(string) bool { return false }})
+// Compile compiles a text that is all a template. The error is an *Error.
+func Compile(source string) (*Template, error) { return CompileSource(Fixed(source)) }
+
+// CompileSource compiles a template with data in it. It serves for every Source
+// that differs in the data only. The error is an *Error.
+func CompileSource(source Source) (*Template, error) {
+	shape, _ := source.shape()
+	return compileShape(shape)
+}
+
+func compileShape(shape string) (*Template, error) {
+	return compile(shape, vocabulary{filters: filterNamed, tagDisabled: func(string) bool { return false }})
 }
 
 // CompileDirective compiles the template of a mapping's @liquid directive, for
 // which the hosted destination disables tags and filters that can take long.
 func CompileDirective(source string) (*Template, error) {
-	return compile(source, vocabulary{filters: directiveFilter, tagDisabled: disabledInDirective})
+	return compile(Fixed(source).text, vocabulary{filters: directiveFilter, tagDisabled: disabledInDirective})
 }
 
 // vocabulary is which filters and tags there are.
@@ -53,7 +62,8 @@ func compile(source string, words vocabulary) (*Template, error) {
 	if t.body, _, err = c.sequence(nil); err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(tokens, func(t token) bool { return t.kind != textToken }) {
+	t.holes = strings.Count(source, "\xff")
+	if t.holes == 0 && !slices.ContainsFunc(tokens, func(t token) bool { return t.kind != textToken }) {
 		t.static = true
 		var text strings.Builder
 		for _, token := range tokens {
@@ -68,16 +78,21 @@ func compile(source string, words vocabulary) (*Template, error) {
 // renders to the same text.
 func (t *Template) Static() bool { return t.static }
 
-// Render renders the template with the variables vars, an object: a
-// *jsvalue.Object or a map[string]any. It only reads them. Errors are of type
-// *Error; rendering that takes too long or makes too much is one.
-func (t *Template) Render(vars any) (string, error) {
-	return t.renderAt(vars, time.Now)
+// Render renders the template of a source, at the expense of b, with the
+// variables vars, an object: a *jsvalue.Object or a map[string]any. It only
+// reads them. The source is the one that was compiled, or one that differs in
+// the data only. An error is an *Error, or an *InterruptedError.
+func (t *Template) Render(b *Budget, source *Source, vars any) (string, error) {
+	_, data := source.shape()
+	return t.render(b, data, vars, time.Now)
 }
 
-func (t *Template) renderAt(vars any, now func() time.Time) (string, error) {
+func (t *Template) render(b *Budget, data []string, vars any, now func() time.Time) (string, error) {
 	if t.static {
 		return t.text, nil
+	}
+	if len(data) != t.holes {
+		return "", &Error{Line: 1, Column: 1, Message: fmt.Sprintf("the template has %d places for data, there are %d", t.holes, len(data))}
 	}
 	st, ok := t.states.Get().(*state)
 	if !ok {
@@ -87,15 +102,14 @@ func (t *Template) renderAt(vars any, now func() time.Time) (string, error) {
 		*st = state{out: st.out[:0]}
 		t.states.Put(st)
 	}()
-	st.vars, st.budget, st.now = vars, maxWork, now
+	st.vars, st.budget, st.data, st.now = vars, b, data, now
 	err := t.body.render(st)
-	var s signal
-	if err != nil && !errors.As(err, &s) {
-		var known *Error
-		if !errors.As(err, &known) {
-			known = &Error{Line: 1, Column: 1, Message: err.Error()}
-		}
-		return "", known
+	switch err := err.(type) {
+	case nil, signal:
+		return string(st.out), nil
+	case *Error, *InterruptedError:
+		return "", err
+	default:
+		return "", &Error{Line: 1, Column: 1, Message: err.Error()}
 	}
-	return string(st.out), nil
 }

@@ -1,8 +1,8 @@
 package liquid
 
 import (
+	"context"
 	"errors"
-	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +21,11 @@ func jane() map[string]any {
 			"address":    map[string]any{"zip": "94103", "street": "1 Main St"},
 		},
 	}}
+}
+
+// render renders with a budget of its own.
+func render(t *Template, vars any) (string, error) {
+	return t.render(NewBudget(context.Background()), nil, vars, time.Now)
 }
 
 func TestFaultsHaveAPlace(t *testing.T) {
@@ -95,7 +100,7 @@ func TestRenderingIsBounded(t *testing.T) {
 			t.Errorf("%s: %v", source, err)
 			continue
 		}
-		s, err := template.Render(vars)
+		s, err := render(template, vars)
 		var known *Error
 		if !errors.As(err, &known) {
 			t.Errorf("%s: rendered %d bytes, want an error", source, len(s))
@@ -116,7 +121,7 @@ func TestGoValuesAsVariables(t *testing.T) {
 			t.Fatal(err)
 		}
 		vars := jane()
-		if got, err := template.Render(vars); got != want || err != nil {
+		if got, err := render(template, vars); got != want || err != nil {
 			t.Errorf("%s: got %q, %v, want %q", source, got, err, want)
 		}
 	}
@@ -128,7 +133,7 @@ func TestNow(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Date(2026, 3, 14, 10, 9, 26, 535_897_932, time.FixedZone("", -5*3600))
-	got, err := template.renderAt(nil, func() time.Time { return now })
+	got, err := template.render(NewBudget(t.Context()), nil, nil, func() time.Time { return now })
 	if want := "2026-03-14 15:09:26.535 UTC, 1773500966"; got != want || err != nil {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
@@ -187,13 +192,13 @@ func TestConcurrentRendering(t *testing.T) {
 				"{% assign a = profile.traits.tags | reverse %}{{ a }}{{ profile.traits.tags | sort }}",
 				"{% capture c %}{{ profile.user_id }}{% endcapture %}{{ c }}",
 			} {
-				template, err := cache.Get(source)
+				template, err := cache.get(source)
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				want, _ := template.Render(jane())
-				if got, err := template.Render(vars); got != want || err != nil {
+				want, _ := render(template, jane())
+				if got, err := render(template, vars); got != want || err != nil {
 					t.Errorf("got %q, %v, want %q", got, err, want)
 				}
 			}
@@ -206,7 +211,7 @@ func TestCache(t *testing.T) {
 	cache := NewCache(1)
 	get := func(source string) *Template {
 		t.Helper()
-		template, err := cache.Get(source)
+		template, err := cache.get(source)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -220,8 +225,8 @@ func TestCache(t *testing.T) {
 	if get("a") == a {
 		t.Error("a is still there, behind b in a cache of one")
 	}
-	_, first := cache.Get("{{")
-	if _, again := cache.Get("{{"); first == nil || again != first {
+	_, first := cache.get("{{")
+	if _, again := cache.get("{{"); first == nil || again != first {
 		t.Errorf("got %v, then %v", first, again)
 	}
 	long := strings.Repeat("x", maxCached+1)
@@ -236,7 +241,7 @@ func TestSliceOfWhatAnotherFilterMade(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := template.Render(nil); got != "123 12 12x" || err != nil {
+	if got, err := render(template, nil); got != "123 12 12x" || err != nil {
 		t.Errorf("got %q, %v", got, err)
 	}
 }
@@ -261,7 +266,7 @@ func FuzzRender(f *testing.F) {
 			}
 			return
 		}
-		s, err := template.Render(vars)
+		s, err := render(template, vars)
 		if err != nil {
 			var known *Error
 			if !errors.As(err, &known) || s != "" {
@@ -273,7 +278,7 @@ func FuzzRender(f *testing.F) {
 			t.Fatalf("%q: %d bytes", source, len(s))
 		}
 		if template.Static() {
-			if again, err := template.Render(nil); again != s || err != nil {
+			if again, err := render(template, nil); again != s || err != nil {
 				t.Fatalf("%q: static, renders to %q and %q", source, s, again)
 			}
 		}
@@ -288,7 +293,7 @@ func BenchmarkRenderBody(b *testing.B) {
 	vars := jane()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := template.Render(vars); err != nil {
+		if _, err := render(template, vars); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -302,7 +307,7 @@ func BenchmarkRenderLoop(b *testing.B) {
 	vars := jane()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := template.Render(vars); err != nil {
+		if _, err := render(template, vars); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -321,7 +326,7 @@ func BenchmarkCache(b *testing.B) {
 	cache := NewCache(10)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := cache.Get("Hi {{ profile.traits.first_name | default: 'there' }}, welcome!"); err != nil {
+		if _, err := cache.get("Hi {{ profile.traits.first_name | default: 'there' }}, welcome!"); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -330,7 +335,7 @@ func BenchmarkCache(b *testing.B) {
 func TestStrftimeOfYearsBeyondFourDigits(t *testing.T) {
 	for ms, want := range map[float64]string{8.64e15: "275760", -8.64e15: "-271821"} {
 		at, ok := dateAt(ms)
-		s, err := date{Time: at}.strftime(&state{budget: math.Inf(1)}, "%Y")
+		s, err := date{Time: at}.strftime(&state{budget: NewBudget(t.Context())}, "%Y")
 		if !ok || err != nil || s != want {
 			t.Errorf("%g: got %q, %t, %v, want %q", ms, s, ok, err, want)
 		}

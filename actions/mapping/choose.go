@@ -48,7 +48,7 @@ func (n condition) met(r *run, payload any) (bool, error) {
 	if asked == nil {
 		asked = n.blank
 	}
-	v, err := asked.resolve(r, payload)
+	v, err := r.plain(asked, payload)
 	if err != nil || jsvalue.Nullish(v) {
 		return false, err
 	}

@@ -1,23 +1,43 @@
 package mapping
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"engage-worker/actions/jsvalue"
+	"engage-worker/actions/liquid"
 )
 
 // compiler collects the faults of one Compile.
 type compiler struct {
-	faults []Fault
+	faults   []Fault
+	trusting bool // an event's text may be a template
 }
 
 // fault notes a fault and returns a node to go on with.
 func (c *compiler) fault(path, format string, args ...any) node {
 	c.faults = append(c.faults, Fault{path, fmt.Sprintf(format, args...)})
 	return constant{}
+}
+
+// settled is a node whose value no event has a part in, resolved now; or n.
+func (c *compiler) settled(n node, inputs ...node) node {
+	if len(c.faults) > 0 {
+		return n // it may not bear to be resolved
+	}
+	for _, input := range inputs {
+		if _, ok := input.(constant); !ok {
+			return n
+		}
+	}
+	v, err := n.resolve(&run{budget: maxWork, work: liquid.NewBudget(context.Background())}, nil)
+	if err != nil || v == (jsvalue.Undefined{}) {
+		return n
+	}
+	return newConstant(v)
 }
 
 // compile compiles a value of any kind.
@@ -27,7 +47,7 @@ func (c *compiler) compile(v any, path string, depth int) node {
 	}
 	switch v := jsvalue.Of(v).(type) {
 	case nil, bool, float64, string:
-		return constant{v}
+		return newConstant(v)
 	case []any:
 		return c.array(v, path, depth)
 	case *jsvalue.Object, map[string]any:
@@ -55,7 +75,7 @@ func (c *compiler) array(items []any, path string, depth int) node {
 	}
 	values, ok := constants(nodes)
 	if ok {
-		return constant{values}
+		return newConstant(values)
 	}
 	return array(nodes)
 }
@@ -72,7 +92,7 @@ func (c *compiler) object(v any, path string, depth int) node {
 		for i, key := range keys {
 			o.Set(key, values[i])
 		}
-		return constant{o}
+		return newConstant(o)
 	}
 	return object{keys, nodes}
 }
@@ -266,7 +286,7 @@ func kind(v any) string {
 		return "a boolean"
 	case float64:
 		return "a number"
-	case string:
+	case string, *liquid.Source:
 		return "a string"
 	case []any:
 		return "an array"

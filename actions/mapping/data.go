@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"engage-worker/actions/jsvalue"
+	"engage-worker/actions/liquid"
 )
 
 // arrayPath is @arrayPath: the array (or object, or any value) at a path,
@@ -40,9 +41,12 @@ func (c *compiler) arrayPath(v any, at string, depth int) node {
 }
 
 func (n arrayPath) resolve(r *run, payload any) (any, error) {
-	root, err := n.root.resolve(r, payload)
-	if err != nil || n.item == nil {
-		return root, err
+	if n.item == nil {
+		return n.root.resolve(r, payload)
+	}
+	root, err := r.plain(n.root, payload)
+	if err != nil {
+		return nil, err
 	}
 	switch n.root.(type) {
 	case fixedPath, computedPath:
@@ -159,13 +163,13 @@ func (c *compiler) json(v any, path string, depth int) node {
 	}
 	value := o.node("value")
 	if mode == "encode" {
-		return toJSON{value, path}
+		return c.settled(toJSON{value, path}, value)
 	}
-	return fromJSON{value, path}
+	return c.settled(fromJSON{value, path}, value)
 }
 
 func (n toJSON) resolve(r *run, payload any) (any, error) {
-	v, err := n.value.resolve(r, payload)
+	v, err := r.plain(n.value, payload)
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +184,7 @@ func (n toJSON) resolve(r *run, payload any) (any, error) {
 }
 
 func (n fromJSON) resolve(r *run, payload any) (any, error) {
-	v, err := n.value.resolve(r, payload)
+	v, err := r.plain(n.value, payload)
 	if err != nil {
 		return nil, err
 	}
@@ -256,6 +260,8 @@ func assign(r *run, into *jsvalue.Object, v any) error {
 			into.Set(strconv.Itoa(i), item)
 		}
 		return r.spend(len(v))
+	case *liquid.Source:
+		return assign(r, into, v.String())
 	case string:
 		i := 0
 		for _, c := range v {
@@ -293,7 +299,7 @@ func (c *compiler) transform(v any, path string, depth int) node {
 }
 
 func (n transform) resolve(r *run, payload any) (any, error) {
-	applied, err := n.apply.resolve(r, payload)
+	applied, err := r.plain(n.apply, payload)
 	if err == nil {
 		applied, err = r.settle(applied)
 	}

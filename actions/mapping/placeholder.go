@@ -2,85 +2,112 @@ package mapping
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"engage-worker/actions/jsvalue"
+	"engage-worker/actions/liquid"
 )
 
-// parsedTemplate is @template's text, with {{path}} and {{{path}}}
-// placeholders.
-type parsedTemplate struct {
-	source string
-	// The hosted kit first fills in what is in three braces, and then looks
-	// for two braces in the result; so with the former the latter can't be
-	// known in advance.
-	triples bool
-	parts   []part // without triples
-}
-
-// part is some text and the placeholder after it, if any.
+// part is some text of a template and the placeholder after it, if any.
 type part struct {
-	text  string
-	path  path
-	value bool
+	start, end int // of the text
+	value      bool
+	path       path
+	from, to   int // of the path, if there is data in it
 }
 
-func parseTemplate(s string) parsedTemplate {
+// firstBraces is how many braces there are around the placeholders to be filled
+// in first. The hosted kit fills in what is in three braces, {{{path}}}, and
+// then looks for two in the result.
+func firstBraces(s string) int {
 	if strings.Contains(s, "{{{") {
-		return parsedTemplate{source: s, triples: true}
+		return 3
 	}
-	return parsedTemplate{source: s, parts: split(s, 2)}
+	return 2
 }
 
 // split cuts s at its placeholders of so many braces: the braces, at least one
 // character that is no closing brace, the closing braces.
 func split(s string, braces int) []part {
-	opening, closing := strings.Repeat("{", braces), strings.Repeat("}", braces)
+	opening, closing := "{{{"[:braces], "}}}"[:braces]
 	var parts []part
-	text := 0
+	text, end := 0, -1
 	for from := 0; ; {
 		start := strings.Index(s[from:], opening)
 		if start < 0 {
-			return append(parts, part{text: s[text:]})
+			break
 		}
 		start += from
 		inner := start + braces
-		end := strings.IndexByte(s[inner:], '}')
-		if end <= 0 || !strings.HasPrefix(s[inner+end:], closing) {
+		if end < inner {
+			next := strings.IndexByte(s[inner:], '}')
+			if next < 0 {
+				break
+			}
+			end = inner + next
+		}
+		if end == inner || !strings.HasPrefix(s[end:], closing) {
 			from = start + 1
 			continue
 		}
-		end += inner
-		parts = append(parts, part{s[text:start], parsePath(jsvalue.Trim(s[inner:end])), true})
+		p := part{start: text, end: start, value: true}
+		if utf8.ValidString(s[inner:end]) {
+			p.path = parsePath(jsvalue.Trim(s[inner:end]))
+		} else { // masked
+			p.from, p.to = inner, end
+		}
+		parts = append(parts, p)
 		text = end + braces
 		from = text
 	}
+	return append(parts, part{start: text, end: len(s)})
 }
 
-func (t parsedTemplate) static() bool {
-	return !t.triples && len(t.parts) == 1
-}
-
-func (t parsedTemplate) render(payload any) string {
-	parts := t.parts
-	if t.triples {
-		parts = split(fill(split(t.source, 3), payload), 2)
-	}
-	return fill(parts, payload)
-}
-
-func fill(parts []part, payload any) string {
-	var b strings.Builder
-	for _, p := range parts {
-		b.WriteString(p.text)
+// fill puts together what s was split into, with what the placeholders lead to.
+func (n template) fill(r *run, s *liquid.Source, parts []part, payload any) (liquid.Source, error) {
+	var b liquid.Builder
+	for i := range parts {
+		p := &parts[i]
+		b.Range(s, p.start, p.end)
 		if !p.value {
 			continue
 		}
-		if m := p.path.text(payload); m != nil {
-			text, _ := m.Text()
-			b.WriteString(text)
-		} else if v := p.path.get(payload); !jsvalue.Nullish(v) {
-			b.WriteString(jsvalue.String(v))
+		at := p.path
+		if p.from < p.to {
+			at = parsePath(jsvalue.Trim(s.String()[p.from:p.to]))
+		}
+		value, err := placed(r, at, payload)
+		if err == nil {
+			err = r.spend(p.end - p.start + len(value))
+		}
+		if err != nil {
+			return liquid.Source{}, err
+		}
+		if n.trusting {
+			b.Fixed(value)
+		} else {
+			b.Data(value)
 		}
 	}
-	return b.String()
+	return b.Source(), nil
+}
+
+// placed is what stands for a placeholder.
+func placed(r *run, at path, payload any) (string, error) {
+	if err := r.spend(1 + len(at)); err != nil {
+		return "", err
+	}
+	if m := at.text(payload); m != nil {
+		text, _ := m.Text()
+		return text, nil
+	}
+	v := at.get(payload)
+	if jsvalue.Nullish(v) {
+		return "", nil
+	}
+	_, err := r.weigh(v, 0)
+	if err != nil {
+		return "", err
+	}
+	return jsvalue.String(v), nil
 }

@@ -41,7 +41,7 @@ func (n computedPath) resolve(r *run, payload any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parsePath(withoutRoot(s)).get(payload), nil
+	return parsePath(withoutRoot(s.String())).get(payload), nil
 }
 
 // compileText compiles what has to be a string or a directive; nil after a
@@ -54,23 +54,47 @@ func (c *compiler) compileText(v any, at string, depth int) node {
 	return c.compile(v, at, depth+1)
 }
 
-func resolveText(r *run, n node, payload any, at string) (string, error) {
-	v, err := n.resolve(r, payload)
+// resolveText resolves what has to be a text.
+func resolveText(r *run, n node, payload any, at string) (*liquid.Source, error) {
+	v, err := r.track(true, n, payload)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	s, ok := v.(string)
+	s, ok := sourceOf(v)
 	if !ok {
-		return "", &ResolveError{at, fmt.Errorf("should resolve to a string, is %s", kind(v))}
+		return nil, &ResolveError{at, fmt.Errorf("should resolve to a string, is %s", kind(v))}
 	}
-	return s, r.spend(len(s))
+	return s, r.spend(len(s.String()))
 }
 
-// template is @template.
+// sourceOf is v as a text, if it is one.
+func sourceOf(v any) (*liquid.Source, bool) {
+	switch v := v.(type) {
+	case *liquid.Source:
+		return v, true
+	case string:
+		s := liquid.Data(v)
+		return &s, true
+	}
+	return nil, false
+}
+
+// made is a text as a value.
+func (r *run) made(s liquid.Source) any {
+	if !r.tracking || s.String() == "" {
+		return s.String()
+	}
+	return &s
+}
+
+// template is @template. Placeholders are what the mapping has as such; what
+// they lead to is data.
 type template struct {
-	fixed   parsedTemplate
-	dynamic node // computes the template, or nil
-	at      string
+	fixed    liquid.Source
+	parts    []part // of fixed
+	dynamic  node   // computes the template, or nil
+	trusting bool   // placeholders are also what an event has as such
+	at       string
 }
 
 func (c *compiler) template(v any, at string, depth int) node {
@@ -82,30 +106,37 @@ func (c *compiler) template(v any, at string, depth int) node {
 		if !ok {
 			return c.fault(at, "should be a string, is %s", kind(n.value))
 		}
-		t := parseTemplate(s)
-		if t.static() {
-			return constant{s}
+		t := template{fixed: liquid.Fixed(s), trusting: c.trusting, at: at}
+		if t.parts = split(t.fixed.String(), firstBraces(s)); len(t.parts) == 1 && firstBraces(s) == 2 {
+			return n
 		}
-		return template{fixed: t, at: at}
+		return t
 	default:
-		return template{dynamic: n, at: at}
+		return template{dynamic: n, trusting: c.trusting, at: at}
 	}
 }
 
 func (n template) resolve(r *run, payload any) (any, error) {
-	t := n.fixed
+	s, parts := &n.fixed, n.parts
 	if n.dynamic != nil {
-		s, err := resolveText(r, n.dynamic, payload, n.at)
-		if err != nil {
+		var err error
+		if s, err = resolveText(r, n.dynamic, payload, n.at); err != nil {
 			return nil, err
 		}
-		t = parseTemplate(s)
+		if n.trusting {
+			trusted := liquid.Fixed(s.String())
+			s = &trusted
+		}
+		parts = split(s.Masked(), firstBraces(s.Masked()))
 	}
-	s := t.render(payload)
-	if err := r.spend(len(s)); err != nil {
+	filled, err := n.fill(r, s, parts, payload)
+	if err == nil && firstBraces(s.Masked()) == 3 {
+		filled, err = n.fill(r, &filled, split(filled.Masked(), 2), payload)
+	}
+	if err != nil {
 		return nil, &ResolveError{n.at, err}
 	}
-	return s, nil
+	return r.made(filled), nil
 }
 
 // changeCase is @case.
@@ -122,9 +153,9 @@ func (c *compiler) changeCase(v any, path string, depth int) node {
 	operator := o.oneOf("operator", "lower", "upper")
 	value := o.text("value")
 	if raw, _ := o.get("value"); value == nil || raw == "" {
-		return constant{jsvalue.Undefined{}}
+		return newConstant(jsvalue.Undefined{})
 	}
-	return changeCase{operator == "upper", value}
+	return c.settled(changeCase{operator == "upper", value}, value)
 }
 
 func (n changeCase) resolve(r *run, payload any) (any, error) {
@@ -132,14 +163,17 @@ func (n changeCase) resolve(r *run, payload any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, ok := v.(string)
-	switch {
-	case !ok:
-		return v, nil
-	case n.upper:
-		return jsvalue.ToUpper(s), nil
+	change := jsvalue.ToLower
+	if n.upper {
+		change = jsvalue.ToUpper
+	}
+	switch v := v.(type) {
+	case string:
+		return change(v), r.spend(len(v))
+	case *liquid.Source:
+		return r.made(v.Map(change)), r.spend(len(v.String()))
 	default:
-		return jsvalue.ToLower(s), nil
+		return v, nil
 	}
 }
 
@@ -185,9 +219,9 @@ func (c *compiler) replace(v any, path string, depth int) node {
 		return c.fault(path, `needs "value"`)
 	}
 	if raw, _ := o.get("value"); raw == "" {
-		return constant{jsvalue.Undefined{}}
+		return newConstant(jsvalue.Undefined{})
 	}
-	return n
+	return c.settled(n, n.value)
 }
 
 // bounded is an optional string of the mapping itself, of limited length.
@@ -208,7 +242,7 @@ func (n replace) resolve(r *run, payload any) (any, error) {
 	case bool, float64:
 		v = jsvalue.String(v)
 	}
-	s, ok := v.(string)
+	s, ok := sourceOf(v)
 	if !ok {
 		return "", nil
 	}
@@ -217,12 +251,17 @@ func (n replace) resolve(r *run, payload any) (any, error) {
 			return nil, &ResolveError{n.at, err}
 		}
 	}
-	return s, nil
+	return r.made(*s), nil
 }
 
-// apply replaces the pattern in s, taken literally.
-func (t step) apply(r *run, s string, global, fold bool) (string, error) {
-	var b strings.Builder
+// apply replaces the pattern in source, taken literally. What comes in place of
+// data is data.
+func (t step) apply(r *run, source *liquid.Source, global, fold bool) (*liquid.Source, error) {
+	s := source.String()
+	if err := r.spend(len(s)); err != nil {
+		return nil, err
+	}
+	var b liquid.Builder
 	rest := 0
 	for at := 0; at <= len(s); {
 		n, found := match(s[at:], t.pattern, fold)
@@ -235,20 +274,23 @@ func (t step) apply(r *run, s string, global, fold bool) (string, error) {
 			continue
 		}
 		if err := r.spend(at - rest + len(t.replacement)); err != nil {
-			return "", err
+			return nil, err
 		}
-		b.WriteString(s[rest:at])
-		if err := t.expand(r, &b, s, at, at+n); err != nil {
-			return "", err
+		b.Range(source, rest, at)
+		replacement, err := t.expand(r, s, at, at+n)
+		if err != nil {
+			return nil, err
 		}
+		b.Like(source, at, at+n, replacement)
 		at += n
 		rest = at
 		if !global {
 			break
 		}
 	}
-	b.WriteString(s[rest:])
-	return b.String(), nil
+	b.Range(source, rest, len(s))
+	replaced := b.Source()
+	return &replaced, nil
 }
 
 // match tells whether s starts with pattern, and with how many bytes. Folding
@@ -277,10 +319,13 @@ func canonical(r rune) rune {
 	return upper
 }
 
-// expand writes the replacement for s[start:end]. JavaScript gives "$" a
-// meaning: $$ is a dollar, $& the match, $` what is before it, $' what is
-// after it.
-func (t step) expand(r *run, b *strings.Builder, s string, start, end int) error {
+// expand is the replacement for s[start:end]. JavaScript gives "$" a meaning:
+// $$ is a dollar, $& the match, $` what is before it, $' what is after it.
+func (t step) expand(r *run, s string, start, end int) (string, error) {
+	if !strings.Contains(t.replacement, "$") {
+		return t.replacement, nil
+	}
+	var b strings.Builder
 	for i := 0; i < len(t.replacement); i++ {
 		text := t.replacement[i : i+1]
 		if text == "$" && i+1 < len(t.replacement) {
@@ -298,11 +343,11 @@ func (t step) expand(r *run, b *strings.Builder, s string, start, end int) error
 			}
 		}
 		if err := r.spend(len(text)); err != nil {
-			return err
+			return "", err
 		}
 		b.WriteString(text)
 	}
-	return nil
+	return b.String(), nil
 }
 
 // liquidTemplate is @liquid.
@@ -326,18 +371,15 @@ func (c *compiler) liquid(v any, path string) node {
 	if err != nil {
 		return c.fault(path, "%v", err)
 	}
+	n := liquidTemplate{t, path}
 	if t.Static() {
-		s, err := t.Render(nil)
-		if err != nil {
-			return c.fault(path, "%v", err)
-		}
-		return constant{s}
+		return c.settled(n)
 	}
-	return liquidTemplate{t, path}
+	return n
 }
 
 func (n liquidTemplate) resolve(r *run, payload any) (any, error) {
-	s, err := n.template.Render(payload)
+	s, err := n.template.Render(r.work, &liquid.Source{}, payload)
 	if err == nil {
 		err = r.spend(len(s))
 	}

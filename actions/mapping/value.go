@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"engage-worker/actions/jsvalue"
+	"engage-worker/actions/liquid"
 )
 
 // Value is a compiled mapping: a JSON value with directives in it. It is
@@ -25,8 +26,14 @@ type Fault struct {
 // *jsvalue.Object. Only the last keeps the order in which an object's keys
 // were written. It reports all faults, in the order of the text; with any,
 // the Value is nil.
-func Compile(v any) (*Value, []Fault) {
-	var c compiler
+func Compile(v any) (*Value, []Fault) { return compile(v, false) }
+
+// CompileTrusting is Compile for mappings that take templates out of events: a
+// placeholder of @template in an event's text stands for what it leads to.
+func CompileTrusting(v any) (*Value, []Fault) { return compile(v, true) }
+
+func compile(v any, trusting bool) (*Value, []Fault) {
+	c := compiler{trusting: trusting}
 	root := c.compile(v, "", 0)
 	if len(c.faults) > 0 {
 		return nil, c.faults
@@ -54,18 +61,24 @@ func (e *ResolveError) Unwrap() error { return e.Err }
 // the event's values and must not be changed. Objects that it makes are
 // *jsvalue.Object; one taken from the event by a path is what it was there.
 // Not defined is JavaScript's undefined: the field counts as absent, and value
-// is nil. An error is a *ResolveError.
-func (v *Value) Resolve(event any) (value any, defined bool, err error) {
-	switch root := v.root.(type) {
-	case constant:
-		value = root.value
-	case fixedPath:
-		value = root.path.get(event) // makes nothing, so there is nothing to weigh
-	default:
-		r := &run{budget: maxWork}
-		if value, err = root.resolve(r, event); err == nil {
-			value, err = r.settle(value)
-		}
+// is nil. An error is a *ResolveError. What @liquid renders is at the expense
+// of work.
+func (v *Value) Resolve(work *liquid.Budget, event any) (value any, defined bool, err error) {
+	return v.resolve(&run{budget: maxWork, work: work}, event)
+}
+
+// ResolveTemplate is Resolve for values whose texts are templates. It tells
+// what the mapping fixes from what the event says: a text is a *liquid.Source
+// if any of it is fixed, and a string if all of it is data.
+func (v *Value) ResolveTemplate(work *liquid.Budget, event any) (value any, defined bool, err error) {
+	return v.resolve(&run{budget: maxWork, work: work, tracking: true}, event)
+}
+
+func (v *Value) resolve(r *run, event any) (value any, defined bool, err error) {
+	if at, ok := v.root.(fixedPath); ok {
+		value = at.path.get(event) // makes nothing, so there is nothing to weigh
+	} else if value, err = v.root.resolve(r, event); err == nil {
+		value, err = r.settle(value)
 	}
 	if err != nil {
 		var known *ResolveError
@@ -91,13 +104,14 @@ func (v *Value) Text(event any) (string, bool) {
 	return "", false
 }
 
-// Static is the value, if the event has no part in it.
-func (v *Value) Static() (value any, ok bool) {
+// Static is the value, if the event has no part in it, and the same value as
+// ResolveTemplate has it.
+func (v *Value) Static() (value, template any, ok bool) {
 	c, ok := v.root.(constant)
 	if !ok || c.value == (jsvalue.Undefined{}) {
-		return nil, false
+		return nil, nil, false
 	}
-	return c.value, true
+	return c.value, c.fixed, true
 }
 
 // node is a part of a compiled mapping.
@@ -117,7 +131,18 @@ const (
 
 // run is one Resolve.
 type run struct {
-	budget int
+	budget   int
+	work     *liquid.Budget // of @liquid
+	tracking bool           // what is fixed is told from data
+}
+
+// plain resolves n where it doesn't matter what is fixed and what is data.
+func (r *run) plain(n node, payload any) (any, error) { return r.track(false, n, payload) }
+
+func (r *run) track(on bool, n node, payload any) (any, error) {
+	defer func(before bool) { r.tracking = before }(r.tracking)
+	r.tracking = on
+	return n.resolve(r, payload)
 }
 
 // spend takes n from what the run may still make.
@@ -152,6 +177,8 @@ func (r *run) weigh(v any, depth int) (undefined bool, err error) {
 		return true, nil
 	case string:
 		return false, r.spend(1 + len(v))
+	case *liquid.Source:
+		return false, r.spend(1 + len(v.String()))
 	case []any:
 		for _, item := range v {
 			u, err := r.weigh(item, depth+1)

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"engage-worker/actions/jsvalue"
+	"engage-worker/actions/liquid"
 )
 
 func decode(t testing.TB, s string) any {
@@ -99,7 +101,7 @@ func TestGoValues(t *testing.T) {
 			t.Errorf("%v: %v", test.mapping, faults)
 			continue
 		}
-		got, defined, err := value.Resolve(event)
+		got, defined, err := value.Resolve(liquid.NewBudget(context.Background()), event)
 		if s := jsvalue.Encode(got); s != test.want || !defined || err != nil {
 			t.Errorf("%v: got %s, %t, %v, want %s", test.mapping, s, defined, err, test.want)
 		}
@@ -127,7 +129,7 @@ func TestStatic(t *testing.T) {
 			t.Errorf("%s: %v", mapping, faults)
 			continue
 		}
-		v, ok := value.Static()
+		v, _, ok := value.Static()
 		if got := jsvalue.Encode(v); ok != (want != "") || ok && got != want {
 			t.Errorf("%s: got %s, %t, want %s", mapping, got, ok, want)
 		}
@@ -148,7 +150,7 @@ func TestResolveErrorsNameTheDirective(t *testing.T) {
 			t.Errorf("%s: %v", mapping, faults)
 			continue
 		}
-		got, defined, err := value.Resolve(event)
+		got, defined, err := value.Resolve(liquid.NewBudget(context.Background()), event)
 		var resolveErr *ResolveError
 		if !errors.As(err, &resolveErr) || err.Error() != want || got != nil || defined {
 			t.Errorf("%s: got %v, %t, %v, want %s", mapping, got, defined, err, want)
@@ -165,7 +167,7 @@ func TestNestingIsBounded(t *testing.T) {
 		t.Fatal(faults)
 	}
 	// Each encoding doubles the backslashes of the one before.
-	_, _, err := value.Resolve(decode(t, `{"a":"b"}`))
+	_, _, err := value.Resolve(liquid.NewBudget(context.Background()), decode(t, `{"a":"b"}`))
 	var resolveErr *ResolveError
 	if !errors.As(err, &resolveErr) || resolveErr.Err.Error() != "makes more than 8 MiB of values" {
 		t.Errorf("got %v", err)
@@ -185,7 +187,7 @@ func TestValuesWithinValuesAreBounded(t *testing.T) {
 		if faults != nil {
 			t.Fatalf("%s: %v", name, faults)
 		}
-		_, _, err := value.Resolve(decode(t, `{}`))
+		_, _, err := value.Resolve(liquid.NewBudget(context.Background()), decode(t, `{}`))
 		var resolveErr *ResolveError
 		if !errors.As(err, &resolveErr) || resolveErr.Err.Error() != "makes more than 8 MiB of values" {
 			t.Errorf("%s: %v", name, err)
@@ -207,7 +209,7 @@ func TestEventStaysAsItIs(t *testing.T) {
 		if faults != nil {
 			t.Fatal(faults)
 		}
-		if _, _, err := value.Resolve(event); err != nil {
+		if _, _, err := value.Resolve(liquid.NewBudget(context.Background()), event); err != nil {
 			t.Errorf("%s: %v", mapping, err)
 		}
 		if after := jsvalue.Encode(event); after != before {
@@ -248,7 +250,7 @@ func FuzzResolve(f *testing.F) {
 			return
 		}
 		before := jsvalue.Encode(e)
-		got, defined, err := value.Resolve(e)
+		got, defined, err := value.Resolve(liquid.NewBudget(context.Background()), e)
 		var resolveErr *ResolveError
 		if err != nil && !errors.As(err, &resolveErr) {
 			t.Fatalf("%s: %#v", mapping, err)
@@ -259,7 +261,7 @@ func FuzzResolve(f *testing.F) {
 		if jsvalue.Encode(e) != before {
 			t.Fatalf("%s: the event changed", mapping)
 		}
-		if v, ok := value.Static(); ok && jsvalue.Encode(v) != jsvalue.Encode(got) {
+		if v, _, ok := value.Static(); ok && jsvalue.Encode(v) != jsvalue.Encode(got) {
 			t.Fatalf("%s: static %v, resolved %v", mapping, v, got)
 		}
 	})
@@ -273,7 +275,7 @@ func benchmarkResolve(b *testing.B, mapping string) {
 	event := decode(b, `{"type":"track","event":"Audience Entered","userId":"jane","messageId":"m1","properties":{"first_name":"Jane","ltv":1234.5,"tags":["a","b"]},"context":{"personas":{"computation_id":"aud_1"}},"external_ids":[{"id":"+15551234567","type":"phone","channelType":"sms","isSubscribed":"subscribed"}]}`)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := value.Resolve(event); err != nil {
+		if _, _, err := value.Resolve(liquid.NewBudget(context.Background()), event); err != nil {
 			b.Fatal(err)
 		}
 	}
