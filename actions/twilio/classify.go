@@ -14,6 +14,7 @@ import (
 // Attempt is everything that is known of one request to create a message.
 type Attempt struct {
 	Account string      // whose message it is, "" for anybody's
+	To      string      // the message's recipient, whose number no error tells
 	Status  int         // of the answer, 0 without one
 	Header  http.Header // of the answer, or nil
 	Body    []byte      // of the answer, as far as it was read
@@ -62,10 +63,20 @@ func Classify(a Attempt) Result {
 	if a.Status != 0 {
 		r.Code, cause.Message = lookup.ErrorBody(a.Body)
 		cause.Code = r.Code
+		if repeats(cause.Message, a.To) {
+			cause.Message = ""
+		}
 	}
 	r.Kind, r.Reason = kindOf(a, r.Code)
 	cause.Kind, r.Err = r.Kind, cause
 	return r
+}
+
+// repeats reports whether text, masked though it is, holds the end of a
+// recipient's number: with words between its digits, say.
+func repeats(text, to string) bool {
+	digits := lookup.Digits(to)
+	return len(digits) >= 4 && strings.Contains(lookup.Digits(text), digits[max(0, len(digits)-7):])
 }
 
 // errNoMessage is why a 2xx isn't believed.

@@ -2,6 +2,7 @@ package twilio_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -171,6 +172,24 @@ func TestSendErrorText(t *testing.T) {
 		}
 		if !errors.Is(r.Err, tc.attempt.Err) && tc.attempt.Err != nil {
 			t.Errorf("%v doesn't wrap %v", r.Err, tc.attempt.Err)
+		}
+	}
+}
+
+// TestSendErrorLeavesOutWhatRepeatsTheNumber: in whatever form.
+func TestSendErrorLeavesOutWhatRepeatsTheNumber(t *testing.T) {
+	for message, want := range map[string]string{
+		"no route to +1_415_555_0123":             ": no route to +14***123",
+		"no route to ＋１４１５５５５０１２３":                ": no route to ＋14***123",
+		"no route to 1, 415, then 555, then 0123": "",
+		"no route to 4 1 5 x 5 5 5 y 0 1 2 3":     "",
+		"no route to ٤١٥ x ٥٥٥٠ y ١٢٣":            "",
+		"no route to 415 555 0124":                ": no route to 41***124",
+	} {
+		body, _ := json.Marshal(map[string]any{"code": 21612, "message": message})
+		r := twilio.Classify(twilio.Attempt{To: "whatsapp:+1 (415) 555-0123", Status: 400, Body: body})
+		if got := r.Err.Error(); got != "send message: HTTP 400 Bad Request, code 21612"+want {
+			t.Errorf("%s: %s", message, got)
 		}
 	}
 }

@@ -39,7 +39,7 @@ func (c *Client) Send(ctx context.Context, m *Message, leave func() error) Resul
 	// No parameters: m.Form is the whole form, and holds names that
 	// CreateMessageParams lacks. What came of it is in a.got, in full.
 	_, _ = api.NewApiService(&a.handler).CreateMessage(nil)
-	a.got.Account, a.got.Lone = c.accountSID, !m.notFound
+	a.got.Account, a.got.To, a.got.Lone = c.accountSID, m.To, !m.notFound
 	a.got.Written = a.written.Load()
 	a.got.At = c.now()
 	// net/http reports a closed connection, or a cause of ctx's own.

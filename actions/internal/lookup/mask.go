@@ -1,9 +1,12 @@
 package lookup
 
 import (
+	"cmp"
 	"errors"
 	"net/url"
+	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -29,32 +32,30 @@ const maxText = 300
 // minDigits is how many digits make a phone number of a run of them.
 const minDigits = 7
 
-// MaskText masks what could be a phone number in a text of foreign origin:
-// runs of at least seven digits, also when blanks, hyphens, dots and brackets
-// group them. It cuts the text to 300 bytes and drops control characters.
+// MaskText masks what could be a phone number in a text of foreign origin: at
+// least seven digits of any script, also when up to three other characters
+// that aren't letters stand between two of them. It cuts the text to 300 bytes
+// and drops control characters. Masking a masked text changes nothing.
 func MaskText(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = strings.Map(printable, strings.ToValidUTF8(s, "\uFFFD"))
 	var b strings.Builder
 	b.Grow(min(len(s), 2*maxText))
+	plus := false // before the number, which makes it no address
 	// Cut behind a masked number, never inside a bare one.
-	for i := 0; i < len(s) && b.Len() <= maxText; {
-		if !isDigit(s[i]) {
-			if s[i] < ' ' || s[i] == 0x7f {
-				b.WriteByte(' ')
-			} else {
-				b.WriteByte(s[i])
+	for len(s) > 0 && b.Len() <= maxText {
+		r, size := utf8.DecodeRuneInString(s)
+		shown := ""
+		if unicode.IsNumber(r) {
+			if !plus {
+				size = addressAt(s)
 			}
-			i++
-			continue
+			if plus || size == 0 {
+				size, shown = numberAt(s)
+			}
 		}
-		end, digits := numberAt(s[i:])
-		run := s[i : i+end]
-		if len(digits) >= minDigits {
-			b.WriteString(MaskDigits(digits))
-		} else {
-			b.WriteString(run)
-		}
-		i += end
+		b.WriteString(cmp.Or(shown, s[:size]))
+		plus = r == '+'
+		s = s[size:]
 	}
 	masked := b.String()
 	if len(masked) <= maxText {
@@ -67,6 +68,14 @@ func MaskText(s string) string {
 	return masked[:cut] + "…"
 }
 
+// printable is r, or a blank for a control character.
+func printable(r rune) rune {
+	if unicode.IsControl(r) {
+		return ' '
+	}
+	return r
+}
+
 // MaskDigits shows the first two and the last three of at least nine digits,
 // and none of fewer.
 func MaskDigits(digits string) string {
@@ -76,52 +85,77 @@ func MaskDigits(digits string) string {
 	return digits[:2] + "***" + digits[len(digits)-3:]
 }
 
-// numberAt measures the grouped number that s begins with: how long it is
-// with its separators, and its digits. An IPv4 address is not a number:
-// people need it to find the machine.
-func numberAt(s string) (end int, digits string) {
-	if n := ipv4At(s); n > 0 {
-		return n, ""
-	}
+// Digits is the digits of s, of any script, as those of ASCII. What is a
+// number and no decimal digit, as ① and ², counts as a 0.
+func Digits(s string) string {
 	var b strings.Builder
-	gap := 0
-	for i := range len(s) {
-		switch c := s[i]; {
-		case isDigit(c):
-			b.WriteByte(c)
-			end, gap = i+1, 0
-		case strings.IndexByte(" -.()/\u00a0", c) >= 0 && gap < 3:
-			gap++
-		default:
-			return end, b.String()
+	for _, r := range s {
+		if unicode.IsNumber(r) {
+			b.WriteByte(digit(r))
 		}
 	}
-	return end, b.String()
+	return b.String()
 }
 
-// ipv4At is the length of the dotted IPv4 address that s begins with, or 0.
-func ipv4At(s string) int {
-	i := 0
-	for part := range 4 {
-		start := i
-		for i < len(s) && isDigit(s[i]) {
-			i++
-		}
-		if i == start || i-start > 3 {
-			return 0
-		}
-		if part == 3 {
-			break
-		}
-		if i == len(s) || s[i] != '.' {
-			return 0
-		}
-		i++
+// digit is a decimal digit of any script: each script's ten follow one another
+// in Unicode, and tables of Nd begin where a script's zero is.
+func digit(r rune) byte {
+	if !unicode.IsDigit(r) {
+		return '0'
 	}
-	if i < len(s) && (s[i] == '.' || s[i] == ' ' && i+1 < len(s) && isDigit(s[i+1])) {
+	zero := r
+	for unicode.IsDigit(zero - 1) {
+		zero--
+	}
+	return byte('0' + (r-zero)%10)
+}
+
+// maxGap is how many characters may stand between two digits of a number.
+const maxGap = 3
+
+// numberAt measures the number that s begins with, gaps included, and masks
+// it; masked is "" when it has too few digits for a phone number.
+func numberAt(s string) (end int, masked string) {
+	var digits []byte
+	gap := 0
+	for i, r := range s {
+		switch {
+		case unicode.IsNumber(r):
+			digits = append(digits, digit(r))
+			end, gap = i+utf8.RuneLen(r), 0
+		case unicode.IsLetter(r) || gap == maxGap:
+			return numberOf(end, digits)
+		default:
+			gap++
+		}
+	}
+	return numberOf(end, digits)
+}
+
+func numberOf(end int, digits []byte) (int, string) {
+	if len(digits) < minDigits {
+		return end, ""
+	}
+	return end, MaskDigits(string(digits))
+}
+
+// address is an IPv4 address with its port, or a connection's two. People need
+// it to find the machine.
+var address = regexp.MustCompile(`^` + host + `(?:->` + host + `)?`)
+
+const (
+	octet = `(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])`
+	host  = octet + `(?:\.` + octet + `){3}\b(?::[0-9]{1,5}\b)?`
+)
+
+// moreDigits is what makes a phone number of what looks like an address.
+var moreDigits = regexp.MustCompile(`^[-. ]?\pN`)
+
+// addressAt is the length of the address that s begins with, or 0.
+func addressAt(s string) int {
+	n := len(address.FindString(s[:min(len(s), 64)]))
+	if moreDigits.MatchString(s[n:]) {
 		return 0
 	}
-	return i
+	return n
 }
-
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }

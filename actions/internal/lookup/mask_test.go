@@ -3,8 +3,10 @@ package lookup_test
 import (
 	"errors"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"engage-worker/actions/internal/lookup"
@@ -35,18 +37,70 @@ func TestMaskText(t *testing.T) {
 	}
 }
 
+func TestMaskTextOfAnyScript(t *testing.T) {
+	for in, want := range map[string]string{
+		"to +1_415_555_0123.":                           "to +14***123.",
+		"to +１４１５５５５０１２３":                               "to +14***123",
+		"to +١٤١٥٥٥٥٠١٢٣":                               "to +14***123",
+		"to +1–415–555–0123":                            "to +14***123",
+		"to +1\u200b415\u200b555\u200b0123":             "to +14***123",
+		"to +1 (415)/555 – 0123":                        "to +14***123",
+		"to 1️⃣4️⃣1️⃣5️⃣5️⃣5️⃣0️⃣":                      "to ***️⃣",
+		"to ④①⑤⑤⑤⑤⓪①②③":                                 "to 00***000",
+		"to 𝟒𝟏𝟓𝟓𝟓𝟓𝟎𝟏𝟐𝟑":                                 "to 41***123",
+		"+14155550123, +14155550456":                    "+14***456",
+		"+14155550123 and +14155550456":                 "+14***123 and +14***456",
+		"+1.212.201.123":                                "+12***123",
+		"01.23.45.67.89":                                "01***789",
+		"41.55.55.01":                                   "***",
+		"read tcp 10.0.0.1:41234->10.0.0.2:443: reset":  "read tcp 10.0.0.1:41234->10.0.0.2:443: reset",
+		"dial tcp [::1]:41234->[::1]:443: reset":        "dial tcp [::1]:41234->[::1]:443: reset",
+		"dial tcp 127.0.0.1:41234: 3 attempts in 2.5 s": "dial tcp 127.0.0.1:41234: 3 attempts in 2.5 s",
+		"c1 \u009b31m":                                  "c1  31m",
+	} {
+		if got := lookup.MaskText(in); got != want {
+			t.Errorf("MaskText(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestDigits(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "a1b2": "12", "٠١٢٣٤٥٦٧٨٩": "0123456789", "۰۹": "09", "０９": "09", "०९": "09", "𝟎𝟗𝟘𝟡𝟢𝟫𝟬𝟵𝟶𝟿": "0909090909", "②": "0",
+	} {
+		if got := lookup.Digits(in); got != want {
+			t.Errorf("Digits(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+// FuzzMaskText: no number survives, whatever its script and its gaps, but an
+// address; and masking is done once.
 func FuzzMaskText(f *testing.F) {
-	f.Add("'To' number +15551234567 is bad")
-	f.Add("dial tcp 127.0.0.1:41234: (555) 123-4567")
+	for _, seed := range []string{
+		"'To' number +15551234567 is bad", "dial tcp 127.0.0.1:41234: (555) 123-4567", "+1_415_555_0123", "１４１５５５５０１２３",
+		"+1\u200b415–555 0123 …", "1.2.3.4.5.6.7.8", "9.9.9.9 1", "9.9.9.9\u00a01234567", "10.0.0.1->10.0.0.2->1234567", "1\xff2\xff3\xff4\xff5\xff6\xff7",
+	} {
+		f.Add(seed)
+	}
+	address := regexp.MustCompile(`[0-9]{1,3}(\.[0-9]{1,3}){3}(:[0-9]{1,5})?`)
 	f.Fuzz(func(t *testing.T, s string) {
 		got := lookup.MaskText(s)
 		if len(got) > 310 || !utf8.ValidString(got) {
 			t.Errorf("%q", got)
 		}
-		run := 0
-		for _, c := range []byte(got) {
-			if run++; c < '0' || c > '9' {
+		if again := lookup.MaskText(got); again != got {
+			t.Errorf("%q became %q, then %q", s, got, again)
+		}
+		run, gap := 0, 0
+		for _, r := range address.ReplaceAllString(got, "a") {
+			switch {
+			case unicode.IsNumber(r):
+				run, gap = run+1, 0
+			case unicode.IsLetter(r), gap == 3:
 				run = 0
+			default:
+				gap++
 			}
 			if run == 7 {
 				t.Errorf("a number in %q", got)
