@@ -69,6 +69,9 @@ func (d *Destination) Actions() []string {
 	return names
 }
 
+// Disabled reports whether action i is switched off.
+func (d *Destination) Disabled(i int) bool { return d.actions[i].disabled }
+
 // Regions are the regions that deliveries may name as far as the definition
 // tells, sorted: the settings' and those that mappings fix. Dynamic is true
 // when a mapping computes a region from the event.

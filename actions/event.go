@@ -16,7 +16,8 @@ type Event struct {
 
 var errNotAnObject = errors.New("the event is not a JSON object")
 
-// Decode decodes value once for all the actions that want it. It keeps
+// Decode decodes value once for all the actions that want it. Of a CloudEvent
+// that holds an event that is the event. It keeps
 // nothing of value. Its error means that the event is malformed; it holds
 // nothing of the event. An event that Match accepted can still fail here if it
 // nests more than a thousand levels deep.
@@ -29,6 +30,7 @@ func (d *Destination) Decode(value []byte) (*Event, error) {
 	if !ok {
 		return nil, errNotAnObject
 	}
+	root = openedRoot(root)
 	return &Event{root: root, messageID: idOf(root, "messageId"), userID: idOf(root, "userId")}, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"engage-worker/actions/outcome"
+	"engage-worker/actions/trigger"
 )
 
 // Explanation says, for people, why a delivery came out as it did. It shows
@@ -42,10 +43,15 @@ func (d *Destination) Explain(ctx context.Context, value []byte, action int) (De
 		x.Trigger = "the action is switched off: enabled is false"
 		return d.NoMatch(ev, action), x, nil
 	}
+	parsed, err := trigger.Parse(value)
+	if err != nil {
+		return Delivery{}, Explanation{}, err
+	}
+	event, _ := opened(parsed)
 	matched := false
 	for i := range d.triggers {
 		if t := &d.triggers[i]; t.actions&(1<<action) != 0 {
-			e := t.trigger.Explain(value)
+			e := t.trigger.ExplainEvent(event)
 			x.Trigger, matched = e.String(), e.Result
 		}
 	}

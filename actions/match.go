@@ -4,9 +4,10 @@ import "engage-worker/actions/trigger"
 
 // Match is what triggers said of one value.
 type Match struct {
-	Actions   uint64 // bit i: action i wants the event
-	Malformed error  // why the value is no JSON object, or nil; Actions is 0 then
-	Tombstone bool   // the value is null; Actions is 0 then
+	Actions   uint64   // bit i: action i wants the event
+	Envelope  Envelope // what the value is wrapped in; only where Actions is 0
+	Malformed error    // why the value is no JSON object, or nil; Actions is 0 then
+	Tombstone bool     // the value is null; Actions is 0 then
 }
 
 // sharedTrigger is a trigger and the actions that have it: those with the
@@ -16,7 +17,8 @@ type sharedTrigger struct {
 	actions uint64
 }
 
-// Match asks each action's trigger about value, the raw bytes of an event.
+// Match asks each action's trigger about value, the raw bytes of an event or
+// of a CloudEvent in structured mode whose data is an event.
 // It neither decodes nor keeps value and allocates nothing unless value is
 // malformed. A nil value is a tombstone; an empty one is malformed.
 func (d *Destination) Match(value []byte) Match {
@@ -28,10 +30,14 @@ func (d *Destination) Match(value []byte) Match {
 		return Match{Malformed: err}
 	}
 	var m Match
+	event, m.Envelope = opened(event)
 	for i := range d.triggers {
 		if d.triggers[i].trigger.MatchEvent(event) {
 			m.Actions |= d.triggers[i].actions
 		}
+	}
+	if m.Actions != 0 {
+		m.Envelope = EnvelopeNone
 	}
 	return m
 }

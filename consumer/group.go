@@ -12,19 +12,21 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"engage-worker/consumer/delivery"
+	"engage-worker/consumer/intake"
 	"engage-worker/consumer/ledger"
 	"engage-worker/internal/pause"
 )
 
 // Group is one destination's member of its consumer group.
 type Group struct {
-	cfg      Config
-	parts    Parts
-	log      zerolog.Logger
-	failures zerolog.Logger // one line a failure, thinned under storms
-	balancer *balancer
-	flights  *delivery.Flights
-	share    *share
+	cfg       Config
+	parts     Parts
+	log       zerolog.Logger
+	failures  zerolog.Logger // one line a failure, thinned under storms
+	balancer  *balancer
+	flights   *delivery.Flights
+	envelopes *intake.Envelopes
+	share     *share
 
 	// Owned by Run's goroutine, between generations.
 	ledgers map[int]*ledger.Ledger // of the shards owned last
@@ -65,7 +67,9 @@ func NewGroup(cfg Config, parts Parts) *Group {
 		}},
 		flights: delivery.NewFlights(),
 		share:   &share{tell: parts.Share},
-		ledgers: map[int]*ledger.Ledger{},
+
+		envelopes: intake.NewEnvelopes(cfg.Destination, parts.Metrics, log),
+		ledgers:   map[int]*ledger.Ledger{},
 	}
 }
 

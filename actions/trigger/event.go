@@ -105,10 +105,48 @@ func Parse(event []byte) (Event, error) {
 	return e, nil
 }
 
+// OfSpec reports whether the event's type is one of the Segment spec's.
+func (e Event) OfSpec() bool {
+	at := e.roots[rootType]
+	raw := e.raw[at.start:at.end]
+	return len(raw) > 2 && raw[0] == '"' && IsType(view(raw[1:len(raw)-1]))
+}
+
+// IsType reports whether a type is one of the Segment spec's.
+func IsType(text string) bool {
+	switch text {
+	case "track", "identify", "page", "screen", "group", "alias":
+		return true
+	}
+	return false
+}
+
+// Members yields the top-level fields: a name without its quotes, with its
+// escapes, and its value, both as they are written.
+func (e Event) Members() func(yield func(key, value []byte) bool) {
+	return func(yield func(key, value []byte) bool) {
+		m, ok := firstMember(e.raw, skipSpace(e.raw, 0))
+		for ; ok; m, ok = nextMember(e.raw, m.end) {
+			if m.end = scanValue(e.raw, m.value, 1); m.end < 0 || !yield(m.key, e.raw[skipSpace(e.raw, m.value):m.end]) {
+				return
+			}
+		}
+	}
+}
+
+// Field is a top-level field as it is written, or nil.
+func (e Event) Field(name string) []byte {
+	if r := rootOf(name); r != rootOther {
+		at := e.roots[r]
+		return e.raw[at.start:at.end]
+	}
+	return findKey(e.raw[skipSpace(e.raw, 0):], name)
+}
+
 // Text returns a top-level field that is a string, or a number as it is
 // written; "" of anything else. It is a copy.
 func (e Event) Text(field string) string {
-	raw := newPath(field, []string{field}).find(e)
+	raw := e.Field(field)
 	switch v := valueOf(raw); v.kind {
 	case kindString:
 		return strings.Clone(v.str)

@@ -30,8 +30,11 @@ func (t *Trigger) Explain(event []byte) Explanation {
 	if err != nil {
 		return Explanation{Text: t.expr, kind: partPredicate, Seen: []Seen{{Field: "the event", Value: err.Error()}}}
 	}
-	return t.root.explain(e)
+	return t.ExplainEvent(e)
 }
+
+// ExplainEvent is Explain of an event that is parsed already.
+func (t *Trigger) ExplainEvent(e Event) Explanation { return t.root.explain(e) }
 
 func (p *part) explain(e Event) Explanation {
 	x := Explanation{Text: p.text, Result: p.match(e), kind: p.kind}

@@ -33,6 +33,7 @@ type previewLine struct {
 	Region      string               `json:"region"`
 	Request     *previewRequest      `json:"request,omitempty"`
 	Error       *previewError        `json:"error,omitempty"`
+	Warnings    []string             `json:"warnings,omitempty"`
 	Explain     *actions.Explanation `json:"explain,omitempty"`
 }
 
@@ -146,6 +147,7 @@ func (p *preview) event(ctx context.Context, value []byte) error {
 			if err != nil {
 				return err
 			}
+			line.Warnings = d.warnings(match, i)
 			if ctx.Err() != nil {
 				return ctx.Err() // not what would become of the event
 			}
@@ -173,6 +175,17 @@ func (p *preview) delivery(ctx context.Context, d previewDestination, value []by
 	default:
 		return d.line(d.Prepare(ctx, event, i)), nil
 	}
+}
+
+// warnings says what of an event is likely not meant.
+func (d previewDestination) warnings(match actions.Match, i int) (warnings []string) {
+	if match.Envelope != actions.EnvelopeNone {
+		warnings = append(warnings, match.Envelope.Advice())
+	}
+	if d.Disabled(i) {
+		warnings = append(warnings, "the action is switched off: enabled is false")
+	}
+	return warnings
 }
 
 func (p *preview) write(line previewLine) error {

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"engage-worker/actions"
 )
 
 // previewCase is a case of the conformance suite (actions/testdata).
@@ -230,6 +232,47 @@ func TestPreviewExplains(t *testing.T) {
 		waLine + `,"explain":{"trigger":"no match: event = \"Nope\" is false (event is \"Audience Entered\")"}}` + "\n"
 	if code != exitOK || stdout != want || stderr != "" {
 		t.Errorf("exit code %d\n%s\ngot  %s\nwant %s", code, stderr, stdout, want)
+	}
+}
+
+// TestPreviewWarns of an envelope, and of an action that is switched off. What
+// is in a CloudEvent is previewed as it is.
+func TestPreviewWarns(t *testing.T) {
+	c := previewCase{
+		Action: "sendSms", Mapping: json.RawMessage(`{"from":"MG0","body":"x","toNumber":"+15551234567"}`),
+		Settings: map[string]string{"twilioAccountSID": "AC0", "twilioApiKeySID": "SK0", "twilioApiKeySecret": "secret"},
+	}
+	path := c.config(t, "localhost:1")
+	const event = `{"type":"track","event":"Audience Entered"}`
+	preview := func(value string) (line previewLine) {
+		var stdout, stderr bytes.Buffer
+		if code := run(t.Context(), []string{"preview", "--config", path}, strings.NewReader(value), &stdout, &stderr); code != exitOK {
+			t.Fatalf("exit code %d\n%s", code, &stderr)
+		}
+		if err := json.Unmarshal(stdout.Bytes(), &line); err != nil {
+			t.Fatal(err)
+		}
+		return line
+	}
+	for value, want := range map[string]previewLine{
+		`{"op":"c","before":null,"after":` + event + `}`: {Decision: "no_match", Warnings: []string{actions.EnvelopeDebezium.Advice()}},
+		`{"specversion":"1.0","data":` + event + `}`:     {Decision: "send"},
+		`{"type":"page"}`: {Decision: "no_match"},
+	} {
+		if got := preview(value); got.Decision != want.Decision || !reflect.DeepEqual(got.Warnings, want.Warnings) {
+			t.Errorf("%s: %s, %q", value, got.Decision, got.Warnings)
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = bytes.Replace(text, []byte(`"name":"it"`), []byte(`"name":"it","enabled":false`), 1)
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := preview(event); got.Decision != "no_match" || !reflect.DeepEqual(got.Warnings, []string{"the action is switched off: enabled is false"}) {
+		t.Errorf("%s, %q", got.Decision, got.Warnings)
 	}
 }
 

@@ -37,8 +37,10 @@ type Parts struct {
 	Actions []string // the destination's, in the order of their bits
 	Budget  *Budget
 	Metrics *metrics.Metrics
-	Tracer  trace.Tracer // nil: nobody wants traces
-	Log     zerolog.Logger
+	// Envelopes is told of events that are wrapped in something.
+	Envelopes *Envelopes
+	Tracer    trace.Tracer // nil: nobody wants traces
+	Log       zerolog.Logger
 
 	// Submit is given each open event, in the order of the log. It returns
 	// soon; it or what it starts calls Event.Release, and Event.Settled when

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/segmentio/kafka-go"
 
+	"engage-worker/actions"
 	"engage-worker/internal/kafka/partition"
 	"engage-worker/internal/pause"
 )
@@ -98,7 +99,21 @@ func (s *Stream) Full() bool { return s.full.Load() }
 
 // counts collects what run counts between two fetches, so that events nobody
 // wants cost no atomic operation each.
-type counts struct{ read, noMatch, tombstones, control int }
+type counts struct {
+	read, noMatch, tombstones, control int
+
+	enveloped bool // some of noMatch
+	envelopes [actions.NumEnvelopes]int
+}
+
+// unwanted counts an event that no trigger wants.
+func (c *counts) unwanted(envelope actions.Envelope) {
+	c.noMatch++
+	if envelope != actions.EnvelopeNone {
+		c.enveloped = true
+		c.envelopes[envelope]++
+	}
+}
 
 type fetchMetrics struct {
 	read, noMatch, tombstones prometheus.Counter
@@ -225,7 +240,7 @@ func (s *Stream) skimmed(value []byte) bool {
 		return false
 	}
 	s.passed.read++
-	s.passed.noMatch++
+	s.passed.unwanted(match.Envelope)
 	return true
 }
 
@@ -273,6 +288,9 @@ func (s *Stream) flush() {
 	add(s.fetch.read, s.passed.read)
 	add(s.fetch.noMatch, s.passed.noMatch)
 	add(s.fetch.tombstones, s.passed.tombstones)
+	if s.passed.enveloped {
+		s.parts.Envelopes.add(s.passed.envelopes, s.cfg.Topic, s.pos)
+	}
 	s.passed = counts{}
 }
 

@@ -69,7 +69,7 @@ func (s *Stream) examine(ctx context.Context, m *kafka.Message) (ev *Event, want
 			return nil, false
 		}
 	case match.Actions == 0:
-		s.passed.noMatch++
+		s.passed.unwanted(match.Envelope)
 		return nil, false
 	}
 	o := SourceOrigin(m)

@@ -15,6 +15,7 @@ import (
 type Metrics struct {
 	Events          *prometheus.CounterVec   // destination, action, outcome, reason
 	RecordsRead     *prometheus.CounterVec   // destination, stream
+	Enveloped       *prometheus.CounterVec   // destination, envelope
 	RequestDuration *prometheus.HistogramVec // destination, region, outcome
 	EndToEnd        *prometheus.HistogramVec // destination, region
 	GateWait        *prometheus.HistogramVec // region
@@ -67,6 +68,7 @@ func New(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		Events:          counter("engage_events_total", "Deliveries by what became of them; events that no trigger wants count once, with an empty action.", "destination", "action", "outcome", "reason"),
 		RecordsRead:     counter("engage_records_read_total", "Records read from the source and the retry topics.", "destination", "stream"),
+		Enveloped:       counter("engage_enveloped_events_total", "Events that no trigger wants because of what they are wrapped in.", "destination", "envelope"),
 		RequestDuration: histogram("engage_request_duration_seconds", "Time of one request to Twilio.", latency, "destination", "region", "outcome"),
 		EndToEnd:        histogram("engage_end_to_end_seconds", "From the Kafka record's timestamp to Twilio's acceptance.", prometheus.ExponentialBuckets(0.005, 2, 20), "destination", "region"),
 		GateWait:        histogram("engage_gate_wait_seconds", "Time a delivery waited for its region's rate and requests in flight.", latency, "region"),
