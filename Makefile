@@ -11,7 +11,12 @@ CONFIG      ?= engage.yaml
 PROMTOOL    ?= promtool
 TESTFLAGS   ?=
 FUZZTIME    ?= 20s
+BENCH       ?= .
 BENCHTIME   ?= 1s
+BENCHCOUNT  ?= 1
+BENCHPKGS   ?= ./...
+BASE        ?= main
+VERSION     ?=
 # go tool, with the tools' own module
 TOOL        := $(GO) tool -modfile=.ci/tools/go.mod
 
@@ -21,7 +26,7 @@ TOOL        := $(GO) tool -modfile=.ci/tools/go.mod
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} \
 		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## Everything in one process: broker, Twilio, events, the worker
@@ -64,8 +69,15 @@ lint: ## golangci-lint with the rules of .golangci.yml, and no dead code
 		if [ -n "$$dead" ]; then echo "nobody calls these:"; echo "$$dead"; exit 1; fi
 
 .PHONY: bench
-bench: ## All benchmarks, BENCHTIME=1s each
-	$(GO) test -run='^$$' -bench=. -benchmem -benchtime=$(BENCHTIME) ./...
+bench: ## The benchmarks that BENCH matches, into dist/bench-COMMIT.txt, which benchstat reads
+	@mkdir -p dist
+	$(GO) test -run='^$$' -bench='$(BENCH)' -benchmem -benchtime=$(BENCHTIME) -count=$(BENCHCOUNT) $(BENCHPKGS) \
+		| tee dist/bench-$$(git describe --always --dirty --exclude '*').txt
+
+.PHONY: bench-compare
+bench-compare: ## Compare the benchmarks with those of BASE=main, in BENCHCOUNT=6 turns
+	@GO='$(GO)' BENCH='$(BENCH)' BENCHTIME='$(BENCHTIME)' BENCHCOUNT='$(if $(filter 1,$(BENCHCOUNT)),6,$(BENCHCOUNT))' \
+		BENCHPKGS='$(BENCHPKGS)' ./.ci/bench-compare $(BASE)
 
 .PHONY: fuzz
 fuzz: ## Every fuzz target for FUZZTIME=20s
@@ -87,6 +99,18 @@ chaos-short: ## The short form of chaos, within 90 s
 .PHONY: fmt
 fmt: ## gofmt all Go files
 	gofmt -w $$(git ls-files '*.go')
+
+.PHONY: vulnerabilities
+vulnerabilities: ## Known vulnerabilities that the code reaches; asks vuln.go.dev
+	$(TOOL) govulncheck ./...
+
+.PHONY: licences
+licences: ## Print the licences of all that is compiled in
+	@GO='$(GO)' ./.ci/licences
+
+.PHONY: release
+release: ## Programs for Linux and macOS, their parts, licences and sums, into dist/VERSION
+	@GO='$(GO)' ./.ci/release $(VERSION)
 
 .PHONY: install-deps
 install-deps: ## Install what test-kafka needs (Debian or Ubuntu, as root)
