@@ -27,6 +27,7 @@ type options struct {
 	withoutLedger bool
 	out           string
 	keep          bool
+	earlier       string
 }
 
 func main() { os.Exit(command(os.Args[1:], os.Stdout)) }
@@ -44,6 +45,7 @@ func command(args []string, out io.Writer) int {
 	flags.BoolVar(&o.withoutLedger, "without-ledger", false, "switch the ledger off: the scenarios have to find doubles then")
 	flags.StringVar(&o.out, "out", "test/chaos/out", "where the histories go")
 	flags.BoolVar(&o.keep, "keep", false, "keep the histories of good runs as well")
+	flags.StringVar(&o.earlier, "earlier", firstVersion, "the commit that the scenario upgrade begins with; it must be in the clone's history")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
@@ -113,6 +115,15 @@ func all(ctx context.Context, chosen []scenario, o options, out io.Writer) (ok b
 		return false, err
 	}
 	defer cleanup()
+	earlier := ""
+	if slices.ContainsFunc(chosen, func(s scenario) bool { return s.upgrade }) {
+		built, cleanup, err := buildCommit(ctx, o.earlier)
+		if err != nil {
+			return false, err
+		}
+		defer cleanup()
+		earlier = built
+	}
 	ok = true
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -131,6 +142,9 @@ func all(ctx context.Context, chosen []scenario, o options, out io.Writer) (ok b
 			r := &run{
 				scenario: s, seed: o.seed + uint64(i), program: program, withoutLedger: s.unsafe || o.withoutLedger,
 				dir: filepath.Join(o.out, fmt.Sprintf("%s-%d", s.name, o.seed+uint64(i))),
+			}
+			if s.upgrade {
+				r.earlier = earlier
 			}
 			fmt.Fprintf(out, "%s  %s, seed %d: %s\n", time.Now().Format("15:04:05"), s.name, r.seed, s.about)
 			res, err := r.carryOut(ctx)

@@ -35,6 +35,7 @@ type run struct {
 	scenario
 	seed          uint64
 	program       string
+	earlier       string // the program to upgrade from; "" except in an upgrade
 	dir           string // of the history
 	withoutLedger bool
 
@@ -107,10 +108,8 @@ func (r *run) carryOut(ctx context.Context) (_ *outcome, err error) {
 			w.kill()
 		}
 	}()
-	for range r.scenario.replicas {
-		if err := r.add(); err != nil {
-			return nil, err
-		}
+	if err := r.addAll(); err != nil {
+		return nil, err
 	}
 	if err := r.await(ctx, 30*time.Second, "all shards assigned", r.assigned); err != nil {
 		return nil, err
@@ -208,12 +207,35 @@ destinations:
 	if r.cfg, err = config.Load(r.config); err != nil {
 		return err
 	}
+	if r.earlier != "" {
+		return r.createTopics(ctx, r.earlier)
+	}
 	_, err = topics.Ensure(ctx, r.broker.client, topics.Of(r.cfg), topics.Sizes{Partitions: r.width})
 	return err
 }
 
+// addAll starts the scenario's replicas, of the earlier version in an upgrade.
+func (r *run) addAll() error {
+	program := r.program
+	if r.earlier != "" {
+		program = r.earlier
+	}
+	for range r.scenario.replicas {
+		if _, err := r.startOf(program); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // add starts a replica.
 func (r *run) add() error {
+	_, err := r.startOf(r.program)
+	return err
+}
+
+// startOf starts a replica of a program.
+func (r *run) startOf(program string) (*replica, error) {
 	r.mu.Lock()
 	name := fmt.Sprintf("worker-%d", len(r.all)+1)
 	r.mu.Unlock()
@@ -221,15 +243,18 @@ func (r *run) add() error {
 	if r.withoutLedger {
 		env = append(env, "ENGAGE_UNSAFE_WITHOUT_LEDGER=1")
 	}
-	w, err := startReplica(r.program, r.config, r.dir, name, env...)
+	w, err := startReplica(program, r.config, r.dir, name, env...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r.mu.Lock()
 	r.all, r.live = append(r.all, w), append(r.live, w)
 	r.mu.Unlock()
+	if program == r.earlier {
+		name += ", of the earlier version"
+	}
 	r.note("start %s", name)
-	return nil
+	return w, nil
 }
 
 // some is a random live replica.

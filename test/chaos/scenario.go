@@ -32,6 +32,10 @@ type scenario struct {
 	// in words, and what was wrong with it. May be nil.
 	measure func(r *run, h *History) (grades, faults []string)
 
+	// upgrade begins with replicas of the earlier version, and topics that it
+	// made.
+	upgrade bool
+
 	// unsafe switches the ledger off: the checker must find doubles.
 	unsafe bool
 }
@@ -93,6 +97,10 @@ func scenarios() []scenario { //nolint:funlen // a list
 		{
 			name: "scaling", about: "rolling restart, replicas added and removed, partitions added",
 			start: onEmbedded(1), replicas: 3, shards: 8, load: medium, vendor: behaving(usual), breaks: scaling,
+		},
+		{
+			name: "upgrade", about: "an earlier version, replaced one by one: one killed, one going back half way", upgrade: true,
+			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(ambiguous), breaks: upgrade,
 		},
 		{
 			name: "vendor-ambiguity", about: "accepted, then 500, reset, silence; slow, late; list lagging 2 s",
