@@ -100,7 +100,7 @@ func (c *dlqListCmd) printTable(app *app, total int, records []*deadletter.Recor
 	}
 	const widestUser = 24
 	for _, r := range records {
-		t.add(shown(r.FailedAt()), r.ID(), r.Reason, r.Action, r.Region, number(r.TwilioCode), r.Recipient, strconv.Itoa(r.Replays), cut(r.UserID, widestUser), r.Message)
+		t.add(shown(r.FailedAt()), r.ID(), r.Reason, r.Action, r.Region, number(r.TwilioCode), r.Recipient, strconv.Itoa(r.Replays), cut(printable(r.UserID), widestUser), r.Message)
 	}
 	if err := t.print(s); err != nil {
 		return err

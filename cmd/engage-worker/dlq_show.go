@@ -208,7 +208,7 @@ func (p *shower) event(r *deadletter.Record) {
 	}
 	var pretty bytes.Buffer
 	if err := json.Indent(&pretty, r.Value, "  ", "  "); err != nil {
-		p.printf("  not JSON, %s: %s\n", plural(len(r.Value), "byte"), printable(cut(text(r.Value), 2000)))
+		p.printf("  not JSON, %s: %s\n", plural(len(r.Value), "byte"), cut(printable(text(r.Value)), 2000))
 		return
 	}
 	p.printf("  %s\n", printableLines(pretty.String()))

@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/mattn/go-runewidth"
 	"golang.org/x/term"
 )
 
@@ -62,7 +63,7 @@ func (t *table) print(s screen) error {
 	total := -len(columnGap)
 	for _, row := range append([][]string{t.header}, t.rows...) {
 		for i, c := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(c))
+			widths[i] = max(widths[i], columns.StringWidth(c))
 		}
 	}
 	for _, w := range widths {
@@ -99,7 +100,7 @@ func (t *table) line(cells []string, widths []int) string {
 			b.WriteString(columnGap)
 		}
 		c = cut(c, widths[i])
-		pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c))
+		pad := strings.Repeat(" ", widths[i]-columns.StringWidth(c))
 		if t.right[i] {
 			b.WriteString(pad + c)
 		} else {
@@ -109,12 +110,19 @@ func (t *table) line(cells []string, widths []int) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// cut shortens s to n runes.
+// columns measures text in a terminal's columns: an ideograph or an emoji takes
+// two, a combining mark none. What is of ambiguous width takes one, whatever the
+// locale, as terminals have it unless they are told otherwise.
+var columns = &runewidth.Condition{StrictEmojiNeutral: true}
+
+// cut shortens s to n columns, and to no more than marksToo runes for each:
+// marks take no column, and there may be any number of them.
 func cut(s string, n int) string {
-	if utf8.RuneCountInString(s) <= n {
-		return s
+	const marksToo = 4
+	if r := []rune(s); len(r) > marksToo*n {
+		return columns.Truncate(string(r[:marksToo*n]), n-1, "") + "…"
 	}
-	return string([]rune(s)[:n-1]) + "…"
+	return columns.Truncate(s, n, "…")
 }
 
 // bar is n of most as a bar of at most width.
