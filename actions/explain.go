@@ -19,6 +19,8 @@ type Explanation struct {
 	Body      *string   `json:"body,omitempty"`      // rendered
 	*Segments           // of an SMS's body
 	Template  string    `json:"template,omitempty"` // who renders which content template
+	Empty     []string  `json:"empty,omitempty"`    // outputs of templates that came out empty
+	Warnings  []Warning `json:"-"`
 }
 
 // Address is an external ID and what the action thinks of it.
@@ -59,13 +61,14 @@ func (d *Destination) Explain(ctx context.Context, value []byte, action int) (De
 		return d.NoMatch(ev, action), x, nil
 	}
 	a := d.actions[action]
-	var made prepared
+	made := prepared{payload: payload{empty: &x.Empty}}
 	delivery := d.prepare(ctx, ev, a, &made)
 	if made.resolved && a.kind != SendMessage {
 		x.explainRecipient(a, &made.payload, delivery)
 	}
 	if delivery.Decision == DecisionSend {
 		x.explainContent(a, made.content)
+		x.warn(a, made.content)
 	}
 	if a.kind == SendMessage && delivery.Recipient != "" {
 		x.Recipient = delivery.Recipient + ": what the mapping says"

@@ -158,9 +158,12 @@ func TestWarnings(t *testing.T) {
 		{Type: actions.SendMessage, Mapping: mapping, Trigger: `type = "Track"`},
 		{Type: actions.SendSMS},
 	}})
-	want := []actions.Fault{
-		{Path: "actions[0].mapping", Message: "has no subscriptionStatus: the message goes to everybody whom the trigger wants; map it, and only who is subscribed gets it"},
-		{Path: "actions[1].trigger", Message: `type = "Track" can't be true`},
+	want := []actions.Warning{
+		{
+			Path: "actions[0].mapping", Message: "has no subscriptionStatus: the message goes to everybody whom the trigger wants",
+			WayOut: "map it, and only who is subscribed gets it",
+		},
+		{Path: "actions[1].trigger", Message: `type = "Track" can't be true`, WayOut: "preview --explain shows what decides for an event"},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%v", got)

@@ -32,6 +32,7 @@ type payload struct {
 	// These are no fields.
 	contentURL string        // of the Content API
 	work       liquid.Budget // what may still be rendered
+	empty      *[]string     // takes the outputs of templates that come out empty; nil: nobody asks
 }
 
 // set puts what a field resolved to in its place. Fields that nothing is made
@@ -122,7 +123,9 @@ func (p *payload) setString(id fieldID, text string) {
 
 // resolve makes p what the action's mapping makes of an event.
 func (a *action) resolve(ctx context.Context, event any, p *payload) *Failure {
+	empty := p.empty
 	*p = a.static
+	p.empty = empty
 	p.work.Reset(ctx)
 	for i := range a.dynamic {
 		f := &a.dynamic[i]

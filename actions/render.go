@@ -50,6 +50,14 @@ func (a *action) render(p *payload, field string, t *text, vars any) (string, *F
 	return "", failure
 }
 
+// noting are vars that note which outputs come out empty, if somebody asks.
+func (p *payload) noting(vars any) any {
+	if p.empty == nil {
+		return vars
+	}
+	return liquid.Noting{Vars: vars, Empty: p.empty}
+}
+
 // profileVars is what a body's template can say: profile.user_id,
 // profile.phone and profile.traits.
 func profileVars(userID, phone string, traits any) any {

@@ -3,30 +3,234 @@ package actions
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
 
+	"engage-worker/actions/jsvalue"
+	"engage-worker/actions/liquid"
 	"engage-worker/actions/trigger"
 )
 
-// Warnings says what of a definition works and is likely not meant. A Fault's
-// way out is advice here.
-func Warnings(def Definition) (warnings []Fault) {
+// Warning is something that is likely not meant, in a definition that compiles
+// or in a delivery.
+type Warning struct {
+	Path    string // as a Fault's; in a delivery, as in the mapping
+	Message string // holds no secret
+	WayOut  string
+}
+
+// Warnings are those of a definition. They err on the side of silence.
+func Warnings(def Definition) []Warning {
+	w := warner{}
+	s := &def.Settings
+	if strings.HasPrefix(s.TwilioAccountSID, "SK") {
+		w.warn("settings.twilioAccountSID", "begins with SK, as an API key's SID does", "give the account's SID (AC...) here, and the key's as twilioApiKeySID")
+	}
 	for i, a := range def.Actions {
-		path := fmt.Sprintf("actions[%d]", i)
-		for _, message := range trigger.Warnings(cmp.Or(a.Trigger, DefaultTrigger)) {
-			warnings = append(warnings, Fault{Path: path + ".trigger", Message: message})
-		}
-		if a.LiquidFromEvents {
-			warnings = append(warnings, Fault{
-				Path:    path + ".liquidFromEvents",
-				Message: "is true: what stands in an event is rendered as a template, so whoever can write into one, as with a first name, can read the profile that it is rendered with",
-			})
-		}
-		if _, asks := a.Mapping["subscriptionStatus"]; a.Type == SendMessage && !asks {
-			warnings = append(warnings, Fault{
-				Path:    path + ".mapping",
-				Message: "has no subscriptionStatus: the message goes to everybody whom the trigger wants; map it, and only who is subscribed gets it",
-			})
+		w.action(fmt.Sprintf("actions[%d]", i), a)
+	}
+	return w.warnings
+}
+
+type warner struct{ warnings []Warning }
+
+func (w *warner) warn(path, message, wayOut string) {
+	w.warnings = append(w.warnings, Warning{path, message, wayOut})
+}
+
+func (w *warner) action(path string, a ActionDefinition) {
+	for _, message := range trigger.Warnings(cmp.Or(a.Trigger, DefaultTrigger)) {
+		w.warn(path+".trigger", message, "preview --explain shows what decides for an event")
+	}
+	if a.LiquidFromEvents {
+		w.warn(path+".liquidFromEvents", "is true: what stands in an event is rendered as a template, so whoever can write into one, as with a first name, can read the profile that it is rendered with",
+			"put the template into the mapping, and what events hold into its variables")
+	}
+	path += ".mapping"
+	if from, ok := a.Mapping["from"].(string); ok {
+		w.from(path+".from", from)
+	}
+	if sid, ok := a.Mapping["contentSid"].(string); ok && otherSID.MatchString(sid) {
+		w.warn(path+".contentSid", fmt.Sprintf("%s... is no content template's SID", sid[:2]), "give one that begins with HX")
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.Mapping)) {
+		w.misplaced(join(path, name), a.Mapping[name])
+	}
+	if _, asks := a.Mapping["subscriptionStatus"]; a.Type == SendMessage && !asks {
+		w.warn(path, "has no subscriptionStatus: the message goes to everybody whom the trigger wants", "map it, and only who is subscribed gets it")
+	}
+	if a.Type != SendSMS && a.Type != SendWhatsApp {
+		return
+	}
+	w.templates(path, a)
+}
+
+var (
+	// notSender are SIDs of what sends nothing.
+	notSender = regexp.MustCompile(`^(AC|SK|HX|SM|MM)[0-9A-Za-z]{10,}$`)
+	otherSID  = regexp.MustCompile(`^(AC|SK|MG|SM|MM|PN)[0-9A-Za-z]{10,}$`)
+	bareLong  = regexp.MustCompile(`^[1-9][0-9]{8,14}$`)
+)
+
+func (w *warner) from(path, from string) {
+	switch {
+	case notSender.MatchString(from):
+		what := map[string]string{"AC": "an account", "SK": "an API key", "HX": "a content template"}[from[:2]]
+		w.warn(path, fmt.Sprintf("%s... is the SID of %s, which sends nothing", from[:2], cmp.Or(what, "a message")),
+			"give a number (+15551234567), a short code or a messaging service (MG...)")
+	case bareLong.MatchString(from):
+		w.warn(path, "is a number without its plus", "write +"+from+" if it is a number with its country")
+	}
+}
+
+// templates looks at what the action renders as Liquid.
+func (w *warner) templates(path string, a ActionDefinition) {
+	body, _ := a.Mapping["body"].(string)
+	w.template(path+".body", body, "phone", "traits", "user_id")
+	if a.Type == SendSMS {
+		if message, wayOut, ok := costly(textOf(body), strings.Contains(body, "{")); ok {
+			w.warn(path+".body", message, wayOut)
 		}
 	}
-	return warnings
+	switch media := a.Mapping["media"].(type) {
+	case string:
+		w.template(path+".media", media, "phone", "traits", "user_id")
+	case []any:
+		for i, source := range media {
+			text, _ := source.(string)
+			w.template(fmt.Sprintf("%s.media[%d]", path, i), text, "phone", "traits", "user_id")
+		}
+	}
+	if enriched, set := a.Mapping["traitEnrichment"]; a.Type == SendWhatsApp && (!set || enriched == true) {
+		for name, value := range jsvalue.All(a.Mapping["contentVariables"]) {
+			source, _ := value.(string)
+			w.template(join(path+".contentVariables", name), source, "traits")
+		}
+	}
+}
+
+// template warns of variables that a template never has. known are the members
+// of profile, which is all that there is.
+func (w *warner) template(path, source string, known ...string) {
+	compiled, err := liquid.Compile(source)
+	if err != nil {
+		return // a fault
+	}
+	said := map[string]bool{}
+	for _, r := range compiled.References() {
+		if r.Keys[0] == "profile" && (len(r.Keys) == 1 || slices.Contains(known, r.Keys[1])) || said[r.Text] {
+			continue
+		}
+		said[r.Text] = true
+		place := ""
+		if r.Line > 1 {
+			place = fmt.Sprintf(" (line %d of it)", r.Line)
+		}
+		w.warn(path, fmt.Sprintf("%s%s is empty for every event: a template has profile.%s only", r.Text, place, strings.Join(known, ", profile.")),
+			"write profile.traits."+r.Keys[len(r.Keys)-1]+" for a trait")
+	}
+}
+
+var placeholder = regexp.MustCompile(`\{\{\{?\s*profile\.`)
+
+// misplaced warns of a template's variables where the event is what counts.
+func (w *warner) misplaced(path string, value any) {
+	switch value.(type) {
+	case []any:
+		for i, item := range value.([]any) {
+			w.misplaced(fmt.Sprintf("%s[%d]", path, i), item)
+		}
+		return
+	case *jsvalue.Object, map[string]any:
+	default:
+		return
+	}
+	for name, inner := range jsvalue.All(value) {
+		source, _ := inner.(string)
+		if name == "@template" && placeholder.MatchString(source) || name == "@path" && strings.HasPrefix(strings.TrimPrefix(source, "$."), "profile.") {
+			w.warn(join(path, name), "profile is empty for every event: a directive reads the event, which has none",
+				"write properties.NAME or traits.NAME here, or the template without "+name)
+			continue
+		}
+		w.misplaced(join(path, name), inner)
+	}
+}
+
+var markup = regexp.MustCompile(`(?s)\{\{.*?\}\}|\{%.*?%\}`)
+
+// textOf is what a template says apart from its variables.
+func textOf(source string) string { return markup.ReplaceAllString(source, "") }
+
+// lookalikes are what editors and word processors write for what is in GSM-7,
+// and what stands there as well.
+var lookalikes = map[rune]string{
+	'‘': "'", '’': "'", '‚': "'", '`': "'", '´': "'", '“': `"`, '”': `"`, '„': `"`, '‐': "-", '‑': "-", '–': "-", '—': "-", '−': "-",
+	'…': "...", '•': "*", '\t': " ", '\u00a0': " ", '\u2009': " ", '\u202f': " ", '\u200b': "", '\ufeff': "", '\u200d': "", '\u00ad': "",
+}
+
+// costly reports a body that one character, or lookalikes alone, make UCS-2.
+// more tells that variables are still to come.
+func costly(body string, more bool) (message, wayOut string, ok bool) {
+	var foreign []rune
+	similar := true
+	replaced := strings.Map(func(r rune) rune {
+		if strings.ContainsRune(gsmBasic, r) || strings.ContainsRune(gsmExtended, r) {
+			return r
+		}
+		if !slices.Contains(foreign, r) && r != '\ufe0f' {
+			foreign = append(foreign, r)
+			_, known := lookalikes[r]
+			similar = similar && known
+		}
+		return 'x'
+	}, body)
+	if len(foreign) == 0 || len(foreign) > 1 && !similar {
+		return "", "", false
+	}
+	place := slices.Index([]rune(body), foreign[0]) + 1
+	var shown, better []string
+	for _, r := range foreign {
+		shown = append(shown, showRune(r))
+		better = append(better, fmt.Sprintf("%q", lookalikes[r]))
+	}
+	segments, without := countSegments(body).Segments, countSegments(replaced).Segments
+	message = fmt.Sprintf("%s (character %d) makes the SMS UCS-2, with 70 characters a segment instead of 160: %s instead of %d",
+		strings.Join(shown, " "), place, plural(segments, "segment"), without)
+	if more {
+		message += ", not counting what variables hold"
+	}
+	if similar {
+		return message, "write " + strings.Join(better, " ") + " in its place", true
+	}
+	return message, "leave it out, if it isn't worth that", true
+}
+
+// showRune is a character as people see it, or its number.
+func showRune(r rune) string {
+	if better, known := lookalikes[r]; known && strings.TrimSpace(better) == "" {
+		return fmt.Sprintf("%U", r)
+	}
+	return string(r)
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// warn notes in an explanation what is likely not meant in a delivery.
+func (x *Explanation) warn(a *action, c content) {
+	for _, output := range x.Empty {
+		x.Warnings = append(x.Warnings, Warning{"mapping", "{{ " + output + " }} came out empty", "give it a default: {{ " + output + " | default: 'there' }}"})
+	}
+	if x.Body == nil || a.kind != SendSMS {
+		return
+	}
+	if message, wayOut, ok := costly(c.body, false); ok {
+		x.Warnings = append(x.Warnings, Warning{"mapping.body", message, wayOut})
+	}
 }

@@ -30,6 +30,7 @@ func (c *compiler) readLoop(t token, r *reader) (loop, error) {
 	if l.collection == nil {
 		return l, c.fail(t, `%s needs "item in items"`, t.name)
 	}
+	r.defines(l.variable, "forloop", "tablerowloop", "continue")
 	l.text = r.source[start:min(r.at, r.end)]
 	l.options, err = r.hash()
 	return l, err

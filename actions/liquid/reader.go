@@ -261,7 +261,7 @@ type argument struct {
 
 func (r *reader) argument() (argument, error) {
 	r.blanks()
-	start := r.at
+	start, read := r.at, len(r.variables)
 	v, err := r.value()
 	if err != nil || v == nil {
 		return argument{}, err
@@ -271,6 +271,7 @@ func (r *reader) argument() (argument, error) {
 	if r.peek(0) != ':' {
 		return argument{value: v}, nil
 	}
+	r.variables = r.variables[:read] // it was a name
 	r.at++
 	v, err = r.value()
 	return argument{name: text, value: v}, err
@@ -321,7 +322,9 @@ func (r *reader) value() (operand, error) {
 	if len(keys) == 0 {
 		return base, nil
 	}
-	return newPath(base, keys, r.source[start:min(r.at, r.end)]), nil
+	p := newPath(base, keys, r.source[start:min(r.at, r.end)])
+	r.reads(p, start)
+	return p, nil
 }
 
 // required reads a value that must be there.

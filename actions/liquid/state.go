@@ -23,6 +23,7 @@ type state struct {
 	budget   *Budget
 	data     []string // for the holes
 	now      func() time.Time
+	empty    *[]string // outputs that came out empty; nil: nobody asks
 }
 
 type entry struct {

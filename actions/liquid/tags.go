@@ -103,6 +103,7 @@ func (c *compiler) text(t token) action {
 }
 
 func (c *compiler) output(r *reader) (action, error) {
+	written := shown(strings.TrimSpace(r.source[min(r.at, r.end):r.end]))
 	value, err := r.filtered()
 	if err != nil {
 		return nil, err
@@ -112,7 +113,7 @@ func (c *compiler) output(r *reader) (action, error) {
 		if err != nil {
 			return err
 		}
-		return st.print(v)
+		return st.printOutput(v, written)
 	}, nil
 }
 
@@ -131,6 +132,7 @@ func (c *compiler) assign(r *reader) (action, error) {
 	if r.blanks(); r.peek(0) != '=' {
 		return nil, r.fail("assign needs = after the variable, not %s", r.rest())
 	}
+	r.defines(name)
 	r.at++
 	value, err := r.filtered()
 	if err != nil {
@@ -149,6 +151,7 @@ func (c *compiler) assign(r *reader) (action, error) {
 // prints what it becomes.
 func (c *compiler) count(r *reader, by float64) action {
 	name := r.identifier()
+	r.defines(name)
 	return func(st *state) error {
 		before, after := st.count(name, by)
 		if by < 0 {
@@ -221,6 +224,7 @@ func (c *compiler) capture(t token, r *reader) (action, error) {
 		}
 		name = r.quoted()
 	}
+	r.defines(name)
 	b, err := c.block(t)
 	if err != nil {
 		return nil, err

@@ -16,6 +16,8 @@ type Template struct {
 	static bool      // it has neither tags nor outputs
 	text   string    // what it renders to then
 	states sync.Pool // of renderings that are over, for their memory
+
+	words *vocabulary // with what was read of it
 }
 
 // maxSource is the longest template there can be, in bytes.
@@ -45,6 +47,9 @@ func CompileDirective(source string) (*Template, error) {
 type vocabulary struct {
 	filters     func(name string) (filter, bool)
 	tagDisabled func(name string) bool
+
+	variables []variable // read so far
+	defined   []string   // variables of the template's own
 }
 
 func (v *vocabulary) filterNamed(name string) (filter, bool) { return v.filters(name) }
@@ -62,6 +67,7 @@ func compile(source string, words vocabulary) (*Template, error) {
 	if t.body, _, err = c.sequence(nil); err != nil {
 		return nil, err
 	}
+	t.words = &words
 	t.holes = strings.Count(source, "\xff")
 	if t.holes == 0 && !slices.ContainsFunc(tokens, func(t token) bool { return t.kind != textToken }) {
 		t.static = true
@@ -103,6 +109,7 @@ func (t *Template) render(b *Budget, data []string, vars any, now func() time.Ti
 		t.states.Put(st)
 	}()
 	st.vars, st.budget, st.data, st.now = vars, b, data, now
+	st.noting()
 	err := t.body.render(st)
 	switch err := err.(type) {
 	case nil, signal:

@@ -14,6 +14,7 @@ const (
 	exitOK       = 0
 	exitFailure  = 1 // something failed at run time
 	exitBadInput = 2 // the configuration, the command line or the input is wrong
+	exitUnlike   = 3 // a preview isn't as --expect or --fail-on want it
 )
 
 // inputError is an error that whoever called the command can mend by giving
@@ -55,6 +56,7 @@ func report(w io.Writer, err error) int {
 	prefix := "engage-worker: "
 	if faults := (*config.Faults)(nil); errors.As(err, &faults) {
 		prefix, err = "", error(faults)
+		printWarnings(w, faults.Warnings)
 	}
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		fmt.Fprintln(w, prefix+line)

@@ -27,6 +27,7 @@ func main() {
 
 // cli is the command line. Each command lives in the file of its name.
 type cli struct {
+	EnvFile string           `help:"A file of NAME=value lines, for the references that the environment doesn't have." placeholder:"FILE" type:"existingfile"`
 	Config  string           `help:"The configuration file; without it, engage.yaml." short:"c" default:"engage.yaml" env:"ENGAGE_CONFIG" placeholder:"FILE"`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
@@ -46,18 +47,45 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	configPath     string
-	load           func(path string) (*config.Config, error)
+	envFile        string
+	interrupted    <-chan struct{} // SIGINT or SIGTERM has come
 	version        string
 }
 
 // config loads the configuration that --config names. Its error is a
 // *config.Faults.
-func (a *app) config() (*config.Config, error) { return a.load(a.configPath) }
+func (a *app) config() (*config.Config, error) { return a.loadWith(a.configPath, config.Options{}) }
+
+// loadWith loads a configuration. A pipe that nobody writes to would hold it
+// for ever, so it ends with the signal.
+func (a *app) loadWith(path string, options config.Options) (*config.Config, error) {
+	if a.envFile != "" {
+		var err error
+		if options.Env, err = config.ReadEnvFile(a.envFile); err != nil {
+			return nil, badInput(err)
+		}
+	}
+	type loaded struct {
+		cfg *config.Config
+		err error
+	}
+	done := make(chan loaded, 1) // of size one: after a signal, nobody takes it
+	go func() {
+		cfg, err := options.Load(path)
+		done <- loaded{cfg, err}
+	}()
+	select {
+	case l := <-done:
+		return l.cfg, l.err
+	case <-a.interrupted:
+		return nil, errors.New("interrupted while reading the configuration")
+	}
+}
 
 // run is the whole program but for the process: it parses args, runs the
 // command and returns the exit code (see exitCode).
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, load: config.Load, version: version()}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, interrupted: ctx.Done(), version: version()}
 	var c cli
 	exited := -1 // set by --help and --version, after which kong parses on
 	parser, err := kong.New(&c,
@@ -85,7 +113,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err != nil {
 		return report(stderr, badInput(fmt.Errorf("%w (see %s --help)", err, called(err))))
 	}
-	a.configPath = c.Config
+	a.configPath, a.envFile = c.Config, c.EnvFile
 	return report(stderr, kctx.Run())
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -177,5 +178,58 @@ func TestSchema(t *testing.T) {
 	}
 	if got := command(t, "schema", "--config", "none.yaml"); got != (result{exitOK, string(written), ""}) {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestValidateWarnings(t *testing.T) {
+	path := configFile(t, "regions: {eu-west-1: {}}\nkafka: {topic: \"${TOPIC_THAT_IS_NOT_SET}\"}")
+	warning := path + ":6:7: warning: destinations[0].settings.region: us-west-2 has no entry under regions, so that it has the built-in rate of 100; add an entry for it under regions\n"
+	unset := path + ":2:16: kafka.topic: the environment variable TOPIC_THAT_IS_NOT_SET isn't set; set it, or write $${ for a literal ${\n"
+	if got, want := command(t, "validate", path), (result{exitBadInput, "", warning + unset}); got != want {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+	if got := command(t, "validate", "--skip-env", path); got.code != exitOK || got.stderr != warning || !strings.Contains(got.stdout, "topic: '***'") {
+		t.Errorf("%+v", got)
+	}
+	env := filepath.Join(t.TempDir(), "env")
+	if err := os.WriteFile(env, []byte("# for tests\n\nexport TOPIC_THAT_IS_NOT_SET=\"events\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := command(t, "validate", "--env-file", env, path); got.code != exitOK || got.stderr != warning {
+		t.Errorf("%+v", got)
+	}
+	strict := strings.Replace(warning, " warning:", "", 1)
+	if got, want := command(t, "validate", "--env-file", env, "--strict", path), (result{exitBadInput, "", strict}); got != want {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+	good, broken := configFile(t, ""), configFile(t, "log: {level: inf}")
+	want := result{exitBadInput, good + " is good.\n", broken + ":1:14: log.level: \"inf\" isn't allowed; did you mean info?\n"}
+	if got := command(t, "validate", good, broken); got != want {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+	if err := os.WriteFile(env, []byte("TOPIC hunter2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := command(t, "validate", "--env-file", env, path), (result{exitBadInput, "", "engage-worker: " + env + ":1: want NAME=value\n"}); got != want {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
+// TestAPipeThatNobodyWritesTo: a configuration that never comes doesn't keep
+// the process from ending.
+func TestAPipeThatNobodyWritesTo(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Skip(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var stdout, stderr bytes.Buffer
+	code := run(ctx, []string{"validate", pipe}, strings.NewReader(""), &stdout, &stderr)
+	if code != exitFailure || stderr.String() != "engage-worker: interrupted while reading the configuration\n" {
+		t.Errorf("%d %s", code, stderr.String())
+	}
+	if writer, err := os.OpenFile(pipe, os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil {
+		writer.Close() // lets the reader go
 	}
 }

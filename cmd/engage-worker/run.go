@@ -23,6 +23,9 @@ func (c *runCmd) Run(ctx context.Context, app *app) error {
 		return err
 	}
 	log := newLogger(app.stderr, cfg.Log)
+	for _, w := range cfg.Warnings() {
+		log.Warn().Int("line", w.Line).Str("key", w.Path).Str("way_out", w.WayOut).Msg("configuration: " + w.Message)
+	}
 	defer watchLogSignal(log, zerolog.GlobalLevel())()
 	tracer, stopTracing, err := newTracer(ctx, app.version)
 	if err != nil {

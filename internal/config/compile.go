@@ -10,7 +10,7 @@ import (
 // compile has the definitions compiled and puts their faults where they stand
 // in the file. What is reported already isn't reported again as its
 // consequence.
-func (r *reader) compile(root *node, c *Config, compile func(actions.Definition, actions.Options) ([]string, []actions.Fault)) {
+func (r *reader) compile(root *node, c *Config, compile compiler) {
 	reported := newPlaces(r.faults, r.unknown)
 	veil := veiler(r.secrets)
 	for i, d := range c.Destinations {
@@ -19,8 +19,9 @@ func (r *reader) compile(root *node, c *Config, compile func(actions.Definition,
 		if at.kind != kindObject {
 			continue
 		}
-		regions, faults := compile(d.Definition, actions.Options{Region: c.wholeTwilioRegion})
+		regions, faults, warnings := compile(d.Definition, actions.Options{Region: c.wholeTwilioRegion})
 		c.mapped = append(c.mapped, regions...)
+		r.warnOfDefinition(at, base, warnings, veil)
 		for _, f := range faults {
 			path := base
 			if f.Path != "" {

@@ -19,9 +19,10 @@ type Config struct {
 	Regions         map[string]Region // those with an entry; ask Region for any
 	Destinations    []Destination
 
-	file   string          // as given to Load
-	mapped []string        // regions that destinations name, in settings or mappings
-	veiled map[string]bool // paths of the scalars that hold a ${...} reference
+	file     string          // as given to Load
+	mapped   []string        // regions that destinations name, in settings or mappings
+	veiled   map[string]bool // paths of the scalars that hold a ${...} reference
+	warnings []Warning
 }
 
 // Kafka is how to reach the cluster and what to read there.
@@ -147,6 +148,9 @@ func (c *Config) Region(name string) Region {
 	}
 	return defaultRegion()
 }
+
+// entryNames are the regions with an entry, sorted.
+func (c *Config) entryNames() []string { return slices.Sorted(maps.Keys(c.Regions)) }
 
 // RegionNames are the regions with an entry or named by a destination, in its
 // settings or as a fixed value in a mapping, sorted. Mappings that compute a

@@ -18,6 +18,14 @@ type Fault struct {
 
 // Error is one line: file:line:column: path: message.
 func (f Fault) Error() string {
+	if f.Path != "" {
+		return f.place() + ": " + f.Path + ": " + f.Message
+	}
+	return f.place() + ": " + f.Message
+}
+
+// place is file:line:column, as far as they are known.
+func (f Fault) place() string {
 	var b strings.Builder
 	b.WriteString(f.File)
 	if f.Line > 0 {
@@ -26,18 +34,14 @@ func (f Fault) Error() string {
 	if f.Column > 0 {
 		fmt.Fprintf(&b, ":%d", f.Column)
 	}
-	b.WriteString(": ")
-	if f.Path != "" {
-		b.WriteString(f.Path + ": ")
-	}
-	b.WriteString(f.Message)
 	return b.String()
 }
 
 // Faults is everything wrong with a configuration file, in its order. It is
 // never empty.
 type Faults struct {
-	List []Fault
+	List     []Fault
+	Warnings []Warning // what is likely not meant besides
 }
 
 // Error is one line a fault.

@@ -59,6 +59,7 @@ func (r *reader) interpolate(n *node) {
 		if err != nil {
 			r.fault(n, "%s", err)
 		}
+		r.warnOfEnds(n, reference, value)
 		r.keepSecret(value)
 		out.WriteString(value)
 		rest = after

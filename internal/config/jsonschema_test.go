@@ -111,7 +111,7 @@ func TestSchemaAgreesOnValues(t *testing.T) {
 			_, checked := load(text, map[string]string{"X": "1"}, nil)
 			if skipped := (&loader{skipEnv: true}); readable {
 				skipped.compile = compileNothing
-				_, checked = skipped.parse("engage.yaml", []byte(text))
+				_, checked = skipped.parse("engage.yaml", []byte(text), 0o600)
 			}
 			if readable && (err == nil) != (checked == nil) {
 				t.Errorf("%s\nthe schema: %v\nthe checker: %v", text, err, checked)

@@ -15,10 +15,24 @@ import (
 // maxFileSize bounds the configuration file and each ${file:...}.
 const maxFileSize = 4 << 20
 
+// Options are how the references of a file are looked up.
+type Options struct {
+	SkipEnv bool              // not at all: what their values would tell isn't checked
+	Env     map[string]string // before the environment
+}
+
 // Load reads, checks and compiles the configuration file at path. Its error
 // is a *Faults that lists everything wrong at once.
-func Load(path string) (*Config, error) {
-	l := loader{lookupEnv: os.LookupEnv, compile: compileDefinition}
+func Load(path string) (*Config, error) { return Options{}.Load(path) }
+
+// Load is Load with the options.
+func (o Options) Load(path string) (*Config, error) {
+	l := loader{skipEnv: o.SkipEnv, compile: compileDefinition, lookupEnv: func(name string) (string, bool) {
+		if value, ok := o.Env[name]; ok {
+			return value, true
+		}
+		return os.LookupEnv(name)
+	}}
 	return l.load(path)
 }
 
@@ -26,68 +40,77 @@ func Load(path string) (*Config, error) {
 type loader struct {
 	lookupEnv func(name string) (string, bool)
 	skipEnv   bool // take references for values that aren't known
-	compile   func(actions.Definition, actions.Options) ([]string, []actions.Fault)
+	compile   compiler
 }
 
-// compileDefinition compiles only to see the faults, and the regions that
-// deliveries may go through.
-func compileDefinition(def actions.Definition, opts actions.Options) (regions []string, faults []actions.Fault) {
+// compiler compiles a definition only to see the regions that its deliveries
+// may go through, and what is wrong or likely not meant.
+type compiler func(actions.Definition, actions.Options) (regions []string, faults []actions.Fault, warnings []actions.Warning)
+
+func compileDefinition(def actions.Definition, opts actions.Options) (regions []string, faults []actions.Fault, warnings []actions.Warning) {
+	warnings = actions.Warnings(def)
 	d, faults := actions.New(def, opts)
 	if d == nil {
-		return nil, faults
+		return nil, faults, warnings
 	}
 	defer d.Close()
 	regions, _ = d.Regions()
-	return regions, faults
+	return regions, faults, warnings
 }
 
 func (l *loader) load(path string) (*Config, error) {
-	source, err := readConfigFile(path)
+	source, mode, err := readConfigFile(path)
 	if err != nil {
 		return nil, &Faults{List: []Fault{{File: path, Message: err.Error()}}}
 	}
-	return l.parse(path, source)
+	return l.parse(path, source, mode)
 }
 
 // parse is the way of a configuration: text, tree, values, compiled.
-func (l *loader) parse(path string, source []byte) (*Config, error) {
+func (l *loader) parse(path string, source []byte, mode fs.FileMode) (*Config, error) {
 	r := &reader{file: path, lookupEnv: l.lookupEnv, skipEnv: l.skipEnv, veiled: map[string]bool{}}
 	cfg := Default()
 	if root := r.tree(source); root != nil {
 		shapeOf(cfg).read(r, root)
 		r.checkWhole(root, cfg)
 		r.compile(root, cfg, l.compile)
+		r.warnOfRegions(root, cfg)
+		r.warnOfReaders(cfg, mode)
 	}
 	if err := r.err(); err != nil {
 		return nil, err
 	}
-	cfg.file, cfg.veiled = path, r.veiled
+	cfg.file, cfg.veiled, cfg.warnings = path, r.veiled, r.sortedWarnings()
 	return cfg, nil
 }
 
 // readConfigFile says the way out with each of its errors.
-func readConfigFile(path string) ([]byte, error) {
+func readConfigFile(path string) ([]byte, fs.FileMode, error) {
 	f, err := os.Open(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, errors.New("there is no such file; name the configuration with --config or ENGAGE_CONFIG")
+		return nil, 0, errors.New("there is no such file; name the configuration with --config or ENGAGE_CONFIG")
 	case errors.Is(err, fs.ErrPermission):
-		return nil, errors.New("the file can't be read: permission denied")
+		return nil, 0, errors.New("the file can't be read: permission denied")
 	case err != nil:
-		return nil, fmt.Errorf("the file can't be opened: %w", pathless(err))
+		return nil, 0, fmt.Errorf("the file can't be opened: %w", pathless(err))
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return nil, errors.New("this is a folder; name the configuration file in it")
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, 0, fmt.Errorf("the file can't be read: %w", pathless(err))
+	case info.IsDir():
+		return nil, 0, errors.New("this is a folder; name the configuration file in it")
 	}
 	source, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
 	if err != nil {
-		return nil, fmt.Errorf("the file can't be read: %w", pathless(err))
+		return nil, 0, fmt.Errorf("the file can't be read: %w", pathless(err))
 	}
 	if len(source) > maxFileSize {
-		return nil, fmt.Errorf("the file is larger than %d MiB, which no configuration is", maxFileSize>>20)
+		return nil, 0, fmt.Errorf("the file is larger than %d MiB, which no configuration is", maxFileSize>>20)
 	}
-	return source, nil
+	return source, info.Mode(), nil
 }
 
 // pathless is err without the path that an fs.PathError repeats.

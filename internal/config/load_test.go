@@ -21,10 +21,10 @@ func load(text string, env map[string]string, compile func(actions.Definition, a
 	if compile == nil {
 		compile = func(actions.Definition, actions.Options) []actions.Fault { return nil }
 	}
-	l := loader{lookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }, compile: func(def actions.Definition, opts actions.Options) ([]string, []actions.Fault) {
-		return nil, compile(def, opts)
+	l := loader{lookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }, compile: func(def actions.Definition, opts actions.Options) ([]string, []actions.Fault, []actions.Warning) {
+		return nil, compile(def, opts), nil
 	}}
-	return l.parse("engage.yaml", []byte(text))
+	return l.parse("engage.yaml", []byte(text), 0o600)
 }
 
 // good ends a configuration with all that is required.
@@ -37,7 +37,9 @@ destinations:
 
 var defaultSettings = actions.Settings{ConnectionOverrides: "rp=all&rc=5", Region: "us-west-2"}
 
-func compileNothing(actions.Definition, actions.Options) ([]string, []actions.Fault) { return nil, nil }
+func compileNothing(actions.Definition, actions.Options) ([]string, []actions.Fault, []actions.Warning) {
+	return nil, nil, nil
+}
 
 // goodConfigurations are files that load.
 func goodConfigurations(t *testing.T) []string {

@@ -29,6 +29,8 @@ type reader struct {
 	file      string
 	lookupEnv func(name string) (string, bool)
 	faults    []Fault
+	warnings  []Warning
+	literal   []*node         // secrets that stand in the file itself
 	skipEnv   bool            // take references for values that aren't known
 	veiled    map[string]bool // paths of the scalars that hold a reference
 	unknown   []string        // paths of those that aren't looked up
@@ -52,7 +54,7 @@ func (r *reader) err() error {
 	if len(r.faults) == 0 {
 		return nil
 	}
-	faults := &Faults{List: r.faults}
+	faults := &Faults{List: r.faults, Warnings: r.sortedWarnings()}
 	faults.sort()
 	return faults
 }
@@ -285,6 +287,7 @@ func (r *reader) scalar(n *node, y *yaml.Node) {
 		}
 		return
 	}
+	r.warnOfComment(n, y)
 	if y.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
 		return
 	}

@@ -80,6 +80,9 @@ func secret[T ~string](into *T, rules ...rule) shape {
 	s.get = func() any { return Secret(*into) }
 	read := s.read
 	s.read = func(r *reader, n *node) {
+		if !n.veiled && n.text != "" {
+			r.literal = append(r.literal, n)
+		}
 		n.veiled = true
 		r.keepSecret(n.text)
 		read(r, n)

@@ -11,10 +11,10 @@ import (
 const longest = 100
 
 // Name is the name that differs from the typed one the least, and whether
-// there is one that differs by no more than half of the word and three
+// there is one that differs by no more than half of the word and two
 // letters. Capitals don't count.
 func Name(typed string, names []string) (name string, ok bool) {
-	const furthest = 3
+	const furthest = 2
 	if len(typed) > longest {
 		return "", false
 	}
