@@ -68,8 +68,20 @@ func Classify(a Attempt) Result {
 		}
 	}
 	r.Kind, r.Reason = kindOf(a, r.Code)
+	if r.Kind == outcome.Refused {
+		r.Concerns = concernOf(a, r.Code)
+	}
 	cause.Kind, r.Err = r.Kind, cause
 	return r
+}
+
+// concernOf is what a refusal is about. A 401 of Twilio's is about the key,
+// whatever its code.
+func concernOf(a Attempt, code int) Concern {
+	if a.Status == http.StatusUnauthorized {
+		return ConcernsAccount
+	}
+	return classOf(code).concerns()
 }
 
 // repeats reports whether text, masked though it is, holds the end of a

@@ -28,6 +28,7 @@ type Result struct {
 	Kind       outcome.Kind
 	SID        string         // set when sent
 	Reason     outcome.Reason // set when not sent
+	Concerns   Concern        // what a refusal is about; 0 for any other kind
 	Code       int            // Twilio's error code, 0 if unknown
 	Status     int            // HTTP status, 0 without an answer
 	RequestID  string         // Twilio-Request-Id, or ""
