@@ -12,7 +12,7 @@ import (
 	"engage-worker/actions/twilio"
 	"engage-worker/consumer/intake"
 	"engage-worker/deadletter"
-	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/kafka/records"
 	"engage-worker/internal/metrics"
 	"engage-worker/ratelimit"
 )
@@ -51,7 +51,7 @@ type Topics struct {
 
 // Parts are what a Group works with; all are shared and safe for concurrent use.
 type Parts struct {
-	Cluster     partition.Cluster
+	Cluster     *records.Cluster
 	Dialer      *kafka.Dialer
 	Destination destination
 	Gates       gates

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
 	"engage-worker/consumer/delivery"
@@ -239,15 +240,21 @@ func (s *shard) newStream(tier intake.Tier, offsets map[int]int64) *intake.Strea
 	})
 }
 
+// startAtOnce bounds how many streams ask at the same time where they start.
+const startAtOnce = 4
+
 // begin settles where each stream starts, and takes the lease with a first
 // commit.
 func (gen *generation) begin() error {
+	var starts errgroup.Group
+	starts.SetLimit(startAtOnce)
 	for _, s := range gen.shards {
 		for _, st := range s.streams {
-			if err := st.Begin(gen.intake); err != nil {
-				return err
-			}
+			starts.Go(func() error { return st.Begin(gen.intake) })
 		}
+	}
+	if err := starts.Wait(); err != nil {
+		return err
 	}
 	if err := gen.commit(); err != nil {
 		return fmt.Errorf("first commit: %w", err)

@@ -153,18 +153,15 @@ func anyCommitted(offsets []int64) bool {
 
 // starts are where the source's partitions begin for a group without offsets.
 func (g *Group) starts(ctx context.Context, n int) ([]int64, error) {
-	starts := make([]int64, n)
-	for i := range starts {
-		first, end, err := g.parts.Cluster.Bounds(ctx, g.cfg.Topics.Source, i)
-		if err != nil {
-			return nil, err
-		}
-		starts[i] = end
-		if g.cfg.StartEarliest {
-			starts[i] = first
-		}
+	partitions := make([]int, n)
+	for i := range partitions {
+		partitions[i] = i
 	}
-	return starts, nil
+	at := kafka.LastOffset
+	if g.cfg.StartEarliest {
+		at = kafka.FirstOffset
+	}
+	return g.parts.Cluster.Offsets(ctx, g.cfg.Topics.Source, partitions, at)
 }
 
 func (g *Group) logStart(partitions int) {

@@ -12,7 +12,6 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"engage-worker/internal/kafka/acked"
-	"engage-worker/internal/kafka/partition"
 	"engage-worker/internal/kafka/records"
 	"engage-worker/internal/pause"
 )
@@ -88,14 +87,14 @@ func decodeAudit(value []byte) (Audit, error) {
 
 // AuditLog reads and writes the audit topic. It is not safe for concurrent use.
 type AuditLog struct {
-	cluster partition.Cluster
+	cluster *records.Cluster
 	topic   string
 	w       *acked.Writer
 	next    []int64 // by partition: read up to here
 }
 
 // OpenAudit opens the audit topic. Close it in the end.
-func OpenAudit(ctx context.Context, cluster partition.Cluster, topic string) (*AuditLog, error) {
+func OpenAudit(ctx context.Context, cluster *records.Cluster, topic string) (*AuditLog, error) {
 	counts, err := cluster.Count(ctx, topic)
 	if err != nil {
 		return nil, err

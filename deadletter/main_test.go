@@ -12,7 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"engage-worker/internal/kafka/acked"
-	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/kafka/records"
 	"engage-worker/internal/sim/embedded"
 )
 
@@ -23,6 +23,7 @@ type broker struct {
 	*embedded.Broker
 	transport *kafka.Transport
 	client    *kafka.Client
+	reading   *records.Cluster
 }
 
 func newBroker(t testing.TB, opts ...kfake.Opt) *broker {
@@ -34,7 +35,10 @@ func newBroker(t testing.TB, opts ...kfake.Opt) *broker {
 	t.Cleanup(b.Close)
 	transport := &kafka.Transport{MetadataTTL: time.Second}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &broker{b, transport, &kafka.Client{Addr: kafka.TCP(b.Brokers()...), Transport: transport, Timeout: 10 * time.Second}}
+	client := &kafka.Client{Addr: kafka.TCP(b.Brokers()...), Transport: transport, Timeout: 10 * time.Second}
+	reading := records.NewCluster(client, records.Options{})
+	t.Cleanup(reading.Close)
+	return &broker{b, transport, client, reading}
 }
 
 func (b *broker) createTopic(t testing.TB, name string, partitions int, config ...kafka.ConfigEntry) {
@@ -115,15 +119,13 @@ func canceled() context.Context {
 	return ctx
 }
 
-func (b *broker) cluster() partition.Cluster {
-	return partition.Cluster{Client: b.client, Dialer: &kafka.Dialer{Timeout: 5 * time.Second}}
-}
+func (b *broker) cluster() *records.Cluster { return b.reading }
 
 // put writes dead letters, each to its own partition.
-func (b *broker) put(t testing.TB, topic string, records ...*Record) {
+func (b *broker) put(t testing.TB, topic string, letters ...*Record) {
 	t.Helper()
-	messages := make([]kafka.Message, len(records))
-	for i, r := range records {
+	messages := make([]kafka.Message, len(letters))
+	for i, r := range letters {
 		messages[i] = Encode(r)
 		messages[i].WriterData = r.Partition
 	}

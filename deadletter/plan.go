@@ -13,7 +13,6 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"engage-worker/internal/kafka/partition"
 	"engage-worker/internal/kafka/records"
 )
 
@@ -41,7 +40,7 @@ const (
 
 // Planner finds what to replay.
 type Planner struct {
-	Cluster      partition.Cluster
+	Cluster      *records.Cluster
 	Reader       *Reader
 	Audit        *AuditLog // nil: there is none yet, so nothing was ever replayed
 	Source       string    // the source topic
@@ -254,7 +253,7 @@ func (p *Planner) findReplays(ctx context.Context, plan *Plan, chosen map[string
 
 // findPublished looks into the source topic for replays that were begun, and
 // marks those that are there.
-func findPublished(ctx context.Context, cluster partition.Cluster, source string, items func(func(*item) bool)) error {
+func findPublished(ctx context.Context, cluster *records.Cluster, source string, items func(func(*item) bool)) error {
 	open := map[int]map[replayKey]*item{}
 	from := map[int]int64{}
 	for i := range items {

@@ -9,14 +9,13 @@ import (
 	"github.com/segmentio/kafka-go"
 	"golang.org/x/sync/errgroup"
 
-	"engage-worker/internal/kafka/partition"
 	"engage-worker/internal/kafka/records"
 )
 
 // Reader reads a dead-letter topic as it was when the reading began. It is
 // safe for concurrent use.
 type Reader struct {
-	Cluster partition.Cluster
+	Cluster *records.Cluster
 	Topic   string
 }
 
@@ -48,55 +47,34 @@ func (r *Reader) Spans(ctx context.Context, since time.Time) ([]Span, error) {
 	if !ok {
 		return nil, fmt.Errorf("read %s: %w", r.Topic, kafka.UnknownTopicOrPartition)
 	}
+	partitions := make([]int, n)
+	for p := range partitions {
+		partitions[p] = p
+	}
+	all, err := r.Cluster.AllBounds(ctx, r.Topic, partitions)
+	if err != nil {
+		return nil, err
+	}
 	spans := make([]Span, n)
-	for p := range spans {
-		first, end, err := r.Cluster.Bounds(ctx, r.Topic, p)
-		if err != nil {
-			return nil, err
-		}
-		spans[p] = Span{p, first, end}
+	for p, s := range all {
+		spans[p] = Span{p, s.From, s.End}
 	}
 	if since.IsZero() {
 		return spans, nil
 	}
-	return spans, r.startAt(ctx, spans, since)
-}
-
-// startAt moves the spans' beginnings to a time.
-func (r *Reader) startAt(ctx context.Context, spans []Span, since time.Time) error {
-	asked := make([]kafka.OffsetRequest, len(spans))
-	for i, s := range spans {
-		// Not TimeOffsetOf: far times overflow it, and one below 0 means
-		// something else.
-		asked[i] = kafka.OffsetRequest{Partition: s.Partition, Timestamp: max(0, since.UnixMilli())}
-	}
-	res, err := r.Cluster.Client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{r.Topic: asked}})
+	// The times below 0 mean something else.
+	offsets, err := r.Cluster.Offsets(ctx, r.Topic, partitions, max(0, since.UnixMilli()))
 	if err != nil {
-		return fmt.Errorf("find the offsets of %s in %s: %w", since.Format(time.RFC3339), r.Topic, err)
+		return nil, fmt.Errorf("find what was written since %s: %w", since.Format(time.RFC3339), err)
 	}
-	found := 0
-	for _, p := range res.Topics[r.Topic] {
-		if p.Error != nil {
-			return fmt.Errorf("find the offsets of %s in %s/%d: %w", since.Format(time.RFC3339), r.Topic, p.Partition, p.Error)
+	for p, offset := range offsets {
+		from := spans[p].End // nothing is that young
+		if offset >= 0 {
+			from = min(offset, spans[p].End)
 		}
-		for i := range spans {
-			if spans[i].Partition != p.Partition {
-				continue
-			}
-			found++
-			from := spans[i].End // nothing is that young
-			for offset := range p.Offsets {
-				if offset >= 0 {
-					from = min(offset, spans[i].End)
-				}
-			}
-			spans[i].From = max(from, spans[i].From)
-		}
+		spans[p].From = max(from, spans[p].From)
 	}
-	if found != len(spans) {
-		return fmt.Errorf("find the offsets of %s in %s: answers for %d of %d partitions", since.Format(time.RFC3339), r.Topic, found, len(spans))
-	}
-	return nil
+	return spans, nil
 }
 
 // Progress counts offsets as they are read. It is safe for concurrent use.

@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"engage-worker/internal/kafka/acked"
+	"engage-worker/internal/kafka/records"
 )
 
 // desk is an analyst's place: topics, and plans to make.
@@ -140,14 +141,19 @@ func TestReplayPublishesTheOriginal(t *testing.T) {
 	}
 	for _, r := range rs {
 		var got []kafka.Message
-		for offset := range d.PartitionInfo(source, int32(r.Partition)).HighWatermark {
-			m, err := d.cluster().Record(t.Context(), source, r.Partition, offset)
-			if err != nil {
-				t.Fatal(err)
+		scanner := records.Scanner{Cluster: d.cluster(), MaxBytes: fetchBytes}
+		span := records.Span{Topic: source, Partition: r.Partition, End: d.PartitionInfo(source, int32(r.Partition)).HighWatermark}
+		if err := scanner.Scan(t.Context(), span, func(block []records.Record) error {
+			for i := range block {
+				if m := block[i].Message(source, r.Partition); m.Headers != nil {
+					if p, _ := ParseReplayed(m.Headers); p.ID == r.ID() {
+						got = append(got, m)
+					}
+				}
 			}
-			if p, _ := ParseReplayed(m.Headers); p.ID == r.ID() {
-				got = append(got, m)
-			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
 		}
 		if len(got) != 1 {
 			t.Fatalf("%s: %d replays in partition %d", r.MessageID, len(got), r.Partition)

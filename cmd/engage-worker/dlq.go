@@ -14,7 +14,7 @@ import (
 	"engage-worker/deadletter"
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/connect"
-	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/kafka/records"
 )
 
 // dlqCmd is what analysts look at the dead letters with.
@@ -117,7 +117,7 @@ func joined[T ~string](words []T) string {
 // dlqDesk is a connection to the configured dead-letter topic.
 type dlqDesk struct {
 	cfg     *config.Config
-	cluster partition.Cluster
+	cluster *records.Cluster
 	reader  *deadletter.Reader
 }
 
@@ -131,12 +131,15 @@ func openDLQ(app *app) (*dlqDesk, error) {
 	if err != nil {
 		return nil, badInput(err)
 	}
-	cluster := partition.Cluster{Client: client} // which is all that reading by batches needs
+	cluster := records.NewCluster(client, records.Options{})
 	return &dlqDesk{cfg, cluster, &deadletter.Reader{Cluster: cluster, Topic: cfg.DeadLetterTopic()}}, nil
 }
 
 // Close gives up the connections.
-func (d *dlqDesk) Close() { connect.CloseClient(d.cluster.Client) }
+func (d *dlqDesk) Close() {
+	d.cluster.Close()
+	connect.CloseClient(d.cluster.Client)
+}
 
 // read calls each for the dead letters that the filter chooses, while a bar
 // shows how far it is. Its error is already in plain words.

@@ -110,10 +110,6 @@ func (c *Courier) deadLetter(ev *intake.Event) *deadletter.Record {
 // all in-sync replicas; false when work ended first.
 func (c *Courier) publish(ev *intake.Event, r *deadletter.Record) bool {
 	return c.persist("dead_letter", ev, func(ctx context.Context) error {
-		if err := ev.Exact(ctx); err != nil {
-			return err
-		}
-		r.Key, r.Value, r.Headers = ev.Message.Key, ev.Message.Value, intake.WithoutRetry(ev.Message.Headers)
 		return c.parts.DeadLetters.Publish(ctx, r)
 	})
 }
@@ -128,9 +124,6 @@ func (d *delivery) retryLater(tier, through int, f failure) step {
 	o := d.ev.Origin
 	o.Attempts, o.FirstFailedAt = d.attempts, d.firstFailedAt
 	ok := d.courier.persist("retry", d.ev, func(ctx context.Context) error {
-		if err := d.ev.Exact(ctx); err != nil {
-			return err
-		}
 		m := o.RetryMessage(&d.ev.Message, d.action, through, time.Now().Add(to.Delay), f.reason.String())
 		m.Topic = to.Topic
 		return d.parts.Retries.Write(ctx, m, d.cfg.Shard)

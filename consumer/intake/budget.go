@@ -30,17 +30,29 @@ const eventOverhead = 12 << 10
 // Acquire waits for room for an event of n bytes and returns what it took. An
 // event larger than the whole budget takes all of it.
 func (b *Budget) Acquire(ctx context.Context, n int) (int64, error) {
-	cost := min(int64(n)+eventOverhead, b.size)
-	if !b.sem.TryAcquire(cost) {
-		b.waiting.Add(1)
-		defer b.waiting.Add(-1)
-		if err := b.sem.Acquire(ctx, cost); err != nil {
-			return 0, err
-		}
+	if cost, ok := b.TryAcquire(n); ok {
+		return cost, nil
+	}
+	b.waiting.Add(1)
+	defer b.waiting.Add(-1)
+	cost := b.cost(n)
+	if err := b.sem.Acquire(ctx, cost); err != nil {
+		return 0, err
 	}
 	b.gauge.Add(float64(cost))
 	return cost, nil
 }
+
+// TryAcquire is Acquire where there is room at once.
+func (b *Budget) TryAcquire(n int) (cost int64, ok bool) {
+	cost = b.cost(n)
+	if ok = b.sem.TryAcquire(cost); ok {
+		b.gauge.Add(float64(cost))
+	}
+	return cost, ok
+}
+
+func (b *Budget) cost(n int) int64 { return min(int64(n)+eventOverhead, b.size) }
 
 // Release gives back what Acquire took.
 func (b *Budget) Release(cost int64) {

@@ -7,7 +7,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"engage-worker/actions"
-	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/kafka/records"
 	"engage-worker/internal/metrics"
 )
 
@@ -32,7 +32,7 @@ type Config struct {
 
 // Parts are what a Stream works with; all are safe for concurrent use.
 type Parts struct {
-	Cluster partition.Cluster
+	Cluster *records.Cluster
 	Matcher matcher
 	Actions []string // the destination's, in the order of their bits
 	Budget  *Budget

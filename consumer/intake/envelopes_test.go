@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"engage-worker/actions"
+	"engage-worker/internal/kafka/records"
 	"engage-worker/internal/metrics"
 )
 
@@ -34,11 +35,11 @@ func TestEnvelopesAreToldOnceAMinute(t *testing.T) {
 		pass := func() {
 			for _, s := range streams {
 				for range 5 {
-					if !s.skimmed([]byte("{}")) {
+					if ev, _ := s.examine(&records.Record{Value: []byte("{}")}); ev != nil {
 						t.Fatal("wanted")
 					}
 				}
-				s.seen(10)
+				s.flush()
 			}
 		}
 		for range 61 {

@@ -13,7 +13,9 @@ import (
 // of a lag, least of all of none.
 func TestLagIsThereOnceItIsKnown(t *testing.T) {
 	m := metrics.New(prometheus.NewRegistry())
-	s := New(Config{Destination: "d", Topic: "events", Name: "source", Shard: 3, Offset: 40}, Parts{Metrics: m})
+	cluster := start(t, 4)
+	put(t, cluster, 3, 46, wanted)
+	s := New(Config{Destination: "d", Topic: topic, Name: "source", Shard: 3, Offset: 40}, Parts{Cluster: cluster, Metrics: m})
 	if err := s.Begin(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +28,9 @@ func TestLagIsThereOnceItIsKnown(t *testing.T) {
 	if s.Measure(); series() != [3]int{0, 1, 1} {
 		t.Errorf("before the first answer there are %v series of lag, span and watermark", series())
 	}
-	s.end.Store(46)
+	if _, err := s.log.Next(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if s.Measure(); testutil.ToFloat64(m.Lag.WithLabelValues("d", "source", "3")) != 6 || testutil.ToFloat64(m.Watermark.WithLabelValues("d", "source", "3")) != 40 {
 		t.Error("the lag isn't 6 behind the watermark of 40")
 	}

@@ -12,27 +12,19 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"engage-worker/actions"
-	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/kafka/records"
 	"engage-worker/internal/pause"
 )
 
 const (
-	fetchBytes = 1 << 20 // of one answer
-	fetchWait  = 500 * time.Millisecond
+	// A stream has at most one answer of the broker's in memory, and a block
+	// of records that were decompressed from it.
+	answerBytes = 1 << 20
+	blockBytes  = 128 << 10
 
-	// An answer is read from its connection while its events are taken in.
-	// Where that pauses, the connection's deadline moves along.
-	readGrace = 10 * time.Second
-
-	// skimAfter is how many records that nobody wants, one after another, make
-	// a stream skim. One that is wanted after all is fetched twice, so that
-	// must be rare.
-	skimAfter = 10_000
-	skimBytes = 64 << 10 // of the longest value that is skimmed
-
-	// longWait is from when on a tier's reader gives its connection up until
-	// the next record is due; brokers close idle ones after minutes.
-	longWait = 20 * time.Second
+	// holdFor is how long a stream that can't take more in, or whose next
+	// record isn't due, keeps what it has fetched.
+	holdFor = time.Second
 )
 
 // Stream reads one topic's partition of a shard and follows what is open of it.
@@ -43,13 +35,12 @@ type Stream struct {
 	cfg   Config
 	parts Parts
 
+	log *records.Log // nil before Begin; but for its End it is Run's
+
 	// Owned by Run.
-	pos    int64 // the next offset to fetch
-	dueAt  time.Time
+	pos    int64 // the next offset to take in
 	sight  sighting
 	passed counts
-	idle   int    // records that nobody wanted since the last that somebody did
-	value  []byte // of the record that is skimmed; nil before the first
 
 	mu   sync.Mutex
 	mark *watermark
@@ -57,8 +48,7 @@ type Stream struct {
 
 	awaited []awaited // traced events that are settled and not committed; guarded by mu
 
-	full  atomic.Bool  // an event waits for the span to get shorter
-	end   atomic.Int64 // of the log, as last seen; -1 unknown
+	full  atomic.Bool // an event waits for the span to get shorter
 	fetch fetchMetrics
 }
 
@@ -66,7 +56,7 @@ type Stream struct {
 func New(cfg Config, parts Parts) *Stream {
 	parts.Log = parts.Log.With().Str("topic", cfg.Topic).Logger()
 	m, labels := parts.Metrics, []string{cfg.Destination, cfg.Name}
-	s := &Stream{
+	return &Stream{
 		cfg: cfg, parts: parts, pos: cfg.Offset, room: make(chan struct{}, 1),
 		fetch: fetchMetrics{
 			read:       m.RecordsRead.WithLabelValues(labels...),
@@ -74,8 +64,6 @@ func New(cfg Config, parts Parts) *Stream {
 			tombstones: m.Events.WithLabelValues(cfg.Destination, "", "skipped", "tombstone"),
 		},
 	}
-	s.end.Store(-1)
-	return s
 }
 
 // Begin settles where the stream starts.
@@ -88,6 +76,7 @@ func (s *Stream) Begin(ctx context.Context) error {
 		s.pos = first
 	}
 	s.mark = newWatermark(s.pos)
+	s.log = s.parts.Cluster.Open(s.cfg.Topic, s.cfg.Shard, s.pos, records.Bytes{Answer: answerBytes, Block: blockBytes})
 	return nil
 }
 
@@ -97,10 +86,10 @@ func (s *Stream) Topic() string { return s.cfg.Topic }
 // Full reports whether an event waits for the open span to get shorter.
 func (s *Stream) Full() bool { return s.full.Load() }
 
-// counts collects what run counts between two fetches, so that events nobody
-// wants cost no atomic operation each.
+// counts collects what run counts in a block, so that events nobody wants cost
+// no atomic operation each.
 type counts struct {
-	read, noMatch, tombstones, control int
+	read, noMatch, tombstones int
 
 	enveloped bool // some of noMatch
 	envelopes [actions.NumEnvelopes]int
@@ -122,23 +111,23 @@ type fetchMetrics struct {
 // Run reads until ctx ends. Whatever goes wrong on the way is logged and
 // tried again with backoff; no event is passed over.
 func (s *Stream) Run(ctx context.Context) {
+	defer s.log.Close()
 	pauses := pause.Growing(100*time.Millisecond, 5*time.Second)
 	for ctx.Err() == nil {
-		progress, err := s.session(ctx)
+		block, err := s.log.Next(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if progress {
-			pauses.Reset()
+		after := s.log.Offset()
+		if s.takeAll(ctx, block) {
+			s.passTo(after) // over what isn't there, or isn't to be read
 		}
-		switch {
-		case err == nil:
-			// A record that isn't due yet.
-			if !pause.For(ctx, time.Until(s.dueAt)) {
-				return
-			}
+		s.flush()
+		if err == nil {
+			pauses.Reset()
 			continue
-		case errors.Is(err, kafka.OffsetOutOfRange):
+		}
+		if errors.Is(err, kafka.OffsetOutOfRange) {
 			if err = s.reposition(ctx); err == nil {
 				continue
 			}
@@ -154,94 +143,13 @@ func (s *Stream) Run(ctx context.Context) {
 	}
 }
 
-// session reads over one connection. It returns nil when the next record
-// isn't due for long enough to give the connection up.
-func (s *Stream) session(ctx context.Context) (progress bool, err error) {
-	conn, err := s.parts.Cluster.Dial(ctx, s.cfg.Topic, s.cfg.Shard)
-	if err != nil {
-		return false, err
-	}
-	defer conn.Close()
-	take := func(m *kafka.Message) bool { return s.take(ctx, conn, m) }
-	for {
-		s.dueAt = time.Time{}
-		if s.idle >= skimAfter {
-			if err := s.skim(ctx, conn); err != nil {
-				return progress, err
-			}
-			progress = true
-		}
-		next, end, err := partition.Fetch(ctx, conn, s.pos, partition.FetchConfig{MaxBytes: fetchBytes, MaxWait: fetchWait}, take)
-		if s.dueAt.IsZero() && ctx.Err() == nil {
-			s.passTo(next) // over what compaction took away
-		}
-		s.seen(end)
-		if err != nil {
-			return progress, err
-		}
-		progress = true
-		if wait := time.Until(s.dueAt); !s.dueAt.IsZero() && wait > 0 {
-			if wait > longWait {
-				return true, nil
-			}
-			if !pause.For(ctx, wait) {
-				return true, ctx.Err()
-			}
-		}
-	}
-}
-
-// skim passes over records that nobody wants by their values alone, which
-// allocates nothing, up to the first that needs more of a look, or the log's end.
-func (s *Stream) skim(ctx context.Context, conn *kafka.Conn) error {
-	if s.value == nil {
-		s.value = make([]byte, skimBytes)
-	}
-	for {
-		next, end, clean, err := partition.Skim(ctx, conn, s.pos, partition.FetchConfig{MaxBytes: fetchBytes, MaxWait: fetchWait}, s.value, s.skimmed)
-		progress := s.passTo(next)
-		s.seen(end)
-		if err != nil || !clean {
-			return err
-		}
-		if !progress || next >= end {
-			s.idle = 0 // what is new is read whole, and once
-			return nil
-		}
-	}
-}
-
 // passTo goes on at next: nobody waits for what lies before it, but for open
-// events. False when that isn't ahead.
-func (s *Stream) passTo(next int64) bool {
-	if next <= s.pos {
-		return false
-	}
+// events.
+func (s *Stream) passTo(next int64) {
 	s.pos = next
 	s.mu.Lock()
 	s.mark.advance(next)
 	s.mu.Unlock()
-	return true
-}
-
-// seen notes the log's end, which is negative where an answer didn't tell,
-// and what was counted on the way.
-func (s *Stream) seen(end int64) {
-	if end >= 0 {
-		s.end.Store(end)
-	}
-	s.flush()
-}
-
-// skimmed reports whether a value is an event that nobody wants.
-func (s *Stream) skimmed(value []byte) bool {
-	match := s.parts.Matcher.Match(value)
-	if match.Actions != 0 || match.Malformed != nil {
-		return false
-	}
-	s.passed.read++
-	s.passed.unwanted(match.Envelope)
-	return true
 }
 
 // Committable is the offset up to which all is done.
@@ -260,7 +168,7 @@ func (s *Stream) Measure() int {
 	m, labels := s.parts.Metrics, s.labels()
 	m.UncommittedSpan.WithLabelValues(labels...).Set(float64(span))
 	m.Watermark.WithLabelValues(labels...).Set(float64(commit))
-	if end := s.end.Load(); end >= 0 {
+	if end := s.log.End(); end >= 0 {
 		m.Lag.WithLabelValues(labels...).Set(float64(max(0, end-commit)))
 	}
 	return span
@@ -320,6 +228,7 @@ func (s *Stream) reposition(ctx context.Context) error {
 		return nil
 	}
 	s.pos = first
+	s.log.SeekTo(first)
 	return nil
 }
 

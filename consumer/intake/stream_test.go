@@ -4,8 +4,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/segmentio/kafka-go"
 )
 
 // TestWhenARetryIsDue: when it says so, but not later than a tier's delay after
@@ -27,26 +25,11 @@ func TestWhenARetryIsDue(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &Stream{cfg: Config{Delay: delay}, parts: Parts{Actions: []string{"a"}}}
+				s := &Stream{cfg: Config{Delay: delay}}
 				start := time.Now()
 				written := start.Add(c.ahead - c.since)
-				record := func(offset int64) *kafka.Message {
-					o := Origin{Topic: "events", Time: written}
-					m := o.RetryMessage(&kafka.Message{}, "a", 1, written.Add(delay), "rate_limited")
-					m.Offset, m.Time, m.HighWaterMark = offset, written, 10
-					return &m
-				}
 				for offset := range int64(10) {
-					for {
-						ev, wanted := s.examine(t.Context(), record(offset))
-						if wanted {
-							break
-						}
-						if ev != notNow || time.Until(s.dueAt) <= 0 {
-							t.Fatalf("offset %d: %+v, due at %v", offset, ev, s.dueAt)
-						}
-						time.Sleep(time.Until(s.dueAt))
-					}
+					time.Sleep(time.Until(s.due(offset, 10, written.Add(delay))))
 				}
 				if took := time.Since(start); took != c.want {
 					t.Errorf("ten of them were due after %v, want %v", took, c.want)

@@ -6,80 +6,75 @@ import (
 	"slices"
 	"time"
 
-	"github.com/segmentio/kafka-go"
-
-	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/kafka/records"
+	"engage-worker/internal/pause"
 )
 
-// take takes one record in; false ends the fetch before the record counts as
-// taken. It waits where the open span or the open bytes are at their bounds.
-func (s *Stream) take(ctx context.Context, conn *kafka.Conn, m *kafka.Message) bool {
-	if m.Offset < s.pos {
-		return true
-	}
-	s.passed.read++
-	ev, wanted := s.examine(ctx, m)
-	if !wanted {
-		if ev != nil { // not now
-			s.passed.read--
+// takeAll takes a block of records in, in order. It waits where the open span
+// or the open bytes are at their bounds, and for a tier's record to be due. It
+// reports whether it got to the block's end: when ctx ends it doesn't, and when
+// it had to wait for so long that it gave the block up.
+func (s *Stream) takeAll(ctx context.Context, block []records.Record) bool {
+	for i := range block {
+		r := &block[i]
+		ev, due := s.examine(r)
+		if ev == nil { // nobody wants it
+			s.passed.read++
+			continue
+		}
+		s.passTo(r.Offset)
+		if wait := time.Until(due); wait > 0 {
+			s.flush()
+			long := wait > holdFor
+			if long {
+				s.log.SeekTo(s.pos)
+			}
+			if !pause.For(ctx, wait) || long {
+				return false
+			}
+		}
+		kept, ok := s.admit(ctx, ev)
+		if !ok {
 			return false
 		}
-		s.pos = m.Offset + 1
-		s.mu.Lock()
-		s.mark.pass(m.Offset)
-		s.mu.Unlock()
-		s.idle++
-		return true
+		s.passed.read++
+		s.pos = ev.Message.Offset + 1
+		s.parts.Submit(ev)
+		if !kept {
+			return false
+		}
 	}
-	s.idle = 0
-	if !s.admit(ctx, conn, ev) {
-		return false
-	}
-	s.pos = m.Offset + 1
-	s.parts.Submit(ev)
 	return true
 }
 
-// notNow is examine's answer for a record that can't be taken in yet.
-var notNow = &Event{}
-
-// examine decides whether a record becomes an open event.
-func (s *Stream) examine(ctx context.Context, m *kafka.Message) (ev *Event, wanted bool) {
+// examine decides whether a record becomes an open event, and from when on. Only
+// a record that does is copied.
+func (s *Stream) examine(r *records.Record) (ev *Event, due time.Time) {
 	if s.cfg.Delay > 0 {
-		return s.examineRetry(m)
+		return s.examineRetry(r)
 	}
-	if m.Value == nil {
-		// Null or empty: kafka-go's Conn doesn't tell.
-		exact, err := s.parts.Cluster.Record(ctx, s.cfg.Topic, s.cfg.Shard, m.Offset)
-		if err != nil {
-			s.parts.Log.Warn().Err(err).Int64("offset", m.Offset).Msg("an empty value can't be told from a null one yet")
-			s.dueAt = time.Now().Add(time.Second)
-			return notNow, false
-		}
-		*m = exact
-	}
-	match := s.parts.Matcher.Match(m.Value)
+	match := s.parts.Matcher.Match(r.Value)
 	switch {
 	case match.Tombstone:
 		s.passed.tombstones++
-		return nil, false
-	case match.Malformed != nil:
-		if partition.IsMarker(m) {
-			s.passed.control++
-			return nil, false
-		}
-	case match.Actions == 0:
+		return nil, time.Time{}
+	case match.Malformed == nil && match.Actions == 0:
 		s.passed.unwanted(match.Envelope)
-		return nil, false
+		return nil, time.Time{}
 	}
-	o := SourceOrigin(m)
-	if o.Replayed {
-		if match.Actions = s.replayed(match.Actions, &o); match.Actions == 0 && match.Malformed == nil {
+	ev = s.event(r)
+	ev.Origin, ev.Actions, ev.Malformed = SourceOrigin(&ev.Message), match.Actions, match.Malformed
+	if ev.Origin.Replayed {
+		if ev.Actions = s.replayed(match.Actions, &ev.Origin); ev.Actions == 0 && match.Malformed == nil {
 			s.passed.noMatch++
-			return nil, false
+			return nil, time.Time{}
 		}
 	}
-	return &Event{stream: s, Message: *m, Origin: o, Actions: match.Actions, Malformed: match.Malformed}, true
+	return ev, time.Time{}
+}
+
+func (s *Stream) event(r *records.Record) *Event {
+	return &Event{stream: s, Message: r.Message(s.cfg.Topic, s.cfg.Shard)}
 }
 
 // replayed masks the actions that a replayed dead letter isn't for.
@@ -93,26 +88,19 @@ func (s *Stream) replayed(mask uint64, o *Origin) uint64 {
 }
 
 // examineRetry is examine for a tier's record.
-func (s *Stream) examineRetry(m *kafka.Message) (*Event, bool) {
-	if partition.IsMarker(m) {
-		s.passed.control++
-		return nil, false
-	}
-	o, ok := RetryOrigin(m)
+func (s *Stream) examineRetry(r *records.Record) (ev *Event, due time.Time) {
+	ev = s.event(r)
+	o, ok := RetryOrigin(&ev.Message)
 	if !ok {
 		// Not ours: somebody wrote into our topic. An analyst should see it.
-		o = SourceOrigin(m)
-		return &Event{stream: s, Message: *m, Origin: o, Malformed: errNotARetry}, true
+		ev.Origin, ev.Malformed = SourceOrigin(&ev.Message), errNotARetry
+		return ev, time.Time{}
 	}
-	if due := s.due(m, o.NotBefore); time.Until(due) > 0 {
-		s.dueAt = due
-		return notNow, false
-	}
-	ev := &Event{stream: s, Message: *m, Origin: o}
+	ev.Origin = o
 	if i := slices.Index(s.parts.Actions, o.Action); i >= 0 {
 		ev.Actions = 1 << i
 	}
-	return ev, true
+	return ev, s.due(r.Offset, s.log.End(), o.NotBefore)
 }
 
 var errNotARetry = errors.New("a record in a retry topic that says neither where it came from nor for which action it is")
@@ -125,9 +113,9 @@ type sighting struct {
 
 // due is when a tier's record may be taken in: when its writer meant it to, but
 // at most the tier's delay after it was seen, whatever the writer's clock said.
-func (s *Stream) due(m *kafka.Message, notBefore time.Time) time.Time {
-	if m.Offset >= s.sight.end {
-		s.sight = sighting{end: max(m.HighWaterMark, m.Offset+1), at: time.Now()}
+func (s *Stream) due(offset, end int64, notBefore time.Time) time.Time {
+	if offset >= s.sight.end {
+		s.sight = sighting{end: max(end, offset+1), at: time.Now()}
 	}
 	if latest := s.sight.at.Add(s.cfg.Delay); latest.Before(notBefore) {
 		return latest
@@ -135,9 +123,33 @@ func (s *Stream) due(m *kafka.Message, notBefore time.Time) time.Time {
 	return notBefore
 }
 
-// admit waits for room and opens the event; false when ctx ended first.
-func (s *Stream) admit(ctx context.Context, conn *kafka.Conn, ev *Event) bool {
-	s.end.Store(max(s.end.Load(), ev.Message.HighWaterMark)) // what follows may take long
+// admit waits for room and opens the event; ok is false when ctx ended first.
+// kept is false when that took so long that what was fetched was given up:
+// then the Log goes on behind the event.
+func (s *Stream) admit(ctx context.Context, ev *Event) (kept, ok bool) {
+	if cost, ok := s.parts.Budget.TryAcquire(ev.size()); ok {
+		ev.cost = cost
+		if s.open(ev) {
+			return true, true
+		}
+		ev.Release()
+	}
+	s.flush()
+	gone := make(chan struct{})
+	// While this goroutine waits, the timer's has the Log.
+	giveUp := time.AfterFunc(holdFor, func() {
+		s.log.SeekTo(ev.Message.Offset + 1)
+		close(gone)
+	})
+	ok = s.awaitRoom(ctx, ev)
+	if kept = giveUp.Stop(); !kept {
+		<-gone
+	}
+	return kept, ok
+}
+
+// awaitRoom waits for room and opens the event; false when ctx ended first.
+func (s *Stream) awaitRoom(ctx context.Context, ev *Event) bool {
 	cost, err := s.parts.Budget.Acquire(ctx, ev.size())
 	if err != nil {
 		return false
@@ -153,8 +165,6 @@ func (s *Stream) admit(ctx context.Context, conn *kafka.Conn, ev *Event) bool {
 			return false
 		}
 	}
-	// Reading the rest of the answer may have had to wait for long.
-	conn.SetReadDeadline(time.Now().Add(readGrace))
 	return true
 }
 

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,13 +11,13 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/segmentio/kafka-go"
 
-	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/kafka/records"
 	"engage-worker/internal/pause"
 )
 
 // Config is a shard's part of the ledger.
 type Config struct {
-	Cluster   partition.Cluster
+	Cluster   *records.Cluster
 	Topic     string
 	Partition int
 	Retention time.Duration             // entries are remembered at least that long
@@ -52,7 +53,7 @@ func New(cfg Config) *Ledger {
 }
 
 const (
-	restoreFetch = 4 << 20 // bytes a fetch while reading the log
+	restoreFetch = 2 << 20 // bytes a fetch while reading the log
 	// companyWait is how long an outcome waits for an intent to go along with.
 	// Only its offset waits for it, but a crash in between leaves it in doubt.
 	companyWait = 5 * time.Millisecond
@@ -91,36 +92,26 @@ func (l *Ledger) read(ctx context.Context, from, end int64, fold func(recordKey 
 	if from >= end {
 		return 0, nil
 	}
-	conn, err := l.cfg.Cluster.Dial(ctx, l.cfg.Topic, l.cfg.Partition)
-	if err != nil {
-		return 0, err
-	}
-	defer conn.Close()
-	for from < end {
-		from, _, err = partition.Fetch(ctx, conn, from, partition.FetchConfig{MaxBytes: restoreFetch, MaxWait: time.Second}, func(m *kafka.Message) bool {
-			if m.Offset >= end {
-				return false
+	scanner := records.Scanner{Cluster: l.cfg.Cluster, MaxBytes: restoreFetch}
+	err = scanner.Scan(ctx, records.Span{Topic: l.cfg.Topic, Partition: l.cfg.Partition, From: from, End: end}, func(block []records.Record) error {
+		n += len(block)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, r := range block {
+			if r.Value == nil {
+				continue
 			}
-			n++
-			if m.Value == nil || partition.IsMarker(m) {
-				return true
-			}
-			e, perr := ParseEntry(m.Value)
-			if perr != nil {
-				l.cfg.Log.Error().Err(perr).Str("topic", l.cfg.Topic).Int("partition", l.cfg.Partition).Int64("offset", m.Offset).
+			e, err := ParseEntry(r.Value)
+			if err != nil {
+				l.cfg.Log.Error().Err(err).Str("topic", l.cfg.Topic).Int("partition", l.cfg.Partition).Int64("offset", r.Offset).
 					Msg("a ledger record can't be read and is passed over; was it written by a newer version, or by something else?")
-				return true
+				continue
 			}
-			l.mu.Lock()
-			fold(m.Key, e)
-			l.mu.Unlock()
-			return true
-		})
-		if err != nil {
-			return n, err
+			fold(r.Key, e)
 		}
-	}
-	return n, nil
+		return nil
+	})
+	return n, err
 }
 
 // Get is what is known of a delivery.
@@ -353,7 +344,7 @@ func (l *Ledger) readForeign(ctx context.Context, from, end int64) error {
 		}
 		known, _ := l.index.get(k)
 		known.Generation = max(known.Generation, e.Generation) // of an outcome, it isn't kept
-		again = append(again, pending{key: recordKey, value: known.AppendValue(nil), entry: known, done: make(chan error, 1)})
+		again = append(again, pending{key: bytes.Clone(recordKey), value: known.AppendValue(nil), entry: known, done: make(chan error, 1)})
 	})
 	if len(again) > 0 {
 		l.enqueue(again...)

@@ -15,13 +15,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/kafka/records"
 	"engage-worker/internal/sim/embedded"
 )
 
 const topic = "events.test.ledger"
 
-func start(tb testing.TB) (*embedded.Broker, partition.Cluster) {
+func start(tb testing.TB) (*embedded.Broker, *records.Cluster) {
 	tb.Helper()
 	b, err := embedded.Start()
 	if err != nil {
@@ -33,11 +33,37 @@ func start(tb testing.TB) (*embedded.Broker, partition.Cluster) {
 	}
 	transport := &kafka.Transport{MetadataTTL: 200 * time.Millisecond}
 	tb.Cleanup(transport.CloseIdleConnections)
-	return b, partition.Cluster{Client: &kafka.Client{Addr: kafka.TCP(b.Brokers()...), Transport: transport}, Dialer: &kafka.Dialer{Timeout: 5 * time.Second}}
+	c := records.NewCluster(&kafka.Client{Addr: kafka.TCP(b.Brokers()...), Transport: transport}, records.Options{})
+	tb.Cleanup(c.Close)
+	return b, c
+}
+
+// lastOf are the last entries of the log's keys.
+func lastOf(t *testing.T, c *records.Cluster) map[string]Entry {
+	t.Helper()
+	last := map[string]Entry{}
+	from, end, err := c.Bounds(t.Context(), topic, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scanner := records.Scanner{Cluster: c, MaxBytes: 1 << 20}
+	if err := scanner.Scan(t.Context(), records.Span{Topic: topic, Partition: 1, From: from, End: end}, func(block []records.Record) error {
+		for _, r := range block {
+			e, err := ParseEntry(r.Value)
+			if err != nil {
+				return err
+			}
+			last[string(r.Key)] = e
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return last
 }
 
 // open makes a ledger that has read its log and is being written.
-func open(tb testing.TB, c partition.Cluster) *Ledger {
+func open(tb testing.TB, c *records.Cluster) *Ledger {
 	tb.Helper()
 	l := New(Config{Cluster: c, Topic: topic, Partition: 1, Retention: time.Hour, Log: zerolog.Nop()})
 	if _, err := l.Restore(tb.Context()); err != nil {
@@ -135,30 +161,7 @@ func TestALateIntentDoesNotHideAnOutcome(t *testing.T) {
 	owner.must(t, key(2), Entry{State: Sent})    // finds a gap before its own
 	deadline := time.Now().Add(10 * time.Second)
 	for {
-		last := State(0)
-		conn, err := c.Dial(t.Context(), topic, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, end, err := c.Bounds(t.Context(), topic, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for from := int64(0); from < end; {
-			if from, _, err = partition.Fetch(t.Context(), conn, from, partition.FetchConfig{MaxBytes: 1 << 20, MaxWait: time.Second}, func(m *kafka.Message) bool {
-				if string(m.Key) == string(key(1)) {
-					e, err := ParseEntry(m.Value)
-					if err != nil {
-						t.Error(err)
-					}
-					last = e.State
-				}
-				return true
-			}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		conn.Close()
+		last := lastOf(t, c)[string(key(1))].State
 		if last == Sent {
 			return
 		}
@@ -319,18 +322,7 @@ func TestAFormerOwnersRefusalIsOverruled(t *testing.T) {
 	}
 	owner.must(t, key(2), Entry{State: Sent, Generation: 2}) // finds the foreign record
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		last := map[string]Entry{}
-		conn, err := c.Dial(t.Context(), topic, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, _, err := partition.Fetch(t.Context(), conn, 0, partition.FetchConfig{MaxBytes: 1 << 20, MaxWait: time.Second}, func(m *kafka.Message) bool {
-			last[string(m.Key)], err = ParseEntry(m.Value)
-			return err == nil
-		}); err != nil {
-			t.Fatal(err)
-		}
-		conn.Close()
+		last := lastOf(t, c)
 		if last[string(key(1))] == intent {
 			return
 		}

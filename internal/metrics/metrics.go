@@ -42,6 +42,7 @@ type Metrics struct {
 	Reconciliations *prometheus.CounterVec   // destination, result
 	Lookups         *prometheus.CounterVec   // destination, kind, result
 	OpenBytes       prometheus.Gauge
+	FetchThrottled  prometheus.Counter
 	BuildInfo       *prometheus.GaugeVec // version, revision, goversion
 }
 
@@ -97,7 +98,8 @@ func New(reg prometheus.Registerer) *Metrics {
 		OpenBytes:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "engage_open_bytes", Help: "Bytes of events that are open in this process."}),
 		BuildInfo:       gauge("engage_build_info", "What runs here; always 1.", "version", "revision", "goversion"),
 	}
-	reg.MustRegister(m.OpenBytes)
+	m.FetchThrottled = prometheus.NewCounter(prometheus.CounterOpts{Name: "engage_fetch_throttled_seconds_total", Help: "Time for which brokers asked for a pause, since a quota of Kafka's is used up."})
+	reg.MustRegister(m.OpenBytes, m.FetchThrottled)
 	return m
 }
 

@@ -28,7 +28,7 @@ import (
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/acked"
 	"engage-worker/internal/kafka/connect"
-	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/kafka/records"
 	"engage-worker/internal/kafka/topics"
 	"engage-worker/internal/metrics"
 	"engage-worker/ratelimit"
@@ -80,6 +80,8 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 		return nil, err
 	}
 	w.close = append(w.close, func() { connect.CloseClient(w.client) })
+	reading := records.NewCluster(w.client, records.Options{Throttled: func(d time.Duration) { w.metrics.FetchThrottled.Add(d.Seconds()) }})
+	w.close = append(w.close, reading.Close)
 	deadLetters := deadletter.NewPublisher(w.client.Addr, w.client.Transport, cfg.DeadLetterTopic())
 	w.close = append(w.close, func() { w.closing("dead-letter publisher", deadLetters.Close) })
 	retries := acked.NewWriter(w.client.Addr, w.client.Transport, "")
@@ -114,7 +116,7 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 			t(&group)
 		}
 		w.groups = append(w.groups, consumer.NewGroup(group, consumer.Parts{
-			Cluster:     partition.Cluster{Client: w.client, Dialer: dialer},
+			Cluster:     reading,
 			Dialer:      dialer,
 			Destination: destination,
 			Gates:       w.gates,

@@ -14,7 +14,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
 
-	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/kafka/records"
 	"engage-worker/internal/sim/embedded"
 	testkafka "engage-worker/test/kafka"
 )
@@ -29,7 +29,7 @@ type broker struct {
 	mu      sync.Mutex
 	proxies map[string]*proxy // by their address
 	client  *kafka.Client
-	cluster partition.Cluster
+	cluster *records.Cluster
 	cleanup func() error
 }
 
@@ -132,9 +132,12 @@ func plainListener(path string) (string, error) {
 
 // connect makes the harness's own client.
 func (b *broker) connect() {
+	if b.cluster != nil {
+		b.cluster.Close()
+	}
 	transport := &kafka.Transport{Dial: b.dial, MetadataTTL: time.Second}
 	b.client = &kafka.Client{Addr: kafka.TCP(b.bootstrap()...), Transport: transport, Timeout: 20 * time.Second}
-	b.cluster = partition.Cluster{Client: b.client, Dialer: &kafka.Dialer{Timeout: 10 * time.Second, DialFunc: b.dial}}
+	b.cluster = records.NewCluster(b.client, records.Options{})
 }
 
 // dial connects past the proxies.
@@ -179,6 +182,7 @@ func (b *broker) network(do func(*proxy)) {
 
 // Close ends the broker, its proxies and the client.
 func (b *broker) Close() error {
+	b.cluster.Close()
 	b.client.Transport.(*kafka.Transport).CloseIdleConnections()
 	err := b.cleanup()
 	b.network(func(p *proxy) { err = errors.Join(err, p.Close()) })

@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/segmentio/kafka-go"
 
 	"engage-worker/consumer/ledger"
 	"engage-worker/deadletter"
-	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/kafka/records"
 )
 
 // ends are the log ends of a topic's partitions.
@@ -66,6 +65,7 @@ func (r *run) read(ctx context.Context, topic string, each func(kafka.Message)) 
 	if err != nil {
 		return err
 	}
+	scanner := records.Scanner{Cluster: r.broker.cluster, MaxBytes: 4 << 20}
 	for p, end := range ends {
 		if end == 0 {
 			continue
@@ -74,20 +74,12 @@ func (r *run) read(ctx context.Context, topic string, each func(kafka.Message)) 
 		if err != nil {
 			return err
 		}
-		conn, err := r.broker.cluster.Dial(ctx, topic, p)
-		if err != nil {
-			return err
-		}
-		for first < end {
-			if first, _, err = partition.Fetch(ctx, conn, first, partition.FetchConfig{MaxBytes: 4 << 20, MaxWait: time.Second}, func(m *kafka.Message) bool {
-				each(*m)
-				return true
-			}); err != nil {
-				break
+		if err := scanner.Scan(ctx, records.Span{Topic: topic, Partition: p, From: first, End: end}, func(block []records.Record) error {
+			for i := range block {
+				each(block[i].Message(topic, p))
 			}
-		}
-		conn.Close()
-		if err != nil {
+			return nil
+		}); err != nil {
 			return err
 		}
 	}

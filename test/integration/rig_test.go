@@ -27,7 +27,7 @@ import (
 	"engage-worker/deadletter"
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/connect"
-	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/kafka/records"
 	"engage-worker/internal/kafka/topics"
 	"engage-worker/internal/sim/embedded"
 	"engage-worker/internal/sim/twiliosim"
@@ -80,7 +80,7 @@ type rig struct {
 	topic   string
 	cfg     *config.Config
 	client  *kafka.Client
-	cluster partition.Cluster
+	cluster *records.Cluster
 	logs    *log
 }
 
@@ -178,11 +178,8 @@ delivery:
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { connect.CloseClient(r.client) })
-	dialer, err := connect.Dialer(r.cfg.Kafka)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.cluster = partition.Cluster{Client: r.client, Dialer: dialer}
+	r.cluster = records.NewCluster(r.client, records.Options{})
+	t.Cleanup(r.cluster.Close)
 	partitions := s.partitions
 	if partitions == 0 {
 		partitions = 6
@@ -328,13 +325,15 @@ func shortTiers(c *consumer.Config) {
 func (r *rig) read(topic string) []kafka.Message {
 	r.t.Helper()
 	var all []kafka.Message
+	scanner := records.Scanner{Cluster: r.cluster, MaxBytes: 1 << 20}
 	for p, end := range r.ends(topic) {
-		for offset := range end {
-			m, err := r.cluster.Record(r.t.Context(), topic, p, offset)
-			if err != nil {
-				r.t.Fatal(err)
+		if err := scanner.Scan(r.t.Context(), records.Span{Topic: topic, Partition: p, End: end}, func(block []records.Record) error {
+			for i := range block {
+				all = append(all, block[i].Message(topic, p))
 			}
-			all = append(all, m)
+			return nil
+		}); err != nil {
+			r.t.Fatal(err)
 		}
 	}
 	return all
@@ -343,15 +342,15 @@ func (r *rig) read(topic string) []kafka.Message {
 // deadLetters are all records of the dead-letter topic.
 func (r *rig) deadLetters() []*deadletter.Record {
 	r.t.Helper()
-	var records []*deadletter.Record
+	var letters []*deadletter.Record
 	for _, m := range r.read(r.cfg.DeadLetterTopic()) {
 		rec, err := deadletter.Decode(m)
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		records = append(records, rec)
+		letters = append(letters, rec)
 	}
-	return records
+	return letters
 }
 
 // accepted are the messages that the vendor took.

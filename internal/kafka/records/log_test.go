@@ -15,12 +15,13 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// batch is a record batch as Kafka stores it.
-type batch struct {
+// stored is a record batch as Kafka stores it.
+type stored struct {
 	base       int64
 	last       int32 // offset delta of the last record that there once was
 	attributes int16
 	first, max int64 // timestamps
+	producer   int64
 	records    []Record
 	count      int32 // instead of the records'
 	magic      int8  // instead of 2
@@ -29,7 +30,7 @@ type batch struct {
 	damaged    bool
 }
 
-func (b batch) bytes() []byte {
+func (b stored) bytes() []byte {
 	body := b.body
 	for _, r := range b.records {
 		rec := []byte{0}
@@ -63,7 +64,8 @@ func (b batch) bytes() []byte {
 	summed = binary.BigEndian.AppendUint32(summed, uint32(last))
 	summed = binary.BigEndian.AppendUint64(summed, uint64(b.first))
 	summed = binary.BigEndian.AppendUint64(summed, uint64(b.max))
-	summed = append(summed, make([]byte, 14)...) // producer
+	summed = binary.BigEndian.AppendUint64(summed, uint64(b.producer))
+	summed = append(summed, make([]byte, 6)...) // epoch, sequence
 	summed = binary.BigEndian.AppendUint32(summed, uint32(count))
 	summed = append(summed, body...)
 	sum := crc32.Checksum(summed, crc32.MakeTable(crc32.Castagnoli))
@@ -89,19 +91,31 @@ func rec(offset int64) Record {
 	return Record{Offset: offset, Time: time.UnixMilli(1000 + offset), Key: fmt.Append(nil, "k", offset), Value: fmt.Append(nil, "v", offset)}
 }
 
-// served is a Log that gets answers of batches.
-func served(offset int64, answers ...[]batch) *Log {
-	return newLog(func(context.Context, int64) (answer, error) {
+const testBlock = 1 << 20
+
+// given is a Log over answers; at their end there is io.EOF.
+func given(offset int64, answers ...answer) *Log {
+	return newLog(offset, testBlock, func(context.Context, int64) (answer, error) {
 		if len(answers) == 0 {
-			return answer{end: 1000}, nil
+			return answer{}, io.EOF
 		}
-		a := answer{start: 3, end: 1000}
-		for _, b := range answers[0] {
-			a.batches = append(a.batches, b.bytes()...)
-		}
+		a := answers[0]
 		answers = answers[1:]
 		return a, nil
-	}, offset)
+	}, func(answer) {})
+}
+
+// served is a Log that gets answers of batches.
+func served(offset int64, answers ...[]stored) *Log {
+	var all []answer
+	for _, batches := range answers {
+		a := answer{start: 3, end: 1000}
+		for _, b := range batches {
+			a.batches = append(a.batches, b.bytes()...)
+		}
+		all = append(all, a)
+	}
+	return given(offset, all...)
 }
 
 // offsets reads n blocks and tells the offsets of each.
@@ -128,7 +142,7 @@ func TestNextGivesWhatIsThere(t *testing.T) {
 		{Offset: 9, Time: time.UnixMilli(1001), Key: []byte{}, Value: []byte{}},
 	}
 	for codec := range kafka.Compression(5) {
-		l := served(5, []batch{{base: 5, first: 1000, records: want, codec: codec}})
+		l := served(5, []stored{{base: 5, first: 1000, records: want, codec: codec}})
 		got, err := l.Next(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -145,39 +159,40 @@ func TestNextGivesWhatIsThere(t *testing.T) {
 }
 
 func TestNextStepsOverWhatIsNoRecord(t *testing.T) {
-	truncated := batch{base: 40, records: []Record{rec(40)}}.bytes()
+	truncated := stored{base: 40, records: []Record{rec(40)}}.bytes()
 	for name, tc := range map[string]struct {
 		from    int64
-		batches []batch
+		batches []stored
 		want    []int64
 		next    int64
 	}{
-		"asked for the middle of a batch": {7, []batch{{base: 5, records: []Record{rec(5), rec(6), rec(7), rec(8)}}}, []int64{7, 8}, 9},
-		"compacted in between":            {5, []batch{{base: 5, records: []Record{rec(6), rec(9)}}, {base: 20, records: []Record{rec(20)}}}, []int64{6, 9, 20}, 21},
-		"compacted tail":                  {5, []batch{{base: 5, last: 30, codec: kafka.Zstd, records: []Record{rec(6)}}}, []int64{6}, 36},
-		"compacted away":                  {5, []batch{{base: 5, last: 3, count: -0}, {base: 9, records: []Record{rec(9)}}}, []int64{9}, 10},
-		"a marker":                        {5, []batch{{base: 5, attributes: controlBit, records: []Record{rec(5)}}, {base: 6, records: []Record{rec(6)}}}, []int64{6}, 7},
-		"only a marker":                   {5, []batch{{base: 5, attributes: controlBit, records: []Record{rec(5)}}}, []int64{}, 6},
-		"a batch before":                  {5, []batch{{base: 1, records: []Record{rec(1)}}, {base: 5, records: []Record{rec(5)}}}, []int64{5}, 6},
+		"asked for the middle of a batch": {7, []stored{{base: 5, records: []Record{rec(5), rec(6), rec(7), rec(8)}}}, []int64{7, 8}, 9},
+		"compacted in between":            {5, []stored{{base: 5, records: []Record{rec(6), rec(9)}}, {base: 20, records: []Record{rec(20)}}}, []int64{6, 9, 20}, 21},
+		"compacted tail":                  {5, []stored{{base: 5, last: 30, codec: kafka.Zstd, records: []Record{rec(6)}}}, []int64{6}, 36},
+		"compacted away":                  {5, []stored{{base: 5, last: 3, count: -0}, {base: 9, records: []Record{rec(9)}}}, []int64{9}, 10},
+		"a marker":                        {5, []stored{{base: 5, attributes: controlBit, records: []Record{rec(5)}}, {base: 6, records: []Record{rec(6)}}}, []int64{6}, 7},
+		"only a marker":                   {5, []stored{{base: 5, attributes: controlBit, records: []Record{rec(5)}}}, []int64{}, 6},
+		"a batch before":                  {5, []stored{{base: 1, records: []Record{rec(1)}}, {base: 5, records: []Record{rec(5)}}}, []int64{5}, 6},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := served(tc.from, tc.batches)
 			if got := offsets(t, l, 1)[0]; !reflect.DeepEqual(got, tc.want) || l.Offset() != tc.next {
 				t.Errorf("got %v, next %d; want %v, next %d", got, l.Offset(), tc.want, tc.next)
 			}
-			// The answer is used up: the end of the log is next.
-			if got := offsets(t, l, 1)[0]; len(got) != 0 || l.Offset() != tc.next {
-				t.Errorf("then %v, next %d", got, l.Offset())
+			// The answer is used up.
+			if got, err := l.Next(t.Context()); len(got) != 0 || l.Offset() != tc.next || err != io.EOF {
+				t.Errorf("then %v (%v), next %d", got, err, l.Offset())
 			}
 		})
 	}
 	t.Run("a batch that was cut off", func(t *testing.T) {
 		for cut := range len(truncated) {
-			l := newLog(func(context.Context, int64) (answer, error) {
-				return answer{batches: append(batch{base: 39, records: []Record{rec(39)}}.bytes(), truncated[:cut]...)}, nil
-			}, 39)
+			l := given(39, answer{batches: append(stored{base: 39, records: []Record{rec(39)}}.bytes(), truncated[:cut]...)}, answer{batches: truncated[:cut]})
 			if got := offsets(t, l, 1)[0]; !reflect.DeepEqual(got, []int64{39}) || l.Offset() != 40 {
 				t.Fatalf("cut after %d bytes: %v, next %d", cut, got, l.Offset())
+			}
+			if got, err := l.Next(t.Context()); len(got) > 0 || err != errPartial || l.Offset() != 40 {
+				t.Fatalf("cut after %d bytes, then %v (%v), next %d", cut, got, err, l.Offset())
 			}
 		}
 	})
@@ -186,14 +201,14 @@ func TestNextStepsOverWhatIsNoRecord(t *testing.T) {
 func TestNextTellsTheTime(t *testing.T) {
 	none := Record{Offset: 5, Time: time.UnixMilli(-1)}
 	for name, tc := range map[string]struct {
-		batch batch
+		batch stored
 		want  time.Time
 	}{
-		"the producer's": {batch{base: 5, first: 900, max: 2000, records: []Record{rec(5)}}, time.UnixMilli(1005)},
-		"the broker's":   {batch{base: 5, first: 900, max: 2000, attributes: appendTimeBit, records: []Record{rec(5)}}, time.UnixMilli(2000)},
-		"none":           {batch{base: 5, first: -1, max: -1, records: []Record{none}}, time.Time{}},
+		"the producer's": {stored{base: 5, first: 900, max: 2000, records: []Record{rec(5)}}, time.UnixMilli(1005)},
+		"the broker's":   {stored{base: 5, first: 900, max: 2000, attributes: appendTimeBit, records: []Record{rec(5)}}, time.UnixMilli(2000)},
+		"none":           {stored{base: 5, first: -1, max: -1, records: []Record{none}}, time.Time{}},
 	} {
-		block, err := served(5, []batch{tc.batch}).Next(t.Context())
+		block, err := served(5, []stored{tc.batch}).Next(t.Context())
 		if err != nil || len(block) != 1 || !block[0].Time.Equal(tc.want) {
 			t.Errorf("%s: %+v (%v), want %v", name, block, err, tc.want)
 		}
@@ -201,27 +216,27 @@ func TestNextTellsTheTime(t *testing.T) {
 }
 
 func TestNextRefusesWhatIsDamaged(t *testing.T) {
-	good := batch{base: 5, records: []Record{rec(5)}}
+	good := stored{base: 5, records: []Record{rec(5)}}
 	for name, tc := range map[string]struct {
-		bad  batch
+		bad  stored
 		want error
 	}{
-		"the sum":                       {batch{base: 6, records: []Record{rec(6)}, damaged: true}, errBatch},
-		"fewer records than it says":    {batch{base: 6, last: 2, count: 3}, errBatch},
-		"a negative count":              {batch{base: 6, records: []Record{rec(6)}, count: -1}, errBatch},
-		"no record's length":            {batch{base: 6, last: 2, count: 1, body: bytes.Repeat([]byte{0x80}, 20)}, errBatch},
-		"a negative length":             {batch{base: 6, last: 2, count: 1, body: []byte{1}}, errBatch},
-		"a length beyond the end":       {batch{base: 6, last: 2, count: 1, body: binary.AppendVarint(nil, 1<<29)}, errBatch},
-		"a length beyond all bounds":    {batch{base: 6, last: 2, count: 1, body: binary.AppendVarint(nil, 1<<40)}, errBatch},
-		"a key beyond the record":       {batch{base: 6, last: 2, count: 1, body: []byte{8, 0, 0, 0, 100}}, errBatch},
-		"headers beyond the record":     {batch{base: 6, last: 2, count: 1, body: []byte{12, 0, 0, 0, 1, 1, 100}}, errBatch},
-		"an offset beyond the batch":    {batch{base: 6, last: 1, records: []Record{rec(20)}}, errBatch},
-		"an old format":                 {batch{base: 6, records: []Record{rec(6)}, magic: -1}, errFormat},
-		"an unknown compression":        {batch{base: 6, records: []Record{rec(6)}, attributes: 7}, nil},
-		"what isn't compressed as said": {batch{base: 6, last: 2, count: 1, body: []byte("plain"), attributes: int16(kafka.Lz4)}, errBatch},
+		"the sum":                       {stored{base: 6, records: []Record{rec(6)}, damaged: true}, errBatch},
+		"fewer records than it says":    {stored{base: 6, last: 2, count: 3}, errBatch},
+		"a negative count":              {stored{base: 6, records: []Record{rec(6)}, count: -1}, errBatch},
+		"no record's length":            {stored{base: 6, last: 2, count: 1, body: bytes.Repeat([]byte{0x80}, 20)}, errBatch},
+		"a negative length":             {stored{base: 6, last: 2, count: 1, body: []byte{1}}, errBatch},
+		"a length beyond the end":       {stored{base: 6, last: 2, count: 1, body: binary.AppendVarint(nil, 1<<29)}, errBatch},
+		"a length beyond all bounds":    {stored{base: 6, last: 2, count: 1, body: binary.AppendVarint(nil, 1<<40)}, errBatch},
+		"a key beyond the record":       {stored{base: 6, last: 2, count: 1, body: []byte{8, 0, 0, 0, 100}}, errBatch},
+		"headers beyond the record":     {stored{base: 6, last: 2, count: 1, body: []byte{12, 0, 0, 0, 1, 1, 100}}, errBatch},
+		"an offset beyond the batch":    {stored{base: 6, last: 1, records: []Record{rec(20)}}, errBatch},
+		"an old format":                 {stored{base: 6, records: []Record{rec(6)}, magic: -1}, errFormat},
+		"an unknown compression":        {stored{base: 6, records: []Record{rec(6)}, attributes: 7}, nil},
+		"what isn't compressed as said": {stored{base: 6, last: 2, count: 1, body: []byte("plain"), attributes: int16(kafka.Lz4)}, errBatch},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := served(5, []batch{good, tc.bad}, []batch{{base: 6, records: []Record{rec(6)}}})
+			l := served(5, []stored{good, tc.bad}, []stored{{base: 6, records: []Record{rec(6)}}})
 			block, err := l.Next(t.Context())
 			if err == nil || tc.want != nil && !errors.Is(err, tc.want) {
 				t.Errorf("error %v, want %v", err, tc.want)
@@ -245,8 +260,8 @@ func TestBlocksAreBounded(t *testing.T) {
 	for i := range int64(n) {
 		all = append(all, Record{Offset: i, Time: time.UnixMilli(1), Value: bytes.Repeat([]byte{'x'}, size)})
 	}
-	large := Record{Offset: n, Time: time.UnixMilli(1), Value: bytes.Repeat([]byte{'y'}, 3*blockBytes)}
-	l := served(0, []batch{{records: all, codec: kafka.Zstd}, {base: n, records: []Record{large}}})
+	large := Record{Offset: n, Time: time.UnixMilli(1), Value: bytes.Repeat([]byte{'y'}, 3*testBlock)}
+	l := served(0, []stored{{records: all, codec: kafka.Zstd}, {base: n, records: []Record{large}}})
 	next := int64(0)
 	for next <= n {
 		block, err := l.Next(t.Context())
@@ -261,62 +276,17 @@ func TestBlocksAreBounded(t *testing.T) {
 			next++
 			bytes += len(r.Value)
 		}
-		if len(block) == 0 || len(block) > blockRecords || bytes > blockBytes+size && next <= n {
+		if len(block) == 0 || len(block) > blockRecords || bytes > testBlock+size && next <= n {
 			t.Fatalf("a block of %d records and %d bytes", len(block), bytes)
-		}
-	}
-}
-
-func TestParseAnswer(t *testing.T) {
-	head := func(topError int16, topics int32, partitionError int16, records int32) []byte {
-		b := binary.BigEndian.AppendUint32(nil, 0)
-		b = binary.BigEndian.AppendUint16(b, uint16(topError))
-		b = binary.BigEndian.AppendUint32(b, 0)
-		b = binary.BigEndian.AppendUint32(b, uint32(topics))
-		b = append(b, 0, 1, 't')
-		b = binary.BigEndian.AppendUint32(b, 1)
-		b = binary.BigEndian.AppendUint32(b, 0)
-		b = binary.BigEndian.AppendUint16(b, uint16(partitionError))
-		b = binary.BigEndian.AppendUint64(b, 42)
-		b = binary.BigEndian.AppendUint64(b, 41)
-		b = binary.BigEndian.AppendUint64(b, 7)
-		b = binary.BigEndian.AppendUint32(b, 1)
-		b = append(b, make([]byte, 16+4)...)
-		return binary.BigEndian.AppendUint32(b, uint32(records))
-	}
-	a, err := parseAnswer(append(head(0, 1, 0, 3), "abc"...))
-	if want := (answer{7, 42, []byte("abc")}); err != nil || !reflect.DeepEqual(a, want) {
-		t.Errorf("got %+v (%v), want %+v", a, err, want)
-	}
-	if a, err := parseAnswer(head(0, 1, 0, -1)); err != nil || len(a.batches) != 0 {
-		t.Errorf("null: %+v (%v)", a, err)
-	}
-	for want, b := range map[error][]byte{
-		kafka.NotLeaderForPartition:  head(0, 1, 6, 0),
-		kafka.FetchSessionIDNotFound: head(70, 1, 0, 0),
-	} {
-		if _, err := parseAnswer(b); !errors.Is(err, want) {
-			t.Errorf("got %v, want %v", err, want)
-		}
-	}
-	whole := append(head(0, 1, 0, 3), "abc"...)
-	for cut := range len(whole) {
-		if _, err := parseAnswer(whole[:cut]); err == nil {
-			t.Errorf("no error for %d of %d bytes", cut, len(whole))
-		}
-	}
-	for _, b := range [][]byte{head(0, 2, 0, 0), head(0, 0, 0, 0), head(0, 1, 0, 1<<30)} {
-		if _, err := parseAnswer(b); !errors.Is(err, errAnswer) {
-			t.Errorf("got %v, want %v", err, errAnswer)
 		}
 	}
 }
 
 // Whatever a broker sends: no panic, no offset twice or backwards, and an end.
 func FuzzNext(f *testing.F) {
-	f.Add(batch{base: 5, records: []Record{rec(5), rec(6)}}.bytes(), int64(5))
-	f.Add(batch{base: 5, codec: kafka.Lz4, records: []Record{{Offset: 5, Headers: []Header{{Name: []byte("n")}}}}}.bytes(), int64(0))
-	f.Add(batch{base: 5, attributes: controlBit, records: []Record{rec(5)}}.bytes(), int64(0))
+	f.Add(stored{base: 5, records: []Record{rec(5), rec(6)}}.bytes(), int64(5))
+	f.Add(stored{base: 5, codec: kafka.Lz4, records: []Record{{Offset: 5, Headers: []Header{{Name: []byte("n")}}}}}.bytes(), int64(0))
+	f.Add(stored{base: 5, attributes: controlBit, records: []Record{rec(5)}}.bytes(), int64(0))
 	f.Fuzz(func(t *testing.T, b []byte, from int64) {
 		// Let what was changed come through the sum's check.
 		if len(b) > 21 {
@@ -324,14 +294,7 @@ func FuzzNext(f *testing.F) {
 				binary.BigEndian.PutUint32(b[17:], crc32.Checksum(b[21:12+size], castagnoli))
 			}
 		}
-		used := false
-		l := newLog(func(context.Context, int64) (answer, error) {
-			if used {
-				return answer{}, io.EOF
-			}
-			used = true
-			return answer{batches: b}, nil
-		}, from)
+		l := given(from, answer{batches: b, aborted: []aborted{{producer: 0, first: from}}})
 		last := from - 1
 		for {
 			block, err := l.Next(t.Context())

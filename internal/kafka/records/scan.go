@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
-
-	"engage-worker/internal/kafka/partition"
 )
 
 const (
@@ -19,6 +17,9 @@ const (
 	// attempts bounds how often reading goes on after a lost connection or a
 	// moved leader without a record in between.
 	attempts = 5
+
+	// scanBlock is what a block of a scan has, about.
+	scanBlock = 1 << 20
 )
 
 // Span is a part of a partition: [From, End).
@@ -30,7 +31,7 @@ type Span struct {
 
 // Scanner reads spans.
 type Scanner struct {
-	Cluster  partition.Cluster
+	Cluster  *Cluster
 	MaxBytes int // of one answer, about
 
 	// Passed is told how many offsets were done with, and Gone how many of
@@ -43,16 +44,17 @@ type Scanner struct {
 // returned. Lost connections and moved leaders are got over a few times.
 //
 // A nil error means that each has seen every record of the span but for those
-// that retention deleted meanwhile.
+// of aborted transactions and those that retention deleted meanwhile. An open
+// transaction is waited for.
 func (s *Scanner) Scan(ctx context.Context, span Span, each func([]Record) error) error {
-	log := Open(s.Cluster.Client, span.Topic, span.Partition, span.From, s.MaxBytes)
+	log := s.Cluster.Open(span.Topic, span.Partition, span.From, Bytes{Answer: s.MaxBytes, Block: scanBlock})
 	defer log.Close()
 	failed := func(err error) error {
 		return fmt.Errorf("read %s/%d at offset %d: %w", span.Topic, span.Partition, log.Offset(), err)
 	}
-	failures, moved := 0, time.Now()
+	failures := 0
 	for from := span.From; from < span.End; from = log.Offset() {
-		block, err := log.Next(ctx)
+		block, err := next(ctx, log)
 		for len(block) > 0 && block[len(block)-1].Offset >= span.End {
 			block = block[:len(block)-1]
 		}
@@ -66,15 +68,15 @@ func (s *Scanner) Scan(ctx context.Context, span Span, each func([]Record) error
 		}
 		if to := min(log.Offset(), span.End); to > from {
 			call(s.Passed, to-from)
-			failures, moved = 0, time.Now()
+			failures = 0
 		}
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case err == nil && time.Since(moved) > patience:
-			return failed(fmt.Errorf("nothing came for %s though the log goes on to offset %d", patience, span.End))
 		case err == nil:
 			continue
+		case errors.Is(err, errNothing):
+			return failed(fmt.Errorf("nothing came for %s though the log goes on to offset %d; is a transaction open?", patience, span.End))
 		case !passing(err):
 			return failed(err)
 		}
@@ -88,6 +90,19 @@ func (s *Scanner) Scan(ctx context.Context, span Span, each func([]Record) error
 	return nil
 }
 
+var errNothing = errors.New("nothing came")
+
+// next is the log's Next within patience.
+func next(ctx context.Context, log *Log) ([]Record, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errNothing)
+	defer cancel()
+	block, err := log.Next(ctx)
+	if err != nil && errors.Is(context.Cause(ctx), errNothing) {
+		err = errNothing
+	}
+	return block, err
+}
+
 // skip steps over what retention has deleted.
 func (s *Scanner) skip(ctx context.Context, span Span, log *Log) error {
 	first, _, err := s.Cluster.Bounds(ctx, span.Topic, span.Partition)
@@ -98,7 +113,7 @@ func (s *Scanner) skip(ctx context.Context, span Span, log *Log) error {
 		return kafka.OffsetOutOfRange
 	}
 	call(s.Gone, min(first, span.End)-log.Offset())
-	log.next = first
+	log.SeekTo(first)
 	return nil
 }
 
@@ -112,7 +127,7 @@ func call(f func(int64), n int64) {
 func passing(err error) bool {
 	var broker kafka.Error
 	switch {
-	case errors.Is(err, errBatch), errors.Is(err, errFormat), errors.Is(err, errAnswer):
+	case errors.Is(err, errBatch), errors.Is(err, errFormat), errors.Is(err, errAnswer), errors.Is(err, errClosed):
 		return false
 	case errors.As(err, &broker):
 		return broker.Temporary() || broker == kafka.OffsetOutOfRange

@@ -18,7 +18,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
-	"engage-worker/internal/kafka/partition"
 	"engage-worker/internal/sim/embedded"
 )
 
@@ -26,14 +25,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const topic = "t"
 
-// place is a broker with a topic of one partition.
-type place struct {
+// site is a broker with a topic of one partition.
+type site struct {
 	t      *testing.T
 	broker *embedded.Broker
 	client *kafka.Client
+	all    *Cluster
 }
 
-func newPlace(t *testing.T, opts ...kfake.Opt) *place {
+func newSite(t *testing.T, opts ...kfake.Opt) *site {
 	t.Helper()
 	broker, err := embedded.Start(append([]kfake.Opt{kfake.SeedTopics(1, topic)}, opts...)...)
 	if err != nil {
@@ -42,11 +42,14 @@ func newPlace(t *testing.T, opts ...kfake.Opt) *place {
 	t.Cleanup(broker.Close)
 	transport := &kafka.Transport{MetadataTTL: 100 * time.Millisecond}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &place{t, broker, &kafka.Client{Addr: kafka.TCP(broker.Brokers()...), Transport: transport, Timeout: 10 * time.Second}}
+	client := &kafka.Client{Addr: kafka.TCP(broker.Brokers()...), Transport: transport, Timeout: 10 * time.Second}
+	all := NewCluster(client, Options{})
+	t.Cleanup(all.Close)
+	return &site{t, broker, client, all}
 }
 
 // put writes n records of about 1 kB, in batches of a hundred.
-func (p *place) put(n int, compression kafka.Compression) {
+func (p *site) put(n int, compression kafka.Compression) {
 	p.t.Helper()
 	for n > 0 {
 		var rs []kafka.Record
@@ -70,7 +73,7 @@ func (p *place) put(n int, compression kafka.Compression) {
 }
 
 // trim deletes what comes before an offset, as retention does.
-func (p *place) trim(offset int64) {
+func (p *site) trim(offset int64) {
 	p.t.Helper()
 	conn, err := net.Dial("tcp", p.broker.Brokers()[0])
 	if err != nil {
@@ -99,12 +102,12 @@ func (p *place) trim(offset int64) {
 	}
 }
 
-func (p *place) scanner() *Scanner {
-	return &Scanner{Cluster: partition.Cluster{Client: p.client}, MaxBytes: 16 << 10}
+func (p *site) scanner() *Scanner {
+	return &Scanner{Cluster: p.all, MaxBytes: 16 << 10}
 }
 
 // scan reads a span, and between may do something after each block.
-func (p *place) scan(ctx context.Context, s *Scanner, from, end int64, between func(block int)) (got []int64, err error) {
+func (p *site) scan(ctx context.Context, s *Scanner, from, end int64, between func(block int)) (got []int64, err error) {
 	p.t.Helper()
 	block := 0
 	err = s.Scan(ctx, Span{topic, 0, from, end}, func(records []Record) error {
@@ -131,7 +134,7 @@ func through(from, end int64) (offsets []int64) {
 }
 
 func TestScanReadsASpan(t *testing.T) {
-	p := newPlace(t)
+	p := newSite(t)
 	for compression := range kafka.Compression(5) {
 		p.put(300, compression)
 	}
@@ -153,7 +156,7 @@ func TestScanReadsASpan(t *testing.T) {
 
 func TestScanEnds(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t)
+	p := newSite(t)
 	p.put(300, 0)
 	enough := errors.New("enough")
 	if err := p.scanner().Scan(t.Context(), Span{topic, 0, 0, 300}, func([]Record) error { return enough }); err != enough {
@@ -179,7 +182,7 @@ func TestScanEnds(t *testing.T) {
 // Retention deletes what comes next: the scan goes on with what is left, and
 // says how much it didn't see.
 func TestScanGoesOnAfterRetention(t *testing.T) {
-	p := newPlace(t)
+	p := newSite(t)
 	p.put(1000, 0)
 	s := p.scanner()
 	var passed, gone int64
@@ -203,7 +206,7 @@ func TestScanGoesOnAfterRetention(t *testing.T) {
 
 func TestScanGetsOverFaults(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t, kfake.NumBrokers(2))
+	p := newSite(t, kfake.NumBrokers(2))
 	p.put(1000, 0)
 	var cuts atomic.Int64
 	p.broker.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {

@@ -18,7 +18,7 @@ import (
 	"engage-worker/deadletter"
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/connect"
-	"engage-worker/internal/kafka/partition"
+	"engage-worker/internal/kafka/records"
 	"engage-worker/internal/kafka/topics"
 	"engage-worker/internal/sim/embedded"
 	"engage-worker/internal/sim/twiliosim"
@@ -186,7 +186,9 @@ func readDeadLetters(ctx context.Context, cfg *config.Config, t *tally) (malform
 		return 0, err
 	}
 	defer connect.CloseClient(client)
-	reader := &deadletter.Reader{Cluster: partition.Cluster{Client: client}, Topic: cfg.DeadLetterTopic()}
+	cluster := records.NewCluster(client, records.Options{})
+	defer cluster.Close()
+	reader := &deadletter.Reader{Cluster: cluster, Topic: cfg.DeadLetterTopic()}
 	spans, err := reader.Spans(ctx, time.Time{})
 	if err != nil {
 		return 0, err

@@ -1,0 +1,163 @@
+package records
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/listoffsets"
+)
+
+// Count is the number of partitions of each topic that exists; topics that
+// don't are absent.
+func (c *Cluster) Count(ctx context.Context, topics ...string) (map[string]int, error) {
+	all, err := c.leaders(ctx, topics...)
+	if err != nil {
+		return nil, fmt.Errorf("read the metadata of %v: %w", topics, err)
+	}
+	n := make(map[string]int, len(topics))
+	for name, t := range all {
+		switch {
+		case errors.Is(t.Error, kafka.UnknownTopicOrPartition):
+		case t.Error != nil:
+			return nil, fmt.Errorf("read the metadata of topic %s: %w", name, t.Error)
+		default:
+			n[name] = len(t.Partitions)
+		}
+	}
+	return n, nil
+}
+
+// Bounds are a partition's first offset and the one after its last, whether
+// its transaction is committed or not.
+func (c *Cluster) Bounds(ctx context.Context, topic string, partition int) (first, end int64, err error) {
+	all, err := c.AllBounds(ctx, topic, []int{partition})
+	if err != nil {
+		return 0, 0, err
+	}
+	return all[0].From, all[0].End, nil
+}
+
+// AllBounds are the Bounds of several partitions of a topic, in their order.
+func (c *Cluster) AllBounds(ctx context.Context, topic string, partitions []int) ([]Span, error) {
+	firsts, err := c.Offsets(ctx, topic, partitions, kafka.FirstOffset)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := c.Offsets(ctx, topic, partitions, kafka.LastOffset)
+	if err != nil {
+		return nil, err
+	}
+	spans := make([]Span, len(partitions))
+	for i, p := range partitions {
+		spans[i] = Span{Topic: topic, Partition: p, From: firsts[i], End: ends[i]}
+	}
+	return spans, nil
+}
+
+// offsetsVersion of ListOffsets is what Kafka has spoken since 2.2.
+const offsetsVersion = 5
+
+// Offsets are where partitions of a topic, in their order, have their first
+// record of a time, in Unix milliseconds, or later; -1 where there is none.
+// kafka.FirstOffset and kafka.LastOffset are times as well. Each leader is
+// asked once: kafka-go's ListOffsets takes a connection for each partition.
+func (c *Cluster) Offsets(ctx context.Context, topic string, partitions []int, at int64) ([]int64, error) {
+	failed := func(p int, err error) ([]int64, error) {
+		return nil, fmt.Errorf("read the bounds of %s/%d: %w", topic, p, routed(err))
+	}
+	ctx, cancel := context.WithTimeout(ctx, findTimeout)
+	defer cancel()
+	leaders, err := c.recentLeaders(ctx, topic)
+	if err != nil {
+		return nil, fmt.Errorf("read the bounds of %s: %w", topic, err)
+	}
+	asked := map[int][]listoffsets.RequestPartition{}
+	for _, p := range partitions {
+		id, err := leaders.of(topic, p)
+		if err != nil {
+			return failed(p, err)
+		}
+		asked[id] = append(asked[id], listoffsets.RequestPartition{Partition: int32(p), CurrentLeaderEpoch: -1, Timestamp: at})
+	}
+	found := make(map[int]int64, len(partitions))
+	for id, of := range asked {
+		q := &offsetsQuestion{clientID: c.options.ClientID, broker: id, request: listoffsets.Request{
+			ReplicaID: -1, Topics: []listoffsets.RequestTopic{{Topic: topic, Partitions: of}},
+		}}
+		res, err := c.transport().RoundTrip(ctx, c.Client.Addr, q)
+		if err != nil {
+			return failed(int(of[0].Partition), err)
+		}
+		for _, t := range res.(*listoffsets.Response).Topics {
+			for _, p := range t.Partitions {
+				if p.ErrorCode != 0 {
+					return failed(int(p.Partition), kafka.Error(p.ErrorCode))
+				}
+				found[int(p.Partition)] = p.Offset
+			}
+		}
+	}
+	offsets := make([]int64, len(partitions))
+	for i, p := range partitions {
+		offset, ok := found[p]
+		if !ok {
+			return failed(p, kafka.UnknownTopicOrPartition)
+		}
+		offsets[i] = offset
+	}
+	return offsets, nil
+}
+
+// recentLeaders are a topic's leaders as of a moment ago: many shards ask at once.
+func (c *Cluster) recentLeaders(ctx context.Context, topic string) (leaders, error) {
+	const recent = 200 * time.Millisecond
+	c.mu.Lock()
+	known, ok := c.recent[topic]
+	c.mu.Unlock()
+	if ok && time.Since(known.at) < recent {
+		return known.leaders, nil
+	}
+	l, err := c.leaders(ctx, topic)
+	if err == nil {
+		c.mu.Lock()
+		c.recent[topic] = lookup{l, time.Now()}
+		c.mu.Unlock()
+	}
+	return l, err
+}
+
+// lookup is a look at a topic's leaders.
+type lookup struct {
+	leaders leaders
+	at      time.Time
+}
+
+// offsetsQuestion asks one leader, with one request whatever it is about.
+type offsetsQuestion struct {
+	clientID string
+	broker   int
+	request  listoffsets.Request
+}
+
+// ApiKey is of protocol.Message.
+//
+//nolint:staticcheck // the name is kafka-go's
+func (q *offsetsQuestion) ApiKey() protocol.ApiKey { return protocol.ListOffsets }
+
+// Broker is of protocol.BrokerMessage.
+func (q *offsetsQuestion) Broker(cluster protocol.Cluster) (protocol.Broker, error) {
+	return brokerOf(cluster, q.broker)
+}
+
+// Required is of protocol.RawExchanger.
+func (q *offsetsQuestion) Required(map[protocol.ApiKey]int16) bool { return true }
+
+// RawExchange is of protocol.RawExchanger.
+func (q *offsetsQuestion) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
+	return protocol.RoundTrip(rw, offsetsVersion, correlation.Add(1), q.clientID, &q.request)
+}

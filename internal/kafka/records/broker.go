@@ -1,0 +1,229 @@
+package records
+
+import (
+	"slices"
+	"time"
+)
+
+const (
+	// answerBytes is about what one answer of a broker's has.
+	answerBytes = 8 << 20
+
+	// leastRoom is what there must be of heldBytes for a fetch to begin.
+	leastRoom = 512 << 10
+
+	// fetchPlaces bounds the partitions of a fetch of what is there; an answer
+	// has room for few.
+	fetchPlaces = 256
+
+	// maxPolls bounds the long polls of a broker. The first has all partitions
+	// that are at their end then; those that get there while it waits are in
+	// the next ones, which are shorter and end with it, so that all wait
+	// together again.
+	maxPolls      = 3
+	pollWait      = time.Second
+	shortPollWait = 200 * time.Millisecond
+
+	// gather is how long a poll waits for others to come along, which bounds
+	// the polls of partitions that get a record now and then.
+	gather = 5 * time.Millisecond
+)
+
+// broker asks one broker, for all the Logs whose partitions it leads. Its
+// fields are guarded by the Cluster's mu.
+//
+// A place that waits is in one of two queues: ready, when there is something
+// to read as far as is known, and quiet, when its log ended there. One fetch
+// at a time goes through ready and comes back at once; polls wait at the
+// broker for all that is quiet.
+type broker struct {
+	cluster *Cluster
+	id      int
+
+	ready, quiet []place
+	fetching     bool
+	gathering    bool      // a poll is about to begin
+	polls        int       // that wait at the broker
+	together     time.Time // when they all end
+	paused       time.Time // until then the broker wants no fetch
+}
+
+// enqueue makes a seat wait.
+func (b *broker) enqueue(s *seat) {
+	b.put(place{seat: s, turn: s.turn, offset: s.offset})
+	b.kick()
+}
+
+// put puts a place where it belongs.
+func (b *broker) put(p place) {
+	if p.seat.end < 0 || p.offset < p.seat.end {
+		b.ready = append(b.ready, p)
+	} else {
+		b.quiet = append(b.quiet, p)
+	}
+}
+
+// kick begins what there is to ask and isn't asked.
+func (b *broker) kick() {
+	c := b.cluster
+	if c.closed {
+		return
+	}
+	if len(b.ready) > 0 && !b.fetching {
+		b.fetching = true
+		c.work.Go(b.fetch)
+	}
+	if len(b.quiet) > 0 && !b.gathering && b.polls < maxPolls {
+		b.gathering = true
+		c.work.Go(b.poll)
+	}
+}
+
+// fetch asks for what is there.
+func (b *broker) fetch() {
+	c := b.cluster
+	c.mu.Lock()
+	b.waitPause()
+	q := b.question(0)
+	q.maxBytes = min(answerBytes, heldBytes-c.held)
+	if q.maxBytes < leastRoom {
+		c.starved = true // whoever gives memory back kicks
+		b.fetching = false
+		c.mu.Unlock()
+		return
+	}
+	q.places, b.ready = choose(b.ready, fetchPlaces)
+	c.held += q.maxBytes
+	c.mu.Unlock()
+
+	empty, served, err := c.ask(q)
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b.fetching = false
+	c.release(q.maxBytes)
+	b.settle(q, empty, served, err)
+}
+
+// poll waits at the broker for what isn't there yet.
+func (b *broker) poll() {
+	c := b.cluster
+	c.sleep(gather)
+	c.mu.Lock()
+	b.waitPause()
+	b.gathering = false
+	b.polls++
+	q := b.question(b.patience(time.Now()))
+	q.maxBytes = answerBytes / 8
+	q.places, b.quiet = choose(b.quiet, len(b.quiet))
+	c.mu.Unlock()
+
+	empty, served, err := c.ask(q)
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b.polls--
+	b.settle(q, empty, served, err)
+}
+
+// patience is how long a poll that begins now waits.
+func (b *broker) patience(now time.Time) time.Duration {
+	if rest := b.together.Sub(now); rest > 0 && b.polls > 1 {
+		return max(time.Millisecond, min(rest, shortPollWait))
+	}
+	b.together = now.Add(pollWait)
+	return pollWait
+}
+
+// waitPause waits, without the lock, as long as the broker asked for.
+func (b *broker) waitPause() {
+	for wait := time.Until(b.paused); wait > 0 && !b.cluster.closed; wait = time.Until(b.paused) {
+		b.cluster.mu.Unlock()
+		b.cluster.sleep(wait)
+		b.cluster.mu.Lock()
+	}
+}
+
+func (b *broker) question(wait time.Duration) *question {
+	return &question{clientID: b.cluster.options.ClientID, broker: b.id, wait: wait}
+}
+
+// refuse ends the waiting of all, once the Cluster is closed.
+func (b *broker) refuse() {
+	for _, p := range slices.Concat(b.ready, b.quiet) {
+		if p.waits() {
+			p.seat.reply(answer{}, errClosed)
+		}
+	}
+	b.ready, b.quiet = nil, nil
+}
+
+// choose takes up to n places that still wait from the front of a queue, and
+// orders them by topic, as the protocol has them: topics and partitions in the
+// order in which they began to wait.
+func choose(queue []place, n int) (chosen, rest []place) {
+	chosen = make([]place, 0, min(n, len(queue)))
+	for len(queue) > 0 && len(chosen) < n {
+		if p := queue[0]; p.waits() {
+			chosen = append(chosen, p)
+		}
+		queue = queue[1:]
+	}
+	rank := map[string]int{}
+	for _, p := range chosen {
+		if _, known := rank[p.seat.topic]; !known {
+			rank[p.seat.topic] = len(rank)
+		}
+	}
+	if len(rank) > 1 {
+		slices.SortStableFunc(chosen, func(x, y place) int { return rank[x.seat.topic] - rank[y.seat.topic] })
+	}
+	if len(queue) == 0 {
+		queue = nil
+	}
+	return chosen, queue
+}
+
+// waits reports whether the seat still waits for this place.
+func (p *place) waits() bool { return p.seat.waiting && p.seat.turn == p.turn }
+
+// settle makes those wait on that got nothing. Those that the answer had no
+// room for go to the front.
+func (b *broker) settle(q *question, empty []place, served bool, err error) {
+	c := b.cluster
+	if q.throttle > 0 {
+		b.paused = time.Now().Add(q.throttle)
+		c.throttled(q.throttle)
+	}
+	var front []place
+	for _, p := range empty {
+		p.done, p.tried = false, false
+		switch behind := p.offset < p.seat.end; {
+		case !p.waits():
+		case behind && served, behind && q.wait > 0:
+			front = append(front, p)
+		default:
+			// At its end. Or nobody got anything though there is some: a poll
+			// comes back at once when there is.
+			b.quiet = append(b.quiet, p)
+		}
+	}
+	for _, p := range q.places {
+		switch {
+		case p.done || !p.waits():
+		case err == nil:
+			front = append(front, p)
+		case p.tried:
+			p.seat.broker = nil
+			p.seat.reply(answer{}, err)
+		default:
+			p.tried = true
+			front = append(front, p)
+		}
+	}
+	b.ready = append(front, b.ready...)
+	if c.closed {
+		b.refuse()
+	}
+	b.kick()
+}
