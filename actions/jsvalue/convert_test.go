@@ -94,8 +94,11 @@ func TestEncode(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	const indented = "{\n  \"2\": {},\n  \"10\": [\n    null,\n    null,\n    null,\n    \"<&>\u2028\\u0001\\\"\\\\\\n\"\n  ],\n  \"b\": 1,\n  \"a\": []\n}"
-	if got := EncodeIndent(o, "  "); got != indented {
+	if got, ok := EncodeIndentWithin(o, "  ", len(indented)); got != indented || !ok {
 		t.Errorf("got %s, want %s", got, indented)
+	}
+	if got, ok := EncodeIndentWithin(o, "  ", len(indented)-1); got != "" || ok {
+		t.Errorf("one byte short: got %s, %t", got, ok)
 	}
 	if got := Encode("a\xffb"); got != "\"a\uFFFDb\"" {
 		t.Errorf("got %q", got)

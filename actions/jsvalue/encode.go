@@ -11,12 +11,20 @@ func Encode(v any) string { return string(AppendJSON(nil, v)) }
 
 // AppendJSON appends what Encode returns. Undefined at the top is appended as
 // null.
-func AppendJSON(b []byte, v any) []byte { return appendValue(b, v, "", 0) }
+func AppendJSON(b []byte, v any) []byte { return appendValue(b, v, "", math.MaxInt, 0) }
 
-// EncodeIndent is JavaScript's JSON.stringify(v, null, indent).
-func EncodeIndent(v any, indent string) string { return string(appendValue(nil, v, indent, 0)) }
+// EncodeIndentWithin is JavaScript's JSON.stringify(v, null, indent), unless that
+// is longer than limit bytes, which it then finds out without making much more.
+func EncodeIndentWithin(v any, indent string, limit int) (string, bool) {
+	b := appendValue(nil, v, indent, limit, 0)
+	if len(b) > limit {
+		return "", false
+	}
+	return string(b), true
+}
 
-func appendValue(b []byte, v any, indent string, depth int) []byte {
+// appendValue appends v, or less than that once b is longer than limit.
+func appendValue(b []byte, v any, indent string, limit, depth int) []byte {
 	if depth > MaxDepth {
 		return append(b, "null"...)
 	}
@@ -33,10 +41,13 @@ func appendValue(b []byte, v any, indent string, depth int) []byte {
 	case []any:
 		b = append(b, '[')
 		for i, item := range v {
+			if len(b) > limit {
+				return b
+			}
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = appendValue(appendNewline(b, indent, depth+1), item, indent, depth+1)
+			b = appendValue(appendNewline(b, indent, depth+1), item, indent, limit, depth+1)
 		}
 		if len(v) > 0 {
 			b = appendNewline(b, indent, depth)
@@ -46,6 +57,9 @@ func appendValue(b []byte, v any, indent string, depth int) []byte {
 		b = append(b, '{')
 		empty := true
 		for key, value := range All(v) {
+			if len(b) > limit {
+				return b
+			}
 			if _, undefined := value.(Undefined); undefined {
 				continue
 			}
@@ -57,7 +71,7 @@ func appendValue(b []byte, v any, indent string, depth int) []byte {
 			if indent != "" {
 				b = append(b, ' ')
 			}
-			b = appendValue(b, value, indent, depth+1)
+			b = appendValue(b, value, indent, limit, depth+1)
 		}
 		if !empty {
 			b = appendNewline(b, indent, depth)

@@ -116,6 +116,22 @@ func (o *Object) fill(members []Member, at map[string]int) {
 	}
 }
 
+// Builder makes an object of many members at once. Set takes as long as there
+// are members whenever a key is a whole number that isn't the last; a Builder
+// doesn't. The zero Builder is empty.
+type Builder struct{ members []Member }
+
+// Set sets a member, as Object.Set does.
+func (b *Builder) Set(key string, value any) { b.members = append(b.members, Member{key, value}) }
+
+// Object is what was put together. The Builder is no use after it.
+func (b *Builder) Object() *Object {
+	members, at := distinct(b.members)
+	o := &Object{}
+	o.fill(members, at)
+	return o
+}
+
 // Len is the number of members.
 func (o *Object) Len() int {
 	if o == nil {

@@ -20,7 +20,7 @@ type Budget struct {
 }
 
 const (
-	maxWork    = 4 << 20         // units
+	maxWork    = 2 << 20         // units
 	checkEvery = 16 << 10        // units
 	maxTime    = 2 * time.Second // by the clock, which a busy machine alone reaches
 )

@@ -36,7 +36,7 @@ func (s span) eval(st *state) (any, error) {
 	if math.IsNaN(from) || math.IsNaN(to) || from >= to {
 		return []any{}, nil
 	}
-	if err := st.spend(to - from); err != nil {
+	if err := st.spend(2 * (to - from)); err != nil {
 		return nil, err
 	}
 	items := make([]any, 0, int(math.Ceil(to-from)))
@@ -72,14 +72,15 @@ func newPath(base operand, keys []operand, text string) *path {
 
 func (p *path) eval(st *state) (any, error) {
 	if p.names != nil && p.base == nil {
-		v := property(st.variable(p.names[0]))
+		v, err := st.variable(p.names[0])
+		v = property(v)
 		for _, name := range p.names[1:] {
-			if v == nil {
-				return nil, nil
+			if v == nil || err != nil {
+				return nil, err
 			}
-			v = readProperty(v, name)
+			v, err = st.read(v, name)
 		}
-		return v, nil
+		return v, err
 	}
 	keys := make([]any, len(p.keys))
 	for i, key := range p.keys {
@@ -92,19 +93,20 @@ func (p *path) eval(st *state) (any, error) {
 		}
 	}
 	var v any
+	var err error
 	if p.base != nil {
-		var err error
-		if v, err = p.base.eval(st); err != nil {
-			return nil, err
-		}
+		v, err = p.base.eval(st)
 	} else {
-		v = property(st.variable(stringOf(keys[0])))
-		keys = keys[1:]
+		v, err = st.variable(stringOf(keys[0]))
+		v, keys = property(v), keys[1:]
 	}
 	for _, key := range keys {
-		v = readProperty(v, stringOf(key))
+		if err != nil {
+			return nil, err
+		}
+		v, err = st.read(v, stringOf(key))
 	}
-	return v, nil
+	return v, err
 }
 
 // property is what is read as a value: Go's numbers are JavaScript's.
@@ -138,6 +140,9 @@ func (e *expression) eval(st *state) (any, error) {
 		return v
 	}
 	for _, s := range e.steps {
+		if err := st.spend(4); err != nil {
+			return nil, err
+		}
 		if s.value != nil {
 			v, err := s.value.eval(st)
 			if err != nil {
@@ -361,14 +366,15 @@ func (c *call) fix() {
 
 func (c *call) eval(st *state, in any) (any, error) {
 	args, err := c.values(st)
-	if err == nil {
-		err = st.spend(1)
-	}
+	before := st.budget.left
 	if err == nil {
 		err = st.weigh(in)
 	}
 	if err == nil {
 		err = st.weighAll(args...)
+	}
+	if err == nil {
+		err = st.spend(8 + (before-st.budget.left)*filterCost(c.name))
 	}
 	if err != nil {
 		return nil, err

@@ -1,6 +1,8 @@
 package liquid
 
 import (
+	"errors"
+
 	"engage-worker/actions/jsvalue"
 )
 
@@ -17,6 +19,20 @@ func filterNamed(name string) (filter, bool) {
 		}
 	}
 	return f, f != nil
+}
+
+// filterCost is what a filter costs, as a multiple of what it is given, beyond
+// reading that.
+func filterCost(name string) float64 {
+	switch name {
+	case "slugify":
+		return 12
+	case "upcase", "downcase", "capitalize", "normalize_whitespace", "squish", "truncatewords", "number_of_words",
+		"url_encode", "cgi_escape", "uri_escape", "hmac_sha256", "sha256", "strip", "lstrip", "rstrip", "round":
+		return 4
+	default:
+		return 0
+	}
 }
 
 // directiveFilter finds a filter that @liquid may use.
@@ -112,6 +128,11 @@ func valueFilter(name string) filter {
 				missing = len(v) == 0
 			case bool:
 				missing = !v && !jsTruthy(namedArg(args, "allow_false"))
+				if !v && len(args) > 1 {
+					if _, ok := args[1].(named); !ok {
+						return nil, errors.New("takes one value, and allow_false")
+					}
+				}
 			case nil, jsvalue.Undefined:
 				missing = true
 			}
@@ -126,7 +147,11 @@ func valueFilter(name string) filter {
 			if _, undefined := v.(jsvalue.Undefined); undefined {
 				return v, nil
 			}
-			s := jsvalue.EncodeIndent(v, indentation(arg(args, 0)))
+			// Indenting makes much of little.
+			s, ok := jsvalue.EncodeIndentWithin(v, indentation(arg(args, 0)), int(st.budget.left))
+			if !ok {
+				return nil, errTooMuch
+			}
 			return s, nil
 		}
 	case "raw":

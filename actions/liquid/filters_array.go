@@ -31,7 +31,7 @@ func arrayFilter(name string) filter {
 	case "reverse":
 		return func(_ *state, in any, _ []any) (any, error) { return backwards(list(in)), nil }
 	case "sort":
-		return sorted(func(a, b any) int {
+		return sorted(func(v any) any { return v }, func(a, b any) int {
 			switch {
 			case compare(opLess, a, b):
 				return -1
@@ -41,13 +41,13 @@ func arrayFilter(name string) filter {
 			return 0
 		})
 	case "sort_natural":
-		return sorted(func(a, b any) int {
-			return strings.Compare(jsvalue.ToLower(stringOf(a)), jsvalue.ToLower(stringOf(b)))
+		return sorted(func(v any) any { return jsvalue.ToLower(stringOf(v)) }, func(a, b any) int {
+			return strings.Compare(a.(string), b.(string))
 		})
 	case "map":
 		return func(st *state, in any, args []any) (any, error) {
 			keys := strings.Split(text(arg(args, 0)), ".")
-			return each(st, in, func(item any) (any, error) { return follow(item, keys), nil })
+			return each(st, in, func(item any) (any, error) { return st.follow(item, keys) })
 		}
 	case "sum":
 		return sum
@@ -103,11 +103,14 @@ func join(st *state, in any, args []any) (any, error) {
 }
 
 // follow reads a path of keys from a value.
-func follow(v any, keys []string) any {
+func (st *state) follow(v any, keys []string) (any, error) {
 	for _, key := range keys {
-		v = readProperty(property(v), key)
+		var err error
+		if v, err = st.read(property(v), key); err != nil {
+			return nil, err
+		}
 	}
-	return v
+	return v, nil
 }
 
 // each makes an array of what f makes of the items.
@@ -125,7 +128,8 @@ func each(st *state, in any, f func(item any) (any, error)) ([]any, error) {
 
 // sorted sorts by the items or by what a path leads to in them. Equals keep
 // their order; nil comes last.
-func sorted(compare func(a, b any) int) filter {
+// What they are compared by is made of each once.
+func sorted(by func(any) any, compare func(a, b any) int) filter {
 	return func(st *state, in any, args []any) (any, error) {
 		var keys []string
 		if v := arg(args, 0); jsTruthy(v) {
@@ -133,14 +137,29 @@ func sorted(compare func(a, b any) int) filter {
 		}
 		type pair struct{ item, by any }
 		var pairs []pair
+		before := st.budget.left
 		for _, item := range list(in) {
-			pairs = append(pairs, pair{item, follow(property(item), keys)})
-			if err := st.spend(16); err != nil {
+			v, err := st.follow(property(item), keys)
+			if err == nil {
+				err = st.spend(16)
+			}
+			if err == nil {
+				err = st.weigh(v)
+			}
+			if err != nil {
 				return nil, err
 			}
+			if v = plain(v); !jsvalue.Nullish(v) {
+				v = by(v)
+			}
+			pairs = append(pairs, pair{item, v})
+		}
+		// Each is looked at as often as its number has binary digits.
+		if err := st.spend((before - st.budget.left) * math.Log2(float64(1+len(pairs)))); err != nil {
+			return nil, err
 		}
 		slices.SortStableFunc(pairs, func(a, b pair) int {
-			switch nilA, nilB := jsvalue.Nullish(plain(a.by)), jsvalue.Nullish(plain(b.by)); {
+			switch nilA, nilB := jsvalue.Nullish(a.by), jsvalue.Nullish(b.by); {
 			case nilA && nilB:
 				return 0
 			case nilA:
@@ -148,7 +167,7 @@ func sorted(compare func(a, b any) int) filter {
 			case nilB:
 				return -1
 			}
-			return compare(plain(a.by), plain(b.by))
+			return compare(a.by, b.by)
 		})
 		items := make([]any, len(pairs))
 		for i, p := range pairs {
@@ -165,7 +184,11 @@ func sum(st *state, in any, args []any) (any, error) {
 	}
 	total := 0.0
 	for _, item := range list(in) {
-		if n := number(follow(property(item), keys)); n == n {
+		v, err := st.follow(property(item), keys)
+		if err != nil {
+			return nil, err
+		}
+		if n := number(v); n == n {
 			total += n
 		}
 	}
@@ -213,7 +236,10 @@ func runes(s string, n float64) int {
 
 // uniq keeps the first of the items that are the same. Arrays and objects are
 // the same as themselves only.
-func uniq(_ *state, in any, _ []any) (any, error) {
+func uniq(st *state, in any, _ []any) (any, error) {
+	if err := st.spend(8 * float64(len(list(in)))); err != nil {
+		return nil, err
+	}
 	seen := make(map[any]bool)
 	items := []any{}
 	for _, item := range list(in) {
@@ -231,8 +257,13 @@ func uniq(_ *state, in any, _ []any) (any, error) {
 }
 
 // sample picks items, or characters of a text, at random.
-func sample(_ *state, in any, args []any) (any, error) {
+func sample(st *state, in any, args []any) (any, error) {
 	v := plain(in)
+	if s, ok := v.(string); ok {
+		if err := st.spend(16 * float64(len(s))); err != nil {
+			return nil, err
+		}
+	}
 	if jsvalue.Nullish(v) {
 		return []any{}, nil
 	}

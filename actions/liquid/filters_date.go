@@ -56,9 +56,15 @@ func writtenDate(month string) filter {
 	}
 }
 
+// zoneCost is what reading a time zone's file costs.
+const zoneCost = 4096
+
 // formatDate formats what is a date, and returns as it is what is none.
 func formatDate(st *state, in any, format string, zone any) (any, error) {
 	v := plain(in)
+	if err := st.spend(64); err != nil {
+		return nil, err
+	}
 	t, ok := dateOf(st, v)
 	if !ok {
 		return v, nil
@@ -67,6 +73,9 @@ func formatDate(st *state, in any, format string, zone any) (any, error) {
 	switch zone := zone.(type) {
 	case jsvalue.Undefined, nil:
 	case string:
+		if err := st.spend(zoneCost); err != nil {
+			return nil, err
+		}
 		location, err := time.LoadLocation(zone)
 		if err != nil {
 			return nil, fmt.Errorf("there is no time zone %q", zone)

@@ -43,6 +43,9 @@ type lookup func(item any) (any, error)
 // propertyOf looks up the path that is a search's first argument.
 func propertyOf(st *state, args []any) (lookup, error) {
 	source := text(arg(args, 0))
+	if err := st.spend(compileCost * float64(len(source))); err != nil {
+		return nil, err
+	}
 	r := reader{source: source, end: len(source), vocabulary: &vocabulary{filters: filterNamed}}
 	r.blanks()
 	keys, err := r.properties(true)
@@ -50,6 +53,9 @@ func propertyOf(st *state, args []any) (lookup, error) {
 		return func(any) (any, error) { return jsvalue.Undefined{}, nil }, err
 	}
 	return func(item any) (any, error) {
+		if err := st.spend(32); err != nil {
+			return nil, err
+		}
 		inner := state{vars: item, budget: st.budget, now: st.now}
 		return newPath(constant{item}, keys, source).eval(&inner)
 	}, nil
@@ -59,6 +65,9 @@ func propertyOf(st *state, args []any) (lookup, error) {
 // in which the first names the item.
 func expressionOf(st *state, args []any) (lookup, error) {
 	source := text(arg(args, 1))
+	if err := st.spend(compileCost * float64(len(source))); err != nil {
+		return nil, err
+	}
 	r := reader{source: source, end: len(source), vocabulary: &vocabulary{filters: filterNamed}}
 	f, err := r.filtered()
 	if err != nil {
@@ -66,6 +75,9 @@ func expressionOf(st *state, args []any) (lookup, error) {
 	}
 	name := text(arg(args, 0))
 	return func(item any) (any, error) {
+		if err := st.spend(64); err != nil {
+			return nil, err
+		}
 		vars := jsvalue.NewObject(1)
 		vars.Set(name, item)
 		inner := state{vars: vars, budget: st.budget, now: st.now}
@@ -176,8 +188,12 @@ func grouping(by func(*state, []any) (lookup, error)) filter {
 			items []any
 		}
 		var groups []*group
-	items:
-		for _, item := range enumerable(in) {
+		items, err := enumerable(st, in)
+		if err != nil {
+			return nil, err
+		}
+	grouping:
+		for _, item := range items {
 			name, err := get(property(item))
 			if err != nil {
 				return nil, err
@@ -190,7 +206,7 @@ func grouping(by func(*state, []any) (lookup, error)) filter {
 					return nil, err
 				} else if same {
 					g.items = append(g.items, item)
-					continue items
+					continue grouping
 				}
 			}
 			groups = append(groups, &group{name, []any{item}})

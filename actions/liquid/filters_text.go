@@ -33,7 +33,7 @@ func textFilter(name string) filter {
 	case "strip", "lstrip", "rstrip":
 		return stripFilter(name != "rstrip", name != "lstrip")
 	case "strip_newlines":
-		return simple(func(s string) string { return strings.NewReplacer("\r\n", "", "\n", "").Replace(s) })
+		return simple(func(s string) string { return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", ""), "\n", "") })
 	case "normalize_whitespace":
 		return simple(func(s string) string { return strings.Join(splitSpace(s), " ") })
 	case "squish":
@@ -82,8 +82,11 @@ func stripFilter(left, right bool) filter {
 		s := text(in)
 		strip := jsvalue.IsSpace
 		if v := arg(args, 0); jsTruthy(v) {
-			set := text(v)
-			strip = func(r rune) bool { return strings.ContainsRune(set, r) }
+			set := make(map[rune]bool)
+			for _, r := range text(v) {
+				set[r] = true
+			}
+			strip = func(r rune) bool { return set[r] }
 		}
 		if left {
 			s = strings.TrimLeftFunc(s, strip)
@@ -98,7 +101,7 @@ func stripFilter(left, right bool) filter {
 // replaceAll replaces; an empty pattern is between any two characters.
 func replaceAll(st *state, in any, args []any) (any, error) {
 	s, old, replacement := text(in), textArg(args, 0), textArg(args, 1)
-	if err := st.spend(float64(strings.Count(s, old)) * float64(len(replacement))); err != nil {
+	if err := st.spend(float64(strings.Count(s, old)) * float64(2+len(replacement))); err != nil {
 		return nil, err
 	}
 	return strings.Join(strings.Split(s, old), replacement), nil
@@ -115,7 +118,10 @@ func replaceLast(s, old, replacement string) string {
 // splitFilter splits as JavaScript and drops empty texts at the end.
 func splitFilter(st *state, in any, args []any) (any, error) {
 	s, separator := text(in), textArg(args, 0)
-	parts := strings.Split(s, separator)
+	if err := st.spend(32 * float64(1+strings.Count(s, separator))); err != nil {
+		return nil, err
+	}
+	parts := splitUnits(s, separator)
 	for len(parts) > 0 && parts[len(parts)-1] == "" {
 		parts = parts[:len(parts)-1]
 	}
@@ -123,7 +129,25 @@ func splitFilter(st *state, in any, args []any) (any, error) {
 	for i, p := range parts {
 		items[i] = p
 	}
-	return items, st.spend(16 * float64(len(items)))
+	return items, nil
+}
+
+// splitUnits splits as JavaScript does: without a separator at each UTF-16
+// unit. Half of a character is U+FFFD.
+func splitUnits(s, separator string) []string {
+	parts := strings.Split(s, separator)
+	if separator != "" || jsvalue.StringLen(s) == len(parts) {
+		return parts
+	}
+	units := make([]string, 0, jsvalue.StringLen(s))
+	for _, part := range parts {
+		if len(part) == utf8.UTFMax {
+			units = append(units, "\uFFFD", "\uFFFD")
+		} else {
+			units = append(units, part)
+		}
+	}
+	return units
 }
 
 // splitSpace splits at runs of white space; at the ends of s, such a run

@@ -22,7 +22,7 @@ func webFilter(name string) filter {
 		return simple(func(s string) string { return escapeHTML(unescapeHTML(s)) })
 	case "newline_to_br":
 		return simple(func(s string) string {
-			return strings.NewReplacer("\r\n", "<br />\n", "\n", "<br />\n").Replace(s)
+			return lineBreaker.Replace(s)
 		})
 	case "strip_html":
 		return simple(stripHTML)
@@ -62,11 +62,11 @@ func webFilter(name string) filter {
 }
 
 func escapeHTML(s string) string {
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;").Replace(s)
+	return htmlEscaper.Replace(s)
 }
 
 func unescapeHTML(s string) string {
-	return strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">", "&#34;", `"`, "&#39;", "'").Replace(s)
+	return htmlUnescaper.Replace(s)
 }
 
 // stripHTML drops scripts, styles, comments and tags. What isn't closed stays.
@@ -189,12 +189,7 @@ func slugify(_ *state, in any, args []any) (any, error) {
 
 // withoutAccents writes Latin letters with the plain ones.
 func withoutAccents(s string) string {
-	return strings.NewReplacer(
-		"à", "a", "á", "a", "â", "a", "ã", "a", "ä", "a", "å", "a", "æ", "ae", "ç", "c",
-		"è", "e", "é", "e", "ê", "e", "ë", "e", "ì", "i", "í", "i", "î", "i", "ï", "i", "ð", "d", "ñ", "n",
-		"ò", "o", "ó", "o", "ô", "o", "õ", "o", "ö", "o", "ø", "o", "ù", "u", "ú", "u", "û", "u", "ü", "u",
-		"ý", "y", "ÿ", "y", "ß", "ss", "œ", "oe", "þ", "th", "ẞ", "SS", "Œ", "OE", "Þ", "TH",
-	).Replace(s)
+	return plainLetters.Replace(s)
 }
 
 // decodeBase64 takes white space inside and a missing padding.
@@ -214,3 +209,20 @@ func decodeBase64(s string) (any, error) {
 	}
 	return string([]rune(string(b))), nil // broken UTF-8 becomes U+FFFD
 }
+
+// htmlEscaper is made once: making it costs more than using it.
+var htmlEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;")
+
+// htmlUnescaper is the way back.
+var htmlUnescaper = strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">", "&#34;", `"`, "&#39;", "'")
+
+// lineBreaker marks line breaks.
+var lineBreaker = strings.NewReplacer("\r\n", "<br />\n", "\n", "<br />\n")
+
+// plainLetters are for letters with accents.
+var plainLetters = strings.NewReplacer(
+	"à", "a", "á", "a", "â", "a", "ã", "a", "ä", "a", "å", "a", "æ", "ae", "ç", "c",
+	"è", "e", "é", "e", "ê", "e", "ë", "e", "ì", "i", "í", "i", "î", "i", "ï", "i", "ð", "d", "ñ", "n",
+	"ò", "o", "ó", "o", "ô", "o", "õ", "o", "ö", "o", "ø", "o", "ù", "u", "ú", "u", "û", "u", "ü", "u",
+	"ý", "y", "ÿ", "y", "ß", "ss", "œ", "oe", "þ", "th", "ẞ", "SS", "Œ", "OE", "Þ", "TH",
+)

@@ -75,7 +75,10 @@ func (c *compiler) loop(t token, r *reader) (action, error) {
 		if err != nil {
 			return err
 		}
-		items := enumerable(v)
+		items, err := enumerable(st, v)
+		if err != nil {
+			return err
+		}
 		if len(items) == 0 {
 			for _, part := range b.clauses {
 				if err := part.body.render(st); err != nil {
@@ -88,7 +91,7 @@ func (c *compiler) loop(t token, r *reader) (action, error) {
 			return err
 		}
 		s := &scope{name: l.variable, loopName: "forloop",
-			loop: &forloop{length: len(items), name: l.variable + "-" + l.text}}
+			loop: &forloop{length: len(items), name: continued}}
 		st.scopes = append(st.scopes, s)
 		defer func() { st.scopes = st.scopes[:len(st.scopes)-1] }()
 		for i, item := range items {
@@ -111,6 +114,9 @@ func (c *compiler) loop(t token, r *reader) (action, error) {
 // window applies offset, limit and reversed, in this order whatever the
 // template's, and notes where a loop with offset:continue would go on.
 func (l *loop) window(st *state, continued string, items []any) ([]any, error) {
+	if err := st.spend(64); err != nil {
+		return nil, err
+	}
 	st.scopes = append(st.scopes, &scope{name: "continue", value: st.offset(continued)})
 	offset, err := l.option(st, "offset")
 	limit, errLimit := l.option(st, "limit")
@@ -261,7 +267,10 @@ func (c *compiler) table(t token, r *reader) (action, error) {
 		if err != nil {
 			return err
 		}
-		items := enumerable(v)
+		items, err := enumerable(st, v)
+		if err != nil {
+			return err
+		}
 		offset, err := l.amount(st, "offset", 0)
 		if err != nil {
 			return err
@@ -299,6 +308,9 @@ func (l *loop) rows(st *state, body sequence, items []any, cols float64) error {
 	var stopped error
 	for i, item := range items {
 		s.value, s.loop.i = property(item), i
+		if err := st.spend(32); err != nil {
+			return err
+		}
 		col0 := math.Mod(float64(i), cols)
 		opening := `<td class="col` + jsvalue.FormatNumber(col0+1) + `">`
 		if col0 == 0 {

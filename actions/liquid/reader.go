@@ -226,18 +226,46 @@ func (r *reader) filter() (call, bool, error) {
 		return c, false, errorAt(r.source, c.at, "there is no filter %q", c.name)
 	}
 	c.apply = apply
+	if err := r.arguments(&c); err != nil {
+		return c, false, err
+	}
+	return c, true, r.fit(&c)
+}
+
+// fit refuses arguments that a filter can't mean.
+func (r *reader) fit(c *call) error {
+	switch c.name {
+	case "where_exp", "reject_exp", "find_exp", "find_index_exp", "has_exp", "group_by_exp":
+		// Otherwise an event could say what is evaluated.
+		if len(c.args) < 2 {
+			return errorAt(r.source, c.at, "%s needs the name of an item and an expression", c.name)
+		}
+		fixed, _ := c.args[1].value.(constant)
+		if _, ok := fixed.value.(string); !ok || c.args[1].name != "" {
+			return errorAt(r.source, c.at, "%s takes its expression in quotes, not out of a variable", c.name)
+		}
+	case "default":
+		if len(c.args) > 1 && c.args[0].name != "" && c.args[1].name == "" {
+			return errorAt(r.source, c.at, "default's value stands in front of %s", c.args[0].name)
+		}
+	}
+	return nil
+}
+
+// arguments reads a filter's arguments, if it has any.
+func (r *reader) arguments(c *call) error {
 	r.blanks()
 	switch {
 	case r.done(), r.peek(0) == '|':
-		return c, true, nil
+		return nil
 	case r.peek(0) != ':':
-		return c, false, r.fail("a filter's arguments start with a colon, not with %s", r.rest())
+		return r.fail("a filter's arguments start with a colon, not with %s", r.rest())
 	}
 	for {
 		r.at++ // the colon or a comma
 		arg, err := r.argument()
 		if err != nil {
-			return c, false, err
+			return err
 		}
 		if arg.value != nil || arg.name != "" {
 			c.args = append(c.args, arg)
@@ -247,9 +275,9 @@ func (r *reader) filter() (call, bool, error) {
 			continue
 		}
 		if !r.done() && r.peek(0) != '|' {
-			return c, false, r.fail("%s is not expected in a filter's arguments", r.rest())
+			return r.fail("%s is not expected in a filter's arguments", r.rest())
 		}
-		return c, true, nil
+		return nil
 	}
 }
 

@@ -44,7 +44,7 @@ func (st *state) spend(work float64) error { return st.budget.Spend(work) }
 
 // weigh spends for all that is in v. A value can hold another many times over,
 // and that one others, so that what takes little memory would be endless to
-// write out: v is weighed before it is looked into. Scalars cost nothing.
+// write out: v is weighed before it is looked into.
 func (st *state) weigh(v any) error { return st.weighAt(v, 0) }
 
 func (st *state) weighAt(v any, depth int) error {
@@ -54,6 +54,10 @@ func (st *state) weighAt(v any, depth int) error {
 	switch v := v.(type) {
 	case string:
 		return st.spend(float64(len(v)))
+	case float64:
+		return st.spend(4) // it may be printed
+	case *forloop:
+		return st.spend(64)
 	case named:
 		return st.weighAt(v.value, depth)
 	case []any:
@@ -100,7 +104,7 @@ func (st *state) write(s string) error {
 		return fmt.Errorf("the template makes more than %d bytes", maxOutput)
 	}
 	st.out = append(st.out, s...)
-	return nil
+	return st.spend(float64(len(s)) / 32)
 }
 
 // print writes a value as it prints.
@@ -114,7 +118,7 @@ func (st *state) print(v any) error {
 		if len(st.out) < maxOutput {
 			st.out = jsvalue.AppendNumber(st.out, v)
 		}
-		return nil
+		return st.spend(8)
 	}
 	if err := st.weigh(v); err != nil {
 		return err
@@ -124,7 +128,12 @@ func (st *state) print(v any) error {
 
 // variable looks a name up: in the loops around, inner first, among what was
 // assigned, then among what the caller gave.
-func (st *state) variable(name string) any {
+func (st *state) variable(name string) (any, error) {
+	names := len(st.scopes) + len(st.assigned) + len(st.counters)
+	return st.lookUp(name), st.spend(1 + float64(names)/4 + float64(len(name)*(1+names))/64)
+}
+
+func (st *state) lookUp(name string) any {
 	for i := len(st.scopes) - 1; i >= 0; i-- {
 		switch s := st.scopes[i]; name {
 		case s.name:
@@ -151,6 +160,12 @@ func (st *state) variable(name string) any {
 
 func (st *state) assign(name string, v any) {
 	st.assigned = set(st.assigned, name, v)
+}
+
+// named pays for a look among what was assigned or counted.
+func (st *state) named(name string) error {
+	names := len(st.assigned) + len(st.counters)
+	return st.spend(1 + float64(names)/4 + float64(len(name)*(1+names))/64)
 }
 
 // count adds to a counter of the caller's scope, which starts at 0 unless the

@@ -141,6 +141,7 @@ func (c *compiler) assign(r *reader) (action, error) {
 	return func(st *state) error {
 		v, err := value.eval(st)
 		if err == nil {
+			err = st.named(name)
 			st.assign(name, v)
 		}
 		return err
@@ -153,6 +154,9 @@ func (c *compiler) count(r *reader, by float64) action {
 	name := r.identifier()
 	r.defines(name)
 	return func(st *state) error {
+		if err := st.named(name); err != nil {
+			return err
+		}
 		before, after := st.count(name, by)
 		if by < 0 {
 			return st.print(after)
@@ -203,6 +207,9 @@ func (c *compiler) cycle(r *reader) (action, error) {
 			}
 			key = stringOf(v) + ":" + key
 		}
+		if err := st.spend(16 + float64(len(key))); err != nil {
+			return err
+		}
 		if st.cycles == nil {
 			st.cycles = make(map[string]int)
 		}
@@ -238,6 +245,9 @@ func (c *compiler) capture(t token, r *reader) (action, error) {
 			return err
 		}
 		st.assign(name, s)
+		if err := st.named(name); err != nil {
+			return err
+		}
 		return st.spend(float64(len(s)))
 	}, nil
 }

@@ -42,6 +42,9 @@ func plain(v any) any {
 
 // truthy: only nil and false are not true.
 func truthy(v any) bool {
+	if _, ok := v.(*forloop); ok {
+		return true
+	}
 	switch v := plain(v).(type) {
 	case nil, jsvalue.Undefined:
 		return false
@@ -106,21 +109,24 @@ func list(v any) []any {
 
 // enumerable is what a loop goes through: an array's items, an object's pairs
 // of key and value, a string as a whole.
-func enumerable(v any) []any {
+func enumerable(st *state, v any) ([]any, error) {
+	if err := st.spend(1 + 8*float64(jsvalue.Len(v))); err != nil {
+		return nil, err
+	}
 	switch v := plain(v).(type) {
 	case []any:
-		return v
+		return v, nil
 	case string:
 		if v == "" {
-			return nil
+			return nil, nil
 		}
-		return []any{v}
+		return []any{v}, nil
 	default:
 		var pairs []any
 		for key, value := range jsvalue.All(v) {
 			pairs = append(pairs, []any{key, value})
 		}
-		return pairs
+		return pairs, nil
 	}
 }
 
@@ -130,11 +136,21 @@ func equal(st *state, l, r any) (bool, error) {
 }
 
 func equalAt(st *state, l, r any, depth int) (bool, error) {
+	if err := st.spend(1); err != nil {
+		return false, err
+	}
 	if isDrop(l) {
-		return dropEquals(l, r), nil
+		return dropEquals(l, r), st.weighDrop(r)
 	}
 	if isDrop(r) {
-		return dropEquals(r, l), nil
+		return dropEquals(r, l), st.weighDrop(l)
+	}
+	for _, v := range [...]any{l, r} {
+		if _, ok := v.(*forloop); ok {
+			if err := st.spend(64); err != nil {
+				return false, err
+			}
+		}
 	}
 	l, r = plain(l), plain(r)
 	switch a := l.(type) {
@@ -174,6 +190,14 @@ func equalAt(st *state, l, r any, depth int) (bool, error) {
 	return jsvalue.Of(l) == jsvalue.Of(r), nil
 }
 
+// weighDrop pays for comparing v with one of them: a text may be read whole.
+func (st *state) weighDrop(v any) error {
+	if s, ok := v.(string); ok {
+		return st.spend(float64(len(s)))
+	}
+	return nil
+}
+
 func dropEquals(drop, v any) bool {
 	switch drop.(type) {
 	case nilDrop:
@@ -198,6 +222,18 @@ func dropEquals(drop, v any) bool {
 	default:
 		return jsvalue.IsObject(v) && jsvalue.Len(v) == 0
 	}
+}
+
+// read is readProperty, paid for: of a text, characters are counted.
+func (st *state) read(v any, key string) (any, error) {
+	cost := 2 + float64(len(key))/8
+	if s, ok := v.(string); ok {
+		cost += float64(len(s)) / 4
+	}
+	if err := st.spend(cost); err != nil {
+		return nil, err
+	}
+	return readProperty(v, key), nil
 }
 
 // readProperty reads v.key: an own property, or size, first and last.

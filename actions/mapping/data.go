@@ -101,14 +101,14 @@ func (n flatten) resolve(r *run, payload any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	flat := jsvalue.NewObject(8)
-	if err := n.into(r, flat, "", v, 0); err != nil {
+	var flat jsvalue.Builder
+	if err := n.into(r, &flat, "", v, 0); err != nil {
 		return nil, &ResolveError{n.at, err}
 	}
-	return flat, nil
+	return flat.Object(), nil
 }
 
-func (n flatten) into(r *run, flat *jsvalue.Object, prefix string, v any, depth int) error {
+func (n flatten) into(r *run, flat *jsvalue.Builder, prefix string, v any, depth int) error {
 	if err := r.spend(1 + len(prefix)); err != nil {
 		return err
 	}
@@ -238,22 +238,22 @@ func (c *compiler) merge(v any, path string, depth int) node {
 }
 
 func (n merge) resolve(r *run, payload any) (any, error) {
-	merged := jsvalue.NewObject(8)
+	var merged jsvalue.Builder
 	for _, object := range n.objects {
 		v, err := object.resolve(r, payload)
 		if err != nil {
 			return nil, err
 		}
-		if err := assign(r, merged, v); err != nil {
+		if err := assign(r, &merged, v); err != nil {
 			return nil, &ResolveError{n.at, err}
 		}
 	}
-	return merged, nil
+	return merged.Object(), nil
 }
 
 // assign is JavaScript's Object.assign: the items of arrays and the characters
 // of strings count as members by their index.
-func assign(r *run, into *jsvalue.Object, v any) error {
+func assign(r *run, into *jsvalue.Builder, v any) error {
 	switch v := v.(type) {
 	case []any:
 		for i, item := range v {

@@ -22,7 +22,7 @@ func parsePath(s string) path {
 	start := 0
 	cut := func(end, next int) {
 		if end > start {
-			keys = append(keys, strings.NewReplacer("'", "", `"`, "").Replace(s[start:end]))
+			keys = append(keys, strings.ReplaceAll(strings.ReplaceAll(s[start:end], "'", ""), `"`, ""))
 		}
 		start = next
 	}
