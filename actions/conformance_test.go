@@ -157,6 +157,37 @@ func (c *conformanceCase) differs(t *testing.T) (string, bool) {
 func TestConformance(t *testing.T)        { runCases(t, "testdata/engage-cases.json", 188) }
 func TestMessageConformance(t *testing.T) { runCases(t, "testdata/sendmessage-cases.json", 44) }
 
+// TestMessageNeighbours runs cases around those of sendMessage, whose results
+// are those of the hosted source (of December 2024) in Node.js.
+func TestMessageNeighbours(t *testing.T) {
+	for _, c := range packedCases(t, "testdata/sendmessage-neighbours.json.gz", 299) {
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			if how, differs := c.differs(t); differs {
+				t.Error(how)
+			}
+		})
+	}
+}
+
+func packedCases(t *testing.T, path string, want int) []conformanceCase {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	text, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := conformanceCases(t, text)
+	if len(cases) != want {
+		t.Errorf("%d cases", len(cases))
+	}
+	return cases
+}
+
 func runCases(t *testing.T, path string, want int) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -184,19 +215,7 @@ func runCases(t *testing.T, path string, want int) {
 // reference of their own in package trigger. What differs, differs on purpose:
 // docs/conformance.md says why.
 func TestNeighbours(t *testing.T) {
-	file, err := os.Open("testdata/neighbours.json.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	text, err := gzip.NewReader(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cases := conformanceCases(t, text)
-	if len(cases) != 7310 {
-		t.Errorf("%d cases", len(cases))
-	}
+	cases := packedCases(t, "testdata/neighbours.json.gz", 7310)
 	deliberate := map[string]bool{
 		// An SMS to what has no digit in it is invalid_recipient.
 		"to/sendSms True": true, `extids/sendSms 2`: true,

@@ -260,7 +260,7 @@ func (c *actionCompiler) compileMessage() {
 		_, wrong := m.recipient(a.static.toNumber)
 		report(wrong)
 	} else if fixed(fieldChannel) {
-		if _, wrong := m.recipient(""); wrong.field == "channel" {
+		if _, wrong := m.recipient(""); wrong != nil && wrong.field == "channel" {
 			report(wrong)
 		}
 	}
