@@ -63,26 +63,12 @@ func (r *reader) checkKeyPair(n *node, c TLS) {
 	if err != nil || keyErr != nil {
 		return
 	}
+	if encrypted(key) {
+		r.fault(n.resolve("keyFile"), "the private key is encrypted, and there is no setting for a passphrase: decrypt it (openssl pkey -in old.pem -out new.pem) and protect the file by its permissions")
+		return
+	}
 	if _, err := tls.X509KeyPair(cert, key); err != nil {
 		r.fault(n.resolve("certFile"), "certFile and keyFile aren't a certificate in PEM form and its private key: %s", err)
-	}
-}
-
-func (r *reader) checkSASL(n *node, c SASL) {
-	if n.broken || n.get("mechanism").isBroken() {
-		return
-	}
-	if c.Mechanism == SASLNone {
-		if c.Username != "" || c.Password != "" {
-			r.fault(n, "there is a username or a password but no mechanism; set mechanism to plain, scram-sha-256 or scram-sha-512")
-		}
-		return
-	}
-	if c.Username == "" && !n.get("username").isBroken() {
-		r.fault(n.resolve("username"), "%s needs a username", c.Mechanism)
-	}
-	if c.Password == "" && !n.get("password").isBroken() {
-		r.fault(n.resolve("password"), "%s needs a password", c.Mechanism)
 	}
 }
 

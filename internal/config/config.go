@@ -58,8 +58,17 @@ type TLS struct {
 // SASL is how to log in; an empty Mechanism means not at all.
 type SASL struct {
 	Mechanism SASLMechanism
-	Username  string
+	Username  string // with Password, of plain and SCRAM
 	Password  Secret
+	// Of oauthbearer: a token endpoint for the client credentials grant, or
+	// a file that somebody else renews.
+	TokenURL     string
+	ClientID     string
+	ClientSecret Secret
+	Scopes       []string
+	Extensions   map[string]string
+	TokenFile    string
+	Region       string // of aws-msk-iam
 }
 
 // SASLMechanism is a way to log in to Kafka.
@@ -70,6 +79,8 @@ const (
 	SASLPlain       SASLMechanism = "plain"
 	SASLScramSHA256 SASLMechanism = "scram-sha-256"
 	SASLScramSHA512 SASLMechanism = "scram-sha-512"
+	SASLOAuthBearer SASLMechanism = "oauthbearer"
+	SASLAWSMSKIAM   SASLMechanism = "aws-msk-iam"
 )
 
 // HTTP is the operators' listener. Token guards what is more than a probe or

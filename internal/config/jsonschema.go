@@ -104,6 +104,9 @@ func choiceSchema(names []string) map[string]any {
 		words = append(words, name)
 		if capitals := strings.ToUpper(name); name == strings.ToLower(name) && capitals != name {
 			words = append(words, capitals)
+			if underscored := strings.ReplaceAll(capitals, "-", "_"); underscored != capitals { // AWS_MSK_IAM
+				words = append(words, underscored)
+			}
 		}
 	}
 	return map[string]any{"anyOf": []any{map[string]any{"enum": words}, map[string]any{"type": "string", "pattern": reference}}}

@@ -62,12 +62,24 @@ func kafkaShape(c *Config) shape {
 			key("certFile", "the client's certificate, with `keyFile`", text(&k.TLS.CertFile, "").as("PEM file")),
 			key("keyFile", "its private key", text(&k.TLS.KeyFile, "").as("PEM file")),
 		)),
-		key("sasl", "", object(
-			key("mechanism", "how to log in; Kafka's own spelling in capitals is taken, too",
-				choice(&k.SASL.Mechanism, SASLNone, SASLNone, SASLPlain, SASLScramSHA256, SASLScramSHA512)),
-			key("username", "required with a mechanism", text(&k.SASL.Username, "")),
-			key("password", "required with a mechanism", secret(&k.SASL.Password)),
-		)),
+		key("sasl", "", saslShape(&k.SASL)),
+	)
+}
+
+func saslShape(l *SASL) shape {
+	return object(
+		key("mechanism", "how to log in; Kafka's own spelling in capitals is taken, too",
+			choice(&l.Mechanism, SASLNone, SASLNone, SASLPlain, SASLScramSHA256, SASLScramSHA512, SASLOAuthBearer, SASLAWSMSKIAM)),
+		key("username", "required with `plain` and SCRAM", text(&l.Username, "")),
+		key("password", "required with `plain` and SCRAM", secret(&l.Password)),
+		key("tokenUrl", "`oauthbearer`: the token endpoint, for the grant of client credentials", text(&l.TokenURL, "", webAddress().orEmpty())),
+		key("clientId", "`oauthbearer`: required with `tokenUrl`", text(&l.ClientID, "")),
+		key("clientSecret", "`oauthbearer`: required with `tokenUrl`", secret(&l.ClientSecret)),
+		key("scopes", "`oauthbearer`: what to ask the token endpoint for", list(&l.Scopes, "scope", func(s *string) shape { return text(s, "") }).orNone()),
+		key("extensions", "`oauthbearer`: SASL extensions, text by name (letters), as some hosted Kafkas want",
+			named(&l.Extensions, extensionName(), func(s *string) shape { return text(s, "", extensionValue()) })),
+		key("tokenFile", "`oauthbearer`: a file with a token that somebody else renews, in place of `tokenUrl`; read at each login", text(&l.TokenFile, "").as("file")),
+		key("region", "`aws-msk-iam`: the cluster's AWS region, required; the credentials are those that the AWS SDK finds", text(&l.Region, "", hostLabel().orEmpty())),
 	)
 }
 

@@ -147,7 +147,7 @@ func TestEveryKey(t *testing.T) {
 			Brokers: []string{"localhost:9092"}, Topic: "audience-events", GroupPrefix: "engage-worker", StartOffset: StartEarliest,
 			SessionTimeout: 12 * time.Second, CommitInterval: 2 * time.Second, DeadLetter: "letters",
 			TLS:  TLS{Enabled: true},
-			SASL: SASL{Mechanism: SASLScramSHA512, Username: "worker", Password: "hunter2"},
+			SASL: SASL{Mechanism: SASLScramSHA512, Username: "worker", Password: "hunter2", Extensions: map[string]string{}},
 		},
 		HTTP:            HTTP{Listen: ":9090", Token: "opensesame"},
 		Log:             Log{Level: "debug", Format: LogConsole},
@@ -289,6 +289,33 @@ func brokenConfigurations() []brokenConfiguration {
 		{"login", "kafka: {sasl: {mechanism: plain}}\n" + good, []string{
 			"1:15: kafka.sasl: plain needs a username",
 			"1:15: kafka.sasl: plain needs a password",
+		}},
+		{"login by token", "kafka: {sasl: {mechanism: OAUTHBEARER, tokenUrl: login, username: u}}\n" + good, []string{
+			"1:15: kafka.sasl: oauthbearer needs a clientId",
+			"1:15: kafka.sasl: oauthbearer needs a clientSecret",
+			"1:50: kafka.sasl.tokenUrl: must be an address like https://login.example.com/oauth2/token, without a user in it",
+			"1:67: kafka.sasl.username: oauthbearer takes no username; remove it",
+		}},
+		{"login by nothing", "kafka: {sasl: {mechanism: oauthbearer, extensions: {auth: x, a1: y, ok: \"\"}}}\n" + good, []string{
+			"1:15: kafka.sasl: oauthbearer needs a tokenUrl, or a tokenFile",
+			"1:15: kafka.sasl: oauthbearer needs a clientId",
+			"1:15: kafka.sasl: oauthbearer needs a clientSecret",
+			"1:53: kafka.sasl.extensions.auth: an extension's name holds letters only, and isn't auth",
+			"1:62: kafka.sasl.extensions.a1: an extension's name holds letters only, and isn't auth",
+			"1:73: kafka.sasl.extensions.ok: must be text of ASCII characters",
+		}},
+		{"login by a file that isn't there", "kafka: {sasl: {mechanism: oauthbearer, tokenFile: gone, clientId: c}}\n" + good, []string{
+			"1:51: kafka.sasl.tokenFile: the file can't be read: no such file or directory",
+			"1:67: kafka.sasl.clientId: oauthbearer with a tokenFile takes no clientId; remove it",
+		}},
+		{"login at Amazon's", "kafka: {sasl: {mechanism: AWS_MSK_IAM, password: x}}\n" + good, []string{
+			"1:15: kafka.sasl: aws-msk-iam needs a region",
+			"1:50: kafka.sasl.password: aws-msk-iam takes no password; remove it",
+		}},
+		{"a password missing beside other faults", "kafka: {topc: x, sasl: {mechanism: scram, username: u}}\n" + good, []string{
+			"1:9: kafka.topc: unknown key; did you mean topic?",
+			"1:24: kafka.sasl: a login with a username needs a password",
+			"1:36: kafka.sasl.mechanism: \"scram\" isn't allowed; known are: plain, scram-sha-256, scram-sha-512, oauthbearer, aws-msk-iam",
 		}},
 		{"login without a mechanism", "kafka: {sasl: {username: u}}\n" + good, []string{
 			"1:15: kafka.sasl: there is a username or a password but no mechanism; set mechanism to plain, scram-sha-256 or scram-sha-512",

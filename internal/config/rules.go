@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -23,6 +24,8 @@ const (
 var (
 	topicCharacters = regexp.MustCompile(topicPattern)
 	wordCharacters  = regexp.MustCompile(wordPattern)
+	extensionNames  = regexp.MustCompile(`^[A-Za-z]+$`)
+	extensionValues = regexp.MustCompile(`^[\x20-\x7E]+$`)
 	labelCharacters = regexp.MustCompile(labelPattern)
 )
 
@@ -73,6 +76,36 @@ func hostLabel() rule {
 	return rule{"part of a host name", labelPattern, func(s string) error {
 		if !labelCharacters.MatchString(s) {
 			return errors.New("must be a part of a host name: lower-case letters, digits and '-'")
+		}
+		return nil
+	}}
+}
+
+// webAddress is an http or https URL.
+func webAddress() rule {
+	return rule{"URL", `^https?://[^/\s]`, func(s string) error {
+		u, err := url.Parse(s)
+		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
+			return errors.New("must be an address like https://login.example.com/oauth2/token, without a user in it")
+		}
+		return nil
+	}}
+}
+
+// extensionName and extensionValue are those of SASL's OAUTHBEARER (RFC 7628).
+func extensionName() rule {
+	return rule{"letters", `^[A-Za-z]+$`, func(s string) error {
+		if !extensionNames.MatchString(s) || s == "auth" {
+			return errors.New("an extension's name holds letters only, and isn't auth")
+		}
+		return nil
+	}}
+}
+
+func extensionValue() rule {
+	return rule{"text", `^[\x20-\x7E]+$`, func(s string) error {
+		if !extensionValues.MatchString(s) {
+			return errors.New("must be text of ASCII characters")
 		}
 		return nil
 	}}

@@ -180,6 +180,24 @@ func list[T any](into *[]T, what string, item func(*T) shape) shape {
 	return s
 }
 
+// orNone has a list be empty as well.
+func (s shape) orNone() shape {
+	read, reset, schema := s.read, s.reset, s.schema
+	s.read = func(r *reader, n *node) {
+		if n.kind == kindList && len(n.items) == 0 {
+			reset()
+			return
+		}
+		read(r, n)
+	}
+	s.schema = func() map[string]any {
+		list := schema()
+		delete(list, "minItems")
+		return list
+	}
+	return s
+}
+
 // named reads an object whose keys are names of the user's own, each value
 // with the shape that value gives for it.
 func named[T any](into *map[string]T, names rule, value func(*T) shape) shape {

@@ -107,7 +107,7 @@ func choice[T ~string](into *T, otherwise T, allowed ...T) shape {
 		}
 		name := n.text
 		if name == strings.ToUpper(name) {
-			name = strings.ToLower(name)
+			name = strings.ReplaceAll(strings.ToLower(name), "_", "-") // AWS_MSK_IAM
 		}
 		if !slices.Contains(names, name) {
 			r.fault(n, "%s isn't allowed; %s", n.shown(), suggest(n.text, names))

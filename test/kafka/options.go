@@ -6,7 +6,8 @@ type Options struct {
 	// Brokers is how many; 0 means 1. With three or more, topics have three
 	// replicas and two must be in sync, unless their creation says otherwise.
 	Brokers int
-	// Secured adds listeners for SASL (plain and SCRAM), TLS, and both.
+	// Secured adds listeners for SASL (plain, SCRAM and OAUTHBEARER), TLS, and
+	// both.
 	Secured bool
 	// Properties are added to each broker's server.properties, over the
 	// defaults of this package. Brokers of somebody else keep theirs.

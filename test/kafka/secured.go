@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"math/big"
@@ -102,20 +103,31 @@ func newSecured(dir string) (*secured, error) {
 	const (
 		plainLogin = `org.apache.kafka.common.security.plain.PlainLoginModule required user_%s="%s";`
 		scramLogin = `org.apache.kafka.common.security.scram.ScramLoginModule required;`
+		// The broker's own token, which a login module wants; nobody uses it.
+		oauthLogin = `org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";`
 	)
 	s.properties = map[string]string{
 		"ssl.keystore.type":       "PEM",
 		"ssl.keystore.location":   keystore,
 		"ssl.truststore.type":     "PEM",
 		"ssl.truststore.location": s.caFile,
-		"sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
+		"sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER",
 	}
 	for _, listener := range []string{"sasl_plaintext", "sasl_ssl"} {
 		s.properties["listener.name."+listener+".plain.sasl.jaas.config"] = fmt.Sprintf(plainLogin, Username, Password)
 		s.properties["listener.name."+listener+".scram-sha-256.sasl.jaas.config"] = scramLogin
 		s.properties["listener.name."+listener+".scram-sha-512.sasl.jaas.config"] = scramLogin
+		s.properties["listener.name."+listener+".oauthbearer.sasl.jaas.config"] = oauthLogin
 	}
 	return s, nil
+}
+
+// Token is what the secured listeners take for OAUTHBEARER: a JWT without
+// a signature (Kafka's validator for tests), for the user that subject names.
+func Token(subject string, issued time.Time, lasts time.Duration) string {
+	part := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+	claims := fmt.Sprintf(`{"sub":%q,"iat":%d,"exp":%d}`, subject, issued.Unix(), issued.Add(lasts).Unix())
+	return part(`{"alg":"none"}`) + "." + part(claims) + "."
 }
 
 func writePEM(path string, blocks ...*pem.Block) error {

@@ -12,9 +12,6 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/sasl"
-	"github.com/segmentio/kafka-go/sasl/plain"
-	"github.com/segmentio/kafka-go/sasl/scram"
 
 	"engage-worker/internal/config"
 )
@@ -38,16 +35,11 @@ const (
 // It is safe for concurrent use. Errors are the configuration's: files that
 // can't be read, a mechanism that isn't known.
 func Dialer(cfg config.Kafka) (*kafka.Dialer, error) {
-	dial, mechanism, err := prepare(cfg)
+	dial, err := newDialer(cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &kafka.Dialer{
-		ClientID:      clientID,
-		Timeout:       dialTimeout,
-		DialFunc:      dial.dial,
-		SASLMechanism: mechanism,
-	}, nil
+	return &kafka.Dialer{ClientID: clientID, Timeout: dialTimeout, DialFunc: dial.dial}, nil
 }
 
 // A Transport is a pool of connections for kafka.Writer and kafka.Client. Its
@@ -60,7 +52,7 @@ type Transport struct {
 
 // NewTransport makes a pool. It connects when first used.
 func NewTransport(cfg config.Kafka) (*Transport, error) {
-	dial, mechanism, err := prepare(cfg)
+	dial, err := newDialer(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -70,9 +62,8 @@ func NewTransport(cfg config.Kafka) (*Transport, error) {
 			DialTimeout: dialTimeout,
 			MetadataTTL: metadataTTL,
 			Dial:        dial.dial,
-			SASL:        mechanism,
 		},
-		login: mechanism != nil,
+		login: dial.login != nil,
 	}, nil
 }
 
@@ -114,17 +105,17 @@ func CloseClient(c *kafka.Client) {
 	}
 }
 
-// prepare reads what the configuration names.
-func prepare(cfg config.Kafka) (dialer, sasl.Mechanism, error) {
+// newDialer reads what the configuration names.
+func newDialer(cfg config.Kafka) (dialer, error) {
 	tlsConfig, err := tlsConfig(cfg.TLS)
 	if err != nil {
-		return dialer{}, nil, err
+		return dialer{}, err
 	}
-	mechanism, err := saslMechanism(cfg.SASL)
+	login, err := newLogin(cfg.SASL, clientID)
 	if err != nil {
-		return dialer{}, nil, err
+		return dialer{}, err
 	}
-	return dialer{tls: tlsConfig}, mechanism, nil
+	return dialer{tls: tlsConfig, login: login}, nil
 }
 
 // tlsConfig is nil when TLS is off.
@@ -151,29 +142,4 @@ func tlsConfig(cfg config.TLS) (*tls.Config, error) {
 		c.Certificates = []tls.Certificate{cert}
 	}
 	return c, nil
-}
-
-// saslMechanism is nil when there is no login.
-func saslMechanism(cfg config.SASL) (sasl.Mechanism, error) {
-	switch cfg.Mechanism {
-	case config.SASLNone:
-		return nil, nil
-	case config.SASLPlain:
-		return plain.Mechanism{Username: cfg.Username, Password: cfg.Password.Reveal()}, nil
-	case config.SASLScramSHA256:
-		return scramMechanism(scram.SHA256, cfg)
-	case config.SASLScramSHA512:
-		return scramMechanism(scram.SHA512, cfg)
-	default:
-		return nil, fmt.Errorf("kafka.sasl.mechanism %q is unknown", cfg.Mechanism)
-	}
-}
-
-// scramMechanism hides the library's error, which may quote the password.
-func scramMechanism(algorithm scram.Algorithm, cfg config.SASL) (sasl.Mechanism, error) {
-	m, err := scram.Mechanism(algorithm, cfg.Username, cfg.Password.Reveal())
-	if err != nil {
-		return nil, fmt.Errorf("kafka.sasl: the username or the password has characters that %s doesn't allow", cfg.Mechanism)
-	}
-	return m, nil
 }

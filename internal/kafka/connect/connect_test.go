@@ -126,8 +126,8 @@ func TestLogin(t *testing.T) {
 			refuse(b, kmsg.SASLAuthenticate, kerr.SaslAuthenticationFailed)
 			cfg.SASL.Password = "wrong"
 			byClient, byDialer = explainBoth(t, cfg)
-			refused := " refused the login: check kafka.sasl.username, password and mechanism"
-			equal(t, []string{byClient, byDialer}, []string{"Kafka at " + b.Brokers()[0] + refused, "Kafka" + refused})
+			refused := "Kafka at " + b.Brokers()[0] + " refused the login by " + string(mechanism) + ": check kafka.sasl.username, password and mechanism"
+			equal(t, []string{byClient, byDialer}, []string{refused, refused})
 		})
 	}
 }
@@ -142,7 +142,7 @@ func refuse(b *embedded.Broker, key kmsg.Key, answer *kerr.Error) {
 			res.ErrorCode = answer.Code
 			return res, nil, true
 		case *kmsg.SASLHandshakeResponse:
-			res.ErrorCode = answer.Code
+			res.ErrorCode, res.SupportedMechanisms = answer.Code, []string{"PLAIN", "OAUTHBEARER"}
 			return res, nil, true
 		default:
 			return nil, nil, false
@@ -155,8 +155,8 @@ func TestLoginThatTheBrokerDoesNotOffer(t *testing.T) {
 	refuse(b, kmsg.SASLHandshake, kerr.UnsupportedSaslMechanism)
 	cfg := config.Kafka{Brokers: b.Brokers(), SASL: config.SASL{Mechanism: config.SASLScramSHA512, Username: "worker", Password: "right"}}
 	byClient, byDialer := explainBoth(t, cfg)
-	unsupported := " doesn't offer this way to log in: set kafka.sasl.mechanism to one of the broker's sasl.enabled.mechanisms"
-	equal(t, []string{byClient, byDialer}, []string{"Kafka at " + b.Brokers()[0] + unsupported, "Kafka" + unsupported})
+	unsupported := "Kafka at " + b.Brokers()[0] + " doesn't offer the login scram-sha-512, but PLAIN, OAUTHBEARER: set kafka.sasl.mechanism to one that it offers"
+	equal(t, []string{byClient, byDialer}, []string{unsupported, unsupported})
 }
 
 func TestNoLoginWhereOneIsWanted(t *testing.T) {

@@ -7,12 +7,15 @@ import (
 	"io"
 	"net"
 	"sync/atomic"
+	"time"
 )
 
-// dialer connects to one broker. It does TLS itself, rather than leave it to
-// kafka-go, so that an error knows the broker and how far it came.
+// dialer connects to one broker. It does TLS and the login itself, rather than
+// leave them to kafka-go, so that an error knows the broker and how far it
+// came, and so that a session can be renewed.
 type dialer struct {
-	tls *tls.Config // nil: plain text
+	tls   *tls.Config // nil: plain text
+	login *login      // nil: none
 }
 
 func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -41,7 +44,33 @@ func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, er
 		}
 		conn = secure
 	}
-	return &brokerConn{Conn: conn, broker: address, tls: d.tls != nil}, nil
+	conn = &brokerConn{Conn: conn, broker: address, tls: d.tls != nil}
+	if d.login == nil {
+		return conn, nil
+	}
+	lasts, err := d.logIn(ctx, conn, address)
+	if err == nil {
+		return newSession(conn, d.login, address, lasts), nil
+	}
+	conn.Close()
+	if broker := (*BrokerError)(nil); errors.As(err, &broker) {
+		return nil, err // it came from the connection
+	}
+	return nil, &BrokerError{Broker: address, Stage: StageLogin, TLS: d.tls != nil, Mechanism: d.login.name, Err: err}
+}
+
+// logIn returns how long the session lasts. ctx bounds it.
+func (d dialer) logIn(ctx context.Context, conn net.Conn, broker string) (time.Duration, error) {
+	ready, err := d.login.prepare(ctx, broker)
+	if err != nil {
+		return 0, err
+	}
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Now()) })
+	lasts, err := ready.on(ctx, conn)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	return lasts, err
 }
 
 // brokerConn puts the broker's name to an error of the first answer: a port

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/segmentio/kafka-go"
+
+	"engage-worker/internal/config"
 )
 
 // Stage is how far a connection came.
@@ -22,18 +24,21 @@ const (
 	StageDial   Stage = iota + 1 // finding the host and reaching the port
 	StageTLS                     // the TLS handshake
 	StageAnswer                  // waiting for the first answer
+	StageLogin                   // logging in, or logging in again
 )
 
 func (s Stage) String() string {
-	return [...]string{"", "connect", "TLS handshake", "first answer"}[s]
+	return [...]string{"", "connect", "TLS handshake", "first answer", "login"}[s]
 }
 
-// BrokerError is an error of one connection, before its first answer.
+// BrokerError is an error of one connection, before its first answer or at
+// a login.
 type BrokerError struct {
-	Broker string // host:port
-	Stage  Stage
-	TLS    bool // the client speaks TLS
-	Err    error
+	Broker    string // host:port
+	Stage     Stage
+	TLS       bool                 // the client speaks TLS
+	Mechanism config.SASLMechanism // of the login, at StageLogin
+	Err       error
 }
 
 func (e *BrokerError) Error() string {
@@ -70,12 +75,6 @@ func Explain(err error) string {
 		where, login = "Kafka at "+cluster.Brokers, cluster.Login
 	}
 	switch {
-	case errors.Is(err, kafka.SASLAuthenticationFailed):
-		return where + " refused the login: check kafka.sasl.username, password and mechanism"
-	case errors.Is(err, kafka.UnsupportedSASLMechanism):
-		return where + " doesn't offer this way to log in: set kafka.sasl.mechanism to one of the broker's sasl.enabled.mechanisms"
-	case errors.Is(err, kafka.IllegalSASLState):
-		return where + " expects another login state: check that kafka.sasl matches the listener of this port"
 	case errors.Is(err, kafka.TopicAuthorizationFailed):
 		return where + " denies access to the topic: give this user the ACL (read and describe the source, read and write the worker's own topics)"
 	case errors.Is(err, kafka.GroupAuthorizationFailed):
@@ -102,6 +101,8 @@ func (e *BrokerError) explain() string {
 		return e.explainDial()
 	case StageTLS:
 		return e.explainTLS()
+	case StageLogin:
+		return e.explainLogin()
 	default:
 		return e.explainAnswer()
 	}
