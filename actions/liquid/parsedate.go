@@ -9,12 +9,17 @@ import (
 // parseDate reads a text as JavaScript's Date does: ISO 8601 by ECMA-262,
 // then loosely, like "Mar 14, 2026 10:00 PM GMT+0200" or "3/14/2026".
 func parseDate(s string) (time.Time, bool) {
-	for _, layout := range [...]string{
-		"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04Z07:00", // fractions of seconds are read anyway
-		"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02", "2006-01", "2006",
-	} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC().Truncate(time.Millisecond), true
+	iso := isoDate{rest: s}
+	if iso.readDay() {
+		if iso.rest == "" {
+			return iso.time()
+		}
+		if iso.rest[0]|0x20 == 't' { // V8 reads what follows by the standard or not at all
+			iso.rest = iso.rest[1:]
+			if !iso.readTime() || iso.rest != "" {
+				return time.Time{}, false
+			}
+			return iso.time()
 		}
 	}
 	p := looseDate{month: -1, offset: 0}
@@ -22,6 +27,116 @@ func parseDate(s string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return p.time()
+}
+
+// isoDate reads a date by ECMA-262, as V8 does: an offset may lack its colon.
+type isoDate struct {
+	rest                                   string
+	year, month, day, hour, minute, second int
+	ms, offset                             int // milliseconds; minutes east of UTC
+}
+
+// digits reads so many digits, and no more, as a number from low to high.
+func (d *isoDate) digits(n int, to *int, low, high int) bool {
+	if len(d.rest) < n || strings.Trim(d.rest[:n], "0123456789") != "" || len(d.rest) > n && isDigit(d.rest[n]) {
+		return false
+	}
+	value, err := strconv.Atoi(d.rest[:n])
+	if err != nil || value < low || value > high {
+		return false
+	}
+	*to, d.rest = value, d.rest[n:]
+	return true
+}
+
+func (d *isoDate) skip(symbol string) bool {
+	rest, ok := strings.CutPrefix(d.rest, symbol)
+	d.rest = rest
+	return ok
+}
+
+// readDay reads a year, of four digits or a sign and six, a month and a day,
+// the latter two if they are there.
+func (d *isoDate) readDay() bool {
+	d.month, d.day = 1, 1
+	switch minus := strings.HasPrefix(d.rest, "-"); {
+	case minus || strings.HasPrefix(d.rest, "+"):
+		d.rest = d.rest[1:]
+		if !d.digits(6, &d.year, 0, 999999) || minus && d.year == 0 {
+			return false
+		}
+		if minus {
+			d.year = -d.year
+		}
+	case !d.digits(4, &d.year, 0, 9999):
+		return false
+	}
+	if !d.skip("-") {
+		return true
+	}
+	return d.digits(2, &d.month, 1, 12) && (!d.skip("-") || d.digits(2, &d.day, 1, 31))
+}
+
+// readTime reads hours and minutes, and seconds, their fraction and an offset,
+// if they are there.
+func (d *isoDate) readTime() bool {
+	if !d.digits(2, &d.hour, 0, 24) || !d.skip(":") || !d.digits(2, &d.minute, 0, 59) {
+		return false
+	}
+	if d.skip(":") {
+		if !d.digits(2, &d.second, 0, 59) || !d.readFraction() {
+			return false
+		}
+	}
+	if d.hour == 24 && d.minute+d.second+d.ms > 0 {
+		return false
+	}
+	return d.readOffset()
+}
+
+func (d *isoDate) readFraction() bool {
+	if !d.skip(".") {
+		return true
+	}
+	n := 0
+	for n < len(d.rest) && isDigit(d.rest[n]) {
+		n++
+	}
+	if n == 0 {
+		return false
+	}
+	d.ms, _ = strconv.Atoi((d.rest[:n] + "00")[:3]) // digits all
+	d.rest = d.rest[n:]
+	return true
+}
+
+func (d *isoDate) readOffset() bool {
+	if d.rest != "" && d.rest[0]|0x20 == 'z' {
+		d.rest = d.rest[1:]
+		return true
+	}
+	minus := strings.HasPrefix(d.rest, "-")
+	if !minus && !strings.HasPrefix(d.rest, "+") {
+		return true
+	}
+	d.rest = d.rest[1:]
+	var hours, minutes int
+	if d.digits(4, &hours, 0, 2359) {
+		hours, minutes = hours/100, hours%100
+	} else if !d.digits(2, &hours, 0, 23) || !d.skip(":") || !d.digits(2, &minutes, 0, 59) {
+		return false
+	}
+	d.offset = hours*60 + minutes
+	if minus {
+		d.offset = -d.offset
+	}
+	return minutes < 60
+}
+
+// time is what was read, if JavaScript has it.
+func (d *isoDate) time() (time.Time, bool) {
+	t := time.Date(d.year, time.Month(d.month), d.day, d.hour, d.minute-d.offset, d.second, d.ms*int(time.Millisecond), time.UTC)
+	return dateAt(float64(t.UnixMilli()))
 }
 
 // looseDate collects what a date in words is made of.
@@ -56,7 +171,7 @@ func (p *looseDate) read(s string) bool {
 				continue
 			}
 			p.numbers, p.digits = append(p.numbers, value), append(p.digits, n)
-			s = strings.TrimPrefix(s[n:], "T")
+			s = s[n:]
 		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
 			n := 0
 			for n < len(s) && (s[n] >= 'a' && s[n] <= 'z' || s[n] >= 'A' && s[n] <= 'Z') {
@@ -137,8 +252,6 @@ func (p *looseDate) readWord(word string) bool {
 		return p.clock != nil
 	case "z", "gmt", "utc", "ut":
 		return true
-	case "t":
-		return len(p.numbers) == 3
 	}
 	hours, ok := map[string]int{"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7}[word]
 	p.offset = hours * 3600
@@ -158,6 +271,9 @@ func (p *looseDate) readOffset(s string) (rest string, ok bool) {
 	}
 	if len(digits) <= 2 {
 		value *= 100
+	}
+	if value%100 > 59 {
+		return "", false
 	}
 	p.offset = (value/100*60 + value%100) * 60
 	if s[0] == '-' {
@@ -183,6 +299,8 @@ func (p *looseDate) time() (time.Time, bool) {
 		} else {
 			day = n[0]
 		}
+	case p.month < 0 && len(n) == 1 && p.digits[0] == 4 && p.clock != nil:
+		year, month = n[0], 0
 	case p.month < 0 && len(n) == 3 && p.digits[0] > 2:
 		year, month, day = n[0], n[1]-1, n[2]
 	case p.month < 0 && len(n) == 3:

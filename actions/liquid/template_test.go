@@ -3,6 +3,7 @@ package liquid
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -246,40 +247,55 @@ func TestSliceOfWhatAnotherFilterMade(t *testing.T) {
 	}
 }
 
-// FuzzRender looks for panics, hangs and output beyond the bounds in whatever
-// compiles.
+// FuzzRender looks for panics, and for time, memory and output beyond the
+// bounds, in whatever compiles, with whatever data in it.
 func FuzzRender(f *testing.F) {
 	_, expected := readLiquidJS(f)
 	for _, row := range expected.Rows {
-		f.Add(row.Template)
+		f.Add(row.Template, "{{ profile.traits | json }}", uint8(0))
 	}
+	for _, source := range attacks {
+		f.Add(source, "{% if", uint8(40))
+	}
+	variables := []any{attackVars(f)}
 	vars, err := jsvalue.Decode(expected.Vars)
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, source string) {
-		template, err := Compile(source)
+	variables = append(variables, vars)
+	f.Fuzz(func(t *testing.T, text, data string, at uint8) {
+		var b Builder
+		text = strings.ToValidUTF8(text, "?")
+		cut := min(int(at), len(text))
+		b.Fixed(text[:cut])
+		if cut > 0 {
+			b.Data(data)
+		}
+		b.Fixed(text[cut:])
+		source := b.Source()
+		template, err := CompileSource(source)
 		if err != nil {
 			var known *Error
 			if !errors.As(err, &known) || known.Line < 1 || known.Column < 1 {
-				t.Fatalf("%q: %#v", source, err)
+				t.Fatalf("%q: %#v", text, err)
 			}
 			return
 		}
-		s, err := render(template, vars)
-		if err != nil {
+		for _, vars := range variables {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			budget := NewBudget(t.Context())
+			s, err := template.Render(budget, &source, vars)
+			runtime.ReadMemStats(&after)
+			if made := after.TotalAlloc - before.TotalAlloc; made > 150<<20 {
+				t.Fatalf("%q: makes %d MiB", text, made>>20)
+			}
 			var known *Error
-			if !errors.As(err, &known) || s != "" {
-				t.Fatalf("%q: %q, %#v", source, s, err)
+			if err != nil && (!errors.As(err, &known) || s != "") { // an *InterruptedError is a rendering of over 2 s
+				t.Fatalf("%q: %q, %#v", text, s, err)
 			}
-			return
-		}
-		if len(s) > maxOutput+64 {
-			t.Fatalf("%q: %d bytes", source, len(s))
-		}
-		if template.Static() {
-			if again, err := render(template, nil); again != s || err != nil {
-				t.Fatalf("%q: static, renders to %q and %q", source, s, again)
+			if len(s) > maxOutput+64 {
+				t.Fatalf("%q: %d bytes", text, len(s))
 			}
 		}
 	})
