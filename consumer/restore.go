@@ -13,13 +13,14 @@ const restoreAtOnce = 4
 // ledger is a shard's, the same as long as the shard stays.
 func (g *Group) ledger(shard int) *ledger.Ledger {
 	if g.ledgers[shard] == nil {
+		topic := g.cfg.Topics.Ledger
 		g.ledgers[shard] = ledger.New(ledger.Config{
-			Cluster: g.parts.Cluster, Topic: g.cfg.Topics.Ledger, Partition: shard, Retention: ledgerRetention,
+			Retention: ledgerRetention,
 			Observe: func(d time.Duration) {
 				g.parts.Metrics.LedgerWrite.WithLabelValues(g.cfg.Destination).Observe(d.Seconds())
 			},
-			Log: g.log,
-		})
+			Log: g.log.With().Str("topic", topic).Int("partition", shard).Logger(),
+		}, ledger.Partition{Cluster: g.parts.Cluster, Topic: topic, ID: shard})
 	}
 	return g.ledgers[shard]
 }

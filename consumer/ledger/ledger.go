@@ -11,18 +11,28 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/segmentio/kafka-go"
 
-	"engage-worker/internal/kafka/records"
 	"engage-worker/internal/pause"
 )
 
 // Config is a shard's part of the ledger.
 type Config struct {
-	Cluster   *records.Cluster
-	Topic     string
-	Partition int
 	Retention time.Duration             // entries are remembered at least that long
 	Observe   func(write time.Duration) // called for each acknowledged batch; may be nil
-	Log       zerolog.Logger
+	Log       zerolog.Logger            // names the topic and the partition
+}
+
+// topicLog is the log that a Ledger keeps its entries in; see Partition.
+type topicLog interface {
+	Bounds(ctx context.Context) (first, end int64, err error)
+	Read(ctx context.Context, from, end int64, each func(Record)) error
+	Append(ctx context.Context, records []Record) (base int64, err error)
+}
+
+// Record is one of the log's.
+type Record struct {
+	Offset     int64     // where it is read
+	Time       time.Time // when it is appended
+	Key, Value []byte
 }
 
 // Ledger is a shard's part of the ledger. It is safe for concurrent use.
@@ -32,6 +42,7 @@ type Config struct {
 // assignment, which reads only what is new.
 type Ledger struct {
 	cfg Config
+	log topicLog
 
 	mu      sync.Mutex
 	index   *index
@@ -47,13 +58,12 @@ type pending struct {
 	done       chan<- error // of size one, so that the writer never waits
 }
 
-// New makes a ledger that knows nothing yet.
-func New(cfg Config) *Ledger {
-	return &Ledger{cfg: cfg, index: newIndex(cfg.Retention), next: -1, wake: make(chan struct{}, 1)}
+// New makes a ledger over a log, which knows nothing yet.
+func New(cfg Config, log topicLog) *Ledger {
+	return &Ledger{cfg: cfg, log: log, index: newIndex(cfg.Retention), next: -1, wake: make(chan struct{}, 1)}
 }
 
 const (
-	restoreFetch = 2 << 20 // bytes a fetch while reading the log
 	// companyWait is how long an outcome waits for an intent to go along with.
 	// Only its offset waits for it, but a crash in between leaves it in doubt.
 	companyWait = 5 * time.Millisecond
@@ -66,7 +76,7 @@ const (
 // end at the time of the call, and returns how many records that were. A log
 // that ends before what is known was made anew, and is read whole.
 func (l *Ledger) Restore(ctx context.Context) (n int, err error) {
-	first, end, err := l.cfg.Cluster.Bounds(ctx, l.cfg.Topic, l.cfg.Partition)
+	first, end, err := l.log.Bounds(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("restore the ledger: %w", err)
 	}
@@ -92,24 +102,20 @@ func (l *Ledger) read(ctx context.Context, from, end int64, fold func(recordKey 
 	if from >= end {
 		return 0, nil
 	}
-	scanner := records.Scanner{Cluster: l.cfg.Cluster, MaxBytes: restoreFetch}
-	err = scanner.Scan(ctx, records.Span{Topic: l.cfg.Topic, Partition: l.cfg.Partition, From: from, End: end}, func(block []records.Record) error {
-		n += len(block)
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		for _, r := range block {
-			if r.Value == nil {
-				continue
-			}
-			e, err := ParseEntry(r.Value)
-			if err != nil {
-				l.cfg.Log.Error().Err(err).Str("topic", l.cfg.Topic).Int("partition", l.cfg.Partition).Int64("offset", r.Offset).
-					Msg("a ledger record can't be read and is passed over; was it written by a newer version, or by something else?")
-				continue
-			}
-			fold(r.Key, e)
+	err = l.log.Read(ctx, from, end, func(r Record) {
+		n++
+		if r.Value == nil {
+			return
 		}
-		return nil
+		e, err := ParseEntry(r.Value)
+		if err != nil {
+			l.cfg.Log.Error().Err(err).Int64("offset", r.Offset).
+				Msg("a ledger record can't be read and is passed over; was it written by a newer version, or by something else?")
+			return
+		}
+		l.mu.Lock()
+		fold(r.Key, e)
+		l.mu.Unlock()
 	})
 	return n, err
 }
@@ -259,7 +265,7 @@ func (l *Ledger) write(ctx context.Context, batch []pending) {
 	// they can't be read now, the next assignment does: known stays.
 	if known >= 0 && base > known {
 		if err := l.readForeign(ctx, known, base); err != nil {
-			l.cfg.Log.Warn().Err(err).Str("topic", l.cfg.Topic).Int("partition", l.cfg.Partition).Msg("records in the ledger that this owner didn't write couldn't be read yet")
+			l.cfg.Log.Warn().Err(err).Msg("records in the ledger that this owner didn't write couldn't be read yet")
 			known = -1
 		}
 	}
@@ -285,26 +291,21 @@ func (l *Ledger) answer(batch []pending) {
 // again and again until it works or ctx ends.
 func (l *Ledger) produce(ctx context.Context, batch []pending) (base int64, err error) {
 	pauses := pause.Growing(50*time.Millisecond, 2*time.Second)
+	records := make([]Record, len(batch))
+	for i, p := range batch {
+		records[i] = Record{Key: p.key, Value: p.value, Time: p.entry.Time}
+	}
 	for failures := 1; ; failures++ {
-		records := make([]kafka.Record, len(batch))
-		for i, p := range batch {
-			records[i] = kafka.Record{Key: kafka.NewBytes(p.key), Value: kafka.NewBytes(p.value), Time: p.entry.Time}
-		}
 		start := time.Now()
 		// Not bounded by ctx alone: a request that hangs must be given up.
 		attempt, cancel := context.WithTimeout(ctx, produceTimeout)
-		res, err := l.cfg.Cluster.Client.Produce(attempt, &kafka.ProduceRequest{
-			Topic: l.cfg.Topic, Partition: l.cfg.Partition, RequiredAcks: kafka.RequireAll, Records: kafka.NewRecordReader(records...),
-		})
+		base, err = l.log.Append(attempt, records)
 		cancel()
-		if err == nil {
-			err = res.Error
-		}
 		if err == nil {
 			if l.cfg.Observe != nil {
 				l.cfg.Observe(time.Since(start))
 			}
-			return res.BaseOffset, nil
+			return base, nil
 		}
 		if ctx.Err() != nil {
 			return 0, fmt.Errorf("write the ledger: %w", ctx.Err())
@@ -313,7 +314,7 @@ func (l *Ledger) produce(ctx context.Context, batch []pending) (base int64, err 
 			return 0, fmt.Errorf("write the ledger: %w", err)
 		}
 		if failures == failuresBeforeWarning {
-			l.cfg.Log.Warn().Err(err).Str("topic", l.cfg.Topic).Int("partition", l.cfg.Partition).Msg("the ledger can't be written; its deliveries are held until it can")
+			l.cfg.Log.Warn().Err(err).Msg("the ledger can't be written; its deliveries are held until it can")
 		}
 		pause.For(ctx, pauses.NextBackOff())
 	}

@@ -65,7 +65,7 @@ func lastOf(t *testing.T, c *records.Cluster) map[string]Entry {
 // open makes a ledger that has read its log and is being written.
 func open(tb testing.TB, c *records.Cluster) *Ledger {
 	tb.Helper()
-	l := New(Config{Cluster: c, Topic: topic, Partition: 1, Retention: time.Hour, Log: zerolog.Nop()})
+	l := New(Config{Retention: time.Hour, Log: zerolog.Nop()}, Partition{Cluster: c, Topic: topic, ID: 1})
 	if _, err := l.Restore(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestANewOwnerKnowsWhatTheFormerWrote(t *testing.T) {
 		})
 	}
 	all.Wait()
-	next := New(Config{Cluster: c, Topic: topic, Partition: 1, Retention: time.Hour, Log: zerolog.Nop()})
+	next := New(Config{Retention: time.Hour, Log: zerolog.Nop()}, Partition{Cluster: c, Topic: topic, ID: 1})
 	if n, err := next.Restore(t.Context()); n != 400 || err != nil {
 		t.Fatalf("read %d records, %v; want 400", n, err)
 	}
@@ -128,7 +128,7 @@ func TestANewOwnerKnowsWhatTheFormerWrote(t *testing.T) {
 
 func TestAnOwnerThatStaysReadsOnlyWhatIsNew(t *testing.T) {
 	_, c := start(t)
-	l := New(Config{Cluster: c, Topic: topic, Partition: 1, Retention: time.Hour, Log: zerolog.Nop()})
+	l := New(Config{Retention: time.Hour, Log: zerolog.Nop()}, Partition{Cluster: c, Topic: topic, ID: 1})
 	if _, err := l.Restore(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestWritesAreTriedAgainUntilTheyWork(t *testing.T) {
 		kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: kerr.RequestTimedOut, Count: 1})
 	l.must(t, key(1), Entry{State: Sent, SID: "SM1"})
 	l.must(t, key(2), Entry{State: Intent})
-	next := New(Config{Cluster: c, Topic: topic, Partition: 1, Retention: time.Hour, Log: zerolog.Nop()})
+	next := New(Config{Retention: time.Hour, Log: zerolog.Nop()}, Partition{Cluster: c, Topic: topic, ID: 1})
 	if n, err := next.Restore(t.Context()); n != 3 || err != nil {
 		t.Fatalf("%d records, %v; want the first twice", n, err)
 	}
@@ -191,7 +191,7 @@ func TestWritesAreTriedAgainUntilTheyWork(t *testing.T) {
 
 func TestAppendEndsWithItsContextAndWithRun(t *testing.T) {
 	b, c := start(t)
-	l := New(Config{Cluster: c, Topic: topic, Partition: 1, Retention: time.Hour, Log: zerolog.Nop()})
+	l := New(Config{Retention: time.Hour, Log: zerolog.Nop()}, Partition{Cluster: c, Topic: topic, ID: 1})
 	stop := run(t, l)
 	b.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: kerr.NotEnoughReplicas, Count: -1})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -226,7 +226,7 @@ func TestARecordThatIsNoEntryIsPassedOver(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l := New(Config{Cluster: c, Topic: topic, Partition: 1, Retention: time.Hour, Log: zerolog.Nop()})
+	l := New(Config{Retention: time.Hour, Log: zerolog.Nop()}, Partition{Cluster: c, Topic: topic, ID: 1})
 	if n, err := l.Restore(t.Context()); n != 4 || err != nil {
 		t.Fatalf("%d, %v", n, err)
 	}
@@ -253,7 +253,7 @@ func BenchmarkRestore(b *testing.B) {
 	}
 	w.Close()
 	for b.Loop() {
-		l := New(Config{Cluster: c, Topic: topic, Partition: 1, Retention: 7 * 24 * time.Hour, Log: zerolog.Nop()})
+		l := New(Config{Retention: 7 * 24 * time.Hour, Log: zerolog.Nop()}, Partition{Cluster: c, Topic: topic, ID: 1})
 		start := time.Now()
 		if read, err := l.Restore(b.Context()); read != n || err != nil {
 			b.Fatal(read, err)
@@ -281,7 +281,7 @@ func TestARecordBehindTheEndIsReadLater(t *testing.T) {
 	_, c := start(t)
 	former := open(t, c)
 	former.must(t, key(1), Entry{State: Intent})
-	l := New(Config{Cluster: c, Topic: topic, Partition: 1, Retention: time.Hour, Log: zerolog.Nop()})
+	l := New(Config{Retention: time.Hour, Log: zerolog.Nop()}, Partition{Cluster: c, Topic: topic, ID: 1})
 	former.must(t, key(2), Entry{State: Sent, SID: "SM2"})
 	// The log ended at 1 when the reader asked.
 	var read []string
