@@ -30,11 +30,16 @@ func (d *delivery) attempt() step {
 	intentAt := time.Now()
 	d.parts.Peers.flights.move(d.plan.Message, 1)
 	ctx, cancel := d.parts.Lease.Under(d.parts.Work, d.cfg.RequestTimeout)
+	left := intentAt // when the request left, if it did
 	result := d.parts.Destination.Send(ctx, d.plan.Message, func() error {
 		// The process may have been frozen since the lease was asked last,
 		// and then no timer has fired yet that would have ended ctx.
-		if d.parts.Lease.Remaining(time.Now()) == 0 {
+		left = time.Now()
+		switch {
+		case d.parts.Lease.Remaining(left) == 0:
 			return lease.ErrLost
+		case left.Sub(intentAt) >= d.cfg.RequestTimeout:
+			return context.DeadlineExceeded
 		}
 		permit.Start()
 		return nil
@@ -61,7 +66,10 @@ func (d *delivery) attempt() step {
 	d.tries++
 	switch result.Kind {
 	case outcome.Sent:
-		return d.sent(result.SID)
+		if next := d.sent(result.SID); next != onward {
+			return next
+		}
+		return leftOpen // the shard is lost, and its next owner has found the message before
 	case outcome.Refused:
 		return d.die(f)
 	case outcome.Unavailable:
@@ -74,7 +82,7 @@ func (d *delivery) attempt() step {
 		d.doubt = true
 		listSettled := time.Now().Add(settlingDelay)
 		if result.Status == 0 { // no answer: what was written may still arrive
-			listSettled = later(listSettled, intentAt.Add(d.cfg.RequestTimeout+settlingDelay))
+			listSettled = later(listSettled, left.Add(d.cfg.RequestTimeout+settlingDelay))
 		}
 		if s := d.reconcile(intentAt, listSettled); s != onward {
 			return s
@@ -84,10 +92,15 @@ func (d *delivery) attempt() step {
 	}
 }
 
-// sent records the SID; only then is the delivery done.
+// sent records the SID; only then is the delivery done. It is onward when the
+// ledger knows better: the message is another delivery's.
 func (d *delivery) sent(sid string) step {
-	if !d.record(ledger.Sent, sid) {
-		return leftOpen
+	err := d.record(ledger.Sent, sid)
+	switch {
+	case errors.Is(err, ledger.ErrClaimed):
+		return onward
+	case err != nil:
+		return d.refused(err)
 	}
 	d.count("sent", outcome.ReasonNone)
 	d.parts.Metrics.EndToEnd.WithLabelValues(d.cfg.Destination, d.plan.Region).Observe(time.Since(d.ev.Origin.Time).Seconds())
@@ -111,7 +124,8 @@ const (
 	leasePoll    = 20 * time.Millisecond
 )
 
-// writeIntent puts the intent into the ledger, asks the lease once more, and
+// writeIntent puts the intent into the ledger, which thereby reads what others
+// have written before it, asks the lease once more, and
 // reports whether the request may leave. Otherwise the permit is given back,
 // and next says how the delivery goes on. A ledger or a coordinator that
 // doesn't answer must not keep the region's permit from other shards: the
@@ -146,6 +160,9 @@ func (d *delivery) writeIntent(permit *ratelimit.Permit) (leave bool, next step)
 			return abandon(d.refused(err))
 		}
 		d.intended = true
+		if d.alreadySent() {
+			return abandon(settled)
+		}
 	}
 	if d.parts.Lease.Remaining(time.Now()) == 0 {
 		return abandon(onward)

@@ -90,19 +90,14 @@ func (d *delivery) consultLedger() (next step, intentAt time.Time) {
 	if d.parts.Ledger == nil {
 		return onward, time.Time{}
 	}
-	known, ok := d.parts.Ledger.Get(d.key)
-	if !ok {
-		return onward, time.Time{}
+	if d.alreadySent() {
+		return settled, time.Time{}
 	}
-	here := known.Position == ledger.Position{Partition: d.ev.Origin.Partition, Offset: d.ev.Origin.Offset}
+	known, ok := d.parts.Ledger.Get(d.key)
 	switch {
-	case known.State == ledger.Sent && here:
-		d.count("already_sent", outcome.ReasonNone)
-		return settled, time.Time{}
-	case known.State == ledger.Sent:
-		d.count("skipped", outcome.ReasonDuplicate)
-		return settled, time.Time{}
-	case known.State == ledger.Dead && here:
+	case !ok:
+		return onward, time.Time{}
+	case known.State == ledger.Dead && known.Position == d.position():
 		d.count("already_dead", outcome.ReasonNone)
 		return settled, time.Time{}
 	case known.State == ledger.Intent:
@@ -111,6 +106,26 @@ func (d *delivery) consultLedger() (next step, intentAt time.Time) {
 	default:
 		return onward, time.Time{}
 	}
+}
+
+// alreadySent reports whether the ledger says that the delivery was sent. A
+// former owner's record may say so late, while this one is at work.
+func (d *delivery) alreadySent() bool {
+	known, ok := d.parts.Ledger.Get(d.key)
+	switch {
+	case !ok || known.State != ledger.Sent:
+		return false
+	case known.Position == d.position():
+		d.count("already_sent", outcome.ReasonNone)
+	default:
+		d.count("skipped", outcome.ReasonDuplicate)
+	}
+	return true
+}
+
+// position is where the event is in the source.
+func (d *delivery) position() ledger.Position {
+	return ledger.Position{Partition: d.ev.Origin.Partition, Offset: d.ev.Origin.Offset}
 }
 
 // prepare decides the delivery; onward means that there is a message to send.

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"sync"
+	"time"
 
 	"engage-worker/actions/twilio"
 )
@@ -12,11 +13,14 @@ import (
 type Flights struct {
 	mu   sync.Mutex
 	at   map[string]int
-	sids map[string]bool // chosen, and about to be claimed in the ledger
+	sids map[string]bool      // chosen, and about to be claimed in the ledger
+	late map[string]time.Time // until when a request may still come up in Twilio's list
 }
 
 // NewFlights knows of none.
-func NewFlights() *Flights { return &Flights{at: map[string]int{}, sids: map[string]bool{}} }
+func NewFlights() *Flights {
+	return &Flights{at: map[string]int{}, sids: map[string]bool{}, late: map[string]time.Time{}}
+}
 
 func flightKey(m *twilio.Message) string { return m.To + "\x00" + m.From }
 
@@ -36,6 +40,35 @@ func (x *Flights) to(m *twilio.Message) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.at[flightKey(m)] > 0
+}
+
+// doubt remembers that a request to m's recipient may come up in Twilio's list
+// until then. Of two deliveries with the same text each may take the other's
+// message for its own, so that the list's silence counts for neither before.
+func (x *Flights) doubt(m *twilio.Message, until time.Time) {
+	k := flightKey(m)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if until.After(x.late[k]) {
+		x.late[k] = until
+		time.AfterFunc(time.Until(until), func() { x.settle(k) })
+	}
+}
+
+// settle forgets a doubt that is over.
+func (x *Flights) settle(k string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !time.Now().Before(x.late[k]) {
+		delete(x.late, k)
+	}
+}
+
+// doubtful is until when a request to m's recipient may come up in Twilio's list.
+func (x *Flights) doubtful(m *twilio.Message) time.Time {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.late[flightKey(m)]
 }
 
 // claim chooses sid for one delivery, until unclaim, and reports whether no

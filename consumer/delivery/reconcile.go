@@ -39,9 +39,11 @@ func (d *delivery) reconcile(intentAt, listSettled time.Time) step {
 	case <-d.parts.Intake.Done():
 		return leftOpen
 	}
+	d.parts.Peers.flights.doubt(d.plan.Message, listSettled)
 	failed := 0
 	// The first look is early; where the list's silence counts already, at once.
 	for wait := min(firstLook, time.Until(listSettled)); ; wait = nextLook(listSettled) {
+		listSettled = later(listSettled, d.parts.Peers.flights.doubtful(d.plan.Message))
 		if !pause.For(d.parts.Intake, wait) || !d.awaitLease() {
 			return leftOpen
 		}
@@ -87,12 +89,19 @@ func (d *delivery) reconcile(intentAt, listSettled time.Time) step {
 			continue
 		}
 		failed = 0
+		if d.alreadySent() {
+			return settled
+		}
 		choice, sid, release := d.choose(found)
 		switch {
 		case choice == itsOwn:
+			next := d.sent(sid)
+			release()
+			if next == onward {
+				continue
+			}
 			d.reconciled("sent")
-			defer release()
-			return d.sent(sid)
+			return next
 		case choice == notYet, asked.Before(listSettled):
 			continue
 		case choice == cantTell:
@@ -115,13 +124,14 @@ func nextLook(listSettled time.Time) time.Duration {
 }
 
 // listSettled is from when on the list's silence counts for an intent that
-// this delivery finds in the ledger. A former owner's request doesn't outlive
-// the assignment of its shard by more than a request's time, and the list may
-// lag behind it. If the intent is our own, its request may have ended just now.
-// The intent's time is another clock's perhaps, so that it only delays.
+// this delivery finds in the ledger. A former owner's request has left before
+// the shard was assigned anew, and our own within a request's time from its
+// intent. It reaches Twilio within a request's time, and the list may lag
+// behind it. The intent's time is another clock's perhaps, so that it only
+// delays.
 func (d *delivery) listSettled(intentAt time.Time) time.Time {
 	now := time.Now()
-	last := later(d.cfg.AssignedAt, now.Add(min(intentAt.Sub(now), 0)))
+	last := later(d.cfg.AssignedAt, now.Add(min(intentAt.Add(d.cfg.RequestTimeout).Sub(now), 0)))
 	return last.Add(d.cfg.RequestTimeout + settlingDelay)
 }
 

@@ -87,8 +87,8 @@ func TestListSettled(t *testing.T) {
 	}{
 		{"a former owner's", 30 * time.Second, 0, -11 * time.Second, 30*time.Second + settlingDelay},
 		{"short requests don't shorten the list's lag", time.Second, 0, -10 * time.Second, time.Second + settlingDelay},
-		{"our own, long ago", 30 * time.Second, -time.Hour, -10 * time.Minute, -10*time.Minute + 36*time.Second},
-		{"our own, just now", 10 * time.Second, -time.Hour, -5 * time.Second, 5*time.Second + settlingDelay},
+		{"our own, long ago", 30 * time.Second, -time.Hour, -10 * time.Minute, -10*time.Minute + 66*time.Second},
+		{"our own, just now", 10 * time.Second, -time.Hour, -5 * time.Second, 10*time.Second + settlingDelay},
 		{"a clock that is ahead", 10 * time.Second, -time.Hour, time.Hour, 10*time.Second + settlingDelay},
 	} {
 		t.Run(c.name, func(t *testing.T) {

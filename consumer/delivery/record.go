@@ -11,23 +11,23 @@ import (
 	"engage-worker/consumer/ledger"
 )
 
-// record writes the delivery's state to the ledger; false when work ended first.
-func (d *delivery) record(state ledger.State, sid string) bool {
+// record writes the delivery's state to the ledger. It fails when work ended
+// first, or when the ledger won't take it.
+func (d *delivery) record(state ledger.State, sid string) error {
 	if d.parts.Ledger == nil {
-		return true
+		return nil
 	}
 	if err := d.parts.Ledger.Append(d.parts.Work, d.key, d.entry(state, sid)); err != nil {
-		d.refused(err)
-		return false
+		return err
 	}
 	d.intended, d.doubt = false, false
-	return true
+	return nil
 }
 
 func (d *delivery) entry(state ledger.State, sid string) ledger.Entry {
 	e := ledger.Entry{
 		State: state, SID: sid, Time: time.Now(), Generation: d.cfg.Generation,
-		Position: ledger.Position{Partition: d.ev.Origin.Partition, Offset: d.ev.Origin.Offset},
+		Position: d.position(),
 	}
 	if state == ledger.Intent {
 		e.Tags = tagsOf(d.plan.Message)

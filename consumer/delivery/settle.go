@@ -54,8 +54,10 @@ func (d *delivery) bury(f failure) step {
 	// So that the event, read again after a crash, doesn't die twice. A
 	// replay has another position and may be sent. In doubt the intent stays:
 	// a replay is reconciled first.
-	if d.key != nil && !d.doubt && !d.record(ledger.Dead, "") {
-		return leftOpen
+	if d.key != nil && !d.doubt {
+		if err := d.record(ledger.Dead, ""); err != nil {
+			return d.refused(err)
+		}
 	}
 	return settled
 }
@@ -117,8 +119,10 @@ func (c *Courier) publish(ev *intake.Event, r *deadletter.Record) bool {
 // retryLater writes the delivery to the retry topic of a tier; the record
 // will have been through `through` tiers.
 func (d *delivery) retryLater(tier, through int, f failure) step {
-	if d.intended && !d.doubt && !d.record(ledger.Refused, "") {
-		return leftOpen
+	if d.intended && !d.doubt {
+		if err := d.record(ledger.Refused, ""); err != nil {
+			return d.refused(err)
+		}
 	}
 	to := d.cfg.Retry[tier]
 	o := d.ev.Origin

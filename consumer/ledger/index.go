@@ -67,8 +67,11 @@ func newIndex(retention time.Duration) *index {
 }
 
 // put stores e unless what is known is stronger: sent stays sent, and whoever
-// has lost the shard can't settle the intent of its next owner, but by the
-// news that it was sent.
+// has lost the shard can't settle the intent of its next owner, except by the
+// news that it was sent. That counts for nothing if the next owner has found
+// the message meanwhile and took it for another delivery's, of the same text:
+// then this one is still in doubt. The newest bucket is enough to know: such
+// news are minutes late at most.
 func (x *index) put(k Key, e Entry, now time.Time) (stored bool) {
 	x.forget(now)
 	i, old := x.find(k)
@@ -76,10 +79,15 @@ func (x *index) put(k Key, e Entry, now time.Time) (stored bool) {
 		return false
 	}
 	newest := x.current(e.Time, now)
+	b := x.buckets[newest]
+	if e.SID != "" && (i < 0 || old.state() != Sent) {
+		if _, taken := b.claimed.Get(x.claim(e.SID)); taken {
+			return false
+		}
+	}
 	if i >= 0 && i != newest {
 		x.buckets[i].facts.Remove(old)
 	}
-	b := x.buckets[newest]
 	b.facts.Put(newFact(k, e))
 	if e.SID != "" {
 		b.claimed.Put(x.claim(e.SID))

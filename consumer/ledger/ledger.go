@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -86,8 +85,11 @@ func (l *Ledger) Restore(ctx context.Context) (n int, err error) {
 	if from < first || from > end {
 		from = first
 	}
-	now := time.Now()
-	if n, err = l.read(ctx, from, end, func(recordKey []byte, e Entry) { l.index.put(l.index.keys.of(recordKey), e, now) }); err != nil {
+	n, hidden, err := l.fold(ctx, from, end)
+	if err == nil {
+		err = l.again(ctx, hidden, end)
+	}
+	if err != nil {
 		return n, fmt.Errorf("restore the ledger: %w", err)
 	}
 	l.mu.Lock()
@@ -181,12 +183,12 @@ func (l *Ledger) Append(ctx context.Context, recordKey []byte, e Entry) error {
 	}
 }
 
-// enqueue adds to what is pending and tells whether nothing was.
-func (l *Ledger) enqueue(records ...pending) (first bool) {
+// enqueue adds to what is pending and reports whether nothing was.
+func (l *Ledger) enqueue(record pending) (first bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	first = len(l.pending) == 0
-	l.pending = append(l.pending, records...)
+	l.pending = append(l.pending, record)
 	return first
 }
 
@@ -263,28 +265,57 @@ func (l *Ledger) write(ctx context.Context, batch []pending) {
 	// A gap before our records holds somebody else's writes, or ours that were
 	// applied without an answer. The log's order counts: they come first. If
 	// they can't be read now, the next assignment does: known stays.
+	end := base + int64(len(batch))
+	var hidden map[string]Entry
+	var read error
 	if known >= 0 && base > known {
-		if err := l.readForeign(ctx, known, base); err != nil {
-			l.cfg.Log.Warn().Err(err).Msg("records in the ledger that this owner didn't write couldn't be read yet")
-			known = -1
-		}
+		_, hidden, read = l.fold(ctx, known, base)
 	}
 	now := time.Now()
 	l.mu.Lock()
 	for _, p := range batch {
-		l.index.put(l.index.keys.of(p.key), p.entry, now)
-	}
-	if known >= 0 {
-		l.next = base + int64(len(batch))
+		delete(hidden, string(p.key)) // behind which this record is
+		k := l.index.keys.of(p.key)
+		stored := l.index.put(k, p.entry, now)
+		if !stored {
+			hidden = l.hide(hidden, p.key, k, p.entry)
+		}
+		if !stored && p.entry.State == Sent {
+			p.done <- ErrClaimed
+		} else {
+			p.done <- nil
+		}
 	}
 	l.mu.Unlock()
-	l.answer(batch)
+	if read == nil {
+		read = l.again(ctx, hidden, end)
+	}
+	if read != nil {
+		l.cfg.Log.Warn().Err(read).Msg("records in the ledger that this owner didn't write couldn't be read yet")
+	} else if known >= 0 {
+		l.mu.Lock()
+		l.next = end
+		l.mu.Unlock()
+	}
 }
 
-func (l *Ledger) answer(batch []pending) {
-	for _, p := range batch {
-		p.done <- nil
+// ErrClaimed says that another delivery of the shard is known to have been sent
+// under this SID: a former owner's record said so late.
+var ErrClaimed = errors.New("the message is another delivery's")
+
+// hide notes what stands for a key, though e, which doesn't count, lies behind
+// it in the log. The caller holds l.mu.
+func (l *Ledger) hide(hidden map[string]Entry, recordKey []byte, k Key, e Entry) map[string]Entry {
+	if hidden == nil {
+		hidden = map[string]Entry{}
 	}
+	known, ok := l.index.get(k)
+	if !ok {
+		return hidden
+	}
+	known.Generation = max(known.Generation, e.Generation) // of an outcome, it isn't kept
+	hidden[string(recordKey)] = known
+	return hidden
 }
 
 // produce writes the batch with acknowledgement by all in-sync replicas,
@@ -332,24 +363,48 @@ func permanent(err error) bool {
 	return errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.InvalidRecord)
 }
 
-// readForeign folds [from, end), which this owner didn't write, into the
-// index, and writes again what it would lose once the topic is compacted: what
-// now stands before somebody's late record of the same key that doesn't count.
-func (l *Ledger) readForeign(ctx context.Context, from, end int64) error {
+// fold folds [from, end), which this owner didn't write, into the index. It
+// returns how many records there are, and what the log would lose once it is
+// compacted: what stands, though somebody's late record of the same key, which
+// doesn't count, lies behind it.
+func (l *Ledger) fold(ctx context.Context, from, end int64) (n int, hidden map[string]Entry, err error) {
 	now := time.Now()
-	var again []pending
-	_, err := l.read(ctx, from, end, func(recordKey []byte, e Entry) {
+	n, err = l.read(ctx, from, end, func(recordKey []byte, e Entry) {
 		k := l.index.keys.of(recordKey)
 		if l.index.put(k, e, now) {
+			delete(hidden, string(recordKey))
 			return
 		}
-		known, _ := l.index.get(k)
-		known.Generation = max(known.Generation, e.Generation) // of an outcome, it isn't kept
-		again = append(again, pending{key: bytes.Clone(recordKey), value: known.AppendValue(nil), entry: known, done: make(chan error, 1)})
+		hidden = l.hide(hidden, recordKey, k, e)
 	})
-	if len(again) > 0 {
-		l.enqueue(again...)
-		l.signal()
+	return n, hidden, err
+}
+
+// again writes entries once more, before all that is pending. The index
+// doesn't keep SIDs: the log has them, up to end.
+func (l *Ledger) again(ctx context.Context, hidden map[string]Entry, end int64) error {
+	if len(hidden) == 0 {
+		return nil
 	}
-	return err
+	first, _, err := l.log.Bounds(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err = l.read(ctx, first, end, func(recordKey []byte, e Entry) {
+		if h, ok := hidden[string(recordKey)]; ok && h.State == Sent && e.SID != "" {
+			h.SID = e.SID
+			hidden[string(recordKey)] = h
+		}
+	}); err != nil {
+		return err
+	}
+	var records []pending
+	for recordKey, e := range hidden {
+		records = append(records, pending{key: []byte(recordKey), value: e.AppendValue(nil), entry: e, done: make(chan error, 1)})
+	}
+	l.mu.Lock()
+	l.pending = append(records, l.pending...)
+	l.mu.Unlock()
+	l.signal()
+	return nil
 }

@@ -1,0 +1,96 @@
+package delivery_test
+
+import (
+	"context"
+	"time"
+
+	"engage-worker/consumer/ledger"
+	"engage-worker/internal/pause"
+)
+
+// appendKind is what comes of a write to the ledger.
+type appendKind uint8
+
+const (
+	taken      appendKind = iota + 1 // and acknowledged
+	failed                           // surely not written
+	unanswered                       // written, and the acknowledgement is lost
+	hanging                          // never written
+	late                             // written long after its writer has given up
+)
+
+func (k appendKind) String() string {
+	return [...]string{taken: "taken", failed: "failed", unanswered: "unanswered", hanging: "hanging", late: "late"}[k]
+}
+
+// appending is what comes of one write, and when.
+type appending struct {
+	Kind  appendKind
+	After time.Duration
+}
+
+// ownersLog is the ledger's log as one process sees it.
+type ownersLog struct {
+	owner *owner
+	begin int64 // the log's end when the owner's tenure began
+}
+
+func (l *ownersLog) Bounds(ctx context.Context) (first, end int64, err error) {
+	if !l.owner.step() {
+		return 0, 0, ctx.Err()
+	}
+	w := l.owner.world
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return 0, w.next, ctx.Err()
+}
+
+func (l *ownersLog) Read(ctx context.Context, from, end int64, each func(ledger.Record)) error {
+	if !l.owner.step() {
+		return ctx.Err()
+	}
+	w := l.owner.world
+	w.mu.Lock()
+	log := w.log
+	w.mu.Unlock()
+	for _, r := range log {
+		if r.Offset >= from && r.Offset < end {
+			each(r)
+		}
+	}
+	return ctx.Err()
+}
+
+func (l *ownersLog) Append(ctx context.Context, records []ledger.Record) (base int64, err error) {
+	if !l.owner.step() {
+		return 0, context.Canceled
+	}
+	w := l.owner.world
+	w.mu.Lock()
+	a := appending{Kind: taken, After: 2 * time.Millisecond}
+	if w.appends < len(w.plan.Appends) {
+		a = w.plan.Appends[w.appends]
+	}
+	w.appends++
+	w.note(l.owner, "writes %d records to the ledger: %v", len(records), a)
+	w.mu.Unlock()
+	switch a.Kind {
+	case taken:
+		if !pause.For(ctx, a.After) {
+			return 0, ctx.Err()
+		}
+		base = w.append(records)
+		if !l.owner.step() {
+			return 0, context.Canceled
+		}
+		return base, nil
+	case failed:
+		return 0, errAway
+	case unanswered:
+		w.append(records)
+	case late:
+		time.AfterFunc(a.After, func() { w.append(records) })
+	}
+	<-ctx.Done()
+	return 0, ctx.Err()
+}

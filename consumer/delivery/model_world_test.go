@@ -1,0 +1,343 @@
+package delivery_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"engage-worker/consumer/intake"
+	"engage-worker/consumer/ledger"
+	"engage-worker/deadletter"
+)
+
+const (
+	session        = 10 * time.Second
+	commitInterval = time.Second
+	requestTimeout = 8 * time.Second
+	action         = "sms"
+	patience       = 4 * time.Hour // until all must be settled
+)
+
+var tiers = []intake.Tier{{Topic: "retry.10s", Name: "10s", Delay: 10 * time.Second}, {Topic: "retry.1m", Name: "1m", Delay: time.Minute}}
+
+// world is all that is outside of the worker's processes: the coordinator of
+// the consumer group, the topics, the vendor. It notes whatever must never be.
+type world struct {
+	plan   plan
+	vendor vendor
+	over   chan struct{} // closed when the play is over
+
+	mu     sync.Mutex
+	holder *owner    // who owns the shard
+	until  time.Time // when the coordinator gives the shard away, unless holder commits
+
+	log      []ledger.Record // the shard's ledger
+	next     int64           // the log's end
+	closed   int64           // the end of what may be compacted
+	appends  int
+	records  []*record // of the source and the retry topics
+	writes   int       // to the retry and the dead-letter topic
+	letters  map[string][]deadletter.Disposition
+	retried  map[string]int
+	faults   []string
+	trail    []string // what happened, in order
+	start    time.Time
+	outcomes map[string]bool // deliveries that the ledger says were sent
+}
+
+// record is an event in the source or in a retry topic.
+type record struct {
+	message   kafka.Message
+	origin    intake.Origin
+	due       time.Time
+	committed bool
+}
+
+// play runs the plan and returns what went wrong.
+func play(t *testing.T, p plan) (faults []string) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{plan: p, start: time.Now(), over: make(chan struct{}), letters: map[string][]deadletter.Disposition{}, retried: map[string]int{}, outcomes: map[string]bool{}}
+		w.vendor.world = w
+		for i := range p.Texts {
+			w.produce(i)
+		}
+		if p.Doubled {
+			w.produce(0)
+		}
+		var all []*owner
+		for i, tenure := range append(p.Tenures, tenure{Ends: never}) {
+			var former *owner
+			if i > 0 {
+				former = all[i-1]
+			}
+			if tenure.Compacted {
+				w.compact()
+			}
+			o := newOwner(w, int32(i+1), tenure, former)
+			all = append(all, o)
+			o.begin()
+			w.await(o)
+		}
+		close(w.over)
+		for _, o := range all {
+			o.stop()
+		}
+		w.review()
+		if len(w.faults) > 0 {
+			faults = append(w.faults, w.trail...)
+		}
+	})
+	return faults
+}
+
+func (w *world) produce(text int) {
+	id := messageID(text)
+	offset := int64(len(w.records))
+	value := fmt.Appendf(nil, `{"type":"track","messageId":%q}`, id)
+	w.records = append(w.records, &record{
+		message: kafka.Message{Topic: "events", Key: []byte("u"), Value: value, Offset: offset},
+		origin:  intake.Origin{Topic: "events", Offset: offset, Time: time.Now()},
+	})
+}
+
+func messageID(i int) string { return fmt.Sprint("m", i) }
+
+// await waits for the end of o's tenure: for what the plan says, for the
+// coordinator's patience, or for all being settled.
+func (w *world) await(o *owner) {
+	start := time.Now()
+	for {
+		w.mu.Lock()
+		left := time.Until(w.until)
+		settled := w.settled()
+		w.mu.Unlock()
+		planned := o.tenure.After - time.Since(start)
+		switch {
+		case o.tenure.Ends == never && settled:
+			return
+		case o.tenure.Ends == never && time.Since(start) > patience:
+			w.fault("not everything is settled after %v", patience)
+			return
+		case o.tenure.Ends == never:
+			time.Sleep(commitInterval)
+			continue
+		case left <= 0:
+			o.lost()
+			return
+		case planned <= 0:
+			w.end(o)
+			return
+		}
+		time.Sleep(min(left, planned))
+	}
+}
+
+// end ends a tenure as planned; the next one may begin when it returns.
+func (w *world) end(o *owner) {
+	w.mu.Lock()
+	w.note(o, "%s", [...]string{leaves: "leaves", cutOff: "is cut off", killed: "is killed"}[o.tenure.Ends])
+	w.mu.Unlock()
+	switch o.tenure.Ends {
+	case leaves:
+		go o.leave()
+	case cutOff:
+		w.mu.Lock()
+		o.cutOff = true
+		w.mu.Unlock()
+	case killed:
+		w.mu.Lock()
+		o.dead = true
+		w.mu.Unlock()
+	}
+	for {
+		w.mu.Lock()
+		left := time.Until(w.until)
+		w.mu.Unlock()
+		if left <= 0 {
+			break
+		}
+		select {
+		case <-o.left:
+			return
+		case <-time.After(left):
+		}
+	}
+	if o.tenure.Ends != leaves {
+		o.lost()
+	}
+}
+
+// settled reports whether every record is committed.
+func (w *world) settled() bool {
+	for _, r := range w.records {
+		if !r.committed {
+			return false
+		}
+	}
+	return true
+}
+
+// note adds a line to the trail. The caller holds w.mu.
+func (w *world) note(o *owner, format string, args ...any) {
+	who := "         "
+	if o != nil {
+		who = fmt.Sprintf("owner %d: ", o.generation)
+	}
+	w.trail = append(w.trail, fmt.Sprintf("%9.3fs %s%s", time.Since(w.start).Seconds(), who, fmt.Sprintf(format, args...)))
+}
+
+func (w *world) fault(format string, args ...any) {
+	w.faults = append(w.faults, fmt.Sprintf(format, args...))
+}
+
+// append writes records to the ledger's log.
+func (w *world) append(records []ledger.Record) (base int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	base = w.next
+	for _, r := range records {
+		w.log = append(w.log, ledger.Record{Offset: w.next, Key: bytes.Clone(r.Key), Value: bytes.Clone(r.Value)})
+		w.next++
+		w.note(nil, "the ledger's %d: %q %s", w.next-1, r.Key, r.Value)
+		if e, _ := ledger.ParseEntry(r.Value); e.State == ledger.Sent {
+			w.outcomes[string(r.Key)] = true
+		}
+	}
+	return base
+}
+
+// compact leaves the last record of each key, of those that were there when
+// the last owner began who left in good order: a topic's last segment is never
+// compacted.
+func (w *world) compact() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	last := map[string]int64{}
+	for _, r := range w.log {
+		if r.Offset < w.closed {
+			last[string(r.Key)] = r.Offset
+		}
+	}
+	var left []ledger.Record
+	for _, r := range w.log {
+		if r.Offset >= w.closed || last[string(r.Key)] == r.Offset {
+			left = append(left, r)
+		}
+	}
+	w.log = left
+	w.note(nil, "the ledger is compacted")
+}
+
+// owns reports whether o may send now, as the coordinator sees it.
+func (w *world) owns(o *owner) bool { return w.holder == o && time.Now().Before(w.until) }
+
+// intended reports whether o's intent of a delivery is in the log.
+func (w *world) intended(o *owner, key string) bool {
+	for _, r := range w.log {
+		if string(r.Key) == key {
+			if e, _ := ledger.ParseEntry(r.Value); e.State == ledger.Intent && e.Generation == o.generation {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// acknowledged checks that something holds the delivery of a settled record.
+func (w *world) acknowledged(r *record) {
+	id := idOf(r)
+	if key := recordKey(id); !w.outcomes[key] && len(w.letters[id]) == 0 && w.retried[id] == 0 {
+		w.fault("%s is settled, and neither sent nor in another topic", id)
+	}
+}
+
+// review checks what came of the deliveries, by what they say: which of two
+// equal texts is whose nobody can tell.
+func (w *world) review() {
+	byText := map[int][]string{}
+	for i, text := range w.plan.Texts {
+		byText[text] = append(byText[text], messageID(i))
+	}
+	for text, ids := range byText {
+		taken, sent, only, unknown := w.vendor.taken(body(text)), 0, 0, 0
+		for _, id := range ids {
+			ok, letters := w.outcomes[recordKey(id)], w.letters[id]
+			switch {
+			case ok:
+				sent++
+				if len(letters) == 0 {
+					only++
+				}
+			case len(letters) == 0:
+				w.fault("%s is lost", id)
+			}
+			if slices.Contains(letters, deadletter.Ambiguous) {
+				unknown++
+			}
+		}
+		if taken > len(ids) {
+			w.fault("text %d was sent %d times for %d events", text, taken, len(ids))
+		}
+		if only > taken {
+			w.fault("text %d: %d deliveries count as sent and have no dead letter, %d were", text, only, taken)
+		}
+		if taken > sent+unknown {
+			w.fault("text %d was sent %d times, of which %d deliveries know, and %d don't know", text, taken, sent, unknown)
+		}
+	}
+}
+
+func recordKey(id string) string { return string(ledger.AppendKey(nil, action, id)) }
+
+// write is a write to the dead-letter or a retry topic, which may fail.
+func (o *owner) write(ctx context.Context, done func()) error {
+	if !o.step() {
+		return context.Canceled
+	}
+	w := o.world
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.writes++
+	if n := w.writes - 1; n < len(w.plan.Writes) && w.plan.Writes[n] {
+		return errAway
+	}
+	done()
+	return ctx.Err()
+}
+
+// Publish takes a dead letter.
+func (o *owner) Publish(ctx context.Context, r *deadletter.Record) error {
+	return o.write(ctx, func() {
+		o.world.letters[r.MessageID] = append(o.world.letters[r.MessageID], r.Disposition)
+		o.world.note(o, "%s is a dead letter: %s", r.MessageID, r.Message)
+	})
+}
+
+// Write takes a record of a retry topic.
+func (o *owner) Write(ctx context.Context, m kafka.Message, _ int) error {
+	return o.write(ctx, func() {
+		origin, ok := intake.RetryOrigin(&m)
+		if !ok {
+			o.world.fault("a retry that doesn't say where it came from")
+			return
+		}
+		r := &record{message: m, origin: origin, due: origin.NotBefore}
+		o.world.records = append(o.world.records, r)
+		o.world.retried[idOf(r)]++
+		o.world.note(o, "%s goes to %s", idOf(r), m.Topic)
+	})
+}
+
+// idOf is the messageId of a record's event.
+func idOf(r *record) string {
+	_, after, _ := bytes.Cut(r.message.Value, []byte(`"messageId":"`))
+	id, _, _ := bytes.Cut(after, []byte(`"`))
+	return string(id)
+}
