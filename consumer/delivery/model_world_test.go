@@ -22,7 +22,7 @@ const (
 	commitInterval = time.Second
 	requestTimeout = 8 * time.Second
 	action         = "sms"
-	patience       = 4 * time.Hour // until all must be settled
+	patience       = 30 * time.Minute // until all must be settled
 )
 
 var tiers = []intake.Tier{{Topic: "retry.10s", Name: "10s", Delay: 10 * time.Second}, {Topic: "retry.1m", Name: "1m", Delay: time.Minute}}
