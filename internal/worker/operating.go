@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	stdlog "log"
 	"net"
 	"net/http"
 	"net/http/pprof"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -19,6 +21,7 @@ import (
 
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/connect"
+	"engage-worker/internal/kafka/topics"
 )
 
 // operating is the operators' HTTP server: probes and metrics for everyone,
@@ -27,15 +30,20 @@ type operating struct {
 	address string
 	server  *http.Server
 
-	mu       sync.Mutex
+	draining atomic.Bool
+	mu       sync.Mutex // held while Kafka is asked: who comes meanwhile gets the same answer
 	probed   time.Time
 	probe    error
-	draining bool
+	surveyed time.Time
+	survey   []string // what is in the way; see topics.Obstacles
 }
 
 const (
 	// probeAge is how long an answer about Kafka's reachability holds.
 	probeAge = 2 * time.Second
+
+	// surveyAge is how long it is believed which topics and rights there are.
+	surveyAge = 15 * time.Second
 
 	// unjoined is how many session timeouts a rebalance may take before a
 	// replica that was in its group counts as out of it.
@@ -69,7 +77,11 @@ func newOperating(cfg *config.Config, w *Worker) *operating {
 		mux.Handle("/loglevel", withToken(token, guarded))
 		mux.Handle("/debug/pprof/", withToken(token, guarded))
 	}
-	o.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	o.server = &http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		WriteTimeout: 2 * time.Minute, // a profile takes its time
+		ErrorLog:     stdlog.New(serverLog{w.log}, "", 0),
+	}
 	return o
 }
 
@@ -96,12 +108,16 @@ func (o *operating) serve(l net.Listener) error {
 	return nil
 }
 
-// drain makes the worker unready: it begins nothing new.
-func (o *operating) drain() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.draining = true
+// serverLog has net/http's own lines among the others.
+type serverLog struct{ log zerolog.Logger }
+
+func (l serverLog) Write(line []byte) (int, error) {
+	l.log.Warn().Str("error", strings.TrimSpace(string(line))).Msg("the operators' HTTP server complains")
+	return len(line), nil
 }
+
+// drain makes the worker unready: it begins nothing new.
+func (o *operating) drain() { o.draining.Store(true) }
 
 func (o *operating) stop() {
 	o.drain()
@@ -113,26 +129,48 @@ func (o *operating) stop() {
 }
 
 // ready tells why the worker isn't: it is shutting down, Kafka doesn't answer,
-// or a destination isn't in its consumer group. Owning no shard is fine: with
-// more replicas than shards, some wait.
+// a topic or a right is missing, or a destination isn't in its consumer group.
+// Owning no shard is fine: with more replicas than shards, some wait.
 func (o *operating) ready(ctx context.Context, w *Worker) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.draining {
+	if o.draining.Load() {
 		return errors.New("shutting down")
 	}
-	if time.Since(o.probed) > probeAge {
-		ctx, cancel := context.WithTimeout(ctx, probeAge)
-		defer cancel()
-		o.probe, o.probed = reach(ctx, w.client), time.Now()
-	}
-	if o.probe != nil {
-		return fmt.Errorf("kafka doesn't answer: %s", connect.Explain(o.probe))
+	if err := o.kafka(ctx, w); err != nil {
+		return err
 	}
 	for _, g := range w.groups {
 		if s := g.State(); !s.Joined && time.Since(s.Since) > unjoined*g.Config().SessionTimeout {
 			return fmt.Errorf("%s: not in the consumer group %s; the log says why", g.Config().Destination, g.Config().GroupID)
 		}
+	}
+	return nil
+}
+
+// kafka tells what is wrong with the cluster, the topics or the rights. What
+// it finds holds for others, too, so that a caller who hangs up doesn't end
+// the search.
+func (o *operating) kafka(ctx context.Context, w *Worker) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	ctx = context.WithoutCancel(ctx)
+	if time.Since(o.probed) > probeAge {
+		probing, cancel := context.WithTimeout(ctx, probeAge)
+		o.probe, o.probed = reach(probing, w.client), time.Now()
+		cancel()
+	}
+	if o.probe != nil {
+		return fmt.Errorf("kafka doesn't answer: %s", connect.Explain(o.probe))
+	}
+	if time.Since(o.surveyed) > surveyAge || len(o.survey) > 0 && time.Since(o.surveyed) > probeAge {
+		surveying, cancel := context.WithTimeout(ctx, probeAge)
+		// An error is Kafka's trouble just now, and says nothing of rights.
+		if found, err := topics.Obstacles(surveying, w.client, topics.Of(w.cfg), topics.Groups(w.cfg)); err == nil {
+			o.survey, o.surveyed = found, time.Now()
+		}
+		cancel()
+	}
+	if len(o.survey) > 0 {
+		return errors.New(strings.Join(o.survey, "\n"))
 	}
 	return nil
 }

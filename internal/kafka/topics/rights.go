@@ -109,3 +109,29 @@ func mayJoin(ctx context.Context, client *kafka.Client, group string) (bool, err
 	}
 	return false, kafka.GroupCoordinatorNotAvailable
 }
+
+// Obstacles are what keeps the worker from working, a line for each: topics
+// that are gone, and rights that it needs and hasn't. The error is one of
+// reaching Kafka.
+func Obstacles(ctx context.Context, client *kafka.Client, specs []Spec, groups []string) ([]string, error) {
+	now, err := describe(ctx, client, specs)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, spec := range specs {
+		if is := now.topics[spec.Name]; is.partitions == 0 {
+			found = append(found, missing(spec, is).String())
+		}
+	}
+	rights, err := Rights(ctx, client, specs, groups)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rights {
+		if r.Needed() && !r.Granted {
+			found = append(found, fmt.Sprintf("this user hasn't the right %s; %s", r, r.WayOut()))
+		}
+	}
+	return found, nil
+}
