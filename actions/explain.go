@@ -76,6 +76,19 @@ func (d *Destination) Explain(ctx context.Context, value []byte, action int) (De
 	return delivery, x, nil
 }
 
+// PrepareNoting is Prepare, and says what in the delivery is likely not meant.
+func (d *Destination) PrepareNoting(ctx context.Context, ev *Event, action int) (Delivery, []Warning) {
+	var x Explanation
+	made := prepared{payload: payload{empty: &x.Empty}}
+	a := d.actions[action]
+	delivery := d.prepare(ctx, ev, a, &made)
+	if delivery.Decision == DecisionSend {
+		x.explainContent(a, made.content)
+		x.warn(a, made.content)
+	}
+	return delivery, x.Warnings
+}
+
 // NoMatch is the delivery of an event that action i's trigger doesn't want.
 func (d *Destination) NoMatch(ev *Event, action int) Delivery {
 	return Delivery{

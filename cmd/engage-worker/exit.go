@@ -41,6 +41,8 @@ func exitCode(err error) int {
 		return exitOK
 	case errors.As(err, &input), errors.As(err, &faults):
 		return exitBadInput
+	case isUnlike(err):
+		return exitUnlike
 	default:
 		return exitFailure
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"engage-worker/actions"
 	"engage-worker/actions/outcome"
@@ -19,13 +20,18 @@ import (
 // previewCmd tells what each action would do with each event. It looks up
 // profiles and content templates, and never sends.
 type previewCmd struct {
-	Event   string `help:"A file of events, JSON or JSON Lines; standard input without it or with -." placeholder:"FILE" type:"path"`
-	Explain bool   `help:"Add why: what in the trigger decided, who was chosen as the recipient, the body and its segments."`
+	Files   []string `arg:"" optional:"" name:"FILE" help:"Files of events, JSON or JSON Lines; standard input without one or with -." type:"path"`
+	Event   string   `help:"The same as a FILE." placeholder:"FILE" type:"path"`
+	Explain bool     `help:"Add why: what in the trigger decided, who was chosen as the recipient, the body and its segments."`
+	Output  string   `help:"table, for people, or json, a line for each event and action; table on a terminal, else json." enum:",table,json" default:"" placeholder:"table|json"`
+	FailOn  string   `help:"End with exit code 3 if any event fails, or if anything is warned of." enum:",fail,warn" default:"" placeholder:"fail|warn"`
+	Expect  string   `help:"Lines as preview prints them, of which each must come out as far as it goes, and no other message; else the exit code is 3." placeholder:"FILE" type:"existingfile"`
 }
 
-// previewLine is a line of preview's output. DESIGN fixes its members and
-// their order; explain is there with --explain only.
+// previewLine is a line of preview's output; explain is there with --explain
+// only.
 type previewLine struct {
+	Event       previewEventPlace    `json:"event"`
 	Destination string               `json:"destination"`
 	Action      string               `json:"action"`
 	Decision    string               `json:"decision"`
@@ -35,6 +41,13 @@ type previewLine struct {
 	Error       *previewError        `json:"error,omitempty"`
 	Warnings    []string             `json:"warnings,omitempty"`
 	Explain     *actions.Explanation `json:"explain,omitempty"`
+}
+
+// previewEventPlace tells which event a line is about.
+type previewEventPlace struct {
+	File      string `json:"file,omitempty"` // where there are several
+	Line      int    `json:"line"`
+	MessageID string `json:"messageId,omitempty"`
 }
 
 type previewRequest struct {
@@ -55,47 +68,69 @@ func (c *previewCmd) Run(ctx context.Context, app *app) error {
 	if err != nil {
 		return err
 	}
-	p, err := newPreview(cfg, app.stdout, c.Explain)
+	p, err := newPreview(cfg, app.stdout)
 	if err != nil {
 		return err
 	}
 	defer p.close()
-	in := app.stdin
-	if c.Event != "" && c.Event != "-" {
-		f, err := os.Open(c.Event)
-		if err != nil {
-			return badInput(fmt.Errorf("read events: %w", err))
+	p.explain, p.people = c.Explain, c.Output == "table" || c.Output == "" && screenOf(app.stdout).styled
+	if c.Expect != "" {
+		if p.expected, err = readExpectations(c.Expect); err != nil {
+			return badInput(err)
 		}
-		defer f.Close()
-		in = f
 	}
-	return errors.Join(p.all(ctx, in), p.out.Flush())
+	files := c.Files
+	if c.Event != "" {
+		files = append(files, c.Event)
+	}
+	err = errors.Join(p.files(ctx, app.stdin, files), p.out.Flush())
+	if err != nil {
+		return err
+	}
+	if p.tally.events > 1 || p.people {
+		fmt.Fprintln(app.stderr, "engage-worker: "+p.tally.String())
+	}
+	return p.judge(c.FailOn)
 }
 
 // preview is one run of the command.
 type preview struct {
 	destinations []previewDestination
 	explain      bool
+	people       bool // who reads it
 	out          *bufio.Writer
 	encoder      *json.Encoder
+	expected     []*expectation // nil: nothing is
+	surprises    []string       // what came out and isn't expected, or otherwise
+	tally        tally
 }
 
 type previewDestination struct {
 	*actions.Destination
 	settings actions.Settings
+	doubts   [][]string // of each action: what its definition is warned of
 }
 
-func newPreview(cfg *config.Config, out io.Writer, explain bool) (*preview, error) {
-	p := &preview{explain: explain, out: bufio.NewWriter(out)}
+func newPreview(cfg *config.Config, out io.Writer) (*preview, error) {
+	p := &preview{out: bufio.NewWriter(out), tally: tally{decisions: map[string]int{}}}
 	p.encoder = json.NewEncoder(p.out)
 	p.encoder.SetEscapeHTML(false)
-	for _, definition := range cfg.Destinations {
+	for i, definition := range cfg.Destinations {
 		d, faults := actions.New(definition.Definition, actions.Options{Region: cfg.TwilioRegion})
 		if len(faults) > 0 { // which Load would have found
 			p.close()
 			return nil, badInput(fmt.Errorf("destination %s: %s: %s", definition.Name, faults[0].Path, faults[0].Message))
 		}
-		p.destinations = append(p.destinations, previewDestination{d, definition.Settings})
+		made := previewDestination{d, definition.Settings, make([][]string, len(definition.Actions))}
+		for j := range definition.Actions {
+			place := fmt.Sprintf("destinations[%d].actions[%d].", i, j)
+			for _, w := range cfg.Warnings() {
+				if rest, ok := strings.CutPrefix(w.Path, place); ok {
+					made.doubts[j] = append(made.doubts[j], fmt.Sprintf("line %d of the configuration: %s: %s; %s", w.Line, rest, w.Message, w.WayOut))
+				}
+			}
+		}
+		p.destinations = append(p.destinations, made)
 	}
 	return p, nil
 }
@@ -106,8 +141,33 @@ func (p *preview) close() {
 	}
 }
 
+// files previews the events of files, or of standard input.
+func (p *preview) files(ctx context.Context, stdin io.Reader, files []string) error {
+	if len(files) == 0 {
+		files = []string{"-"}
+	}
+	for _, file := range files {
+		in, name := stdin, ""
+		if file != "-" {
+			f, err := os.Open(file)
+			if err != nil {
+				return badInput(fmt.Errorf("read events: %w", err))
+			}
+			defer f.Close()
+			in = f
+		}
+		if len(files) > 1 {
+			name = file
+		}
+		if err := p.all(ctx, in, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // all previews every event of in.
-func (p *preview) all(ctx context.Context, in io.Reader) error {
+func (p *preview) all(ctx context.Context, in io.Reader, file string) error {
 	events := eventfile.NewReader(in)
 	events.KeepLists()
 	for n := 0; ; n++ {
@@ -120,7 +180,7 @@ func (p *preview) all(ctx context.Context, in io.Reader) error {
 		case err != nil:
 			return badInput(fmt.Errorf("read events: %w", err))
 		}
-		if err := p.event(ctx, record.Value); err != nil {
+		if err := p.event(ctx, previewEventPlace{File: file, Line: record.Line}, record.Value); err != nil {
 			return err
 		}
 		if !events.Ready() { // whoever types or pipes them waits for an answer
@@ -132,12 +192,13 @@ func (p *preview) all(ctx context.Context, in io.Reader) error {
 }
 
 // event previews one event under every action of every destination.
-func (p *preview) event(ctx context.Context, value []byte) error {
+func (p *preview) event(ctx context.Context, place previewEventPlace, value []byte) error {
+	p.tally.events++
 	for _, d := range p.destinations {
 		match := d.Match(value)
 		event, err := d.Decode(value)
 		if malformed := cmp.Or(match.Malformed, err); malformed != nil {
-			if err := p.write(malformedLine(d.Name(), malformed)); err != nil {
+			if err := p.write(place, malformedLine(d.Name(), malformed)); err != nil {
 				return err
 			}
 			continue
@@ -147,11 +208,11 @@ func (p *preview) event(ctx context.Context, value []byte) error {
 			if err != nil {
 				return err
 			}
-			line.Warnings = d.warnings(match, i)
+			line.Warnings = append(d.warnings(match, i), line.Warnings...)
 			if ctx.Err() != nil {
 				return ctx.Err() // not what would become of the event
 			}
-			if err := p.write(line); err != nil {
+			if err := p.write(place, line); err != nil {
 				return err
 			}
 		}
@@ -162,19 +223,29 @@ func (p *preview) event(ctx context.Context, value []byte) error {
 // delivery decides one event under the action i.
 func (p *preview) delivery(ctx context.Context, d previewDestination, value []byte, event *actions.Event, match actions.Match, i int) (previewLine, error) {
 	switch {
-	case p.explain:
+	case p.explain, p.people:
 		delivery, explanation, err := d.Explain(ctx, value, i)
 		if err != nil {
 			return previewLine{}, err
 		}
 		line := d.line(delivery)
-		line.Explain = &explanation
+		line.Explain, line.Warnings = &explanation, warningTexts(explanation.Warnings)
 		return line, nil
 	case match.Actions&(1<<i) == 0:
 		return d.line(d.NoMatch(event, i)), nil
 	default:
-		return d.line(d.Prepare(ctx, event, i)), nil
+		delivery, warnings := d.PrepareNoting(ctx, event, i)
+		line := d.line(delivery)
+		line.Warnings = warningTexts(warnings)
+		return line, nil
 	}
+}
+
+func warningTexts(warnings []actions.Warning) (texts []string) {
+	for _, w := range warnings {
+		texts = append(texts, w.Path+": "+w.Message+"; "+w.WayOut)
+	}
+	return texts
 }
 
 // warnings says what of an event is likely not meant.
@@ -185,11 +256,26 @@ func (d previewDestination) warnings(match actions.Match, i int) (warnings []str
 	if d.Disabled(i) {
 		warnings = append(warnings, "the action is switched off: enabled is false")
 	}
-	return warnings
+	return append(warnings, d.doubts[i]...)
 }
 
-func (p *preview) write(line previewLine) error {
-	if err := p.encoder.Encode(line); err != nil {
+// write prints a line, and holds it against what is expected.
+func (p *preview) write(place previewEventPlace, line previewLine) error {
+	place.MessageID = line.Event.MessageID
+	line.Event = place
+	p.tally.add(line)
+	if p.expected != nil {
+		if err := p.compare(line); err != nil {
+			return err
+		}
+	}
+	var err error
+	if p.people {
+		err = p.show(line)
+	} else {
+		err = p.encoder.Encode(line)
+	}
+	if err != nil {
 		return fmt.Errorf("write the preview: %w", err)
 	}
 	return nil
@@ -198,6 +284,7 @@ func (p *preview) write(line previewLine) error {
 // line is what the preview says of a delivery.
 func (d previewDestination) line(delivery actions.Delivery) previewLine {
 	line := previewLine{
+		Event:       previewEventPlace{MessageID: delivery.MessageID},
 		Destination: d.Name(),
 		Action:      delivery.Action,
 		Decision:    delivery.Decision.String(),

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -193,29 +194,33 @@ func previewOf(t *testing.T, config, input string, args ...string) (code int, st
 }
 
 const (
-	welcomeLine = `{"destination":"onboarding","action":"welcome","decision":"send","reason":"","region":"eu-west-1",` +
+	welcomeRest = `"destination":"onboarding","action":"welcome","decision":"send","reason":"","region":"eu-west-1",` +
 		`"request":{"method":"POST","url":"https://api.twilio.com/2010-04-01/Accounts/AC1/Messages.json",` +
 		`"form":[["Body","Hi <J> & é"],["From","MG1"],["To","+15551234567"],["ShortenUrls","true"],` +
 		`["Tags","{\"external_id_type\":\"phone\",\"external_id_value\":\"+15551234567\"}"],` +
 		`["StatusCallback","https://cb.io/?n=1&b=true&z=null&a=2&space_id=spa_1&__segment_internal_external_id_key__=phone&__segment_internal_external_id_value__=%2B15551234567#rp=all&rc=5"]]}`
-	waLine        = `{"destination":"onboarding","action":"wa","decision":"no_match","reason":"no_match","region":"us-west-2"`
-	malformedText = `{"destination":"onboarding","action":"","decision":"fail","reason":"malformed_event","region":"",` +
+	waRest        = `"destination":"onboarding","action":"wa","decision":"no_match","reason":"no_match","region":"us-west-2"`
+	malformedRest = `"destination":"onboarding","action":"","decision":"fail","reason":"malformed_event","region":"",` +
 		`"error":{"code":"malformed_event","message":"the event is malformed: `
 )
+
+// inLine is the beginning of a line about the event in the given line.
+func inLine(line int) string { return fmt.Sprintf(`{"event":{"line":%d},`, line) }
 
 func TestPreviewLines(t *testing.T) {
 	pretty := strings.ReplaceAll(previewEvent, ",", ",\n  ")
 	for _, c := range []struct{ name, input, want string }{
-		{"JSON", previewEvent, welcomeLine + "}\n" + waLine + "}\n"},
-		{"JSON over several lines", "{\n" + pretty[1:], welcomeLine + "}\n" + waLine + "}\n"},
-		{"JSON Lines", previewEvent + "\r\n\n" + previewEvent + "\n", strings.Repeat(welcomeLine+"}\n"+waLine+"}\n", 2)},
-		{"a list", "[]", malformedText + `JSON, but not an object, at byte 0","retryable":false}}` + "\n"},
-		{"null", "null", malformedText + `JSON, but not an object, at byte 0","retryable":false}}` + "\n"},
-		{"garbage between events", "nope\n" + previewEvent, malformedText + `unexpected character 'n' at byte 0","retryable":false}}` + "\n" + welcomeLine + "}\n" + waLine + "}\n"},
+		{"JSON", previewEvent, inLine(1) + welcomeRest + "}\n" + inLine(1) + waRest + "}\n"},
+		{"JSON over several lines", "{\n" + pretty[1:], inLine(1) + welcomeRest + "}\n" + inLine(1) + waRest + "}\n"},
+		{"JSON Lines", previewEvent + "\r\n\n" + previewEvent + "\n", inLine(1) + welcomeRest + "}\n" + inLine(1) + waRest + "}\n" + inLine(3) + welcomeRest + "}\n" + inLine(3) + waRest + "}\n"},
+		{"a list", "[]", inLine(1) + malformedRest + `JSON, but not an object, at byte 0","retryable":false}}` + "\n"},
+		{"null", "null", inLine(1) + malformedRest + `JSON, but not an object, at byte 0","retryable":false}}` + "\n"},
+		{"garbage between events", "nope\n" + previewEvent, inLine(1) + malformedRest + `unexpected character 'n' at byte 0","retryable":false}}` + "\n" + inLine(2) + welcomeRest + "}\n" + inLine(2) + waRest + "}\n"},
+		{"a byte order mark, as a consumer sees it", "\ufeff" + previewEvent, inLine(1) + malformedRest + `unexpected character '\\ufeff' at byte 0","retryable":false}}` + "\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, stdout, stderr := previewOf(t, previewConfig, c.input)
-			if code != exitOK || stdout != c.want || stderr != "" {
+			if code != exitOK || stdout != c.want || (stderr != "") != (strings.Count(c.input, "\n") > 0 && !strings.HasPrefix(c.input, "{\n")) {
 				t.Errorf("exit code %d\n%s\ngot  %s\nwant %s", code, stderr, stdout, c.want)
 			}
 		})
@@ -224,12 +229,12 @@ func TestPreviewLines(t *testing.T) {
 
 func TestPreviewExplains(t *testing.T) {
 	code, stdout, stderr := previewOf(t, previewConfig, previewEvent, "--explain")
-	want := welcomeLine + `,"explain":{"trigger":"match: type = \"track\" is true (type is \"track\"); event = \"Audience Entered\" is true (event is \"Audience Entered\")",` +
+	want := inLine(1) + welcomeRest + `,"explain":{"trigger":"match: type = \"track\" is true (type is \"track\"); event = \"Audience Entered\" is true (event is \"Audience Entered\")",` +
 		`"recipient":"+15551234567: the first subscribed address with an id (externalIds[1])",` +
 		`"addresses":[{"id":"x","type":"email","channel":"","status":"","verdict":"not for this channel: the type is not \"phone\""},` +
 		`{"id":"+15551234567","type":"phone","channel":"sms","status":"true","verdict":"subscribed"}],` +
 		`"body":"Hi <J> & é","encoding":"GSM-7","units":10,"segments":1}}` + "\n" +
-		waLine + `,"explain":{"trigger":"no match: event = \"Nope\" is false (event is \"Audience Entered\")"}}` + "\n"
+		inLine(1) + waRest + `,"explain":{"trigger":"no match: event = \"Nope\" is false (event is \"Audience Entered\")"}}` + "\n"
 	if code != exitOK || stdout != want || stderr != "" {
 		t.Errorf("exit code %d\n%s\ngot  %s\nwant %s", code, stderr, stdout, want)
 	}
@@ -317,11 +322,11 @@ func TestPreviewStreams(t *testing.T) {
 		out.Close()
 	}()
 	read := bufio.NewReader(lines)
-	for range 3 {
+	for i := range 3 {
 		if _, err := io.WriteString(events, previewEvent+"\n"); err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{welcomeLine, waLine} {
+		for _, want := range []string{inLine(i+1) + welcomeRest, inLine(i+1) + waRest} {
 			if got, err := read.ReadString('\n'); err != nil || got != want+"}\n" {
 				t.Fatalf("%v\ngot  %s\nwant %s}", err, got, want)
 			}
@@ -330,5 +335,88 @@ func TestPreviewStreams(t *testing.T) {
 	events.Close()
 	if c := <-code; c != exitOK {
 		t.Errorf("exit code %d", c)
+	}
+}
+
+// TestPreviewOfFiles: each line names its file, and a summary is told.
+func TestPreviewOfFiles(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "one.json")
+	if err := os.WriteFile(file, []byte(previewEvent), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := previewOf(t, previewConfig, previewEvent, file, "-")
+	place := func(name string) string { return fmt.Sprintf(`{"event":{"file":%q,"line":1},`, name) }
+	want := place(file) + welcomeRest + "}\n" + place(file) + waRest + "}\n" + place("-") + welcomeRest + "}\n" + place("-") + waRest + "}\n"
+	if code != exitOK || stdout != want || stderr != "engage-worker: 2 events, 2 no match, 2 send\n" {
+		t.Errorf("exit code %d\n%s\ngot  %s\nwant %s", code, stderr, stdout, want)
+	}
+}
+
+func TestPreviewForPeople(t *testing.T) {
+	config := strings.Replace(previewConfig, "Hi <{{ profile.traits.first_name }}> & é", "您好 {{ profile.traits.first_name }}{{ profile.traits.last_name }}", 1)
+	event := strings.Replace(previewEvent, `"userId"`, `"messageId":"m1","userId"`, 1)
+	code, stdout, stderr := previewOf(t, config, event+"\n"+strings.Replace(event, `"isSubscribed":true`, `"isSubscribed":false`, 1), "--output", "table")
+	const want = `line 1 m1  onboarding/welcome  SEND
+  to +15551234567  from MG1  region eu-west-1
+  ┌────────┐
+  │ 您好 J │
+  └────────┘
+  1 segment of UCS-2, 4 units
+  why: match: type = "track" is true (type is "track"); event = "Audience Entered" is true (event is "Audience Entered")
+  why: +15551234567: the first subscribed address with an id (externalIds[1])
+  warning: mapping: {{ profile.traits.last_name }} came out empty; give it a default: {{ profile.traits.last_name | default: 'there' }}
+
+line 1 m1  onboarding/wa  NO_MATCH
+  why: no match: event = "Nope" is false (event is "Audience Entered")
+
+line 2 m1  onboarding/welcome  SKIP: not subscribed
+  why: match: type = "track" is true (type is "track"); event = "Audience Entered" is true (event is "Audience Entered")
+  why: none: not subscribed
+
+line 2 m1  onboarding/wa  NO_MATCH
+  why: no match: event = "Nope" is false (event is "Audience Entered")
+
+`
+	if code != exitOK || stdout != want || stderr != "engage-worker: 2 events, 2 no match, 1 send, 1 skip not subscribed, 1 warning\n" {
+		t.Errorf("exit code %d\n%s\ngot\n%s", code, stderr, stdout)
+	}
+}
+
+// TestPreviewJudges: events and what must come out of them.
+func TestPreviewJudges(t *testing.T) {
+	event := strings.Replace(previewEvent, `"userId"`, `"messageId":"m1","userId"`, 1)
+	empty := strings.Replace(event, `"first_name":"J"`, `"first_name":""`, 1)
+	for _, c := range []struct {
+		name, input, expect string
+		args                []string
+		code                int
+		says                string
+	}{
+		{"as expected", event, `{"event":{"messageId":"m1"},"action":"welcome","decision":"send","request":{"form":[["Body","Hi <J> & é"]]}}` + "\n# no WhatsApp\n", nil, exitOK, ""},
+		{"its own output", event, inLine(1)[:len(inLine(1))-2] + `,"messageId":"m1"},` + welcomeRest + "}", nil, exitOK, ""},
+		{"another text", event, `{"action":"welcome","request":{"form":[["Body","Hi"]]}}`, nil, exitUnlike, ":1: request.form is [["},
+		{"another decision", event, `{"event":{"line":1},"action":"welcome","decision":"skip"}`, nil, exitUnlike, `:1: decision is "send", not "skip"`},
+		{"one too many", event, "", nil, exitUnlike, "line 1 m1, onboarding/welcome: send isn't expected"},
+		{"one missing", event, `{"action":"welcome"}` + "\n" + `{"action":"other"}`, nil, exitUnlike, ":2: no line is like this"},
+		{"no expectation", event, "{", nil, exitBadInput, ":1: not a JSON object"},
+		{"a word that isn't known", event, `{"decison":"send"}`, nil, exitBadInput, `:1: a line of preview has no "decison"`},
+		{"a failure", "nope", "-", []string{"--fail-on", "fail"}, exitUnlike, "1 line failed"},
+		{"a warning", empty, "-", []string{"--fail-on", "warn"}, exitUnlike, "there are warnings"},
+		{"a warning that is taken", empty, "-", []string{"--fail-on", "fail"}, exitOK, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			args := c.args
+			if c.expect != "-" {
+				path := filepath.Join(t.TempDir(), "expect.jsonl")
+				if err := os.WriteFile(path, []byte(c.expect), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				args = []string{"--expect", path}
+			}
+			code, _, stderr := previewOf(t, previewConfig, c.input, args...)
+			if code != c.code || !strings.Contains(stderr, c.says) {
+				t.Errorf("exit code %d, want %d\n%s", code, c.code, stderr)
+			}
+		})
 	}
 }

@@ -13,6 +13,8 @@ import (
 // MaxBytes bounds one line of JSON Lines, and a whole JSON document.
 const MaxBytes = 64 << 20
 
+const byteOrderMark = "\xef\xbb\xbf"
+
 // Record is one event as read, which may be anything but blank.
 type Record struct {
 	Line  int    // where it begins, from 1
@@ -42,8 +44,8 @@ func NewReader(in io.Reader) *Reader {
 }
 
 // KeepLists makes a list a record of its own, which is what it would be to a
-// consumer of the topic, instead of its elements. It is to be called before
-// Next.
+// consumer of the topic, instead of its elements; likewise, a byte order mark
+// stays. It is to be called before Next.
 func (r *Reader) KeepLists() { r.lists = true }
 
 // Next returns the next record, or io.EOF after the last one.
@@ -78,8 +80,15 @@ func (r *Reader) peek() []byte {
 
 // begin reads the first record and finds out what the input is.
 func (r *Reader) begin() {
-	if bom, _ := r.in.Peek(3); string(bom) == "\xef\xbb\xbf" {
+	if bom, _ := r.in.Peek(3); string(bom) == byteOrderMark {
 		_, _ = r.in.Discard(3) // they are there
+		if r.lists {           // a consumer would see it
+			defer func() {
+				if len(r.pending) > 0 {
+					r.pending[0].Value = append([]byte(byteOrderMark), r.pending[0].Value...)
+				}
+			}()
+		}
 	}
 	r.rest = true
 	first, err := r.nextLine()
