@@ -24,6 +24,8 @@ type flags struct {
 	Admin   string        `help:"A further address that serves only /_sim/ and never goes down." placeholder:"HOST:PORT"`
 	Config  string        `help:"Options as YAML or JSON: accounts, templates, profiles, keep, faults, ..." type:"existingfile" placeholder:"FILE"`
 	Faults  string        `help:"Faults as JSON, or a file of them; stands in for those of --config." placeholder:"JSON|FILE"`
+	Course  string        `help:"What becomes of messages and how their status callbacks come, as JSON, or a file of it; stands in for that of --config." placeholder:"JSON|FILE"`
+	Token   string        `name:"auth-token" help:"The account's auth token, with which status callbacks are signed." env:"TWILIO_SIM_AUTH_TOKEN" placeholder:"TOKEN"`
 	Latency time.Duration `help:"Time before each answer; stands in for that of the faults."`
 	Rate    float64       `help:"Messages per second, beyond which requests get a 429; stands in for that of the faults."`
 }
@@ -119,19 +121,26 @@ func (f *flags) options() (twiliosim.Options, error) {
 			return opts, fmt.Errorf("%s: %w", f.Config, err)
 		}
 	}
-	if f.Faults != "" {
-		document := []byte(f.Faults)
-		if !strings.HasPrefix(strings.TrimSpace(f.Faults), "{") {
-			var err error
-			if document, err = os.ReadFile(f.Faults); err != nil {
-				return opts, fmt.Errorf("--faults: %w", err)
-			}
+	document, err := inlineOrFile("--faults", f.Faults)
+	if err == nil && document != nil {
+		if opts.Faults, err = twiliosim.ParseFaults(document); err != nil {
+			err = fmt.Errorf("--faults: %w", err)
 		}
-		faults, err := twiliosim.ParseFaults(document)
-		if err != nil {
-			return opts, fmt.Errorf("--faults: %w", err)
+	}
+	if err != nil {
+		return opts, err
+	}
+	document, err = inlineOrFile("--course", f.Course)
+	if err == nil && document != nil {
+		if opts.Course, err = twiliosim.ParseCourse(document); err != nil {
+			err = fmt.Errorf("--course: %w", err)
 		}
-		opts.Faults = faults
+	}
+	if err != nil {
+		return opts, err
+	}
+	if f.Token != "" {
+		opts.AuthToken = f.Token
 	}
 	if f.Latency != 0 {
 		opts.Faults.Latency = f.Latency
@@ -140,4 +149,20 @@ func (f *flags) options() (twiliosim.Options, error) {
 		opts.Faults.Rate = f.Rate
 	}
 	return opts, nil
+}
+
+// inlineOrFile is a flag's document: the value itself, or the file that it
+// names; nil without a value.
+func inlineOrFile(flag, value string) ([]byte, error) {
+	if value == "" {
+		return nil, nil
+	}
+	if strings.HasPrefix(strings.TrimSpace(value), "{") {
+		return []byte(value), nil
+	}
+	document, err := os.ReadFile(value)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", flag, err)
+	}
+	return document, nil
 }

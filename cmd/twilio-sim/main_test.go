@@ -65,6 +65,7 @@ func TestServe(t *testing.T) {
 	go func() {
 		done <- serve(ctx, func() {}, []string{
 			"--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--config", config, "--latency", "1ms", "--rate", "50",
+			"--course", `{"undelivered":0.25}`, "--auth-token", "t",
 		}, &out, &out)
 	}()
 	addresses := out.addresses(t, 3)
@@ -73,6 +74,9 @@ func TestServe(t *testing.T) {
 		if want := `{"latency":"1ms","rate":50,"seed":1,"storm":true}`; err != nil || strings.TrimSpace(response) != want {
 			t.Errorf("%d: %q, %v, want %s", i, response, err, want)
 		}
+	}
+	if response, err := get("http://" + addresses[2] + "/_sim/course"); err != nil || strings.TrimSpace(response) != `{"undelivered":0.25}` {
+		t.Errorf("course: %q, %v", response, err)
 	}
 	cancel()
 	if err := <-done; err != nil {
@@ -92,6 +96,8 @@ func TestWrongUse(t *testing.T) {
 		{"unknown flag", []string{"--typo"}, "unknown flag --typo"},
 		{"faults", []string{"--faults", `{"failed":2}`}, "--faults: ratios: each is between 0 and 1"},
 		{"faults in a file", []string{"--faults", "none.json"}, "--faults: open none.json: no such file or directory"},
+		{"course", []string{"--course", `{"read":2}`}, "--course: course: ratios are between 0 and 1"},
+		{"course in a file", []string{"--course", "none.json"}, "--course: open none.json: no such file or directory"},
 		{"rate", []string{"--rate=-1"}, "faults of the simulated Twilio: times, rates and limits can't be negative"},
 		{"address", []string{"--listen", "nowhere:port"}, "listen as the simulated Twilio: "},
 	} {

@@ -25,6 +25,12 @@ func (s *Sim) serveAdmin(w http.ResponseWriter, r *http.Request) {
 		s.writeFaults(w)
 	case "PUT faults":
 		s.putFaults(w, r)
+	case "GET course":
+		s.writeCourse(w)
+	case "PUT course":
+		s.putCourse(w, r)
+	case "POST inbound":
+		s.postInbound(w, r)
 	case "PUT templates":
 		s.putObject(w, r, segment(name), s.SetTemplate)
 	case "PUT profiles":
@@ -58,7 +64,7 @@ func (s *Sim) writeMessages(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Sim) writeFaults(w http.ResponseWriter) {
-	document, err := s.Faults().encode()
+	document, err := encode(s.Faults())
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
@@ -86,6 +92,35 @@ func (s *Sim) putFaults(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *Sim) putCourse(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxDocument))
+	if err == nil {
+		var course Course
+		if course, err = ParseCourse(body); err == nil {
+			err = s.SetCourse(course)
+		}
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *Sim) postInbound(w http.ResponseWriter, r *http.Request) {
+	var in Inbound
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxDocument)).Decode(&in); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	sid, err := s.Receive(in)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	writeDocument(w, map[string]string{"sid": sid})
 }
 
 func (s *Sim) putObject(w http.ResponseWriter, r *http.Request, name string, set func(string, map[string]any)) {

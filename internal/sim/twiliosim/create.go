@@ -65,7 +65,7 @@ func (s *Sim) create(w http.ResponseWriter, r *http.Request, account string) {
 		account: account, to: to, from: form.from, service: form.service, raw: raw, media: form.media > 0,
 		remote: r.RemoteAddr, host: r.Host, received: received.UnixNano(), fault: fault,
 	}
-	s.accept(&rec)
+	s.accept(&rec, form.callback)
 	s.acknowledge(w, r, rule, &rec, &form, latency)
 }
 
@@ -125,17 +125,22 @@ func (s *Sim) acknowledge(w http.ResponseWriter, r *http.Request, rule *rule, re
 	s.answer(w, http.StatusCreated, s.resource(rec, time.Unix(0, rec.accepted), form))
 }
 
-// accept records a message, counts it and tells OnAccepted.
-func (s *Sim) accept(rec *record) {
+// accept records a message, counts it, tells OnAccepted and has the callbacks
+// come.
+func (s *Sim) accept(rec *record, callback string) {
+	course := s.course.Load()
 	s.mu.Lock()
 	rec.accepted = time.Now().UnixNano()
+	rec.fate = s.fateOf(course, s.store.next, rec.to)
 	s.store.add(rec)
+	s.counters.ends[rec.fate.end()]++
 	s.counters.accepted++
 	s.counters.second(rec.received, rec.account, rec.sender()).Accepted++
 	s.mu.Unlock()
 	if s.opts.OnAccepted != nil {
 		s.opts.OnAccepted(s.message(rec))
 	}
+	s.schedule(rec, course, callback)
 }
 
 func (s *Sim) received(at time.Time, account, sender string) {

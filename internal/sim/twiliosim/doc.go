@@ -31,6 +31,19 @@
 // can fail while another goes on. Which request meets which fault is drawn
 // from Faults.Seed and the request's number since SetFaults.
 //
+// # What becomes of messages
+//
+//	accepted or queued ─ sent ─┬─ delivered ─ read (WhatsApp)
+//	          └─ failed        └─ undelivered
+//
+// [Course] says how many messages end how, with which codes, and when; each is
+// drawn from Course.Seed and the message's number as it is accepted. Lists and
+// fetches show the status of the moment. Each change is posted to the message's
+// StatusCallback, if that is a loopback address, signed with Options.AuthToken,
+// and tried again as the connection overrides in its fragment (#ct= rt= tt= rc=
+// rp=) say. Callbacks can get lost, doubled, delayed and out of order.
+// [Sim.Receive] adds messages from persons to the list.
+//
 // # Over HTTP
 //
 // Handler and listeners also serve the simulator's own API; its documents are
@@ -41,6 +54,9 @@
 //	GET  /_sim/seconds               requests and messages by second, account and sender
 //	GET  /_sim/faults                the faults at present
 //	PUT  /_sim/faults                replaces them
+//	GET  /_sim/course                what becomes of messages at present
+//	PUT  /_sim/course                replaces it
+//	POST /_sim/inbound               a message from a person: account, from, to, body
 //	PUT  /_sim/templates/{sid}       adds a content template
 //	PUT  /_sim/profiles/{id}         sets a user's traits
 //	POST /_sim/reset                 forgets messages and counters

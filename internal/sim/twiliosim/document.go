@@ -26,7 +26,7 @@ func ParseOptions(document []byte) (Options, error) {
 	if err := parse(document, &o); err != nil {
 		return Options{}, fmt.Errorf("read options: %w", err)
 	}
-	return o, o.Faults.validate()
+	return o, errors.Join(o.Faults.validate(), o.Course.validate())
 }
 
 func parse(document []byte, into any) error {
@@ -43,9 +43,9 @@ func parse(document []byte, into any) error {
 	return nil
 }
 
-// encode is ParseFaults' inverse, ready for JSON.
-func (f Faults) encode() (document any, err error) {
-	text, err := yaml.Marshal(f)
+// encode is the inverse of ParseFaults and ParseCourse, ready for JSON.
+func encode(v any) (document any, err error) {
+	text, err := yaml.Marshal(v)
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,7 @@ func unescape(text string) string {
 type createForm struct {
 	to, from, service                    string
 	body, contentSID, contentVariables   string
+	callback                             string
 	media                                int
 	hasBody, hasContentSID, hasVariables bool
 	shortenURLs                          bool
@@ -58,6 +59,8 @@ func parseCreateForm(raw string) createForm {
 			f.contentSID, f.hasContentSID = value, value != ""
 		case "ContentVariables":
 			f.contentVariables, f.hasVariables = value, true
+		case "StatusCallback":
+			f.callback = value
 		case "ShortenUrls":
 			f.shortenURLs = value == "true"
 		}

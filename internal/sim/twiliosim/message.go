@@ -13,7 +13,7 @@ import (
 
 // Message is a message that was accepted.
 type Message struct {
-	Seq                 uint64      `json:"seq"` // the order of acceptance, from 1, without gaps
+	Seq                 uint64      `json:"seq"` // the order of acceptance, from 1; only inbound messages take others
 	SID                 string      `json:"sid"`
 	Account             string      `json:"account"`
 	To                  string      `json:"to"`   // its number as E.164, its channel before it
@@ -25,6 +25,8 @@ type Message struct {
 	Remote              string      `json:"remote"`          // the client's address
 	Host                string      `json:"host"`            // as the client named it
 	Fault               string      `json:"fault,omitempty"` // what befell it after it was accepted
+	End                 string      `json:"end,omitempty"`   // the status in which it ends, where it isn't delivered
+	Code                int         `json:"code,omitempty"`  // why it fails, or isn't delivered
 }
 
 // Value is the first value that was posted by the name, or "".
@@ -46,7 +48,8 @@ func (m *Message) Sender() string {
 }
 
 // Messages yields everything that was accepted and is still kept, in the
-// order of acceptance, up to the moment of the call.
+// order of acceptance, up to the moment of the call. What was received isn't
+// among it.
 func (s *Sim) Messages() iter.Seq[Message] { return s.MessagesSince(1) }
 
 // MessagesSince is Messages from a Seq on.
@@ -60,7 +63,7 @@ func (s *Sim) MessagesSince(seq uint64) iter.Seq[Message] {
 				continue
 			}
 			for j := range chunk {
-				if chunk[j].seq >= seq && !yield(s.message(&chunk[j])) {
+				if chunk[j].seq >= seq && !chunk[j].inbound && !yield(s.message(&chunk[j])) {
 					return
 				}
 			}
@@ -72,7 +75,10 @@ func (s *Sim) message(rec *record) Message {
 	m := Message{
 		Seq: rec.seq, SID: s.sid(rec), Account: rec.account, To: rec.to, From: rec.from, MessagingServiceSID: rec.service,
 		ReceivedAt: time.Unix(0, rec.received).UTC(), AcceptedAt: time.Unix(0, rec.accepted).UTC(),
-		Remote: rec.remote, Host: rec.host, Fault: rec.fault.String(),
+		Remote: rec.remote, Host: rec.host, Fault: rec.fault.String(), Code: rec.fate.code,
+	}
+	if end := rec.fate.end(); end != statusDelivered {
+		m.End = end
 	}
 	for name, value := range formValues(rec.raw) {
 		m.Form = append(m.Form, [2]string{name, value})
@@ -133,16 +139,25 @@ func (s *Sim) resource(rec *record, now time.Time, form *createForm) *resource {
 	r := &resource{
 		AccountSID: rec.account, APIVersion: "2010-04-01", Body: form.body, Direction: "outbound-api",
 		DateCreated: s.date(created), DateUpdated: s.date(created),
-		NumMedia: strconv.Itoa(form.media), NumSegments: "0", SID: sid, Status: "queued", To: rec.to, URI: uri + ".json",
+		NumMedia: strconv.Itoa(form.media), NumSegments: "0", SID: sid, Status: statusQueued, To: rec.to, URI: uri + ".json",
 		SubresourceURIs: map[string]string{"media": uri + "/Media.json"},
 	}
 	if form.hasContentSID && form.body == "" {
 		r.Body = s.renderTemplate(form.contentSID, form.contentVariables)
 	}
 	if rec.service != "" {
-		r.Status, r.MessagingServiceSID = "accepted", &rec.service
+		r.Status, r.MessagingServiceSID = statusAccepted, &rec.service
 	} else {
 		r.From = &rec.from
+	}
+	if rec.inbound {
+		return receivedResource(r)
+	}
+	age := now.Sub(created)
+	status, since := rec.fate.at(age, r.Status)
+	r.Status, r.DateUpdated = status, s.date(created.Add(since))
+	if failed := rec.fate.failed; failed >= 0 && failed <= age {
+		r.ErrorCode = &rec.fate.code
 	}
 	if !isSent {
 		if rec.service == "" {
@@ -151,18 +166,15 @@ func (s *Sim) resource(rec *record, now time.Time, form *createForm) *resource {
 		return r
 	}
 	from, dateSent, unit := poolSender(rec), s.date(sent), "USD"
-	r.From, r.DateSent, r.DateUpdated, r.PriceUnit, r.Status = &from, &dateSent, dateSent, &unit, "sent"
+	r.From, r.DateSent, r.PriceUnit = &from, &dateSent, &unit
 	r.NumSegments = strconv.Itoa(segments(r.Body))
-	if delivered := created.Add(s.opts.DeliveredAfter); !delivered.After(now) {
-		r.Status, r.DateUpdated = "delivered", s.date(delivered)
-	}
 	return r
 }
 
 // sentAt is when the message was sent, and whether that is past.
 func (s *Sim) sentAt(rec *record, now time.Time) (time.Time, bool) {
-	at := time.Unix(0, rec.accepted).Add(s.opts.SentAfter)
-	return at, !at.After(now)
+	at := time.Unix(0, rec.accepted).Add(rec.fate.sent)
+	return at, rec.fate.sent >= 0 && !at.After(now)
 }
 
 // date is a time by the vendor's clock, in RFC 2822 to the second.

@@ -1,6 +1,7 @@
 package twiliosim
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
@@ -53,6 +54,13 @@ type Options struct {
 	// and less than 0 none, so that only counters remain.
 	Keep int `yaml:"keep"`
 
+	// AuthToken is the account's, with which status callbacks are signed. Without
+	// one they aren't.
+	AuthToken string `yaml:"authToken"`
+
+	// Course is what becomes of messages, to start with.
+	Course Course `yaml:"course"`
+
 	// Faults are those to start with.
 	Faults Faults `yaml:"faults"`
 
@@ -62,15 +70,23 @@ type Options struct {
 }
 
 // Sim is a simulated Twilio. It is an [http.Handler] and safe for concurrent
-// use. It starts no goroutine; requests that it lets wait, wait in their
-// connection's.
+// use. Its goroutines are those of status callbacks, which end with Close;
+// requests that it lets wait, wait in their connection's.
 type Sim struct {
 	opts     Options
 	instance [8]byte // the first half of this Sim's SIDs
 	requests atomic.Uint64
 	faults   atomic.Pointer[rules]
+	course   atomic.Pointer[Course]
 	closed   chan struct{}
 	closing  sync.Once
+
+	// Status callbacks.
+	callbackClient *http.Client
+	calling        sync.WaitGroup
+	epoch          atomic.Uint64   // counts resets, which callbacks don't outlive
+	life           context.Context // ends with Close
+	die            context.CancelFunc
 
 	mu        sync.Mutex // guards the following
 	store     *store
@@ -100,10 +116,15 @@ func New(opts Options) (*Sim, error) {
 		templates: builtinTemplates(),
 		profiles:  make(map[string]map[string]any),
 	}
+	s.callbackClient = callbackClient()
+	s.life, s.die = context.WithCancel(context.Background())
 	_, _ = rand.Read(s.instance[:]) // never fails
 	s.counters.reset()
 	maps.Copy(s.templates, opts.Templates)
 	maps.Copy(s.profiles, opts.Profiles)
+	if err := s.SetCourse(opts.Course); err != nil {
+		return nil, err
+	}
 	if err := s.SetFaults(opts.Faults); err != nil {
 		return nil, err
 	}
@@ -113,7 +134,10 @@ func New(opts Options) (*Sim, error) {
 // Close lets go of every request that waits and closes the listeners. What
 // was accepted can still be read.
 func (s *Sim) Close() {
-	s.closing.Do(func() { close(s.closed) })
+	s.closing.Do(func() {
+		close(s.closed)
+		s.die()
+	})
 	s.listening.Lock()
 	listeners := s.listeners
 	s.listeners = nil
@@ -121,10 +145,13 @@ func (s *Sim) Close() {
 	for _, l := range listeners {
 		l.Close()
 	}
+	s.calling.Wait()
+	s.callbackClient.CloseIdleConnections()
 }
 
 // Reset forgets all messages and counters. Faults, templates and profiles stay.
 func (s *Sim) Reset() {
+	s.epoch.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.store = newStore(s.opts.Keep, s.store.next)

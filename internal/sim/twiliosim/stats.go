@@ -20,6 +20,9 @@ type Stats struct {
 	Statuses  map[int]uint64    `json:"statuses"` // answers by HTTP status
 	Codes     map[int]uint64    `json:"codes"`    // errors by Twilio's code
 	Faults    map[string]uint64 `json:"faults"`   // drawn faults, by the names of Behaviour's fields in JSON
+	Inbound   uint64            `json:"inbound"`  // messages received
+	Ends      map[string]uint64 `json:"ends"`     // messages by the status in which they end
+	Callbacks CallbackStats     `json:"callbacks"`
 }
 
 // Second counts what one sender's create requests came to in one second, by
@@ -35,7 +38,10 @@ type Second struct {
 
 // counters are guarded by the Sim's lock.
 type counters struct {
-	received, accepted, lists, fetches, templates, profiles, hungUp uint64
+	received, accepted, inbound, lists, fetches, templates, profiles, hungUp uint64
+
+	ends      map[string]uint64
+	callbacks CallbackStats
 
 	statuses, codes map[int]uint64
 	faults          [faultKinds]uint64
@@ -49,7 +55,7 @@ type secondKey struct {
 }
 
 func (c *counters) reset() {
-	*c = counters{statuses: make(map[int]uint64), codes: make(map[int]uint64), seconds: make(map[secondKey]*Second)}
+	*c = counters{ends: make(map[string]uint64), statuses: make(map[int]uint64), codes: make(map[int]uint64), seconds: make(map[secondKey]*Second)}
 }
 
 func (c *counters) second(ns int64, account, sender string) *Second {
@@ -88,6 +94,7 @@ func (s *Sim) Stats() Stats {
 		Received: c.received, Accepted: c.accepted, Lists: c.lists, Fetches: c.fetches, Templates: c.templates,
 		Profiles: c.profiles, HungUp: c.hungUp, InFlight: inFlight,
 		Statuses: maps.Clone(c.statuses), Codes: maps.Clone(c.codes), Faults: make(map[string]uint64),
+		Inbound: c.inbound, Ends: maps.Clone(c.ends), Callbacks: c.callbacks,
 	}
 	for f, n := range c.faults {
 		if n > 0 {

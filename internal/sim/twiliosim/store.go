@@ -13,7 +13,9 @@ type record struct {
 	remote, host       string
 	received, accepted int64 // Unix ns
 	media              bool
+	inbound            bool // from a person, and not for one
 	fault              fault
+	fate               fate
 }
 
 func (r *record) sender() string {
