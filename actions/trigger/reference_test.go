@@ -243,6 +243,7 @@ func FuzzMatch(f *testing.F) {
 		if got, want := trigger.Match([]byte(event)), (reference{decoded}).or(tree); got != want {
 			t.Errorf("%s\n of %s\n is %t", expr, event, got)
 		}
+		checkWarnings(t, trigger, event)
 		if x := trigger.Explain([]byte(event)); x.Result != trigger.Match([]byte(event)) || x.String() == "" {
 			t.Errorf("Explain of %s\n of %s\n is %v", expr, event, x)
 		}
@@ -296,4 +297,27 @@ func FuzzValid(f *testing.F) {
 			}
 		}
 	})
+}
+
+// checkWarnings: what a warning says of every event is so of this one, if its
+// fields are of the spec's types.
+func checkWarnings(t *testing.T, trigger *Trigger, event string) {
+	t.Helper()
+	e, err := Parse([]byte(event))
+	if err != nil || !e.OfSpec() {
+		return
+	}
+	for _, field := range []string{"event", "name"} {
+		if kind := valueOf(e.Field(field)).kind; kind != kindString && kind != kindNull {
+			return
+		}
+	}
+	expr, matched := strings.TrimSpace(trigger.String()), trigger.MatchEvent(e)
+	for _, warning := range Warnings(trigger.String()) {
+		never := warning == expr+" can't be true" || warning == "so the trigger wants no event"
+		always := warning == expr+" is always true" || warning == "so the trigger wants every event"
+		if never && matched || always && !matched {
+			t.Errorf("%s\n of %s\n is %t, and yet: %s", expr, event, matched, warning)
+		}
+	}
 }
