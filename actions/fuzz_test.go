@@ -2,6 +2,7 @@ package actions_test
 
 import (
 	"reflect"
+	"runtime"
 	"testing"
 	"unicode/utf8"
 
@@ -22,6 +23,13 @@ func FuzzPrepare(f *testing.F) {
 		{Name: "all", Type: actions.SendSMS, Trigger: "type != null or type = null", Mapping: everything},
 		{Name: "usual", Type: actions.SendSMS, Mapping: map[string]any{"from": "MG1", "body": "Hi {{ profile.traits.first_name | default: 'there' }}", "customArgs": path("$.context")}},
 		{Name: "wa", Type: actions.SendWhatsApp, Mapping: map[string]any{"from": "whatsapp:+1", "contentSid": "HX1", "contentVariables": path("$.properties")}},
+		{Name: "directives", Type: actions.SendSMS, Mapping: map[string]any{
+			"from": "MG1", "body": map[string]any{"@template": "{% if profile.traits.a %}{{{body}}}{% endif %}{{properties.b}}"},
+			"media": map[string]any{"@replace": map[string]any{"pattern": "a", "replacement": "$'", "value": path("$.body")}},
+		}},
+		{Name: "from events", Type: actions.SendSMS, LiquidFromEvents: true, Mapping: map[string]any{
+			"from": "MG1", "body": path("$.body"), "media": map[string]any{"@template": path("$.media")},
+		}},
 		{Name: "wa body", Type: actions.SendWhatsApp, Mapping: map[string]any{"from": "whatsapp:+1", "body": path("$.body")}},
 	}}, actions.Options{})
 	if len(faults) > 0 {
@@ -51,7 +59,16 @@ func FuzzPrepare(f *testing.F) {
 			return // nested too deeply for more than a trigger
 		}
 		for i, name := range d.Actions() {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
 			got := d.Prepare(t.Context(), ev, i)
+			runtime.ReadMemStats(&after)
+			if made := after.TotalAlloc - before.TotalAlloc; made > 150<<20 {
+				t.Fatalf("%s: makes %d MiB", name, made>>20)
+			}
+			if got.Failure != nil && got.Failure.Code == "interrupted" { // by the clock
+				t.Fatalf("%s: %+v", name, got.Failure)
+			}
 			if got.Action != name || (got.Decision == actions.DecisionSend) != (got.Message != nil) || (got.Decision == actions.DecisionFail) != (got.Failure != nil) ||
 				(got.Decision == actions.DecisionSend) != (got.Reason == 0) || got.Failure != nil && got.Failure.Reason != got.Reason {
 				t.Fatalf("%s: %+v", name, got)
