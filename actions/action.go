@@ -43,7 +43,7 @@ func (a *action) isDynamic(id fieldID) bool {
 	return slices.ContainsFunc(a.dynamic, func(f dynamicField) bool { return f.id == id })
 }
 
-// looksUp tells whether the action may ask the Profile API.
+// looksUp reports whether the action may ask the Profile API.
 func (a *action) looksUp() bool {
 	if a.static.traitEnrichment || a.kind == SendMessage {
 		return false
@@ -51,7 +51,7 @@ func (a *action) looksUp() bool {
 	return a.kind == SendSMS || a.mayHave(fieldBody, a.static.body.source.String())
 }
 
-// mayHave tells whether a string field can have a value at all.
+// mayHave reports whether a string field can have a value at all.
 func (a *action) mayHave(id fieldID, static string) bool {
 	return static != "" || a.isDynamic(id)
 }
@@ -160,7 +160,7 @@ func (c *actionCompiler) checkSources(f *field, value *mapping.Value) {
 	}
 }
 
-// heeds tells whether the action does anything with a field. WhatsApp needs
+// heeds reports whether the action does anything with a field. WhatsApp needs
 // the user only for a plain body, whose template may name it.
 func (c *actionCompiler) heeds(id fieldID, f *field) bool {
 	if f.only == "" || f.only == c.def.Type {

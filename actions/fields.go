@@ -88,7 +88,7 @@ func fieldTable(t ActionType) []field {
 	return engageTable()
 }
 
-// engageTable is the hosted destination's fields and defaults, but for send,
+// engageTable is the hosted destination's fields and defaults, except for send,
 // which defaults to true, and region, which is this worker's.
 func engageTable() []field {
 	path := func(p string) any { return map[string]any{"@path": p} }

@@ -44,7 +44,7 @@ type messageFields struct {
 const maxValidityPeriod = 14_400
 
 // messageTable is the fields of the hosted Twilio Messaging destination, in
-// the names of its older and newer versions, but for subscriptionStatus and
+// the names of its older and newer versions, except for subscriptionStatus and
 // region, which are this worker's.
 func messageTable() []field {
 	return []field{

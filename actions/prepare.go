@@ -134,7 +134,7 @@ func (d *Destination) route(p *payload) (apiURL string, failure *Failure) {
 	return e.api, nil
 }
 
-// hasLink tells whether a body holds a link that Twilio may shorten.
+// hasLink reports whether a body holds a link that Twilio may shorten.
 func hasLink(body string) bool {
 	for at := 0; ; {
 		i := strings.Index(body[at:], "://")

@@ -15,7 +15,7 @@ const (
 	invalidStatus
 )
 
-// supports tells whether an address is one of the action's channel.
+// supports reports whether an address is one of the action's channel.
 func (t ActionType) supports(id externalID) bool {
 	if id.kind != "phone" {
 		return false

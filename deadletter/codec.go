@@ -139,7 +139,7 @@ func (d *decoder) name(b []byte) string {
 	return s
 }
 
-// decode is Decode into r, which shares m's memory but for its texts, and may
+// decode is Decode into r, which shares m's memory except for its texts, and may
 // have been another record before.
 func (d *decoder) decode(m *records.Record, r *Record) error {
 	*r = Record{

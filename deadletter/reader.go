@@ -93,7 +93,7 @@ func (p *Progress) Gone() int64 { return p.gone.Load() }
 // until it returns; its texts stay. An error of each ends the reading and is
 // returned.
 //
-// A nil error means that each has seen every record of the spans but for
+// A nil error means that each has seen every record of the spans except
 // those that retention deleted meanwhile. progress may be nil.
 func (r *Reader) Read(ctx context.Context, spans []Span, progress *Progress, each func(rec *Record, fault error) error) error {
 	if progress == nil {

@@ -128,7 +128,7 @@ func (p *pacer) take(now time.Time) {
 	p.open++
 }
 
-// start tells that the request of a permit leaves now.
+// start says that the request of a permit leaves now.
 func (p *pacer) start(now time.Time) {
 	p.open--
 	p.given.add(now.Sub(p.epoch))
@@ -137,8 +137,8 @@ func (p *pacer) start(now time.Time) {
 // giveBack returns a permit whose request never left.
 func (p *pacer) giveBack() { p.open-- }
 
-// wait tells that somebody is kept waiting by something else than the pace.
+// wait says that somebody is kept waiting by something other than the pace.
 func (p *pacer) wait() { p.waited = true }
 
-// idle tells that nobody waits.
+// idle says that nobody waits.
 func (p *pacer) idle() { p.waited = false }

@@ -39,7 +39,7 @@ type Permit struct {
 	started, done bool // guarded by gate.mu
 }
 
-// Start tells that the request leaves now. The rate counts it from this
+// Start says that the request leaves now. The rate counts it from this
 // moment, so that what the holder does before, however long it takes, can't
 // bring requests together. A permit that is Done without it was started then,
 // unless it is Abandoned, which gives it back to the rate.

@@ -158,7 +158,7 @@ func parseNumber(s string) float64 {
 // Trim is JavaScript's String.prototype.trim.
 func Trim(s string) string { return strings.TrimFunc(s, IsSpace) }
 
-// IsSpace tells whether r is white space or a line end to JavaScript.
+// IsSpace reports whether r is white space or a line end to JavaScript.
 func IsSpace(r rune) bool {
 	switch r {
 	case ' ', '\t', '\n', '\v', '\f', '\r', 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF:

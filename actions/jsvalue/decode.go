@@ -248,7 +248,7 @@ func (d *decoder) number() (any, error) {
 	return x, nil
 }
 
-// digits skips digits and tells whether there were any.
+// digits skips digits and reports whether there were any.
 func (d *decoder) digits() bool {
 	from := d.at
 	for d.at < len(d.text) && d.text[d.at] >= '0' && d.text[d.at] <= '9' {

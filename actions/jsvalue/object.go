@@ -247,7 +247,7 @@ func (o *Object) reindex() {
 	}
 }
 
-// arrayIndex tells whether key is an array index (ECMA-262, 6.1.7): a
+// arrayIndex reports whether key is an array index (ECMA-262, 6.1.7): a
 // canonical decimal below 2^32 - 1.
 func arrayIndex(key string) (uint32, bool) {
 	if key == "" || len(key) > 10 || (key[0] == '0' && len(key) > 1) {

@@ -111,7 +111,7 @@ func ipv6(addr netip.Addr) string {
 	return b.String()
 }
 
-// endsInNumber tells whether a domain is to be read as an IPv4 address.
+// endsInNumber reports whether a domain is to be read as an IPv4 address.
 func endsInNumber(domain string) bool {
 	parts := strings.Split(strings.TrimSuffix(domain, "."), ".")
 	last := parts[len(parts)-1]

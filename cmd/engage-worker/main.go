@@ -82,7 +82,7 @@ func (a *app) loadWith(path string, options config.Options) (*config.Config, err
 	}
 }
 
-// run is the whole program but for the process: it parses args, runs the
+// run is the whole program except for the process: it parses args, runs the
 // command and returns the exit code (see exitCode).
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, interrupted: ctx.Done(), version: version()}

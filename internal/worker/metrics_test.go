@@ -13,7 +13,7 @@ import (
 )
 
 // TestMetricsShowFromTheStart: whatever docs/operations.md lists is there
-// before there is anything to count, but for what belongs to a shard.
+// before there is anything to count, except for what belongs to a shard.
 func TestMetricsShowFromTheStart(t *testing.T) {
 	page, err := os.ReadFile("../../docs/operations.md")
 	if err != nil {

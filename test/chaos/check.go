@@ -29,7 +29,7 @@ type Violation struct {
 	What string
 }
 
-// OK tells that every promise was kept.
+// OK reports whether every promise was kept.
 func (v *Verdict) OK() bool { return len(v.Violations) == 0 }
 
 // fate is all that happened to one event.

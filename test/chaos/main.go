@@ -180,7 +180,7 @@ func all(ctx context.Context, chosen []scenario, o options, out io.Writer) (ok b
 // told is how many violations are told in full.
 const told = 5
 
-// report prints what a run came to and tells whether that is as it should be.
+// report prints what a run came to and reports whether that is as it should be.
 func report(out io.Writer, r *run, res *outcome) bool {
 	for _, g := range res.grades {
 		fmt.Fprintln(out, "         ", g)

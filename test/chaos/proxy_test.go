@@ -62,7 +62,7 @@ func dial(t *testing.T, p *proxy) client {
 	return client{t, c, bufio.NewScanner(c)}
 }
 
-// ask tells whether a line comes back within a time.
+// ask reports whether a line comes back within a time.
 func (c client) ask(within time.Duration) bool {
 	c.t.Helper()
 	c.Conn.SetDeadline(time.Now().Add(within))

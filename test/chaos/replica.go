@@ -127,7 +127,7 @@ func (r *replica) owned() ([]Owner, error) {
 	return all, lines.Err()
 }
 
-// started tells that it once worked. One that can't reach Kafka when it
+// started reports whether the replica once worked. One that can't reach Kafka when it
 // starts ends, and is to be started again, as orchestrators do.
 func (r *replica) started() bool {
 	text, err := os.ReadFile(r.log)

@@ -49,7 +49,7 @@ func Parse(hostname string) (string, error) {
 	return u.Scheme + "://" + strings.ToLower(u.Host), nil
 }
 
-// validHost tells whether host is an IP address or could be a DNS name.
+// validHost reports whether host is an IP address or could be a DNS name.
 // Underscores are let through: container networks use them.
 func validHost(host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {

@@ -42,7 +42,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// RetryableStatus tells whether a GET that was answered so may succeed later:
+// RetryableStatus reports whether a GET that was answered so may succeed later:
 // what the hosted destination retries (408, 423, 429 and 5xx but 501), and
 // 425. A redirect is not followed and not retried: it means that the
 // hostname is not the API's.

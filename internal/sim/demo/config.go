@@ -23,7 +23,7 @@ const (
 	messageIDArg = "message_id"
 )
 
-// The configuration is what a user would write, but for rates and a breaker
+// The configuration is what a user would write, except for rates and a breaker
 // that let everything be seen within seconds.
 const configHead = `# Written by engage-worker demo.
 kafka:

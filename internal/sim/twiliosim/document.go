@@ -30,7 +30,7 @@ func ParseOptions(document []byte) (Options, error) {
 }
 
 func parse(document []byte, into any) error {
-	// YAML contains JSON, but for tabs.
+	// YAML contains JSON, except for tabs.
 	var compact bytes.Buffer
 	if json.Compact(&compact, document) == nil {
 		document = compact.Bytes()

@@ -152,7 +152,7 @@ func (b *Behaviour) ratios() [faultKinds]float64 {
 		b.AcceptedThenReset, b.AcceptedThenSilence, b.Garbled, b.Slow, b.Late}
 }
 
-// rules are Faults made ready. They are immutable but for their counters.
+// rules are Faults made ready. They are immutable except for their counters.
 type rules struct {
 	given    Faults
 	scopes   []*rule
@@ -284,7 +284,7 @@ func (s *Sim) SetFaults(f Faults) error {
 // Faults are the present ones.
 func (s *Sim) Faults() Faults { return s.faults.Load().given }
 
-// out treats a request to a vendor that is down, and tells whether it is.
+// out treats a request to a vendor that is down, and reports whether it is.
 func (s *Sim) out(w http.ResponseWriter, r *http.Request, rule *rule) bool {
 	switch rule.Outage {
 	case Unavailable:

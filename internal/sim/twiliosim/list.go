@@ -80,7 +80,7 @@ func filterAddress(text string) string {
 	return text
 }
 
-// wants tells whether a message is in the list at a moment.
+// wants reports whether a message is in the list at a moment.
 func (q *listQuery) wants(s *Sim, rec *record, now time.Time) bool {
 	sent, isSent := s.sentAt(rec, now)
 	if q.from != "" {
@@ -185,7 +185,7 @@ func pageURI(account string, values url.Values, page int, token string) string {
 	return accountsPrefix + account + "/Messages.json?" + u.Encode()
 }
 
-// find collects a page and tells whether another follows.
+// find collects a page and reports whether another follows.
 func (s *Sim) find(account string, q *listQuery, lag time.Duration) (found []record, more bool) {
 	now := time.Now()
 	visible := now.Add(-lag).UnixNano()
