@@ -76,11 +76,15 @@ func newOwner(w *world, generation int32, t tenure, former *owner) *owner {
 		}, meters, zerolog.Nop())
 		o.gate.SetShare(1)
 	}
-	o.courier = delivery.New(delivery.Config{
+	cfg := delivery.Config{
 		Destination: "d", Group: "g", Generation: generation, AssignedAt: time.Now(), Retry: tiers,
 		SessionTimeout: session, Attempts: 2, BackoffInitial: 100 * time.Millisecond, BackoffMax: 2 * time.Second, RequestTimeout: requestTimeout,
-	}, delivery.Parts{
-		Destination: o, Gates: o, Ledger: o.ledger, Lease: o.lease, DeadLetters: o, Retries: o, Pressure: o,
+	}
+	if w.tune != nil {
+		w.tune(&cfg)
+	}
+	o.courier = delivery.New(cfg, delivery.Parts{
+		Destination: o, Gates: o, Ledger: o.ledger, Lease: o.lease, DeadLetters: o, Retries: o, Pressure: o, Tracer: w.tracer,
 		Peers: delivery.NewPeers(o.flights, o.restored), Metrics: meters, Log: zerolog.Nop(), Failures: zerolog.Nop(),
 		Intake: o.intake, Work: o.work,
 	})
@@ -148,7 +152,7 @@ func (o *owner) take() {
 			continue
 		}
 		o.begun[r] = true
-		ev := &intake.Event{Message: r.message, Origin: r.origin, Actions: 1}
+		ev := &intake.Event{Message: r.message, Origin: r.origin, Actions: r.actions, Malformed: r.malformed}
 		o.deliveries.Go(func() {
 			if !o.courier.Settle(context.Background(), ev, func() bool { return false }) {
 				return
@@ -273,11 +277,20 @@ func (o *owner) Decode(value []byte) (*actions.Event, error) {
 func (o *owner) Prepare(_ context.Context, ev *actions.Event, _ int) actions.Delivery {
 	o.step()
 	m := o.world.vendor.message(ev.MessageID())
-	return actions.Delivery{Action: action, Decision: actions.DecisionSend, Region: "region", MessageID: ev.MessageID(), Recipient: m.To, Message: m}
+	d := actions.Delivery{Action: action, Decision: actions.DecisionSend, Region: "region", MessageID: ev.MessageID(), Recipient: m.To, Message: m}
+	if o.world.decide != nil {
+		o.world.decide(&d)
+	}
+	return d
 }
 
 // Get is the region's gate.
-func (o *owner) Get(string) (*ratelimit.Gate, error) { return o.gate, nil }
+func (o *owner) Get(region string) (*ratelimit.Gate, error) {
+	if region == "" {
+		return nil, errors.New("no region")
+	}
+	return o.gate, nil
+}
 
 // UnderPressure: there is always room.
 func (o *owner) UnderPressure() bool { return false }

@@ -210,7 +210,7 @@ func (o *owner) Find(ctx context.Context, m *twilio.Message, since time.Time) ([
 		return nil, context.Canceled
 	}
 	if l.Status != 0 {
-		return nil, &twilio.LookupError{Op: "list", Status: l.Status, Retryable: true}
+		return nil, &twilio.LookupError{Op: "list", Status: l.Status, Retryable: l.Status != 403}
 	}
 	return found, nil
 }

@@ -11,7 +11,10 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"go.opentelemetry.io/otel/trace"
 
+	"engage-worker/actions"
+	"engage-worker/consumer/delivery"
 	"engage-worker/consumer/intake"
 	"engage-worker/consumer/ledger"
 	"engage-worker/deadletter"
@@ -32,7 +35,10 @@ var tiers = []intake.Tier{{Topic: "retry.10s", Name: "10s", Delay: 10 * time.Sec
 type world struct {
 	plan   plan
 	vendor vendor
-	over   chan struct{} // closed when the play is over
+	decide func(m *actions.Delivery) // changes what is decided; may be nil
+	tune   func(*delivery.Config)    // may be nil
+	tracer trace.Tracer              // may be nil
+	over   chan struct{}             // closed when the play is over
 
 	mu     sync.Mutex
 	holder *owner    // who owns the shard
@@ -44,7 +50,7 @@ type world struct {
 	appends  int
 	records  []*record // of the source and the retry topics
 	writes   int       // to the retry and the dead-letter topic
-	letters  map[string][]deadletter.Disposition
+	letters  map[string][]*deadletter.Record
 	retried  map[string]int
 	faults   []string
 	trail    []string // what happened, in order
@@ -56,45 +62,55 @@ type world struct {
 type record struct {
 	message   kafka.Message
 	origin    intake.Origin
+	actions   uint64 // that want it
+	malformed error
 	due       time.Time
 	committed bool
 }
 
 // play runs the plan and returns what went wrong.
 func play(t *testing.T, p plan) (faults []string) {
-	synctest.Test(t, func(t *testing.T) {
-		w := &world{plan: p, start: time.Now(), over: make(chan struct{}), letters: map[string][]deadletter.Disposition{}, retried: map[string]int{}, outcomes: map[string]bool{}}
-		w.vendor.world = w
-		for i := range p.Texts {
-			w.produce(i)
-		}
-		if p.Doubled {
-			w.produce(0)
-		}
-		var all []*owner
-		for i, tenure := range append(p.Tenures, tenure{Ends: never}) {
-			var former *owner
-			if i > 0 {
-				former = all[i-1]
-			}
-			if tenure.Compacted {
-				w.compact()
-			}
-			o := newOwner(w, int32(i+1), tenure, former)
-			all = append(all, o)
-			o.begin()
-			w.await(o)
-		}
-		close(w.over)
-		for _, o := range all {
-			o.stop()
-		}
-		w.review()
-		if len(w.faults) > 0 {
-			faults = append(w.faults, w.trail...)
-		}
-	})
+	synctest.Test(t, func(t *testing.T) { faults = run(newWorld(p)) })
 	return faults
+}
+
+func newWorld(p plan) *world {
+	w := &world{plan: p, start: time.Now(), over: make(chan struct{}), letters: map[string][]*deadletter.Record{}, retried: map[string]int{}, outcomes: map[string]bool{}}
+	w.vendor.world = w
+	for i := range p.Texts {
+		w.produce(i)
+	}
+	if p.Doubled {
+		w.produce(0)
+	}
+	return w
+}
+
+// run plays the world's plan and returns what went wrong, and what happened.
+func run(w *world) (faults []string) {
+	var all []*owner
+	for i, tenure := range append(w.plan.Tenures, tenure{Ends: never}) {
+		var former *owner
+		if i > 0 {
+			former = all[i-1]
+		}
+		if tenure.Compacted {
+			w.compact()
+		}
+		o := newOwner(w, int32(i+1), tenure, former)
+		all = append(all, o)
+		o.begin()
+		w.await(o)
+	}
+	close(w.over)
+	for _, o := range all {
+		o.stop()
+	}
+	w.review()
+	if len(w.faults) > 0 {
+		return append(w.faults, w.trail...)
+	}
+	return nil
 }
 
 func (w *world) produce(text int) {
@@ -104,6 +120,7 @@ func (w *world) produce(text int) {
 	w.records = append(w.records, &record{
 		message: kafka.Message{Topic: "events", Key: []byte("u"), Value: value, Offset: offset},
 		origin:  intake.Origin{Topic: "events", Offset: offset, Time: time.Now()},
+		actions: 1,
 	})
 }
 
@@ -253,6 +270,9 @@ func (w *world) intended(o *owner, key string) bool {
 // acknowledged checks that something holds the delivery of a settled record.
 func (w *world) acknowledged(r *record) {
 	id := idOf(r)
+	if w.decide != nil || r.actions == 0 || r.malformed != nil {
+		return // its decision may be not to send
+	}
 	if key := recordKey(id); !w.outcomes[key] && len(w.letters[id]) == 0 && w.retried[id] == 0 {
 		w.fault("%s is settled, and neither sent nor in another topic", id)
 	}
@@ -278,7 +298,7 @@ func (w *world) review() {
 			case len(letters) == 0:
 				w.fault("%s is lost", id)
 			}
-			if slices.Contains(letters, deadletter.Ambiguous) {
+			if slices.ContainsFunc(letters, func(r *deadletter.Record) bool { return r.Disposition == deadletter.Ambiguous }) {
 				unknown++
 			}
 		}
@@ -315,7 +335,7 @@ func (o *owner) write(ctx context.Context, done func()) error {
 // Publish takes a dead letter.
 func (o *owner) Publish(ctx context.Context, r *deadletter.Record) error {
 	return o.write(ctx, func() {
-		o.world.letters[r.MessageID] = append(o.world.letters[r.MessageID], r.Disposition)
+		o.world.letters[r.MessageID] = append(o.world.letters[r.MessageID], r)
 		o.world.note(o, "%s is a dead letter: %s", r.MessageID, r.Message)
 	})
 }
@@ -328,7 +348,7 @@ func (o *owner) Write(ctx context.Context, m kafka.Message, _ int) error {
 			o.world.fault("a retry that doesn't say where it came from")
 			return
 		}
-		r := &record{message: m, origin: origin, due: origin.NotBefore}
+		r := &record{message: m, origin: origin, actions: 1, due: origin.NotBefore}
 		o.world.records = append(o.world.records, r)
 		o.world.retried[idOf(r)]++
 		o.world.note(o, "%s goes to %s", idOf(r), m.Topic)

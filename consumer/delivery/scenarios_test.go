@@ -1,0 +1,104 @@
+package delivery_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"engage-worker/actions"
+	"engage-worker/actions/outcome"
+	"engage-worker/consumer/delivery"
+)
+
+// TestWhatBecomesOfADelivery: one delivery, whatever is decided and answered.
+// A retry and a dead letter are told by their reasons, in order.
+func TestWhatBecomesOfADelivery(t *testing.T) {
+	many := func(kind answerKind) (all []answer) {
+		for range 10 {
+			all = append(all, answer{Kind: kind, Travel: time.Millisecond, Reply: time.Millisecond, Lag: time.Second})
+		}
+		return all
+	}
+	failing := func(retryable bool) func(*actions.Delivery) {
+		return func(d *actions.Delivery) {
+			d.Decision, d.Reason = actions.DecisionFail, outcome.ReasonProfileLookupFailed
+			d.Failure = &actions.Failure{Reason: d.Reason, Message: "the look-up failed", Retryable: retryable}
+		}
+	}
+	for _, c := range []struct {
+		name    string
+		answers []answer
+		lists   []listing
+		decide  func(*actions.Delivery)
+		tune    func(*delivery.Config)
+		change  func(*record)
+		taken   int
+		letter  string // reason and disposition
+		retries int
+	}{
+		{name: "sent", taken: 1},
+		{name: "refused", answers: many(refuses), letter: "twilio_rejected permanent"},
+		{name: "throttled now and then", answers: many(throttles)[:2], taken: 1},
+		{name: "throttled for good", answers: slices.Repeat(many(throttles), 30), letter: "rate_limited exhausted", retries: 2},
+		{name: "out of reach for a moment", answers: many(unreachable)[:1], taken: 1},
+		{name: "out of reach for long", answers: slices.Repeat(many(unreachable), 3), letter: "twilio_unavailable exhausted", retries: 2},
+		{name: "an error, and it wasn't sent", answers: many(breaks)[:1], taken: 1},
+		{name: "an error, and it was sent", answers: many(breaksAfter)[:1], taken: 1},
+		{name: "an error, and the list is refused", answers: many(breaksAfter)[:1], lists: []listing{{Status: 403}}, taken: 1, letter: "outcome_unknown ambiguous"},
+		{name: "an error, and the list is refused: sent again by the settings", answers: many(breaks)[:1], lists: []listing{{Status: 403}},
+			tune: func(c *delivery.Config) { c.ResendUnknown = true }, taken: 1},
+		{name: "an error, and the list fails for long", answers: many(breaks)[:1], lists: slices.Repeat([]listing{{Status: 500}}, 30), letter: "outcome_unknown ambiguous", retries: 2},
+		{name: "skipped", decide: func(d *actions.Delivery) { d.Decision, d.Reason = actions.DecisionSkip, outcome.ReasonNotSubscribed }},
+		{name: "its decision fails for good", decide: failing(false), letter: "profile_lookup_failed permanent"},
+		{name: "its decision fails again and again", decide: failing(true), letter: "profile_lookup_failed exhausted", retries: 2},
+		{name: "no region", decide: func(d *actions.Delivery) { d.Region = "" }, letter: "mapping_failed permanent"},
+		{name: "too old", tune: func(c *delivery.Config) { c.MaxEventAge = time.Minute },
+			change: func(r *record) { r.origin.Time = r.origin.Time.Add(-time.Hour) }, letter: "expired expired"},
+		{name: "too old by the time it can be sent", answers: slices.Repeat(many(unreachable), 3), tune: func(c *delivery.Config) { c.MaxEventAge = 30 * time.Second },
+			letter: "expired expired", retries: 2},
+		{name: "no event", change: func(r *record) { r.malformed = errors.New("it is no object") }, letter: "malformed_event malformed"},
+		{name: "no event, seen late", change: func(r *record) { r.message.Value = []byte("[]") }, letter: "malformed_event malformed"},
+		{name: "a retry whose action is gone", change: func(r *record) { r.actions, r.origin.Action = 0, "gone" }, letter: "mapping_failed permanent"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(plan{Texts: []int{0}, Answers: [][]answer{c.answers}, Lists: c.lists, Writes: []bool{true}})
+				w.decide, w.tune = c.decide, c.tune
+				if c.change != nil {
+					c.change(w.records[0])
+				}
+				spans := tracetest.NewSpanRecorder()
+				w.tracer = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)).Tracer("test")
+				run(w)
+				for _, fault := range w.faults {
+					if fault != "m0 is lost" || c.taken > 0 { // which is what a skipped one looks like from outside
+						t.Error(fault)
+					}
+				}
+				letter := ""
+				for _, letters := range w.letters {
+					for _, r := range letters {
+						letter += fmt.Sprint(r.Reason, " ", r.Disposition)
+					}
+				}
+				retried := 0
+				for _, n := range w.retried {
+					retried += n
+				}
+				if taken := w.vendor.taken(body(0)); taken != c.taken || letter != c.letter || retried != c.retries {
+					t.Errorf("sent %d times, dead letter %q, %d retries; want %d, %q, %d\n%s", taken, letter, retried, c.taken, c.letter, c.retries, strings.Join(w.trail, "\n"))
+				}
+				if len(spans.Ended()) == 0 && c.change == nil {
+					t.Error("no span was made")
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,385 @@
+package consumer
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"github.com/segmentio/kafka-go"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.uber.org/goleak"
+
+	"engage-worker/actions"
+	"engage-worker/actions/outcome"
+	"engage-worker/actions/twilio"
+	"engage-worker/consumer/intake"
+	"engage-worker/deadletter"
+	"engage-worker/internal/kafka/acked"
+	"engage-worker/internal/kafka/records"
+	"engage-worker/internal/metrics"
+	"engage-worker/internal/sim/embedded"
+	"engage-worker/ratelimit"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	source, ledgerTopic, retryTopic, deadTopic = "events", "events.d.ledger", "events.d.retry.1s", "events.dlq"
+	shards                                     = 2
+)
+
+// rig is a broker with a destination's topics, and a vendor that counts.
+type rig struct {
+	t       *testing.T
+	client  *kafka.Client
+	cluster *records.Cluster
+	dead    *deadletter.Publisher
+	retries *acked.Writer
+
+	mu   sync.Mutex
+	sent map[string]int // by messageId
+	down int            // how many requests fail before the first one is taken
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	b, err := embedded.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	for _, topic := range []string{source, ledgerTopic, retryTopic, deadTopic} {
+		if err := b.CreateTopic(topic, shards, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	transport := &kafka.Transport{MetadataTTL: 100 * time.Millisecond}
+	t.Cleanup(transport.CloseIdleConnections)
+	r := &rig{t: t, sent: map[string]int{}}
+	r.client = &kafka.Client{Addr: kafka.TCP(b.Brokers()...), Transport: transport}
+	r.cluster = records.NewCluster(r.client, records.Options{})
+	t.Cleanup(r.cluster.Close)
+	r.dead = deadletter.NewPublisher(r.client.Addr, transport, deadTopic)
+	t.Cleanup(func() { r.dead.Close() })
+	r.retries = acked.NewWriter(r.client.Addr, transport, "")
+	t.Cleanup(func() { r.retries.Close() })
+	return r
+}
+
+// group makes a member; its log and its traces are the test's to look at.
+func (r *rig) group(log zerolog.Logger, change func(*Config, *Parts)) *Group {
+	m := metrics.New(prometheus.NewRegistry())
+	gates := ratelimit.NewGates(nil, ratelimit.Config{Rate: 10_000, Burst: 10_000, MaxInFlight: 50}, m, log)
+	cfg := Config{
+		Destination: "d", GroupID: "g", Brokers: []string{r.client.Addr.String()},
+		Topics:         Topics{Source: source, Ledger: ledgerTopic, Retry: []intake.Tier{{Topic: retryTopic, Name: "1s", Delay: 100 * time.Millisecond}}},
+		SessionTimeout: 3 * time.Second, CommitInterval: 50 * time.Millisecond, ShutdownTimeout: 5 * time.Second, StartEarliest: true,
+		Attempts: 1, RequestTimeout: 5 * time.Second, MaxUncommitted: 100,
+	}
+	parts := Parts{
+		Cluster: r.cluster, Dialer: &kafka.Dialer{Timeout: 5 * time.Second}, Destination: r, Gates: gates, DeadLetters: r.dead, Retries: r.retries,
+		Budget: intake.NewBudget(1<<20, m.OpenBytes), Metrics: m, Log: log,
+		Share: func(owned []int, total int) {
+			gates.SetShares(func(string) float64 { return float64(len(owned)) / float64(max(1, total)) })
+		},
+	}
+	if change != nil {
+		change(&cfg, &parts)
+	}
+	return NewGroup(cfg, parts)
+}
+
+// run runs a member until stop.
+func (r *rig) run(g *Group) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- g.Run(ctx) }()
+	return sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			r.t.Errorf("the group ended with %v", err)
+		}
+	})
+}
+
+// write puts a record into a partition.
+func (r *rig) write(topic string, partition int, m kafka.Message) {
+	r.t.Helper()
+	m.Topic = topic
+	if err := r.retries.Write(r.t.Context(), m, partition); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// committed are the group's offsets of a topic.
+func (r *rig) committed(topic string) (offsets []int64) {
+	r.t.Helper()
+	var partitions []int
+	for p := range shards {
+		partitions = append(partitions, p)
+	}
+	res, err := r.client.OffsetFetch(r.t.Context(), &kafka.OffsetFetchRequest{GroupID: "g", Topics: map[string][]int{topic: partitions}})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, p := range res.Topics[topic] {
+		offsets = append(offsets, p.CommittedOffset)
+	}
+	return offsets
+}
+
+// await waits until all of the topics is committed.
+func (r *rig) await(topics ...string) {
+	r.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		var open []string
+		for _, topic := range topics {
+			offsets := r.committed(topic)
+			for p := range shards {
+				_, end, err := r.cluster.Bounds(r.t.Context(), topic, p)
+				if err != nil {
+					r.t.Fatal(err)
+				}
+				if len(offsets) != shards || offsets[p] != end {
+					open = append(open, fmt.Sprintf("%s/%d: %v of %d", topic, p, offsets, end))
+				}
+			}
+		}
+		if len(open) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			r.t.Fatalf("not committed: %q", open)
+		}
+	}
+}
+
+// The vendor and the decisions: each event is sent, to the person it names.
+func (r *rig) Actions() []string { return []string{"sms"} }
+
+func (r *rig) Match(value []byte) actions.Match {
+	switch {
+	case value == nil:
+		return actions.Match{Tombstone: true}
+	case !bytes.HasPrefix(value, []byte("{")):
+		return actions.Match{Malformed: fmt.Errorf("%q is no event", value)}
+	case bytes.Contains(value, []byte("nobody")):
+		return actions.Match{}
+	}
+	return actions.Match{Actions: 1}
+}
+
+func (r *rig) Decode(value []byte) (*actions.Event, error) {
+	return new(actions.Destination).Decode(value)
+}
+
+func (r *rig) Prepare(_ context.Context, ev *actions.Event, _ int) actions.Delivery {
+	return actions.Delivery{
+		Action: "sms", Decision: actions.DecisionSend, Region: "region", MessageID: ev.MessageID(), Recipient: "+14155550100",
+		Message: &twilio.Message{To: "+14155550100", From: "MG1", Body: ev.MessageID()},
+	}
+}
+
+func (r *rig) Send(_ context.Context, m *twilio.Message, leave func() error) twilio.Result {
+	if err := leave(); err != nil {
+		return twilio.Result{Kind: outcome.Unavailable, Reason: outcome.ReasonTwilioUnavailable, Err: err}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.down > 0 {
+		r.down--
+		return twilio.Result{Kind: outcome.Unavailable, Reason: outcome.ReasonTwilioUnavailable, Err: fmt.Errorf("down")}
+	}
+	r.sent[m.Body]++
+	return twilio.Result{Kind: outcome.Sent, SID: "SM" + m.Body}
+}
+
+func (r *rig) Find(context.Context, *twilio.Message, time.Time) ([]twilio.Candidate, error) {
+	return nil, nil
+}
+
+func event(id string) []byte { return fmt.Appendf(nil, `{"type":"track","messageId":%q}`, id) }
+
+// TestAGroupsLife: one member delivers what is there, and what comes back by a
+// retry; the next one sends nothing of it again.
+func TestAGroupsLife(t *testing.T) {
+	r := newRig(t)
+	want := map[string]int{}
+	for i := range 40 {
+		id := fmt.Sprint("m", i)
+		want[id] = 1
+		var key []byte
+		if i%5 > 0 {
+			key = fmt.Append(nil, "u", i%3)
+		}
+		r.write(source, i%shards, kafka.Message{Key: key, Value: event(id), Headers: []kafka.Header{{Key: "traceparent", Value: []byte("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")}}})
+	}
+	r.write(source, 0, kafka.Message{Value: []byte("no event")})
+	r.write(source, 0, kafka.Message{Value: event("nobody")})
+	r.write(source, 1, kafka.Message{Key: []byte("u1")})
+	r.write(retryTopic, 1, kafka.Message{Value: []byte("nor a retry")})
+	r.down = 3
+	var logged lockedBuffer
+	spans := tracetest.NewSpanRecorder()
+	tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)).Tracer("test")
+	g := r.group(zerolog.New(&logged), func(_ *Config, p *Parts) { p.Tracer = tracer })
+	stop := r.run(g)
+	r.await(source, retryTopic)
+	if s := g.State(); !s.Joined || s.Owned != shards || s.Since.IsZero() {
+		t.Errorf("while it runs: %+v", s)
+	}
+	stop()
+	if s := g.State(); s.Joined || s.Owned != 0 {
+		t.Errorf("after it has left: %+v", s)
+	}
+	names := map[string]int{}
+	for _, s := range spans.Ended() {
+		names[s.Name()]++
+	}
+	for _, name := range []string{"process " + source, "process " + retryTopic, "prepare", "gate", "request", "settle", "commit"} {
+		if names[name] == 0 {
+			t.Errorf("there is no span %q: %v", name, names)
+		}
+	}
+
+	again := r.run(r.group(zerolog.Nop(), nil))
+	defer again()
+	for i := range 10 { // the same messageIds
+		r.write(source, i%shards, kafka.Message{Key: []byte("u"), Value: event(fmt.Sprint("m", i))})
+	}
+	want["new"] = 1
+	r.write(source, 0, kafka.Message{Value: event("new")})
+	r.await(source, retryTopic)
+	again()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if fmt.Sprint(r.sent) != fmt.Sprint(want) {
+		t.Errorf("sent %v", r.sent)
+	}
+	var dead []int64
+	for p := range shards {
+		_, end, err := r.cluster.Bounds(t.Context(), deadTopic, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dead = append(dead, end)
+	}
+	if !slices.Equal(dead, []int64{1, 1}) {
+		t.Errorf("%v dead letters in the partitions, want one each\n%s", dead, logged.String())
+	}
+}
+
+// TestWithoutTheLedger: it can be switched off, and then everything else goes on.
+func TestWithoutTheLedger(t *testing.T) {
+	r := newRig(t)
+	r.write(source, 0, kafka.Message{Value: event("a")})
+	stop := r.run(r.group(zerolog.Nop(), func(c *Config, _ *Parts) { c.WithoutLedger = true }))
+	defer stop()
+	r.await(source)
+	if _, end, err := r.cluster.Bounds(t.Context(), ledgerTopic, 0); end != 0 || err != nil {
+		t.Errorf("the ledger has %d records, %v", end, err)
+	}
+}
+
+// TestWhereAGroupBegins: a group without offsets begins at the end or at the
+// beginning, at once for all partitions, and never again.
+func TestWhereAGroupBegins(t *testing.T) {
+	for _, c := range []struct {
+		earliest bool
+		want     []int64
+	}{{false, []int64{1, 0}}, {true, []int64{0, 0}}} {
+		r := newRig(t)
+		r.write(source, 0, kafka.Message{Value: event("a")})
+		g := r.group(zerolog.Nop(), func(cfg *Config, _ *Parts) { cfg.StartEarliest = c.earliest })
+		for range 2 {
+			if err := g.settleStartOffsets(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got := r.committed(source); !slices.Equal(got, c.want) {
+				t.Errorf("earliest %t: it begins at %v, want %v", c.earliest, got, c.want)
+			}
+			r.write(source, 1, kafka.Message{Value: event("b")})
+		}
+	}
+}
+
+// TestPartitionsThatChange: a source that has grown takes the other topics
+// along; more or fewer shards are assigned anew, and a source that is gone is
+// given up.
+func TestPartitionsThatChange(t *testing.T) {
+	r := newRig(t)
+	grown := 0
+	g := r.group(zerolog.Nop(), func(_ *Config, p *Parts) {
+		p.Grow = func(ctx context.Context) error {
+			grown++
+			return grow(ctx, r.client, retryTopic, ledgerTopic)
+		}
+	})
+	gen := &generation{group: g, intake: t.Context(), total: unknown, shards: []*shard{{}}}
+	changed := func(want bool) {
+		t.Helper()
+		if got := gen.partitionsChanged(); got != want {
+			t.Errorf("changed: %t, want %t", got, want)
+		}
+	}
+	changed(false) // known from now on
+	if gen.total != shards {
+		t.Errorf("%d shards", gen.total)
+	}
+	if err := grow(t.Context(), r.client, source); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); !gen.partitionsChanged(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the growth isn't seen")
+		}
+	}
+	if grown == 0 {
+		t.Error("the other topics didn't grow along")
+	}
+	if _, err := r.client.DeleteTopics(t.Context(), &kafka.DeleteTopicsRequest{Topics: []string{source}}); err != nil {
+		t.Fatal(err)
+	}
+	for known := shards; known > 0; time.Sleep(20 * time.Millisecond) { // the client's metadata is a little old
+		var err error
+		if _, known, err = g.shardsOfAll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	changed(false) // a broker that has just started may not know it
+	changed(true)
+}
+
+func grow(ctx context.Context, client *kafka.Client, topics ...string) error {
+	req := &kafka.CreatePartitionsRequest{}
+	for _, topic := range topics {
+		req.Topics = append(req.Topics, kafka.TopicPartitionsConfig{Name: topic, Count: shards + 1})
+	}
+	_, err := client.CreatePartitions(ctx, req)
+	return err
+}
+
+// lockedBuffer is a log of several goroutines.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
