@@ -30,7 +30,9 @@ func (d *Destination) Match(value []byte) Match {
 		return Match{Malformed: err}
 	}
 	var m Match
-	event, m.Envelope = opened(event)
+	if !event.OfSpec() { // rare: the others aren't copied
+		event, m.Envelope = opened(event)
+	}
 	for i := range d.triggers {
 		if d.triggers[i].trigger.MatchEvent(event) {
 			m.Actions |= d.triggers[i].actions
