@@ -71,8 +71,8 @@ type Parts struct {
 	SeveralRegions bool
 
 	// Share is told, again and again, which of the destination's shards this
-	// replica owns for sure, of how many; none when it can't be sure any more.
-	Share func(owned []int, total int)
+	// replica owns for sure, of how many; none when it can't be sure any more, and until when it can be.
+	Share func(owned []int, total int, until time.Time)
 }
 
 // destination is what *actions.Destination does.

@@ -84,13 +84,21 @@ func (f commitsFunc) CommitOffsets(map[string]map[int]int64) error { return f() 
 
 // sharing is a group that notes what it holds of the rates, and since when.
 func sharing(start time.Time, told *[]string) *Group {
+	note := func(owned []int, total int) {
+		if now := fmt.Sprint(owned, " of ", total); len(*told) == 0 || (*told)[len(*told)-1][:len(now)] != now {
+			*told = append(*told, fmt.Sprint(now, " after ", time.Since(start)))
+		}
+	}
+	var lapse *time.Timer
 	return &Group{
 		cfg:   Config{SessionTimeout: 10 * time.Second},
 		parts: Parts{Metrics: metrics.New(prometheus.NewRegistry())},
-		share: &share{tell: func(owned []int, total int) {
-			if now := fmt.Sprint(owned, " of ", total); len(*told) == 0 || (*told)[len(*told)-1][:len(now)] != now {
-				*told = append(*told, fmt.Sprint(now, " after ", time.Since(start)))
+		share: &share{tell: func(owned []int, total int, until time.Time) {
+			if lapse != nil {
+				lapse.Stop()
 			}
+			note(owned, total)
+			lapse = time.AfterFunc(time.Until(until), func() { note(nil, 0) })
 		}},
 	}
 }

@@ -86,8 +86,9 @@ func (r *rig) group(log zerolog.Logger, change func(*Config, *Parts)) *Group {
 	parts := Parts{
 		Cluster: r.cluster, Dialer: &kafka.Dialer{Timeout: 5 * time.Second}, Destination: r, Gates: gates, DeadLetters: r.dead, Retries: r.retries,
 		Budget: intake.NewBudget(1<<20, m.OpenBytes), Metrics: m, Log: log,
-		Share: func(owned []int, total int) {
-			gates.SetShares(func(string) float64 { return float64(len(owned)) / float64(max(1, total)) })
+		Share: func(owned []int, total int, until time.Time) {
+			part := ratelimit.Part{From: 0, To: float64(len(owned)) / float64(max(1, total)), Until: until}
+			gates.SetParts(func(string) []ratelimit.Part { return []ratelimit.Part{part} }, true)
 		},
 	}
 	if change != nil {

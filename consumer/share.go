@@ -10,25 +10,21 @@ import (
 // share is this replica's part of the regions' rates. It is safe for
 // concurrent use.
 type share struct {
-	tell func(owned []int, total int)
+	tell func(owned []int, total int, until time.Time)
 
-	mu      sync.Mutex
-	lapse   *time.Timer // gives the part up
-	lapseAt time.Time
+	mu    sync.Mutex
+	owned []int
+	total int
+	until time.Time
 }
 
-// hold tells this replica's part of the regions' rates, and holds it for
-// so long: as long as nobody else can own the shards.
+// hold tells this replica's part of the regions' rates, and that it is held
+// for so long: as long as nobody else can own the shards.
 func (s *share) hold(owned []int, total int, d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tell(owned, total)
-	s.lapseAt = time.Now().Add(d)
-	if s.lapse == nil {
-		s.lapse = time.AfterFunc(d, s.lapsed)
-	} else {
-		s.lapse.Reset(d)
-	}
+	s.owned, s.total, s.until = owned, total, time.Now().Add(d)
+	s.tell(s.owned, s.total, s.until)
 }
 
 // leave is for the time between two generations. Who is given the shards
@@ -37,9 +33,9 @@ func (s *share) hold(owned []int, total int, d time.Duration) {
 func (s *share) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if soon := time.Now().Add(ratelimit.Window); soon.Before(s.lapseAt) {
-		s.lapseAt = soon
-		s.lapse.Reset(ratelimit.Window)
+	if soon := time.Now().Add(ratelimit.Window); soon.Before(s.until) {
+		s.until = soon
+		s.tell(s.owned, s.total, s.until)
 	}
 }
 
@@ -47,17 +43,6 @@ func (s *share) leave() {
 func (s *share) giveUp() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.lapse != nil {
-		s.lapse.Stop()
-	}
-	s.lapseAt = time.Time{}
-	s.tell(nil, 0)
-}
-
-func (s *share) lapsed() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !time.Now().Before(s.lapseAt) { // nor was it told again just now
-		s.tell(nil, 0)
-	}
+	s.owned, s.total, s.until = nil, 0, time.Time{}
+	s.tell(nil, 0, s.until)
 }

@@ -13,7 +13,7 @@ import (
 func benchGate(inFlight int) *Gate {
 	c := with(wide, func(c *Config) { c.MaxInFlight = inFlight })
 	g := New("us", c, metrics.New(prometheus.NewRegistry()), zerolog.Nop())
-	g.SetShare(1)
+	share(g, 1)
 	time.Sleep(Window + 10*time.Millisecond)
 	return g
 }

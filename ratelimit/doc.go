@@ -1,33 +1,80 @@
 // Package ratelimit is the gate that every message to a region passes: the
-// region's rate, the requests in flight and a circuit breaker.
+// region's rate, the requests in flight and a circuit breaker; and the doors
+// that close for an account or a sender that Twilio refuses.
 //
-//	Acquire ─ breaker ─ queue (first in, first out) ─ in flight ─ pause ─ window ─ pace ─ probe ─▶ Permit
-//	Start   ─ the request leaves: the window counts it from now
+//	Acquire ─ breaker ─ queue (first in, first out) ─ in flight ─ pause ─ slot ─ pace ─ probe ─▶ Permit
+//	Start   ─ the request leaves: its slot rests from now
 //	Done    ─ breaker counts ─ in flight freed ─ throttled: fewer in flight, pause ─▶ the queue moves on
+//
+//	slots     what a replica holds of a rate: ready, resting, or taken by permits
+//	book      whose they are: our own, lent to others, borrowed from others
+//	Exchange  carries what the books of all replicas tell each other
+//	Doors     accounts and senders that are refused
 //
 // # The rate is the fleet's
 //
-// A region's rate R holds for all replicas together, in every second. Each
-// replica is told its share f of the fleet (SetShare) and lets at most
-// floor(R·f) requests start in any window W of 1.02 s; the 20 ms above the second
-// absorb what the network does to the spacing on the way to the vendor. A permit
-// whose request hasn't started yet takes its place in the window all the while. What
-// a share adds becomes usable only after it has been held for W, because its
-// former owner may just have used it; what a share loses is gone at once. In
-// other words, the share in force is the least that was held during the last W.
+// A region's rate R holds for all replicas together, in every second. It is
+// cut into n slots, n being R rounded up. A slot may be used once in a span S of
+// W·n/R, W being 1.02 s: for a whole R that is W, for less than one message per
+// second, one slot in 1.02/R seconds. The 20 ms above the second absorb what the
+// network does to the spacing on the way to the vendor.
 //
-// That is enough: let s be the start of any second, and let replica i start its
-// last request of that second at u(i). Then it started at most R times its share at
-// any moment of [u(i)-W, u(i)], and s is such a moment for every i. So as long
-// as the replicas' shares never add up to more than one — a replica gives up
-// its share before another takes it — the fleet starts at most R in the second.
+// Two rules are all that it takes:
 //
-// Rounding down costs each replica less than one message per second; where
-// that matters, SetParts says which part of the fleet a replica has, and the
-// parts of all replicas then add up to the whole messages of the rate. A share
-// worth less than one message per second gives one permit in 1.02/(R·f)
-// seconds; only then, with more replicas than messages per second, the
-// fleet's bound holds over that longer time instead of over each second.
+//  1. A slot has one holder at a time.
+//  2. A holder starts a request on a slot only when S has passed since the last
+//     start on it, whoever made that.
+//
+// Then every slot has at most one start in any time shorter than S, and the
+// fleet at most n. For a whole R these are R starts in any second, both ends of it
+// included.
+//
+// Rule 2 within a replica: a slot rests for S once its request starts, and a
+// permit keeps a slot from when it is given until its request starts or it is
+// given back. Between replicas: who parts with slots says after what time all
+// of them may be used, and who receives them counts that time from when it reads
+// so. No clocks are compared, and the time on the way only adds to it. Where nobody
+// can say when a slot was used last, it rests for S from when it is gained.
+//
+// Rule 1 has three cases.
+//
+// Ownership. Slots belong to the shards of the destinations that use the rate
+// (Part), and a shard has one owner under its lease. A replica's parts end with
+// the lease by themselves, so that a process that was frozen has lost them when it
+// wakes up. What is lost while permits have taken it is owed: as many permits
+// must not start.
+//
+// Lending. An owner takes slots out of what it holds before it writes the grant
+// that lends them, and takes them back LoanTerm after it answered the ask, or
+// when it reads that they are returned. The borrower may use them until LoanTerm
+// after it began to write that ask; it takes them out before it writes that it
+// returns them. The ask was written before it was answered, so that the borrower
+// is done before the lender begins, however long anything was on its way. A loan is
+// made longer in the same way, by an answer to a later ask. A note that is
+// lost, late or written twice makes slots idle for a while, never shared: grants
+// count once, a grant to an old ask is void, and what is returned of a loan that
+// is over isn't counted.
+//
+// Change of owner while slots are lent. A former owner's loan answers an ask that
+// was in the log before that owner lost the shard, and ends LoanTerm after it
+// was written. So the new owner uses what it gained once LoanTerm has passed since
+// the last ask that is in the log when it gains the shard; if it can't read the log
+// to its end in time, once LoanTerm has passed since it gained the shard; and in
+// both cases S later. Slots of a rate are alike, so that a replica whose shards are
+// exchanged for as many others goes on without a pause: what was gained and lost
+// is a difference of numbers, and only what adds to a number must wait.
+//
+// Without the log (Kafka is away) nobody asks or grants: loans run out, and each
+// replica has its own slots for as long as it has its lease.
+//
+// # Who has how much
+//
+// The whole rate is divided by need: who needs little has it all, the others
+// have equal parts (level). Every replica that lacks slots or borrows some says
+// how many it has and could use, four times a second; owners lend what is above
+// their own part to those who are below theirs, and borrowers return what is above
+// theirs while others lack some. Where that comes to less than a slot for some,
+// they take turns of two seconds.
 //
 // Requests in flight are limited per replica, not per fleet.
 //
@@ -35,5 +82,6 @@
 //
 // A Gate has no goroutine of its own. The state is guarded by one mutex; a
 // timer wakes the queue's head when its time comes, and a permit, an error or
-// nothing else ends a wait. Thousands of waiters cost one timer.
+// nothing else ends a wait. Thousands of waiters cost one timer. Slots and books
+// are pure: they are told the time.
 package ratelimit

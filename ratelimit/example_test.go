@@ -20,7 +20,7 @@ func ExampleGate() {
 		Rate: 100, Burst: 10, MaxInFlight: 4,
 		Breaker: ratelimit.BreakerConfig{FailureRatio: 0.5, MinRequests: 2, OpenFor: time.Minute, HalfOpenRequests: 1},
 	}, metrics.New(prometheus.NewRegistry()), zerolog.Nop())
-	gate.SetShare(1) // this replica has all of the fleet's rate
+	gate.SetParts([]ratelimit.Part{{From: 0, To: 1, Until: time.Now().Add(time.Minute)}}, true) // this replica has all of the fleet's rate
 
 	for _, verdict := range []ratelimit.VerdictKind{ratelimit.Delivered, ratelimit.VendorFault, ratelimit.Delivered} {
 		permit, err := gate.Acquire(context.Background())

@@ -13,8 +13,7 @@ import (
 )
 
 // Gate is a region's. It is safe for concurrent use. It has no goroutine and
-// needs no closing; its timer only runs while somebody waits or a share
-// is about to rise.
+// needs no closing; its timer only runs while somebody waits.
 type Gate struct {
 	region string
 	log    zerolog.Logger
@@ -24,6 +23,7 @@ type Gate struct {
 	queue    list.List // of *waiter, first in, first out
 	inFlight int
 	pacer    *pacer
+	book     *book
 	throttle throttle
 	breaker  *breaker
 	timer    *time.Timer // moves the queue on; nil until first needed
@@ -37,6 +37,7 @@ type meters struct {
 	inFlight  prometheus.Gauge
 	limit     prometheus.Gauge
 	rate      prometheus.Gauge
+	slots     [4]prometheus.Gauge // home, lent, borrowed, lacking
 	throttled prometheus.Counter
 }
 
@@ -50,22 +51,27 @@ type waiter struct {
 	err      error
 }
 
-// New returns a region's gate. Nothing passes before the first SetShare.
+// New returns a region's gate. Nothing passes before the first SetParts.
 func New(region string, cfg Config, m *metrics.Metrics, log zerolog.Logger) *Gate {
 	g := &Gate{
 		region: region,
 		log:    log.With().Str("region", region).Logger(),
 		meters: meters{
-			wait:      m.GateWait.WithLabelValues(region),
-			breaker:   m.BreakerState.WithLabelValues(region),
-			inFlight:  m.InFlight.WithLabelValues(region),
-			limit:     m.InFlightLimit.WithLabelValues(region),
-			rate:      m.RateLimit.WithLabelValues(region),
+			wait:     m.GateWait.WithLabelValues(region),
+			breaker:  m.BreakerState.WithLabelValues(region),
+			inFlight: m.InFlight.WithLabelValues(region),
+			limit:    m.InFlightLimit.WithLabelValues(region),
+			rate:     m.RateLimit.WithLabelValues(region),
+			slots: [4]prometheus.Gauge{
+				m.RateSlots.WithLabelValues(region, "home"), m.RateSlots.WithLabelValues(region, "lent"),
+				m.RateSlots.WithLabelValues(region, "borrowed"), m.RateSlots.WithLabelValues(region, "lacking"),
+			},
 			throttled: m.Throttled.WithLabelValues(region),
 		},
 		pacer:    newPacer(cfg.Rate, cfg.Burst, time.Now()),
 		throttle: newThrottle(cfg.MaxInFlight),
 	}
+	g.book = newBook("", region, g.pacer.fleet, &g.pacer.slots)
 	g.breaker = newBreaker(region, cfg.Breaker, g.breakerChanged)
 	g.meters.breaker.Set(0)
 	g.measure()
@@ -126,17 +132,19 @@ func (g *Gate) leave(w *waiter, cause error) (*Permit, error) {
 	return nil, cause
 }
 
-// start counts a permit's request from now on.
-func (g *Gate) start(p *Permit) {
+// start uses a permit's slot from now on, unless it was lost.
+func (g *Gate) start(p *Permit) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if p.started || p.done {
-		return
+		return p.started
 	}
-	p.started = true
 	now := time.Now()
-	g.pacer.start(now)
+	g.settle(now) // the process may have been frozen for longer than a loan lasts
+	p.settled = true
+	p.started = g.pacer.slots.start(now)
 	g.advance(now) // who waits may know now for how long
+	return p.started
 }
 
 // done takes a permit back.
@@ -149,11 +157,11 @@ func (g *Gate) done(p *Permit, v Verdict) {
 	p.done = true
 	now := time.Now()
 	switch asked := v.Kind >= Delivered && v.Kind <= Throttled; {
-	case p.started:
+	case p.settled:
 	case asked:
-		g.pacer.start(now)
+		g.pacer.slots.start(now)
 	default:
-		g.pacer.giveBack()
+		g.pacer.slots.giveBack()
 	}
 	switch v.Kind {
 	case Delivered, Refused:
@@ -175,28 +183,59 @@ func (g *Gate) done(p *Permit, v Verdict) {
 	g.advance(now)
 }
 
-// SetShare tells this replica's part of the fleet, 0 to 1: of the rate and
-// of the burst, not of the requests in flight, which are limited per replica.
-// The fleet's parts must never add up to more than 1, so give up before
-// another takes over. A smaller share holds at once; a greater one is usable
-// after it has been held for a little more than a second. A permit that isn't
-// started yet may still start after a fall: drain before giving up.
-func (g *Gate) SetShare(fraction float64) {
+// SetParts tells this replica's parts of the fleet: of the rate and of the
+// burst, not of the requests in flight, which are limited per replica. Parts
+// must not overlap those of another replica, so give up before another takes
+// over. What is lost is gone at once; what is gained is usable after a span,
+// and after what its former owner may have lent is over, unless caughtUp says
+// that the log of loans was read to its end since.
+func (g *Gate) SetParts(parts []Part, caughtUp bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
-	g.pacer.setShare(fraction, now)
+	g.book.setParts(parts, caughtUp, now)
+	g.settle(now)
 	g.advance(now)
 }
 
-// SetParts is SetShare by parts of the fleet, which must not overlap those of
-// another replica: they lose less to rounding.
-func (g *Gate) SetParts(parts []Part) {
+// join tells the gate what the others call this replica, and since when it
+// can't have missed an ask.
+func (g *Gate) join(name string, since time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.book.me, g.book.lastAsk = name, since
+}
+
+// hear takes in what another replica wrote of this rate, and says what to
+// answer.
+func (g *Gate) hear(n Note) []Note {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
-	g.pacer.setParts(parts, now)
+	notes := g.book.hear(n, now)
+	g.settle(now)
 	g.advance(now)
+	return notes
+}
+
+// tick says what to write of this rate now.
+func (g *Gate) tick() []Note {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	notes := g.book.tick(g.queue.Len(), now)
+	g.settle(now)
+	g.advance(now)
+	for i, n := range [4]int{g.book.home, total(g.book.lent), total(g.book.borrowed), g.book.lacks()} {
+		g.meters.slots[i].Set(float64(n))
+	}
+	return notes
+}
+
+// settle ends loans that are over, and fits the pace to what is held.
+func (g *Gate) settle(now time.Time) {
+	g.book.expire(now)
+	g.pacer.adjust(now)
 }
 
 // Snapshot is a gate at one moment.
@@ -204,6 +243,9 @@ type Snapshot struct {
 	Region        string
 	Breaker       State
 	Rate          float64 // messages per second that this replica may send now
+	Home          int     // slots that are its own
+	Lent          int     // of these, to others
+	Borrowed      int     // slots of others
 	InFlight      int
 	InFlightLimit int
 	Waiting       int
@@ -214,11 +256,16 @@ type Snapshot struct {
 func (g *Gate) Snapshot() Snapshot {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.advance(time.Now())
+	now := time.Now()
+	g.settle(now)
+	g.advance(now)
 	return Snapshot{
 		Region:        g.region,
 		Breaker:       g.breaker.state(),
-		Rate:          g.pacer.perSec,
+		Rate:          g.pacer.perSec(),
+		Home:          g.book.home,
+		Lent:          total(g.book.lent),
+		Borrowed:      total(g.book.borrowed),
 		InFlight:      g.inFlight,
 		InFlightLimit: g.throttle.inFlight(),
 		Waiting:       g.queue.Len(),
@@ -278,9 +325,6 @@ func (g *Gate) advance(now time.Time) {
 		}
 		g.resolve(w, permit, nil)
 	}
-	if rise := g.pacer.settle(now); !rise.IsZero() {
-		g.wake(now, rise)
-	}
 }
 
 func (g *Gate) openError(now time.Time) *OpenError {
@@ -320,13 +364,15 @@ func (g *Gate) woken() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.wakeAt = time.Time{}
-	g.advance(time.Now())
+	now := time.Now()
+	g.settle(now)
+	g.advance(now)
 }
 
 func (g *Gate) measure() {
 	g.meters.inFlight.Set(float64(g.inFlight))
 	g.meters.limit.Set(float64(g.throttle.inFlight()))
-	g.meters.rate.Set(g.pacer.perSec)
+	g.meters.rate.Set(g.pacer.perSec())
 }
 
 // breakerChanged runs within calls of the breaker, that is, under g.mu.

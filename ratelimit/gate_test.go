@@ -25,13 +25,19 @@ var wide = Config{
 	Breaker: BreakerConfig{FailureRatio: 0.5, MinRequests: 4, OpenFor: 30 * time.Second, HalfOpenRequests: 2},
 }
 
+// forever outlasts every test.
+var forever = time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// share gives a gate a fraction of the fleet.
+func share(g *Gate, fraction float64) { g.SetParts([]Part{{0, fraction, forever}}, true) }
+
 func with(c Config, change func(*Config)) Config { change(&c); return c }
 
 // newGate returns a gate that owns the whole fleet's share already.
 func newGate(t testing.TB, c Config) *Gate {
 	t.Helper()
 	g := New("us", c, metrics.New(prometheus.NewRegistry()), zerolog.Nop())
-	g.SetShare(1)
+	share(g, 1)
 	time.Sleep(2 * time.Second) // in a synctest bubble
 	return g
 }
@@ -77,12 +83,12 @@ func TestNothingPassesWithoutAShare(t *testing.T) {
 			t.Errorf("acquire without a share: %v, want deadline exceeded", err)
 		}
 		start := time.Now()
-		g.SetShare(1)
+		share(g, 1)
 		mustAcquire(t, g).Done(Verdict{Kind: Delivered})
 		if got := time.Since(start); got < Window || got > Window+time.Millisecond {
 			t.Errorf("a new share was usable after %v, want %v", got, Window)
 		}
-		if got := g.Snapshot(); got != (Snapshot{Region: "us", Breaker: Closed, Rate: 1e9, InFlightLimit: 8}) {
+		if got := g.Snapshot(); got != (Snapshot{Region: "us", Breaker: Closed, Rate: 1e9, Home: 1e9, InFlightLimit: 8}) {
 			t.Errorf("snapshot %+v", got)
 		}
 	})
@@ -459,11 +465,11 @@ func TestFleetThroughRebalances(t *testing.T) {
 		split := func(shares ...float64) {
 			for i, g := range fleet { // given up first
 				held[i] = min(held[i], shares[i])
-				g.SetShare(held[i])
+				share(g, held[i])
 			}
 			for i, g := range fleet {
 				held[i] = shares[i]
-				g.SetShare(held[i])
+				share(g, held[i])
 			}
 		}
 		steady := func(seconds int) {
@@ -539,8 +545,8 @@ func TestLateStartsDontBunch(t *testing.T) {
 		}
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		if g.pacer.open != 0 {
-			t.Errorf("%d permits are still open for the rate", g.pacer.open)
+		if g.pacer.slots.taken != 0 {
+			t.Errorf("%d permits are still open for the rate", g.pacer.slots.taken)
 		}
 	})
 }
@@ -550,7 +556,7 @@ func TestMetricsAndLog(t *testing.T) {
 		reg := prometheus.NewRegistry()
 		var log bytes.Buffer
 		g := New("us", with(wide, func(c *Config) { c.Rate = 80 }), metrics.New(reg), zerolog.New(&log))
-		g.SetShare(0.25)
+		share(g, 0.25)
 		time.Sleep(2 * time.Second) // the share becomes usable without anybody asking
 		held := mustAcquire(t, g)
 		mustAcquire(t, g).Done(Verdict{Kind: Throttled, RetryAfter: time.Second})
@@ -602,7 +608,7 @@ engage_throttled_total{region="us"} 1
 // The real clock and the race detector.
 func TestConcurrentUse(t *testing.T) {
 	g := New("us", wide, metrics.New(prometheus.NewRegistry()), zerolog.Nop())
-	g.SetShare(1)
+	share(g, 1)
 	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 	defer cancel()
 	kinds := []VerdictKind{Delivered, Delivered, Delivered, Refused, Abandoned, VendorFault, Throttled}
@@ -620,7 +626,7 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	wg.Go(func() {
 		for ctx.Err() == nil {
-			g.SetShare(rand.Float64())
+			share(g, rand.Float64())
 			g.Snapshot()
 			time.Sleep(100 * time.Microsecond)
 		}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/rs/zerolog"
@@ -28,6 +29,8 @@ type Gates struct {
 
 	mu           sync.RWMutex
 	gates        map[string]*Gate
+	name         string    // what the others call this replica
+	since        time.Time // no ask was missed since then
 	unconfigured int
 	assign       func(*Gate) // tells a gate its share; of gates to come
 }
@@ -75,37 +78,64 @@ func (g *Gates) Get(region string) (*Gate, error) {
 	}
 	g.unconfigured++
 	gate = New(region, g.defaults, g.metrics, g.log)
+	gate.join(g.name, g.since)
 	g.assign(gate)
 	g.gates[region] = gate
 	return gate, nil
 }
 
-// SetShares tells all gates, those to come too, this replica's part of the
-// fleet, which may differ by region. See Gate.SetShare. of must be safe for
+// SetParts tells all gates, those to come too, this replica's parts of the
+// fleet, which may differ by region. See Gate.SetParts. of must be safe for
 // concurrent use.
-func (g *Gates) SetShares(of func(region string) (fraction float64)) {
-	g.setAssign(func(gate *Gate) { gate.SetShare(of(gate.region)) })
-}
-
-// SetParts is SetShares by parts of the fleet. See Gate.SetParts.
-func (g *Gates) SetParts(of func(region string) []Part) {
-	g.setAssign(func(gate *Gate) { gate.SetParts(of(gate.region)) })
-}
-
-func (g *Gates) setAssign(assign func(*Gate)) {
+func (g *Gates) SetParts(of func(region string) []Part, caughtUp bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.assign = assign
+	g.assign = func(gate *Gate) { gate.SetParts(of(gate.region), caughtUp) }
 	for _, gate := range g.gates {
-		assign(gate)
+		g.assign(gate)
 	}
+}
+
+// join tells all gates, those to come too, what the others call this replica,
+// and since when no ask can have been missed.
+func (g *Gates) join(name string, since time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.name, g.since = name, since
+	for _, gate := range g.gates {
+		gate.join(name, since)
+	}
+}
+
+// hear takes in a note, and says what to answer. A rate that this replica
+// has no gate for is none of its business.
+func (g *Gates) hear(n Note) []Note {
+	g.mu.RLock()
+	gate := g.gates[n.Rate]
+	g.mu.RUnlock()
+	if gate == nil {
+		return nil
+	}
+	return gate.hear(n)
+}
+
+// tick says what to write of all rates now.
+func (g *Gates) tick() (notes []Note) {
+	for _, gate := range g.all() {
+		notes = append(notes, gate.tick()...)
+	}
+	return notes
+}
+
+func (g *Gates) all() []*Gate {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return slices.Collect(maps.Values(g.gates))
 }
 
 // Snapshots are the gates' as they are now, by region.
 func (g *Gates) Snapshots() []Snapshot {
-	g.mu.RLock()
-	gates := slices.Collect(maps.Values(g.gates))
-	g.mu.RUnlock()
+	gates := g.all()
 	snapshots := make([]Snapshot, len(gates))
 	for i, gate := range gates {
 		snapshots[i] = gate.Snapshot()

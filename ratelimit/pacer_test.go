@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -35,9 +34,26 @@ func drive(p *pacer, now, end time.Time) (given []time.Time) {
 			continue
 		}
 		p.take(now)
-		p.start(now)
+		p.slots.start(now)
 		given = append(given, now)
 	}
+}
+
+// holding is a pacer that holds a part of the rate and has used none of it.
+func holding(fleetRate float64, burst int, fraction float64, now time.Time) *pacer {
+	p := newPacer(fleetRate, burst, now)
+	p.hold(int(float64(p.fleet)*fraction), now)
+	return p
+}
+
+// hold changes what it holds.
+func (p *pacer) hold(slots int, now time.Time) {
+	if d := slots - p.slots.held(); d > 0 {
+		p.slots.gain(d, p.slots.span, now)
+	} else {
+		p.slots.lose(-d, now)
+	}
+	p.adjust(now)
 }
 
 func TestPacerUsesTheRate(t *testing.T) {
@@ -50,23 +66,22 @@ func TestPacerUsesTheRate(t *testing.T) {
 	}{
 		{rate: 100, burst: 100, fraction: 1, least: 97, most: 100},
 		{rate: 100, burst: 1, fraction: 1, least: 97, most: 100},
-		{rate: 100, burst: 100, fraction: 1. / 3, least: 32, most: 33},
-		{rate: 100, burst: 100, fraction: 0.29, least: 28, most: 29},
-		{rate: 50, burst: 0, fraction: 2. / 6, least: 15.6, most: 16},
+		{rate: 100, burst: 100, fraction: 0.33, least: 32, most: 33},
+		{rate: 50, burst: 0, fraction: 0.32, least: 15.6, most: 16},
 		{rate: 5000, burst: 5000, fraction: 1, least: 4890, most: 5000},
 		{rate: 1, burst: 100, fraction: 1, least: 0.95, most: 1},
-		{rate: 1.9, burst: 100, fraction: 1, least: 0.95, most: 1},
-		{rate: 1, burst: 1, fraction: 0.25, least: 0.24, most: 1},
+		{rate: 1.9, burst: 100, fraction: 1, least: 1.84, most: 2},
+		{rate: 2.5, burst: 100, fraction: 1, least: 2.43, most: 3},
+		{rate: 0.2, burst: 1, fraction: 1, least: 0.19, most: 1},
 		{rate: 100, burst: 100, fraction: 0, least: 0, most: 0},
 		{rate: 0, burst: 100, fraction: 1, least: 0, most: 0},
 		{rate: -3, burst: -3, fraction: 1, least: 0, most: 0},
 	} {
 		t.Run(fmt.Sprintf("%v of %v, burst %v", c.fraction, c.rate, c.burst), func(t *testing.T) {
 			start := time.Now()
-			p := newPacer(c.rate, c.burst, start)
-			p.setShare(c.fraction, start)
+			p := holding(c.rate, c.burst, c.fraction, start)
 			const long = 200 * time.Second
-			given := drive(p, start, start.Add(Window+long))
+			given := drive(p, start, start.Add(p.slots.span+long))
 			if got := float64(len(given)) / long.Seconds(); got < c.least {
 				t.Errorf("%v permits/s, want at least %v", got, c.least)
 			}
@@ -79,25 +94,19 @@ func TestPacerUsesTheRate(t *testing.T) {
 
 func TestPacerBurst(t *testing.T) {
 	start := time.Now()
-	p := newPacer(100, 40, start)
-	p.setShare(0.5, start)
+	p := holding(100, 40, 0.5, start)
 	atOnce := func(now time.Time) (n int) {
 		for {
 			if at, ok := p.next(now); !ok || at.After(now) {
 				return n
 			}
 			p.take(now)
-			p.start(now)
+			p.slots.start(now)
 			n++
 		}
 	}
-	// A new share starts without a burst.
-	now := start.Add(Window)
-	if got := atOnce(now); got != 0 {
-		t.Errorf("%d at once on a new share, want 0", got)
-	}
 	// After idleness, the share of the burst.
-	now = now.Add(5 * time.Second)
+	now := start.Add(5 * time.Second)
 	if got := atOnce(now); got != 20 {
 		t.Errorf("%d at once after idleness, want 20", got)
 	}
@@ -112,7 +121,7 @@ func TestPacerBurst(t *testing.T) {
 		}
 	}
 	// No share, no permit, and no time when there will be one.
-	p.setShare(0, now.Add(time.Second))
+	p.hold(0, now.Add(time.Second))
 	if at, ok := p.next(now.Add(time.Second)); ok {
 		t.Errorf("next without a share is %v, want never", at)
 	}
@@ -122,9 +131,7 @@ func TestPacerBurst(t *testing.T) {
 // repeat itself every second under load.
 func TestPacerBurstOfAFullSecond(t *testing.T) {
 	start := time.Now()
-	p := newPacer(100, 100, start)
-	p.setShare(1, start)
-	p.settle(start.Add(Window)) // as a gate's timer does
+	p := holding(100, 100, 1, start)
 	idle := start.Add(time.Minute)
 	given := drive(p, idle, idle.Add(10*time.Second))
 	if got := mostInASecond(given); got != 100 {
@@ -143,117 +150,65 @@ func TestPacerBurstOfAFullSecond(t *testing.T) {
 	}
 }
 
-// Parts hold and use a small rate that fractions would lose to rounding.
-func TestPartsOfASmallRate(t *testing.T) {
-	start := time.Now()
-	var given []time.Time
-	const long = 100 * time.Second
-	for i := float64(0); i < 3; i++ {
-		p := newPacer(20, 20, start)
-		p.setParts([]Part{{i / 6, (i + 1) / 6}, {(i + 3) / 6, (i + 4) / 6}}, start)
-		given = append(given, drive(p, start, start.Add(Window+long))...)
-	}
-	slices.SortFunc(given, time.Time.Compare)
-	if got := mostInASecond(given); got > 20 {
-		t.Errorf("%d permits in a second, want at most 20", got)
-	}
-	if got := float64(len(given)) / long.Seconds(); got < 19 {
-		t.Errorf("%v permits/s, want at least 19", got)
-	}
-}
-
-// Whatever happens to the replicas' shares, as long as they never add up to
-// more than one, the fleet holds the rate in every second.
-func TestFleetHoldsTheRate(t *testing.T) {
+// TestSlots: whatever is gained, lost, taken, started and given back, what is
+// held adds up, and each slot rests for a span between two uses.
+func TestSlots(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		const replicas, shards = 3, 6
-		perSecond := rapid.IntRange(shards, 60).Draw(t, "rate")
-		burst := rapid.IntRange(0, 100).Draw(t, "burst")
-		start := time.Now()
-		var fleet [replicas]*pacer
-		for i := range fleet {
-			fleet[i] = newPacer(float64(perSecond), burst, start)
-		}
-		var owner [shards]int
-		share := func(replica int) (f float64) {
-			for _, o := range owner {
-				if o == replica {
-					f += 1. / shards
+		s := slots{span: Window}
+		now, held, taken := time.Now(), 0, 0
+		var started []time.Time
+		most := 0 // held at any moment, as the greatest number of uses in a span
+		for range rapid.IntRange(1, 200).Draw(t, "steps") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 400).Draw(t, "ms")) * time.Millisecond)
+			switch rapid.IntRange(0, 5).Draw(t, "step") {
+			case 0:
+				n := rapid.IntRange(0, 4).Draw(t, "gain")
+				s.gain(n, Window, now)
+				held += n
+			case 1:
+				n := rapid.IntRange(0, held).Draw(t, "lose")
+				s.lose(n, now)
+				held -= n
+			case 2:
+				if at, ok := s.next(now); ok && !at.After(now) {
+					s.take()
+					taken++
 				}
-			}
-			return f
-		}
-		fleet[0].setShare(share(0), start)
-
-		var given []time.Time
-		var open [replicas]int // permits whose request hasn't started
-		now := start
-		for range rapid.IntRange(50, 400).Draw(t, "steps") {
-			now = now.Add(time.Duration(rapid.Int64Range(0, int64(60*time.Millisecond)).Draw(t, "step")))
-			if rapid.IntRange(0, 9).Draw(t, "move") == 0 {
-				shard, to := rapid.IntRange(0, shards-1).Draw(t, "shard"), rapid.IntRange(0, replicas-1).Draw(t, "to")
-				from := owner[shard]
-				for ; open[from] > 0; open[from]-- { // drained first
-					fleet[from].giveBack()
-				}
-				owner[shard] = -1
-				fleet[from].setShare(share(from), now) // given up first
-				owner[shard] = to
-				fleet[to].setShare(share(to), now)
-			}
-			if rapid.IntRange(0, 3).Draw(t, "quiet") == 0 {
-				continue
-			}
-			for i, p := range fleet {
-				for {
-					at, ok := p.next(now)
-					if !ok || at.After(now) {
-						break
+			case 3:
+				if taken > 0 {
+					taken--
+					owed := s.owed
+					if s.start(now) {
+						started = append(started, now)
+					} else if owed == 0 {
+						t.Fatal("a permit may not start, though none was lost")
 					}
-					p.take(now)
-					open[i]++
 				}
-				// Some requests leave at once, some only later, some never.
-				for open[i] > 0 && rapid.IntRange(0, 3).Draw(t, "late") > 0 {
-					open[i]--
-					if rapid.IntRange(0, 9).Draw(t, "abandoned") == 0 {
-						p.giveBack()
-						continue
-					}
-					p.start(now)
-					given = append(given, now)
+			case 4:
+				if taken > 0 {
+					taken--
+					s.giveBack()
 				}
+			default:
+				after, n := s.part(rapid.IntRange(0, max(held, 0)).Draw(t, "part"), now)
+				if after > s.span {
+					t.Fatalf("parted slots rest for %v", after)
+				}
+				held -= n
+				s.gain(n, after, now)
+				held += n
+			}
+			if s.held() != held {
+				t.Fatalf("%d held, want %d", s.held(), held)
+			}
+			most = max(most, held)
+			if s.ready < 0 || s.taken != taken || s.owed < 0 {
+				t.Fatalf("%+v", s)
 			}
 		}
-		if got := mostInASecond(given); got > perSecond {
-			t.Fatalf("%d permits in a second, want at most %d", got, perSecond)
-		}
-	})
-}
-
-func TestWindowFollowsWhatIsGiven(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var w window
-		var want []time.Duration
-		var now time.Duration
-		for range rapid.IntRange(0, 200).Draw(t, "steps") {
-			now += time.Duration(rapid.IntRange(0, 100).Draw(t, "ns"))
-			if rapid.IntRange(0, 3).Draw(t, "forget") == 0 {
-				limit := now - 150
-				w.forget(limit)
-				for len(want) > 0 && want[0] <= limit {
-					want = want[1:]
-				}
-			}
-			w.add(now)
-			want = append(want, now)
-			if w.n != len(want) {
-				t.Fatalf("%d kept, want %d", w.n, len(want))
-			}
-			for k := range want {
-				if got := w.last(k + 1); got != want[len(want)-1-k] {
-					t.Fatalf("last(%d) is %v, want %v", k+1, got, want[len(want)-1-k])
-				}
+		for i := most; i < len(started) && most > 0; i++ {
+			if d := started[i].Sub(started[i-most]); d < s.span {
+				t.Fatalf("%d starts within %v by %d slots", most+1, d, most)
 			}
 		}
 	})

@@ -1,6 +1,13 @@
 package ratelimit
 
-import "time"
+import (
+	"errors"
+	"time"
+)
+
+// ErrLost is why a request didn't leave: what the replica had of the rate was
+// lost after its permit was given.
+var ErrLost = errors.New("the replica's part of the rate is lost")
 
 // VerdictKind is what a request's answer means for its region.
 type VerdictKind uint8
@@ -36,14 +43,17 @@ type Permit struct {
 	granted time.Time
 	ticket  ticket
 
-	started, done bool // guarded by gate.mu
+	// Guarded by gate.mu. settled: its slot is used or lost.
+	started, settled, done bool
 }
 
-// Start says that the request leaves now. The rate counts it from this
-// moment, so that what the holder does before, however long it takes, can't
-// bring requests together. A permit that is Done without it was started then,
-// unless it is Abandoned, which gives it back to the rate.
-func (p *Permit) Start() { p.gate.start(p) }
+// Start says that the request leaves now, and reports whether it may. The rate
+// counts the request from this moment, so that what the holder does before,
+// however long it takes, can't bring requests together. What the replica had
+// of the rate may have been lost meanwhile; then the permit is to be Done as
+// Abandoned, and another to be asked for. A permit that is Done without Start
+// was started then, unless it is Abandoned, which gives it back to the rate.
+func (p *Permit) Start() bool { return p.gate.start(p) }
 
 // Done returns the permit with what came of the request. Only the first call
 // counts.

@@ -41,7 +41,9 @@ func (d *delivery) attempt() step {
 		case left.Sub(intentAt) >= d.cfg.RequestTimeout:
 			return context.DeadlineExceeded
 		}
-		permit.Start()
+		if !permit.Start() {
+			return ratelimit.ErrLost
+		}
 		return nil
 	})
 	cancel()
@@ -184,7 +186,7 @@ func verdict(r twilio.Result, work context.Context) ratelimit.Verdict {
 	case outcome.Throttled:
 		return ratelimit.Verdict{Kind: ratelimit.Throttled, RetryAfter: r.RetryAfter}
 	default:
-		if work.Err() != nil || errors.Is(r.Err, lease.ErrLost) || errors.Is(r.Err, context.Canceled) {
+		if work.Err() != nil || errors.Is(r.Err, lease.ErrLost) || errors.Is(r.Err, ratelimit.ErrLost) || errors.Is(r.Err, context.Canceled) {
 			return ratelimit.Verdict{Kind: ratelimit.Abandoned} // our doing, not the vendor's
 		}
 		return ratelimit.Verdict{Kind: ratelimit.VendorFault}

@@ -42,7 +42,7 @@ func TestBlocksOthers(t *testing.T) {
 				gate := func(region string, open bool) *ratelimit.Gate {
 					g := ratelimit.New(region, ratelimit.Config{Rate: 1000, Burst: 10, MaxInFlight: 1, Breaker: ratelimit.BreakerConfig{FailureRatio: 0.5, MinRequests: 1, OpenFor: time.Hour}}, m, zerolog.Nop())
 					if open {
-						g.SetShare(1)
+						g.SetParts([]ratelimit.Part{{From: 0, To: 1, Until: time.Now().Add(time.Hour)}}, true)
 						permit, err := g.Acquire(t.Context())
 						if err != nil {
 							t.Fatal(err)

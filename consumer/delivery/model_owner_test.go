@@ -74,7 +74,7 @@ func newOwner(w *world, generation int32, t tenure, former *owner) *owner {
 			Rate: 1000, Burst: 1000, MaxInFlight: 100,
 			Breaker: ratelimit.BreakerConfig{FailureRatio: 0.5, MinRequests: 2, OpenFor: 3 * time.Second, HalfOpenRequests: 1},
 		}, meters, zerolog.Nop())
-		o.gate.SetShare(1)
+		o.gate.SetParts([]ratelimit.Part{{From: 0, To: 1, Until: time.Now().Add(1000 * time.Hour)}}, true)
 	}
 	cfg := delivery.Config{
 		Destination: "d", Group: "g", Generation: generation, AssignedAt: time.Now(), Retry: tiers,

@@ -55,9 +55,12 @@ func (d *delivery) reconcile(intentAt, listSettled time.Time) step {
 			}
 			continue
 		}
+		if !permit.Start() {
+			permit.Done(ratelimit.Verdict{Kind: ratelimit.Abandoned})
+			continue
+		}
 		asked := time.Now()
 		ctx, cancel := d.parts.Lease.Under(d.parts.Work, d.cfg.RequestTimeout)
-		permit.Start()
 		found, err := d.parts.Destination.Find(ctx, d.plan.Message, intentAt.Add(-clockMargin))
 		// Given up with the lease or with work, which is nobody's fault.
 		ours := err != nil && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded)

@@ -200,6 +200,9 @@ func (c *Config) DeadLetterTopic() string {
 	return c.Kafka.Topic + ".dlq"
 }
 
+// RatesTopic is where replicas lend each other parts of the regions' rates.
+func (c *Config) RatesTopic() string { return c.Kafka.Topic + ".rates" }
+
 // RetryTopics are a destination's, in the order of RetryDelays.
 func (c *Config) RetryTopics(destination string) [3]string {
 	topics := RetryTierNames()

@@ -23,7 +23,10 @@ type Metrics struct {
 	InFlight        *prometheus.GaugeVec     // region
 	InFlightLimit   *prometheus.GaugeVec     // region
 	RateLimit       *prometheus.GaugeVec     // region: this replica's share, messages/s
+	RateSlots       *prometheus.GaugeVec     // region, whose: home, lent, borrowed, lacking
 	Throttled       *prometheus.CounterVec   // region
+	AccountClosed   *prometheus.GaugeVec     // destination: 1 while Twilio refuses its account
+	SendersClosed   *prometheus.GaugeVec     // destination
 	Lag             *prometheus.GaugeVec     // destination, stream, partition
 	UncommittedSpan *prometheus.GaugeVec     // destination, stream, partition
 	Watermark       *prometheus.GaugeVec     // destination, stream, partition
@@ -77,7 +80,10 @@ func New(reg prometheus.Registerer) *Metrics {
 		InFlight:        gauge("engage_in_flight", "Requests to Twilio in flight.", "region"),
 		InFlightLimit:   gauge("engage_in_flight_limit", "Requests in flight that the region allows at the moment.", "region"),
 		RateLimit:       gauge("engage_rate_limit", "This replica's share of the region's rate, in messages per second.", "region"),
+		RateSlots:       gauge("engage_rate_slots", "Slots of the region's rate, about one per message a second: this replica's own (home), what of these is lent, what it borrows, and what it lacks.", "region", "whose"),
 		Throttled:       counter("engage_throttled_total", "Answers by which Twilio asked to slow down.", "region"),
+		AccountClosed:   gauge("engage_account_closed", "1 while the destination's messages are held because Twilio refuses its account or key.", "destination"),
+		SendersClosed:   gauge("engage_senders_closed", "Senders of the destination whose messages are held because Twilio refuses them.", "destination"),
 		Lag:             gauge("engage_lag", "Records between the committed offset and the end of the log.", "destination", "stream", "partition"),
 		UncommittedSpan: gauge("engage_uncommitted_span", "Offsets between the watermark and the fetch position.", "destination", "stream", "partition"),
 		Watermark:       gauge("engage_watermark", "The offset up to which everything is done; what is committed next.", "destination", "stream", "partition"),
@@ -108,7 +114,7 @@ func New(reg prometheus.Registerer) *Metrics {
 // from there. regions are those that the configuration names, tiers the retry
 // topics'. What belongs to a shard comes and goes with it.
 func (m *Metrics) Begin(destination string, regions, tiers []string) {
-	for _, gauge := range []*prometheus.GaugeVec{m.Shards, m.StuckShards, m.Restoring, m.LedgerEntries} {
+	for _, gauge := range []*prometheus.GaugeVec{m.Shards, m.StuckShards, m.Restoring, m.LedgerEntries, m.AccountClosed, m.SendersClosed} {
 		gauge.WithLabelValues(destination)
 	}
 	for _, counter := range []*prometheus.CounterVec{m.Rebalances, m.LedgerRestored} {

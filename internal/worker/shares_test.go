@@ -12,8 +12,8 @@ import (
 // rate has one owner.
 func TestPartsAreTheWholeRate(t *testing.T) {
 	replicas := []map[string]destinationShare{
-		{"a": {regions: []string{"us"}, owned: []int{0, 3, 4}, total: 5}, "b": {regions: []string{"us", "eu"}, owned: []int{0}, total: 2}, "c": {dynamic: true, owned: []int{0, 1, 2}, total: 3}},
-		{"a": {regions: []string{"us"}, owned: []int{1, 2}, total: 5}, "b": {regions: []string{"us", "eu"}, owned: []int{1}, total: 2}, "c": {dynamic: true}},
+		{"a": {regions: []string{"us"}, counted: []int{0, 3, 4}, total: 5}, "b": {regions: []string{"us", "eu"}, counted: []int{0}, total: 2}, "c": {dynamic: true, counted: []int{0, 1, 2}, total: 3}},
+		{"a": {regions: []string{"us"}, counted: []int{1, 2}, total: 5}, "b": {regions: []string{"us", "eu"}, counted: []int{1}, total: 2}, "c": {dynamic: true}},
 	}
 	for _, region := range []string{"us", "eu", "elsewhere"} {
 		var all []ratelimit.Part
@@ -32,10 +32,10 @@ func TestPartsAreTheWholeRate(t *testing.T) {
 			t.Errorf("%s: the parts end at %v: %v", region, end, all)
 		}
 	}
-	if parts := partsOf("us", map[string]destinationShare{"a": {regions: []string{"eu"}, owned: []int{0}, total: 1}}); len(parts) != 0 {
+	if parts := partsOf("us", map[string]destinationShare{"a": {regions: []string{"eu"}, counted: []int{0}, total: 1}}); len(parts) != 0 {
 		t.Errorf("a region that nobody sends to has parts %v", parts)
 	}
-	if parts := partsOf("us", map[string]destinationShare{"a": {regions: []string{"us"}, owned: []int{0}}}); len(parts) != 0 {
+	if parts := partsOf("us", map[string]destinationShare{"a": {regions: []string{"us"}, counted: []int{0}}}); len(parts) != 0 {
 		t.Errorf("shards of an unknown number have parts %v", parts)
 	}
 }

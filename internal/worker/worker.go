@@ -4,6 +4,7 @@ package worker
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -52,6 +53,7 @@ type Worker struct {
 	registry  *prometheus.Registry // this worker's metrics and its process's
 	metrics   *metrics.Metrics
 	gates     *ratelimit.Gates
+	exchange  *ratelimit.Exchange
 	groups    []*consumer.Group
 	client    *kafka.Client
 	operating *operating
@@ -97,7 +99,8 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 	http := twilio.NewHTTPClient(inFlight)
 	w.close = append(w.close, http.CloseIdleConnections)
 
-	shares := &shares{gates: w.gates, of: map[string]destinationShare{}}
+	w.exchange = ratelimit.NewExchange(replicaName(), w.gates, newBoard(reading, cfg.RatesTopic(), cfg.Kafka.GroupPrefix, retries), log)
+	shares := &shares{gates: w.gates, exchange: w.exchange, of: map[string]destinationShare{}}
 	for _, d := range cfg.Destinations {
 		destination, faults := actions.New(d.Definition, actions.Options{
 			HTTP: http, Log: log, Region: cfg.TwilioRegion,
@@ -130,11 +133,20 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 			Tracer:         tracer,
 			Log:            log,
 			Grow:           w.grow,
-			Share:          func(owned []int, total int) { shares.set(d.Name, owned, total) },
+			Share:          func(owned []int, total int, until time.Time) { shares.set(d.Name, owned, total, until) },
 		}))
 	}
 	w.operating = newOperating(cfg, w)
 	return w, nil
+}
+
+// replicaName is this process's alone, for all time.
+func replicaName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "replica"
+	}
+	return host + "-" + rand.Text()[:8]
 }
 
 // Close gives back what New took, in reverse.
@@ -174,11 +186,16 @@ func (w *Worker) Run(ctx context.Context) error {
 	})()
 	served := make(chan error, 1)
 	go func() { served <- w.operating.serve(listener) }()
+	lending, stopLending := context.WithCancel(context.Background())
+	lent := make(chan struct{})
+	go func() { defer close(lent); w.exchange.Run(lending) }()
 	for _, g := range w.groups {
 		groups.Go(func() error { return g.Run(running) })
 	}
 	w.log.Info().Int("destinations", len(w.groups)).Str("topic", w.cfg.Kafka.Topic).Str("http", addressOf(listener)).Msg("started")
 	err = groups.Wait()
+	stopLending()
+	<-lent
 	w.operating.stop()
 	return errors.Join(err, <-served)
 }
@@ -189,6 +206,11 @@ func (w *Worker) checkTopics(ctx context.Context) error {
 	if err != nil {
 		return explain(err)
 	}
+	if slices.ContainsFunc(problems, func(p topics.Problem) bool { return p.Topic == w.cfg.RatesTopic() }) {
+		if problems, err = w.makeRates(ctx, problems); err != nil {
+			return explain(err)
+		}
+	}
 	var fatal []error
 	for _, p := range problems {
 		if p.Fatal {
@@ -198,6 +220,21 @@ func (w *Worker) checkTopics(ctx context.Context) error {
 		}
 	}
 	return errors.Join(fatal...)
+}
+
+// makeRates makes the rates' topic, which earlier versions didn't have, and
+// returns the problems without those that this mends.
+func (w *Worker) makeRates(ctx context.Context, problems []topics.Problem) ([]topics.Problem, error) {
+	all := topics.Of(w.cfg)
+	rates := slices.IndexFunc(all, func(s topics.Spec) bool { return s.Role == topics.RoleRates })
+	specs := []topics.Spec{all[0], all[rates]}
+	if _, err := topics.Ensure(ctx, w.client, specs, topics.Sizes{}); err != nil {
+		return problems, nil //nolint:nilerr // who may not make topics is told that it isn't there
+	}
+	still, err := topics.Check(ctx, w.client, specs)
+	of := func(p topics.Problem) bool { return p.Topic == all[rates].Name }
+	problems = slices.DeleteFunc(problems, of)
+	return append(problems, slices.DeleteFunc(still, func(p topics.Problem) bool { return !of(p) })...), err
 }
 
 // grow makes the topics that go with the source as wide as it is.

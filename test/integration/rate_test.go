@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/segmentio/kafka-go"
 )
 
 // TestRateHolds: a region's rate is the fleet's, in every second, with one
@@ -64,5 +66,48 @@ func TestRateHolds(t *testing.T) {
 	// and seconds in which the machine had no time for us.
 	if full < len(seconds)/5 {
 		t.Errorf("only %d of %d seconds used 90%% of the rate: %+v", full, len(seconds), seconds)
+	}
+}
+
+// TestTheRateGoesWhereTheLoadIs: with all load in one partition of twelve, a
+// replica of three uses what the others don't need.
+func TestTheRateGoesWhereTheLoadIs(t *testing.T) {
+	t.Parallel()
+	const perSecond, events = 60, 600
+	r := newRig(t, settings{
+		partitions: 12,
+		regions:    fmt.Sprintf("  us-west-2: {rate: %d, maxInFlight: 64}\n", perSecond),
+	})
+	replicas := []*replica{r.start(), r.start(), r.start()}
+	r.await(60*time.Second, func() error {
+		for _, each := range replicas {
+			if s := each.Groups()[0].State(); s.Owned != 4 {
+				return fmt.Errorf("owns %d shards of 12", s.Owned)
+			}
+		}
+		return nil
+	})
+	w := &kafka.Writer{
+		Addr: r.client.Addr, Transport: r.client.Transport, Topic: r.topic, RequiredAcks: kafka.RequireAll, BatchTimeout: 5 * time.Millisecond, BatchSize: 500,
+		Balancer: kafka.BalancerFunc(func(kafka.Message, ...int) int { return 7 }),
+	}
+	defer w.Close()
+	begin := time.Now()
+	if err := w.WriteMessages(t.Context(), people(events, "")...); err != nil {
+		t.Fatal(err)
+	}
+	r.awaitDone(120 * time.Second)
+	r.onceEach(events)
+	// Alone, the shard's owner would take three times as long.
+	if took := time.Since(begin).Seconds(); took > 2*events/perSecond {
+		t.Errorf("%d messages took %.1f s at %d/s", events, took, perSecond)
+	}
+	var times []time.Time
+	for _, m := range r.accepted() {
+		times = append(times, m.ReceivedAt)
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	if least := events/perSecond - 1; times[len(times)-1].Sub(times[0]) < time.Duration(least)*time.Second {
+		t.Errorf("%d messages within %v at %d/s", events, times[len(times)-1].Sub(times[0]), perSecond)
 	}
 }

@@ -77,6 +77,9 @@ func Check(ctx context.Context, client *kafka.Client, specs []Spec) ([]Problem, 
 
 func missing(spec Spec, is state) Problem {
 	p := Problem{Topic: spec.Name, Message: "the topic doesn't exist", WayOut: wayOutCreate, Fatal: true}
+	if lost := needs[spec.Role].optional; lost != "" {
+		p.Message, p.Fatal = "the topic doesn't exist: "+lost, false
+	}
 	if spec.Role == RoleSource {
 		p.Message, p.WayOut = "the source topic doesn't exist", "correct kafka.topic, or "+wayOutCreate
 	}

@@ -19,10 +19,11 @@ const (
 	RoleCallbacks                  // Twilio's status callbacks as they came
 	RoleStatus                     // what became of a message after Twilio accepted it
 	RoleReplays                    // who sent dead letters again
+	RoleRates                      // who lends whom of the regions' rates
 )
 
 func (r Role) String() string {
-	return [...]string{"", "source", "dead letter", "retry", "ledger", "callbacks", "status", "replays"}[r]
+	return [...]string{"", "source", "dead letter", "retry", "ledger", "callbacks", "status", "replays", "rates"}[r]
 }
 
 const day = 24 * time.Hour
@@ -43,6 +44,8 @@ type need struct {
 	spare bool
 	// more is what Ensure sets besides; nothing is lost without it.
 	more map[string]string
+	// optional says how the worker works without it; "" where it can't.
+	optional string
 	// rights are what the worker does with it.
 	rights []Operation
 }
@@ -86,6 +89,11 @@ var needs = map[Role]need{
 	RoleReplays: {
 		compact: true, retention: 90 * day, spare: true, // longer than the dead letters that they are about
 		rights: []Operation{OpRead, OpWrite},
+	},
+	RoleRates: {
+		// Nobody reads what is older than a loan; an hour is for people.
+		retention: time.Hour, spare: true,
+		optional: "replicas can't lend each other what they don't use of a region's rate, and where there are more replicas than messages per second some send nothing",
 	},
 }
 

@@ -22,7 +22,7 @@ func (s Spec) retention() time.Duration {
 }
 
 // Of are the topics of a configuration: the source first, then the dead
-// letters, then each destination's.
+// letters, then each destination's, last the rates.
 func Of(cfg *config.Config) []Spec {
 	specs := []Spec{
 		{Name: cfg.Kafka.Topic, Role: RoleSource},
@@ -34,7 +34,7 @@ func Of(cfg *config.Config) []Spec {
 		}
 		specs = append(specs, Spec{Name: cfg.LedgerTopic(d.Name), Role: RoleLedger})
 	}
-	return specs
+	return append(specs, Spec{Name: cfg.RatesTopic(), Role: RoleRates})
 }
 
 // Groups are the consumer groups of a configuration, one for each destination.

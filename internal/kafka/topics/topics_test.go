@@ -19,8 +19,10 @@ import (
 var names = []string{
 	"events", "events.dlq",
 	"events.onboarding.retry.30s", "events.onboarding.retry.5m", "events.onboarding.retry.30m",
-	"events.onboarding.ledger",
+	"events.onboarding.ledger", "events.rates",
 }
+
+const noRates = "the topic doesn't exist: replicas can't lend each other what they don't use of a region's rate, and where there are more replicas than messages per second some send nothing"
 
 func ensure(t *testing.T, b *embedded.Broker, sizes topics.Sizes) []topics.Change {
 	t.Helper()
@@ -52,7 +54,7 @@ func changes(partitions, replication int, done ...topics.Done) []topics.Change {
 	roles := []topics.Role{
 		topics.RoleSource, topics.RoleDeadLetter,
 		topics.RoleRetry, topics.RoleRetry, topics.RoleRetry,
-		topics.RoleLedger,
+		topics.RoleLedger, topics.RoleRates,
 	}
 	var list []topics.Change
 	for i, name := range names {
@@ -149,7 +151,7 @@ func TestExistingTopicsFollowTheSource(t *testing.T) {
 		}
 	}
 	want := changes(4, 1, topics.DoneNothing, topics.DoneNothing,
-		topics.DoneCreated, topics.DoneCreated, topics.DoneCreated, topics.DoneGrown)
+		topics.DoneCreated, topics.DoneCreated, topics.DoneCreated, topics.DoneGrown, topics.DoneCreated)
 	for i := range want {
 		if exists := want[i].Done != topics.DoneCreated; exists {
 			want[i].Replication = int(b.TopicInfo(names[i]).NumReplicas)
@@ -159,7 +161,7 @@ func TestExistingTopicsFollowTheSource(t *testing.T) {
 	want[1].Partitions = 8 // never fewer than there are
 	want[1].Differs = []string{"max.message.bytes is 1048588 (Kafka's default), not 1114124", "retention.ms is 604800000 (Kafka's default), not 2592000000"}
 	want[5].Differs = []string{"cleanup.policy is compact (set on the topic), not compact,delete", "segment.ms is 604800000 (Kafka's default), not 21600000"}
-	for _, i := range []int{2, 3, 4} {
+	for _, i := range []int{2, 3, 4, 6} {
 		want[i].Replication = replication // the source's
 	}
 	equal(t, ensure(t, b, topics.Sizes{Partitions: 12}), want)
@@ -191,6 +193,7 @@ func TestProblemsSayTheWayOut(t *testing.T) {
 		"! events.onboarding.ledger: cleanup.policy is delete (set on the topic), so that the topic grows without bounds; set cleanup.policy=[compact,delete]" + set,
 		"! events.onboarding.ledger: retention.ms is 3600000 (set on the topic): with less than a day, what is still under way may be forgotten and sent again; set retention.ms=604800000" + set,
 		"! events.onboarding.ledger: min.insync.replicas is 9 (set on the topic) and there are 1 replicas: nothing can be written; lower the one or raise the other",
+		"events.rates: " + noRates + "; run `engage-worker topics create`",
 	})
 }
 
@@ -219,14 +222,16 @@ func TestSettingsThatDeleteOrLose(t *testing.T) {
 		"! events.dlq: unclean.leader.election.enable is true (set on the topic), so that acknowledged records may be lost with a broker; set unclean.leader.election.enable=false" + set,
 		"! events.onboarding.retry.30s: retention.bytes is 100000 (set on the topic)" + deletes,
 		"events.onboarding.ledger: retention.ms is 172800000 (set on the topic): with less than 7 days, an event that comes again later is sent again; set retention.ms=604800000" + set,
+		"events.rates: " + noRates + "; run `engage-worker topics create`",
 	})
 }
 
 func TestMissingTopics(t *testing.T) {
 	want := []string{"! events: the source topic doesn't exist; correct kafka.topic, or run `engage-worker topics create`"}
-	for _, name := range names[1:] {
+	for _, name := range names[1:6] {
 		want = append(want, "! "+name+": the topic doesn't exist; run `engage-worker topics create`")
 	}
+	want = append(want, "events.rates: "+noRates+"; run `engage-worker topics create`")
 	equal(t, check(t, broker(t)), want)
 }
 
@@ -344,5 +349,6 @@ func TestRights(t *testing.T) {
 		{Topic: "events.dlq", Message: "its settings aren't checked: this user may not read them", WayOut: "give it the right DESCRIBE_CONFIGS on the topic", Unchecked: true},
 		{Topic: "events.onboarding.retry.5m", Fatal: true, Message: "this user may not describe the topic, if there is one",
 			WayOut: "give it the right DESCRIBE on the topic, or run `engage-worker topics create`"},
+		{Topic: "events.rates", Message: "this user may not describe the topic, if there is one", WayOut: "give it the right DESCRIBE on the topic, or run `engage-worker topics create`"},
 	})
 }

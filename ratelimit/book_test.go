@@ -1,0 +1,301 @@
+package ratelimit
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// fleet is a model of replicas that share one rate by a log: real books and
+// slots, and a coordinator that gives shards away when their owner wasn't
+// heard for a session timeout.
+type fleet struct {
+	t       interface{ Fatalf(string, ...any) }
+	rand    *rand.Rand
+	now     time.Time
+	n       int
+	span    time.Duration
+	shards  int
+	log     []entry
+	members []*member
+	owner   []*member // of each shard
+	started []time.Time
+}
+
+type entry struct {
+	note Note
+	at   time.Time // in the log
+}
+
+type member struct {
+	*book
+	read     int // of the log
+	load     float64
+	queue    float64
+	lease    time.Time
+	frozen   time.Time // until then
+	cut      time.Time // from the log and the coordinator, until then
+	dead     bool
+	gained   time.Time // shards were assigned then, and the log wasn't read to its end since
+	lastTick time.Time
+	open     int // permits that are taken and not started
+	sent     int
+}
+
+const (
+	modelStep    = 5 * time.Millisecond
+	modelSession = 3 * time.Second
+)
+
+func newFleet(t interface{ Fatalf(string, ...any) }, seed uint64, rate float64, replicas, shards int) *fleet {
+	n, span := slotsOf(rate)
+	f := &fleet{t: t, rand: rand.New(rand.NewPCG(seed, 1)), now: time.Now(), n: n, span: span, shards: shards, owner: make([]*member, shards)}
+	for i := range replicas {
+		f.join(fmt.Sprint("r", i))
+	}
+	f.assign()
+	return f
+}
+
+func (f *fleet) join(name string) {
+	s := &slots{span: f.span}
+	m := &member{book: newBook(name, "us", f.n, s), read: len(f.log)}
+	if len(f.log) > 0 {
+		m.lastAsk = f.now
+	}
+	f.members = append(f.members, m)
+}
+
+// assign gives every shard without an owner to the member with the fewest.
+func (f *fleet) assign() {
+	count := map[*member]int{}
+	for _, m := range f.owner {
+		if m != nil {
+			count[m]++
+		}
+	}
+	for s := range f.owner {
+		if f.owner[s] != nil {
+			continue
+		}
+		var best *member
+		for _, m := range f.members {
+			if m.reachable(f.now) && (best == nil || count[m] < count[best]) {
+				best = m
+			}
+		}
+		if best == nil {
+			return
+		}
+		f.owner[s] = best
+		count[best]++
+		best.lease = f.now.Add(modelSession)
+		best.gained = f.now
+	}
+}
+
+func (m *member) reachable(now time.Time) bool {
+	return !m.dead && !now.Before(m.cut) && !now.Before(m.frozen)
+}
+
+func (f *fleet) partsOf(m *member) (parts []Part) {
+	for s, owner := range f.owner {
+		if owner == m {
+			parts = append(parts, Part{float64(s) / float64(f.shards), float64(s+1) / float64(f.shards), m.lease})
+		}
+	}
+	return parts
+}
+
+// step lets modelStep pass.
+func (f *fleet) step() {
+	f.now = f.now.Add(modelStep)
+	for s, m := range f.owner {
+		if m != nil && !f.now.Before(m.lease) {
+			f.owner[s] = nil // and its owner knows by the same lease
+		}
+	}
+	f.assign()
+	for _, m := range f.members {
+		if !m.dead && !f.now.Before(m.frozen) {
+			f.run(m)
+		}
+	}
+}
+
+// run is what a member does in one step.
+func (f *fleet) run(m *member) {
+	online := !f.now.Before(m.cut)
+	if online {
+		for s := range f.owner {
+			if f.owner[s] == m {
+				m.lease = f.now.Add(modelSession)
+			}
+		}
+	}
+	if online {
+		end := len(f.log)
+		for m.read < end && f.now.Sub(f.log[m.read].at) >= time.Duration(f.rand.IntN(20))*time.Millisecond {
+			f.append(m.hear(f.log[m.read].note, f.now))
+			m.read++
+		}
+		if caughtUp := m.read == end; caughtUp || f.now.Sub(m.gained) > 300*time.Millisecond {
+			m.setParts(f.partsOf(m), caughtUp, f.now)
+		}
+	}
+	m.expire(f.now)
+	m.queue += m.load * modelStep.Seconds()
+	if f.now.Sub(m.lastTick) >= 100*time.Millisecond {
+		m.lastTick = f.now
+		notes := m.tick(int(m.queue), f.now)
+		if online {
+			f.append(notes)
+		} // else they are lost
+	}
+	// Some requests leave at once, some only later, some never.
+	for m.open > 0 && f.rand.IntN(3) > 0 {
+		m.open--
+		if f.rand.IntN(10) == 0 {
+			m.slots.giveBack()
+			m.queue++
+		} else if m.slots.start(f.now) {
+			m.sent++
+			f.started = append(f.started, f.now)
+		} else {
+			m.queue++
+		}
+	}
+	for m.queue >= 1 {
+		if at, ok := m.slots.next(f.now); !ok || at.After(f.now) {
+			break
+		}
+		m.queue--
+		m.slots.take()
+		if f.rand.IntN(10) == 0 {
+			m.open++
+		} else if m.slots.start(f.now) {
+			m.sent++
+			f.started = append(f.started, f.now)
+		}
+	}
+}
+
+func (f *fleet) append(notes []Note) {
+	for _, n := range notes {
+		f.log = append(f.log, entry{n, f.now})
+		if f.rand.IntN(50) == 0 {
+			f.log = append(f.log, entry{n, f.now}) // written twice
+		}
+	}
+}
+
+// check fails when any span holds more requests than there are slots.
+func (f *fleet) check() {
+	for i := f.n; i < len(f.started); i++ {
+		if d := f.started[i].Sub(f.started[i-f.n]); d < f.span {
+			f.t.Fatalf("%d requests within %v, and only %d in %v are allowed", f.n+1, d, f.n, f.span)
+		}
+	}
+}
+
+func (f *fleet) pass(d time.Duration) {
+	for end := f.now.Add(d); f.now.Before(end); {
+		f.step()
+	}
+}
+
+// used is which part of the rate was used during d.
+func (f *fleet) used(d time.Duration) float64 {
+	before := len(f.started)
+	f.pass(d)
+	return float64(len(f.started)-before) / d.Seconds() / (float64(f.n) * float64(Window) / float64(f.span))
+}
+
+// TestTheRateGoesWhereTheLoadIs: 3 s after its start, a load uses 95% of the
+// rate, whichever replicas have it, and whatever the rate.
+func TestTheRateGoesWhereTheLoadIs(t *testing.T) {
+	for _, rate := range []float64{0.2, 1, 1.5, 2.5, 3, 5, 10, 100, 200} {
+		for _, shards := range []int{6, 12} {
+			for name, loaded := range map[string]int{"one": 1, "two": 2, "all": 3} {
+				t.Run(fmt.Sprintf("%v/s, %d shards, %s of 3", rate, shards, name), func(t *testing.T) {
+					f := newFleet(t, 7, rate, 3, shards)
+					f.pass(10 * time.Second) // idle
+					for _, m := range f.members[:loaded] {
+						m.load = 2*rate + 1
+					}
+					f.pass(3 * time.Second)
+					long := max(60*time.Second, 20*f.span)
+					if got := f.used(long); got < 0.95 {
+						t.Errorf("%.1f%% of the rate is used", 100*got)
+					}
+					var sent []int
+					for _, m := range f.members[:loaded] {
+						sent = append(sent, m.sent)
+					}
+					if least := slices.Min(sent); float64(least) < float64(slices.Max(sent))/3 {
+						t.Errorf("sent by each: %v", sent)
+					}
+					f.check()
+				})
+			}
+		}
+	}
+}
+
+// TestALenderHasItsSlotsBack: within 1.5 s of its own need.
+func TestALenderHasItsSlotsBack(t *testing.T) {
+	f := newFleet(t, 3, 100, 3, 12)
+	f.members[0].load = 1000
+	f.pass(10 * time.Second)
+	f.members[1].load = 30
+	f.pass(1500 * time.Millisecond)
+	before := f.members[1].sent
+	f.pass(10 * time.Second)
+	if got := f.members[1].sent - before; got < 290 {
+		t.Errorf("%d of 300 sent while it is lent out", got)
+	}
+	f.check()
+}
+
+// TestTheFleetHoldsTheRate: whatever is killed, frozen, cut off or rebalanced
+// while slots are lent, and however the load moves.
+func TestTheFleetHoldsTheRate(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rate := rapid.SampledFrom([]float64{0.5, 1, 2.5, 3, 7, 10, 40}).Draw(t, "rate")
+		f := newFleet(t, rapid.Uint64().Draw(t, "seed"), rate, rapid.IntRange(1, 4).Draw(t, "replicas"), rapid.IntRange(1, 12).Draw(t, "shards"))
+		some := func() *member { return f.members[rapid.IntRange(0, len(f.members)-1).Draw(t, "which")] }
+		for range rapid.IntRange(1, 25).Draw(t, "events") {
+			d := time.Duration(rapid.IntRange(0, 4500).Draw(t, "ms")) * time.Millisecond
+			switch rapid.IntRange(0, 7).Draw(t, "event") {
+			case 0:
+				some().frozen = f.now.Add(d)
+			case 1:
+				some().cut = f.now.Add(d)
+			case 2:
+				some().dead = true
+				f.join(fmt.Sprint("r", len(f.members)))
+			case 3: // a rebalance
+				for s := range f.owner {
+					if rapid.Bool().Draw(t, "moves") && f.owner[s] != nil && f.owner[s].reachable(f.now) {
+						f.owner[s] = nil
+					}
+				}
+				for _, m := range f.members {
+					if m.reachable(f.now) {
+						m.setParts(f.partsOf(m), true, f.now) // given up before another has it
+					}
+				}
+			case 4:
+				some().load = 0
+			default:
+				some().load = 2 * rate
+			}
+			f.pass(time.Duration(rapid.IntRange(0, 3000).Draw(t, "pass")) * time.Millisecond)
+		}
+		f.check()
+	})
+}

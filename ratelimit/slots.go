@@ -1,0 +1,187 @@
+package ratelimit
+
+import (
+	"math"
+	"time"
+)
+
+// Window is the second in which a rate holds, and a margin for what the
+// network does to the spacing.
+const Window = 1020 * time.Millisecond
+
+// slots are what a replica holds of a rate. A rate R is n slots, n being R
+// rounded up, each of which may be used once in any span; see the package
+// comment. A slot in use rests for a span, and a held slot either rests, is
+// ready, or is taken by a permit whose request hasn't started.
+//
+// It is pure arithmetic over the times that it is told, which must not go
+// backwards; it is not safe for concurrent use. Its memory follows what was
+// used during the last span, not the rate.
+type slots struct {
+	span    time.Duration
+	ready   int
+	resting rests
+	taken   int
+	owed    int // slots that were lost while permits had taken them
+}
+
+// slotsOf is a rate in slots.
+func slotsOf(rate float64) (n int, span time.Duration) {
+	if !(rate > 0) {
+		return 0, Window
+	}
+	n = int(math.Ceil(min(rate, math.MaxInt32) * (1 - rounding)))
+	n = max(n, 1)
+	if rate >= float64(n) {
+		return n, Window
+	}
+	return n, time.Duration(min(float64(Window)*float64(n)/rate, math.MaxInt64/4))
+}
+
+// held is how many there are.
+func (s *slots) held() int { return s.ready + s.resting.n + s.taken - s.owed }
+
+// settle makes ready what has rested.
+func (s *slots) settle(now time.Time) { s.ready += s.resting.until(now) }
+
+// gain adds n slots that may be used after a while.
+func (s *slots) gain(n int, after time.Duration, now time.Time) {
+	switch {
+	case n <= 0:
+	case after > 0:
+		s.resting.add(now.Add(after), n)
+	default:
+		paid := min(s.owed, n)
+		s.owed -= paid
+		s.ready += n - paid
+	}
+}
+
+// lose gives n slots up: those that may be used soonest. What is taken by
+// permits can't be given up, so that as many of these must not start.
+func (s *slots) lose(n int, now time.Time) {
+	_, lost := s.part(n, now)
+	s.owed += n - lost
+}
+
+// part gives up to n slots away, those that may be used soonest, and says
+// after what time all of them may be used.
+func (s *slots) part(n int, now time.Time) (after time.Duration, parted int) {
+	s.settle(now)
+	parted = min(n, s.ready)
+	s.ready -= parted
+	if parted == n {
+		return 0, n
+	}
+	last, k := s.resting.take(n - parted)
+	if k == 0 {
+		return 0, parted
+	}
+	return last.Sub(now), parted + k
+}
+
+// next is when a slot may be taken, or false when none rests.
+func (s *slots) next(now time.Time) (at time.Time, ok bool) {
+	s.settle(now)
+	if s.ready > 0 {
+		return now, true
+	}
+	return s.resting.first()
+}
+
+// take lets a permit have a slot; next said that one is ready.
+func (s *slots) take() { s.ready--; s.taken++ }
+
+// start uses a taken slot, and reports whether it may be used: it can have
+// been lost meanwhile.
+func (s *slots) start(now time.Time) bool {
+	s.taken--
+	if s.owed > 0 {
+		s.owed--
+		return false
+	}
+	s.resting.add(now.Add(s.span), 1)
+	return true
+}
+
+// giveBack returns a taken slot unused.
+func (s *slots) giveBack() {
+	s.taken--
+	if s.owed > 0 {
+		s.owed--
+		return
+	}
+	s.ready++
+}
+
+// rests are the times until which slots rest, in order. Slots that rest
+// equally long are one entry.
+type rests struct {
+	ring []rest // its length is a power of two or zero
+	head int    // index of the first
+	used int    // entries
+	n    int    // slots
+}
+
+type rest struct {
+	until time.Time
+	n     int
+}
+
+func (r *rests) at(i int) *rest { return &r.ring[(r.head+i)&(len(r.ring)-1)] }
+
+// add lets n slots rest. Nearly always that is longer than all others.
+func (r *rests) add(until time.Time, n int) {
+	if r.used == len(r.ring) {
+		grown := make([]rest, max(16, 2*r.used))
+		for i := range r.used {
+			grown[i] = *r.at(i)
+		}
+		r.ring, r.head = grown, 0
+	}
+	r.n += n
+	i := r.used
+	r.used++
+	for ; i > 0 && r.at(i-1).until.After(until); i-- {
+		*r.at(i) = *r.at(i - 1)
+	}
+	*r.at(i) = rest{until, n}
+}
+
+// until takes out those that have rested by now, and counts them.
+func (r *rests) until(now time.Time) (n int) {
+	for r.used > 0 && !r.at(0).until.After(now) {
+		n += r.at(0).n
+		r.drop()
+	}
+	r.n -= n
+	return n
+}
+
+// take takes out up to n, the first ones, and says until when the last of
+// them rests.
+func (r *rests) take(n int) (last time.Time, taken int) {
+	for taken < n && r.used > 0 {
+		first := r.at(0)
+		k := min(n-taken, first.n)
+		last, taken = first.until, taken+k
+		if first.n -= k; first.n == 0 {
+			r.drop()
+		}
+	}
+	r.n -= taken
+	return last, taken
+}
+
+func (r *rests) drop() {
+	r.head = (r.head + 1) & (len(r.ring) - 1)
+	r.used--
+}
+
+// first is when the first of them has rested.
+func (r *rests) first() (at time.Time, ok bool) {
+	if r.used == 0 {
+		return time.Time{}, false
+	}
+	return r.at(0).until, true
+}
