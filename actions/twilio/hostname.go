@@ -8,14 +8,14 @@ import (
 	"engage-worker/actions/internal/endpoint"
 )
 
-// BaseURL is scheme://host[:port] of a product of Twilio's, "api" or
-// "content". hostname, where set, is the whole answer (host, host:port or
+// BaseURL is scheme://host[:port] of a product of Twilio's, "api", "content" or
+// "messaging". hostname, where set, is the whole answer (host, host:port or
 // http(s)://host:port). Otherwise it is product.twilio.com, or with an edge and a
 // processing region product.edge.region.twilio.com; Twilio no longer serves
 // names with one of the two only, so it is both or neither.
 func BaseURL(hostname, twilioRegion, twilioEdge, product string) (string, error) {
-	if product != "api" && product != "content" {
-		return "", fmt.Errorf("twilio product %q: want api or content", product)
+	if product != "api" && product != "content" && product != "messaging" {
+		return "", fmt.Errorf("twilio product %q: want api, content or messaging", product)
 	}
 	if (twilioRegion == "") != (twilioEdge == "") {
 		return "", errors.New("twilioRegion and twilioEdge go together: set both (ie1 and dublin, au1 and sydney, jp1 and tokyo) or neither")

@@ -36,6 +36,7 @@ type cli struct {
 	Preview  previewCmd  `cmd:"" help:"Tell what each action would do with each event, without sending."`
 	Validate validateCmd `cmd:"" help:"Check a configuration and print it with its defaults."`
 	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of a configuration, for editors."`
+	Check    checkCmd    `cmd:"" help:"Try what the configuration names for real: Kafka, rights, topics, Twilio's key, senders, templates, the profile token. Sends nothing."`
 	Topics   topicsCmd   `cmd:"" help:"Create or check the topics that the worker needs."`
 	Produce  produceCmd  `cmd:"" help:"Publish events: a file's, standard input's or generated ones."`
 	Dlq      dlqCmd      `cmd:"" help:"Look at the dead letters, and send them again."`

@@ -37,7 +37,11 @@ func (c *runCmd) Run(ctx context.Context, app *app) error {
 		return err
 	}
 	defer w.Close()
+	trying, stopTrying := context.WithCancel(ctx)
+	wait := tryBeside(trying, cfg, log)
 	err = w.Run(ctx)
+	stopTrying()
+	wait()
 	if err == nil {
 		log.Info().Msg("stopped")
 	}

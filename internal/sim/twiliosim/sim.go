@@ -190,6 +190,8 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveAccount(w, r, strings.TrimPrefix(path, accountsPrefix))
 	case strings.HasPrefix(path, contentPrefix):
 		s.serveContent(w, r, strings.TrimPrefix(path, contentPrefix))
+	case strings.HasPrefix(path, servicesPrefix):
+		s.serveService(w, r, strings.TrimPrefix(path, servicesPrefix))
 	case strings.HasPrefix(path, spacesPrefix):
 		s.serveProfile(w, r, strings.TrimPrefix(path, spacesPrefix))
 	default:
@@ -209,6 +211,10 @@ func (s *Sim) serveAccount(w http.ResponseWriter, r *http.Request, rest string) 
 		s.list(w, r, account)
 	case one && r.Method == http.MethodGet && strings.HasSuffix(sid, ".json"):
 		s.fetch(w, r, account, strings.TrimSuffix(sid, ".json"))
+	case rest == "IncomingPhoneNumbers.json" && r.Method == http.MethodGet:
+		s.ownNumbers(w, r, account, "incoming_phone_numbers", "phone_number", r.URL.Query().Get("PhoneNumber"))
+	case rest == "SMS/ShortCodes.json" && r.Method == http.MethodGet:
+		s.ownNumbers(w, r, account, "short_codes", "short_code", r.URL.Query().Get("ShortCode"))
 	case one || rest == "Messages.json":
 		s.refuse(w, r, apiError{http.StatusMethodNotAllowed, 20004, "Method not allowed"})
 	default:

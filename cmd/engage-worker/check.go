@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/rs/zerolog"
+
+	"engage-worker/actions/twilio"
+	"engage-worker/internal/config"
+	"engage-worker/internal/kafka/connect"
+	"engage-worker/internal/preflight"
+)
+
+// checkCmd tries what the configuration names for real.
+type checkCmd struct {
+	Output string `help:"How to print: table or json, one object a line." enum:"table,json" default:"table"`
+}
+
+// errCheckFailed is said once the lines have said which.
+var errCheckFailed = errors.New("not everything can be done; see the lines that fail")
+
+// Run prints a line for each thing that was tried. It sends nothing.
+func (c *checkCmd) Run(ctx context.Context, app *app) error {
+	cfg, err := app.config()
+	if err != nil {
+		return err
+	}
+	client, err := connect.Client(cfg.Kafka)
+	if err != nil {
+		return badInput(err)
+	}
+	defer connect.CloseClient(client)
+	results := append(preflight.Kafka(ctx, client, cfg), tryTwilio(ctx, cfg)...)
+	if err := printResults(app.stdout, c.Output, results); err != nil {
+		return err
+	}
+	for _, r := range results {
+		if r.Status == preflight.StatusFails {
+			return errCheckFailed
+		}
+	}
+	return nil
+}
+
+func tryTwilio(ctx context.Context, cfg *config.Config) []preflight.Result {
+	http := twilio.NewHTTPClient(1)
+	defer http.CloseIdleConnections()
+	return preflight.Twilio(ctx, http, cfg)
+}
+
+func printResults(out io.Writer, format string, results []preflight.Result) error {
+	if format == "json" {
+		lines := json.NewEncoder(out)
+		lines.SetEscapeHTML(false)
+		for _, r := range results {
+			if err := lines.Encode(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "STATUS\tTRIED\tPROBLEM")
+	for _, r := range results {
+		problem := r.Problem
+		if r.WayOut != "" {
+			problem += "; " + r.WayOut
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\n", r.Status, r.What, problem)
+	}
+	return table.Flush()
+}
+
+// tryBeside tries rights and Twilio while the worker begins, and logs what
+// fails; the worker goes on. wait is for its end, which ctx hastens. That Kafka
+// can't be reached, or a topic isn't as it should be, the worker says itself.
+func tryBeside(ctx context.Context, cfg *config.Config, log zerolog.Logger) (wait func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		client, err := connect.Client(cfg.Kafka)
+		if err != nil {
+			return
+		}
+		defer connect.CloseClient(client)
+		results, err := preflight.Rights(ctx, client, cfg)
+		if err != nil {
+			return
+		}
+		results = append(results, tryTwilio(ctx, cfg)...)
+		if ctx.Err() == nil {
+			logResults(log, results)
+		}
+	}()
+	return func() { <-done }
+}
+
+func logResults(log zerolog.Logger, results []preflight.Result) {
+	good := 0
+	for _, r := range results {
+		switch r.Status {
+		case preflight.StatusOK:
+			good++
+		case preflight.StatusFails:
+			log.Error().Str("tried", r.What).Str("problem", r.Problem).Str("wayOut", r.WayOut).Msg("something that is configured can't be done")
+		default:
+			log.Warn().Str("tried", r.What).Str("problem", r.Problem).Str("wayOut", r.WayOut).Msg("something that is configured couldn't be tried")
+		}
+	}
+	log.Info().Int("ok", good).Int("tried", len(results)).Msg("tried rights, keys, senders, templates and tokens")
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"engage-worker/internal/preflight"
+	"engage-worker/internal/sim/embedded"
+	"engage-worker/internal/sim/twiliosim"
+)
+
+const (
+	account = "AC00000000000000000000000000000001"
+	key     = "SK00000000000000000000000000000001"
+)
+
+// checked runs check, with the key's secret, over actions of a destination.
+func checked(t *testing.T, broker, vendor, secret, token string) result {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "engage.yaml")
+	text := fmt.Sprintf(`kafka: {topic: events, brokers: [%q]}
+destinations:
+  - name: onboarding
+    settings:
+      twilioAccountSID: `+account+`
+      twilioApiKeySID: `+key+`
+      twilioApiKeySecret: %s
+      profileApiEnvironment: production
+      profileApiAccessToken: %q
+      spaceId: spa_1
+      twilioHostname: %s
+      contentHostname: %s
+      profileApiHostname: %s
+    actions:
+      - {name: a, type: sendSms, mapping: {from: MG00000000000000000000000000000001, body: hi}}
+      - {name: b, type: sendSms, mapping: {from: `+twiliosim.ServiceUnknown+`, body: hi}}
+      - {name: c, type: sendSms, mapping: {from: "+15005550006", contentSid: `+twiliosim.TemplateText+`}}
+      - {name: d, type: sendSms, mapping: {from: "+15005550007", contentSid: HX0000000000000000000000000000000f}}
+      - {name: e, type: sendSms, mapping: {from: "+15005550006", body: again}}
+      - {name: f, type: sendSms, mapping: {from: ACME, body: hi}}
+      - {name: g, type: sendSms, mapping: {from: {"@path": "$.properties.from"}, body: hi}}
+`, broker, secret, token, vendor, vendor, vendor)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return command(t, "check", "--output", "json", "--config", path)
+}
+
+// failed are the lines that aren't ok, and how many are.
+func failed(t *testing.T, r result) (lines []string, good int) {
+	t.Helper()
+	for line := range strings.Lines(r.stdout) {
+		var got preflight.Result
+		if err := json.Unmarshal([]byte(line), &got); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		if got.Status == preflight.StatusOK {
+			good++
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("%s: %s: %s; %s", got.Status, got.What, got.Problem, got.WayOut))
+	}
+	return lines, good
+}
+
+func TestCheck(t *testing.T) {
+	broker, err := embedded.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(broker.Close)
+	sim, err := twiliosim.New(twiliosim.Options{Accounts: map[string]map[string]string{account: {key: "right"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	vendor, err := sim.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := broker.Brokers()[0]
+	if got := command(t, "topics", "create", "--config", configFile(t, "kafka: {topic: events, brokers: [\""+address+"\"]}")); got.code != exitOK {
+		t.Fatal(got)
+	}
+
+	got := checked(t, address, vendor.URL(), "right", "token")
+	lines, good := failed(t, got)
+	want := []string{
+		"fails: onboarding: the sender " + twiliosim.ServiceUnknown + ": the account has no such messaging service; correct the mapping's from",
+		"fails: onboarding: the sender +15005550007: the account has no such number; correct the mapping's from, or buy or port the number",
+		"fails: onboarding: the content template HX0000000000000000000000000000000f: the account has no such template; correct the mapping's contentSid",
+		"unknown: onboarding: the sender ACME: senders of this kind can't be looked up; see Twilio's console",
+	}
+	if got.code != exitFailure || strings.Join(lines, "\n") != strings.Join(want, "\n") {
+		t.Errorf("exit code %d:\n%s\nwant\n%s", got.code, strings.Join(lines, "\n"), strings.Join(want, "\n"))
+	}
+	// Kafka, 1 + 17 rights, 6 topics; the key, two senders, a template, the token.
+	if want := 1 + 1 + 2 + 2 + 3*4 + 6 + 5; good != want {
+		t.Errorf("%d are ok, want %d:\n%s", good, want, got.stdout)
+	}
+	if n := len(collect(sim)); n != 0 {
+		t.Errorf("%d messages were sent", n)
+	}
+
+	lines, _ = failed(t, checked(t, address, vendor.URL(), "wrong", "token"))
+	if len(lines) != 1 || !strings.HasPrefix(lines[0], "fails: onboarding: Twilio's key "+key+" for the account "+account+": Twilio refuses it (401); ") {
+		t.Errorf("a wrong secret: %q", lines)
+	}
+	broker.Close()
+	lines, _ = failed(t, checked(t, address, vendor.URL(), "right", "token"))
+	if len(lines) != 5 || !strings.HasPrefix(lines[0], "fails: Kafka at "+address+": Kafka at "+address+" refused the connection") {
+		t.Errorf("no Kafka: %q", lines)
+	}
+	if bad := command(t, "check", "--config", filepath.Join(t.TempDir(), "none")); bad.code != exitBadInput {
+		t.Errorf("no configuration: %+v", bad)
+	}
+}
+
+func collect(sim *twiliosim.Sim) (all []twiliosim.Message) {
+	for m := range sim.Messages() {
+		all = append(all, m)
+	}
+	return all
+}
