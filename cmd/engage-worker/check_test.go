@@ -98,8 +98,8 @@ func TestCheck(t *testing.T) {
 	if got.code != exitFailure || strings.Join(lines, "\n") != strings.Join(want, "\n") {
 		t.Errorf("exit code %d:\n%s\nwant\n%s", got.code, strings.Join(lines, "\n"), strings.Join(want, "\n"))
 	}
-	// Kafka, 1 + 17 rights, 6 topics; the key, two senders, a template, the token.
-	if want := 1 + 1 + 2 + 2 + 3*4 + 6 + 5; good != want {
+	// Kafka, 20 rights, 7 topics; the key, two senders, a template, the token.
+	if want := 1 + 20 + 7 + 5; good != want {
 		t.Errorf("%d are ok, want %d:\n%s", good, want, got.stdout)
 	}
 	if n := len(collect(sim)); n != 0 {

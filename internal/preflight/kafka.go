@@ -61,7 +61,11 @@ func Rights(ctx context.Context, client *kafka.Client, cfg *config.Config) ([]Re
 		if r.Granted {
 			results = append(results, ok("Kafka: "+r.String()))
 		} else {
-			results = append(results, fails("Kafka: "+r.String(), "this user hasn't the right", r.WayOut()))
+			result := fails("Kafka: "+r.String(), "this user hasn't the right", r.WayOut())
+			if r.Optional() {
+				result.Status = StatusWarning
+			}
+			results = append(results, result)
 		}
 	}
 	return results, nil

@@ -38,6 +38,7 @@ type Right struct {
 	Topic     string // or
 	Group     string
 	Granted   bool
+	optional  bool // the worker works without the topic
 }
 
 func (r Right) String() string {
@@ -48,7 +49,11 @@ func (r Right) String() string {
 }
 
 // Needed reports whether the worker can't work without the right.
-func (r Right) Needed() bool { return r.Operation != OpDescribeConfigs }
+func (r Right) Needed() bool { return r.Operation != OpDescribeConfigs && !r.optional }
+
+// Optional reports whether the right is on a topic that the worker works
+// without.
+func (r Right) Optional() bool { return r.optional }
 
 // WayOut is what grants it.
 func (r Right) WayOut() string {
@@ -83,7 +88,9 @@ func Rights(ctx context.Context, client *kafka.Client, specs []Spec, groups []st
 			continue
 		}
 		for _, operation := range append(slices.Clone(needs[spec.Role].rights), OpDescribeConfigs) {
-			rights = append(rights, Right{Operation: operation, Topic: spec.Name, Granted: is.operations&(1<<operation) != 0})
+			rights = append(rights, Right{
+				Operation: operation, Topic: spec.Name, Granted: is.operations&(1<<operation) != 0, optional: needs[spec.Role].optional != "",
+			})
 		}
 	}
 	return rights, nil
@@ -121,7 +128,9 @@ func Obstacles(ctx context.Context, client *kafka.Client, specs []Spec, groups [
 	var found []string
 	for _, spec := range specs {
 		if is := now.topics[spec.Name]; is.partitions == 0 {
-			found = append(found, missing(spec, is).String())
+			if p := missing(spec, is); p.Fatal {
+				found = append(found, p.String())
+			}
 		}
 	}
 	rights, err := Rights(ctx, client, specs, groups)
