@@ -12,6 +12,12 @@ const (
 	// leastRoom is what there must be of heldBytes for a fetch to begin.
 	leastRoom = 512 << 10
 
+	// A broker that pauses for longer than longPause gets smaller answers to
+	// give for a while, of leastAnswer at least.
+	longPause   = time.Second
+	pacing      = 30 * time.Second
+	leastAnswer = 64 << 10
+
 	// fetchPlaces bounds the partitions of a fetch of what is there; an answer
 	// has room for few.
 	fetchPlaces = 256
@@ -46,6 +52,9 @@ type broker struct {
 	polls        int       // that wait at the broker
 	together     time.Time // when they all end
 	paused       time.Time // until then the broker wants no fetch
+	lately       int       // bytes of the last answer
+	small        int       // bytes of an answer until smallUntil
+	smallUntil   time.Time
 }
 
 // enqueue makes a seat wait.
@@ -85,8 +94,8 @@ func (b *broker) fetch() {
 	c.mu.Lock()
 	b.waitPause()
 	q := b.question(0)
-	q.maxBytes = min(answerBytes, heldBytes-c.held)
-	if q.maxBytes < leastRoom {
+	q.maxBytes = min(b.pace(time.Now()), heldBytes-c.held)
+	if heldBytes-c.held < leastRoom {
 		c.starved = true // whoever gives memory back kicks
 		b.fetching = false
 		c.mu.Unlock()
@@ -114,7 +123,7 @@ func (b *broker) poll() {
 	b.gathering = false
 	b.polls++
 	q := b.question(b.patience(time.Now()))
-	q.maxBytes = answerBytes / 8
+	q.maxBytes = min(b.pace(time.Now()), answerBytes/8)
 	q.places, b.quiet = choose(b.quiet, len(b.quiet))
 	c.mu.Unlock()
 
@@ -133,6 +142,34 @@ func (b *broker) patience(now time.Time) time.Duration {
 	}
 	b.together = now.Add(pollWait)
 	return pollWait
+}
+
+// heed notes what pause a broker asked for, with an answer of some bytes. A
+// broker whose quota is used up pauses for as long as the answer that it held
+// back is above it. So the next ones are smaller: that makes many short pauses
+// of one long pause.
+func (b *broker) heed(pause time.Duration, bytes int) {
+	if bytes > 0 {
+		b.lately = bytes
+	}
+	if pause <= 0 {
+		return
+	}
+	now := time.Now()
+	b.cluster.throttled(pause)
+	if pause > longPause || b.pace(now) < answerBytes {
+		b.small = max(leastAnswer, int(float64(b.lately)/pause.Seconds()))
+		b.smallUntil = now.Add(pause + pacing)
+	}
+	b.paused = now.Add(pause)
+}
+
+// pace is how large an answer may be.
+func (b *broker) pace(now time.Time) int {
+	if now.Before(b.smallUntil) {
+		return min(b.small, answerBytes)
+	}
+	return answerBytes
 }
 
 // waitPause waits, without the lock, as long as the broker asked for.
@@ -191,10 +228,7 @@ func (p *place) waits() bool { return p.seat.waiting && p.seat.turn == p.turn }
 // room for go to the front.
 func (b *broker) settle(q *question, empty []place, served bool, err error) {
 	c := b.cluster
-	if q.throttle > 0 {
-		b.paused = time.Now().Add(q.throttle)
-		c.throttled(q.throttle)
-	}
+	b.heed(q.throttle, q.bytes)
 	var front []place
 	for _, p := range empty {
 		p.done, p.tried = false, false

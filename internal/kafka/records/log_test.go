@@ -313,3 +313,43 @@ func FuzzNext(f *testing.F) {
 		}
 	})
 }
+
+// Two producers' transactions, of which the broker's list says which are
+// aborted, from where on.
+func TestNextLeavesOutWhatIsAborted(t *testing.T) {
+	of := func(producer, offset int64) stored {
+		return stored{base: offset, producer: producer, attributes: transactionalBit, records: []Record{rec(offset)}}
+	}
+	ends := func(producer, offset int64) stored {
+		b := of(producer, offset)
+		b.attributes |= controlBit
+		return b
+	}
+	batches := []stored{
+		of(1, 0), of(2, 1), {base: 2, records: []Record{rec(2)}}, // 2: of no transaction
+		ends(1, 3), of(1, 4), of(2, 5), ends(2, 6), of(2, 7), ends(2, 8), ends(1, 9), {base: 10, producer: 1, records: []Record{rec(10)}},
+		of(1, 11),
+	}
+	var all []byte
+	for _, b := range batches {
+		all = append(all, b.bytes()...)
+	}
+	for _, tc := range []struct {
+		aborted []aborted
+		from    int64
+		want    []int64
+	}{
+		{nil, 0, []int64{0, 1, 2, 4, 5, 7, 10, 11}},
+		{[]aborted{{1, 0}}, 0, []int64{1, 2, 4, 5, 7, 10, 11}},
+		{[]aborted{{1, 0}, {2, 1}}, 0, []int64{2, 4, 7, 10, 11}},
+		{[]aborted{{2, 1}, {1, 4}}, 0, []int64{0, 2, 7, 10, 11}},
+		{[]aborted{{2, 1}, {2, 7}}, 0, []int64{0, 2, 4, 10, 11}},
+		{[]aborted{{2, 1}}, 5, []int64{7, 10, 11}}, // it began before the answer
+		{[]aborted{{1, 11}}, 0, []int64{0, 1, 2, 4, 5, 7, 10}},
+	} {
+		l := given(tc.from, answer{batches: all, aborted: tc.aborted})
+		if got := offsets(t, l, 1)[0]; !reflect.DeepEqual(got, tc.want) || l.Offset() != 12 {
+			t.Errorf("%v from %d: got %v, next %d; want %v", tc.aborted, tc.from, got, l.Offset(), tc.want)
+		}
+	}
+}

@@ -77,6 +77,7 @@ type question struct {
 	answered func(*place, answer, error)
 
 	throttle time.Duration // that the broker asks for
+	bytes    int           // of batches that came
 
 	mu    sync.Mutex
 	conn  io.Closer     // while it is asked
@@ -299,6 +300,7 @@ func (q *question) readPartition(w *wire, p *place) error {
 			a.buffer.free()
 			return w.err
 		}
+		q.bytes += size
 	}
 	p.done = true
 	if code != 0 {
