@@ -34,6 +34,7 @@ type Kafka struct {
 	SessionTimeout time.Duration
 	CommitInterval time.Duration
 	DeadLetter     string // deadLetterTopic as configured; see Config.DeadLetterTopic
+	ClientID       string // what brokers see in their logs and quotas
 	TLS            TLS
 	SASL           SASL
 }

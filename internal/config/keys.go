@@ -56,6 +56,7 @@ func kafkaShape(c *Config) shape {
 		key("commitInterval", "how often offsets are committed, which also renews the lease to send; half of `sessionTimeout` at most",
 			duration(&k.CommitInterval, time.Second, time.Millisecond, 15*time.Minute)),
 		key("deadLetterTopic", "where deliveries go that can't be made", text(&k.DeadLetter, "", topicName().orEmpty()).byDefault("`<topic>.dlq`").shown(c.shownDeadLetterTopic)),
+		key("clientId", "what brokers see in their logs and hold their quotas to", text(&k.ClientID, "engage-worker", groupPrefix())),
 		key("tls", "", object(
 			key("enabled", "speak TLS (1.2 or later)", boolean(&k.TLS.Enabled, false)),
 			key("caFile", "whom to trust", text(&k.TLS.CAFile, "").as("PEM file").byDefault("the system's authorities")),

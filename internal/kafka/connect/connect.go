@@ -3,6 +3,7 @@
 package connect
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -17,8 +18,9 @@ import (
 )
 
 const (
-	// clientID is what brokers see in their logs and quotas.
-	clientID = "engage-worker"
+	// defaultClientID is the configuration's, for a client that was made
+	// otherwise.
+	defaultClientID = "engage-worker"
 
 	// dialTimeout bounds a connection's whole beginning: name, TCP, TLS, login.
 	dialTimeout = 5 * time.Second
@@ -39,7 +41,7 @@ func Dialer(cfg config.Kafka) (*kafka.Dialer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &kafka.Dialer{ClientID: clientID, Timeout: dialTimeout, DialFunc: dial.dial}, nil
+	return &kafka.Dialer{ClientID: clientIDOf(cfg), Timeout: dialTimeout, DialFunc: dial.dial}, nil
 }
 
 // A Transport is a pool of connections for kafka.Writer and kafka.Client. Its
@@ -58,7 +60,7 @@ func NewTransport(cfg config.Kafka) (*Transport, error) {
 	}
 	return &Transport{
 		Transport: &kafka.Transport{
-			ClientID:    clientID,
+			ClientID:    clientIDOf(cfg),
 			DialTimeout: dialTimeout,
 			MetadataTTL: metadataTTL,
 			Dial:        dial.dial,
@@ -95,8 +97,10 @@ func ClientID(c *kafka.Client) string {
 	if t, ok := c.Transport.(*Transport); ok {
 		return t.ClientID
 	}
-	return clientID
+	return defaultClientID
 }
+
+func clientIDOf(cfg config.Kafka) string { return cmp.Or(cfg.ClientID, defaultClientID) }
 
 // CloseClient closes the connections of a client that Client made.
 func CloseClient(c *kafka.Client) {
@@ -111,7 +115,7 @@ func newDialer(cfg config.Kafka) (dialer, error) {
 	if err != nil {
 		return dialer{}, err
 	}
-	login, err := newLogin(cfg.SASL, clientID)
+	login, err := newLogin(cfg.SASL, clientIDOf(cfg))
 	if err != nil {
 		return dialer{}, err
 	}

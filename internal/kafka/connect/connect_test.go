@@ -1,6 +1,7 @@
 package connect_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -239,6 +240,51 @@ func listen(t *testing.T, answer string) []string {
 		served.Wait()
 	})
 	return []string{listener.Addr().String()}
+}
+
+// The first request of every kind of connection, of a login, too, names the
+// client.
+func TestClientID(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	for name, login := range map[string]config.SASL{"plain text": {}, "login": {Mechanism: config.SASLPlain, Username: "u", Password: "p"}} {
+		cfg := config.Kafka{Brokers: []string{listener.Addr().String()}, ClientID: "sms-team", SASL: login}
+		c := client(t, cfg)
+		equal(t, connect.ClientID(c), "sms-team")
+		dialer, err := connect.Dialer(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for kind, ask := range map[string]func(context.Context){
+			"client": func(ctx context.Context) { _, _ = c.Metadata(ctx, &kafka.MetadataRequest{}) },
+			"dialer": func(ctx context.Context) {
+				if conn, err := dialer.DialContext(ctx, "tcp", cfg.Brokers[0]); err == nil {
+					_, _ = conn.Brokers()
+					conn.Close()
+				}
+			},
+		} {
+			ctx, cancel := context.WithCancel(brief(t))
+			var asking sync.WaitGroup
+			asking.Go(func() { ask(ctx) })
+			conn, err := listener.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			request := make([]byte, 64)
+			n, _ := conn.Read(request)
+			conn.Close()
+			cancel()
+			asking.Wait()
+			// size, key, version, correlation; then the client's id.
+			if n < 22 || string(request[12:22]) != "\x00\x08sms-team" {
+				t.Errorf("%s, %s: the request begins with %q", name, kind, request[:n])
+			}
+		}
+	}
 }
 
 func TestUnreachable(t *testing.T) {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
+
+	"engage-worker/internal/kafka/connect"
 )
 
 const (
@@ -23,7 +25,8 @@ const (
 
 // Options are what a Cluster may be told.
 type Options struct {
-	// ClientID is what brokers see in their logs and quotas.
+	// ClientID is what brokers see in their logs and quotas; "" means the
+	// client's.
 	ClientID string
 
 	// Throttled is told of each pause that a broker asked for; may be nil.
@@ -54,7 +57,7 @@ type Cluster struct {
 // nothing until it is used; Close it in the end.
 func NewCluster(client *kafka.Client, options Options) *Cluster {
 	if options.ClientID == "" {
-		options.ClientID = "engage-worker"
+		options.ClientID = connect.ClientID(client)
 	}
 	c := &Cluster{Client: client, options: options, brokers: map[int]*broker{}, recent: map[string]lookup{}}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
