@@ -35,11 +35,20 @@ type cli struct {
 	Run      runCmd      `cmd:"" help:"Run the worker."`
 	Preview  previewCmd  `cmd:"" help:"Tell what each action would do with each event, without sending."`
 	Validate validateCmd `cmd:"" help:"Check a configuration and print it with its defaults."`
+	Init     initCmd     `cmd:"" help:"Write a configuration to begin with, commented, for the simulated Twilio."`
 	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of a configuration, for editors."`
+	Settings configCmd   `cmd:"" name:"config" help:"Compare configurations."`
 	Check    checkCmd    `cmd:"" help:"Try what the configuration names for real: Kafka, rights, topics, Twilio's key, senders, templates, the profile token. Sends nothing."`
 	Topics   topicsCmd   `cmd:"" help:"Create or check the topics that the worker needs."`
 	Produce  produceCmd  `cmd:"" help:"Publish events: a file's, standard input's or generated ones."`
+	Consume  consumeCmd  `cmd:"" help:"Show the last events of the topic, masked, and those that come."`
+	SendTest sendTestCmd `cmd:"" help:"Send one message for real, to a number of your own."`
 	Dlq      dlqCmd      `cmd:"" help:"Look at the dead letters, and send them again."`
+
+	About      versionCmd    `cmd:"" name:"version" help:"Print the version, the commit, and what this was built with."`
+	Help       helpCmd       `cmd:"" help:"Tell about a command, or print a manual page with --man."`
+	Completion completionCmd `cmd:"" help:"Print a script that has a shell complete commands and options."`
+	Complete   completeCmd   `cmd:"" hidden:""`
 }
 
 // app is what a command may use of its process. A command has the method

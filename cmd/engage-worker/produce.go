@@ -15,7 +15,6 @@ import (
 	"golang.org/x/time/rate"
 
 	"engage-worker/actions/trigger"
-	"engage-worker/internal/config"
 	"engage-worker/internal/eventfile"
 	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/sim/sample"
@@ -69,7 +68,7 @@ func (c *produceCmd) Validate() error {
 
 // Run publishes events and prints a summary on stdout.
 func (c *produceCmd) Run(ctx context.Context, app *app) error {
-	cluster, err := c.cluster(app)
+	cluster, err := clusterOf(app, c.Brokers, c.Topic)
 	if err != nil {
 		return err
 	}
@@ -99,23 +98,6 @@ func (c *produceCmd) Run(ctx context.Context, app *app) error {
 	}
 	fmt.Fprintln(app.stdout, p.summary(cluster.Topic))
 	return published
-}
-
-// cluster is where to publish. Someone who only publishes need not have the
-// worker's configuration.
-func (c *produceCmd) cluster(app *app) (config.Kafka, error) {
-	if len(c.Brokers) > 0 {
-		return config.Kafka{Brokers: c.Brokers, Topic: c.Topic}, nil
-	}
-	cfg, err := app.config()
-	if err != nil {
-		return config.Kafka{}, err
-	}
-	cluster := cfg.Kafka
-	if c.Topic != "" {
-		cluster.Topic = c.Topic
-	}
-	return cluster, nil
 }
 
 // eventSource is where events come from.

@@ -51,6 +51,17 @@ func produceTo(t *testing.T, stdin string, args ...string) (code int, stdout, st
 	return code, out.String(), errs.String(), records
 }
 
+// startBroker is a broker of the test's own, with the topic.
+func startBroker(t *testing.T, partitions int32) *embedded.Broker {
+	t.Helper()
+	broker, err := embedded.Start(kfake.SeedTopics(partitions, produceTopic))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(broker.Close)
+	return broker
+}
+
 // show is what a record holds, without the partition's number.
 func show(records []*kgo.Record) map[string]bool {
 	shown := map[string]bool{}

@@ -64,16 +64,21 @@ func newLogger(out io.Writer, cfg config.Log) zerolog.Logger {
 }
 
 // watchLogSignal makes SIGUSR1 switch between the configured level and debug,
-// until stop.
+// until stop. SIGHUP, which would end the process, is answered: a configuration
+// is read once, so that all replicas of a version do the same.
 func watchLogSignal(log zerolog.Logger, configured zerolog.Level) (stop func()) {
-	signals := make(chan os.Signal, 1) // of size one, as signal.Notify wants
-	signal.Notify(signals, syscall.SIGUSR1)
+	signals := make(chan os.Signal, 2) // one of each: signal.Notify waits for nobody
+	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGHUP)
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
 		for {
 			select {
-			case <-signals:
+			case got := <-signals:
+				if got == syscall.SIGHUP {
+					log.Warn().Msg("SIGHUP: the configuration is not read again; restart the worker for that, which loses nothing (config diff says what changes)")
+					continue
+				}
 				if zerolog.GlobalLevel() == zerolog.DebugLevel {
 					worker.ChangeLogLevel(log, configured)
 				} else {

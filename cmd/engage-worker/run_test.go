@@ -16,13 +16,17 @@ import (
 	"engage-worker/internal/config"
 )
 
-// TestSignalChangesTheLogLevel: SIGUSR1 switches to debug and back.
+// TestSignalChangesTheLogLevel: SIGUSR1 switches to debug and back; SIGHUP is
+// answered, and ends nothing.
 func TestSignalChangesTheLogLevel(t *testing.T) {
 	level := zerolog.GlobalLevel()
 	defer zerolog.SetGlobalLevel(level)
 	var out bytes.Buffer
 	log := newLogger(&out, config.Log{Level: "warn", Format: config.LogJSON})
 	stop := watchLogSignal(log, zerolog.GlobalLevel())
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
 	for _, want := range []zerolog.Level{zerolog.DebugLevel, zerolog.WarnLevel} {
 		if err := syscall.Kill(os.Getpid(), syscall.SIGUSR1); err != nil {
 			t.Fatal(err)
@@ -36,6 +40,9 @@ func TestSignalChangesTheLogLevel(t *testing.T) {
 	stop()
 	if n := bytes.Count(out.Bytes(), []byte("log level changed")); n != 2 {
 		t.Errorf("two changes were logged as\n%s", &out)
+	}
+	if n := bytes.Count(out.Bytes(), []byte("the configuration is not read again")); n != 1 {
+		t.Errorf("SIGHUP was answered by\n%s", &out)
 	}
 }
 

@@ -160,8 +160,8 @@ func (p printer) node(path string, value any) *yaml.Node {
 		return n
 	case map[string]any:
 		n := &yaml.Node{Kind: yaml.MappingNode}
-		for _, key := range slices.Sorted(maps.Keys(v)) {
-			n.Content = append(n.Content, scalarNode("!!str", key), p.node(child(path, key), v[key]))
+		for _, member := range sortedPairs(v) {
+			n.Content = append(n.Content, scalarNode("!!str", member.key), p.node(child(path, member.key), member.value))
 		}
 		return n
 	case *jsvalue.Object:
@@ -188,6 +188,15 @@ func printed(v any) string {
 		return ""
 	}
 	return strings.TrimSpace(string(text))
+}
+
+// sortedPairs are the members of an object whose order doesn't count.
+func sortedPairs(object map[string]any) []pair {
+	pairs := make([]pair, 0, len(object))
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		pairs = append(pairs, pair{key, object[key]})
+	}
+	return pairs
 }
 
 func printList[T any](p printer, path string, items []T) *yaml.Node {

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/segmentio/kafka-go"
+
+	"engage-worker/actions/trigger"
+	"engage-worker/actions/twilio"
+	"engage-worker/internal/config"
+)
+
+// consumeCmd shows events as they are on the topic. It joins no group.
+type consumeCmd struct {
+	Last      int      `help:"How many of the last events to show." default:"10" placeholder:"N"`
+	Follow    bool     `help:"Go on with those that come, until interrupted." short:"f"`
+	User      string   `help:"Only those of a userId or an anonymousId." placeholder:"ID"`
+	MessageID string   `name:"message-id" help:"Only those with this messageId." placeholder:"ID"`
+	Event     string   `help:"Only those of this event, as \"Audience Entered\"." placeholder:"NAME"`
+	Type      string   `help:"Only those of this type, as track." placeholder:"TYPE"`
+	Unmasked  bool     `help:"Show phone numbers and addresses of mail as they are."`
+	Output    string   `help:"table or json, with the whole event; table on a terminal, else json." enum:",table,json" default:"" placeholder:"table|json"`
+	Topic     string   `help:"The topic, instead of the configuration's." placeholder:"NAME"`
+	Brokers   []string `help:"The brokers, as host:port,... With --topic, no configuration is read." placeholder:"LIST"`
+}
+
+// Validate is kong's hook for flags.
+func (c *consumeCmd) Validate() error {
+	if c.Last < 0 || c.Last > 100_000 {
+		return errors.New("--last must be from 0 to 100000")
+	}
+	if len(c.Brokers) > 0 && c.Topic == "" {
+		return errors.New("--brokers needs --topic")
+	}
+	return nil
+}
+
+// Run prints an event a line, the oldest first.
+func (c *consumeCmd) Run(ctx context.Context, app *app) error {
+	cluster, err := clusterOf(app, c.Brokers, c.Topic)
+	if err != nil {
+		return err
+	}
+	tail, err := openTail(ctx, cluster, cluster.Topic)
+	if err != nil {
+		return err
+	}
+	defer tail.Close()
+	people := c.Output == "table" || c.Output == "" && screenOf(app.stdout).styled
+	show := func(m kafka.Message) error {
+		if !c.wants(&m) {
+			return nil
+		}
+		return c.show(app, m, people)
+	}
+	if c.Last > 0 {
+		messages, err := tail.last(ctx, c.Last, c.wants)
+		if err != nil {
+			return err
+		}
+		for _, m := range messages {
+			if err := show(m); err != nil {
+				return err
+			}
+		}
+	}
+	if !c.Follow {
+		return nil
+	}
+	return tail.follow(ctx, show)
+}
+
+// wants reports whether the filters let an event through. What is no event is
+// shown where there is no filter.
+func (c *consumeCmd) wants(m *kafka.Message) bool {
+	if c.User == "" && c.MessageID == "" && c.Event == "" && c.Type == "" {
+		return true
+	}
+	e, err := trigger.Parse(m.Value)
+	if err != nil {
+		return false
+	}
+	is := func(want string, fields ...string) bool {
+		for _, field := range fields {
+			if want == "" || e.Text(field) == want {
+				return true
+			}
+		}
+		return false
+	}
+	return is(c.User, "userId", "anonymousId") && is(c.MessageID, "messageId") && is(c.Event, "event", "name") && is(c.Type, "type")
+}
+
+// consumedEvent is a line of JSON.
+type consumedEvent struct {
+	Partition int             `json:"partition"`
+	Offset    int64           `json:"offset"`
+	Time      string          `json:"time"`
+	Key       *string         `json:"key"`
+	Event     json.RawMessage `json:"event,omitempty"`
+	Malformed string          `json:"malformed,omitempty"` // what is wrong with a value that is no event
+}
+
+func (c *consumeCmd) show(app *app, m kafka.Message, people bool) error {
+	e, err := trigger.Parse(m.Value)
+	if people {
+		what := fmt.Sprintf("%s %q  user %s  messageId %s", e.Text("type"), e.Text("event"), e.Text("userId")+e.Text("anonymousId"), e.Text("messageId"))
+		if err != nil {
+			what = "malformed: " + err.Error()
+		}
+		_, err = fmt.Fprintf(app.stdout, "%s  %d:%d  %s\n", shown(m.Time), m.Partition, m.Offset, c.masked(what))
+		return err
+	}
+	line := consumedEvent{Partition: m.Partition, Offset: m.Offset, Time: stamp(m.Time)}
+	if m.Key != nil {
+		key := c.masked(string(m.Key))
+		line.Key = &key
+	}
+	if err != nil {
+		line.Malformed = err.Error()
+	} else {
+		line.Event = json.RawMessage(c.masked(string(m.Value)))
+	}
+	encoder := json.NewEncoder(app.stdout)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(line)
+}
+
+var (
+	numbers = regexp.MustCompile(`\+[0-9][0-9 ()./-]{6,22}[0-9]`)
+	mails   = regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}`)
+)
+
+// masked veils what reaches a person: numbers with their country, and mail.
+func (c *consumeCmd) masked(text string) string {
+	if c.Unmasked {
+		return text
+	}
+	text = numbers.ReplaceAllStringFunc(text, func(number string) string {
+		return twilio.Mask(strings.Map(func(r rune) rune {
+			if r == '+' || r >= '0' && r <= '9' {
+				return r
+			}
+			return -1
+		}, number))
+	})
+	return mails.ReplaceAllString(text, "***")
+}
+
+// clusterOf is the cluster of the options, or else the configuration's, with
+// the topic of the options.
+func clusterOf(app *app, brokers []string, topic string) (config.Kafka, error) {
+	if len(brokers) > 0 {
+		return config.Kafka{Brokers: brokers, Topic: topic}, nil
+	}
+	cfg, err := app.config()
+	if err != nil {
+		return config.Kafka{}, err
+	}
+	cluster := cfg.Kafka
+	if topic != "" {
+		cluster.Topic = topic
+	}
+	return cluster, nil
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// TestInit: what init writes is good, warns of nothing, and is written once.
+func TestInit(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "new.yaml")
+	if got := command(t, "init", path); got.code != exitOK || got.stderr != "" || !strings.Contains(got.stdout, "validate --config "+path) {
+		t.Fatalf("%+v", got)
+	}
+	if got := command(t, "validate", "--strict", path); got.code != exitOK || got.stderr != "" {
+		t.Errorf("%+v", got)
+	}
+	want := result{exitBadInput, "", "engage-worker: " + path + " is there already, and init overwrites nothing; name another file\n"}
+	if got := command(t, "init", path); got != want {
+		t.Errorf("%+v", got)
+	}
+	if got := command(t, "init", "-"); got.code != exitOK || got.stdout != string(starter) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	asked, told := command(t, "topics", "create", "--help"), command(t, "help", "topics", "create")
+	if told.code != exitOK || told.stdout != asked.stdout || told.stdout == "" {
+		t.Errorf("%+v", told)
+	}
+	if got := command(t, "help"); got.code != exitOK || got.stdout != command(t, "--help").stdout {
+		t.Errorf("%+v", got)
+	}
+	if got := command(t, "help", "nothing"); got.code != exitBadInput || !strings.Contains(got.stderr, "there is no command nothing") {
+		t.Errorf("%+v", got)
+	}
+	if got := command(t, "help", "--man"); got.code != exitOK || !strings.HasPrefix(got.stdout, ".TH ENGAGE-WORKER 1") || !strings.Contains(got.stdout, "partitions") {
+		t.Errorf("%.200s %s", got.stdout, got.stderr)
+	}
+	if got := command(t, "version"); got.code != exitOK || !strings.HasPrefix(got.stdout, "engage-worker ") || !strings.Contains(got.stdout, runtime.Version()) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	for _, shell := range []string{"bash", "zsh", "fish"} {
+		if got := command(t, "completion", shell); got.code != exitOK || !strings.Contains(got.stdout, "complete -- ") {
+			t.Errorf("%s: %+v", shell, got)
+		}
+	}
+	for words, want := range map[string]string{
+		"val":                  "validate\n",
+		"topics ":              "create\ncheck\n",
+		"topics create --part": "--partitions\n",
+		"preview --fail-on ":   "fail\nwarn\n",
+		"completion ":          "bash\nzsh\nfish\n",
+		"nothing such":         "",
+	} {
+		if got := command(t, append([]string{"complete", "--"}, strings.Split(words, " ")...)...); got.code != exitOK || got.stdout != want {
+			t.Errorf("%q: %+v", words, got)
+		}
+	}
+}
+
+func TestConfigDiff(t *testing.T) {
+	before := configFile(t, "kafka: {sasl: {mechanism: plain, username: a, password: hunter2}}\nregions: {us-west-2: {rate: 10}}")
+	text, err := os.ReadFile(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := filepath.Join(t.TempDir(), "after.yaml")
+	changed := strings.NewReplacer("rate: 10", "rate: 20", "password: hunter2", "password: hunter4", "Hi {{profile", "Hello {{profile").Replace(string(text)) +
+		"      - {name: second, type: sendSms, mapping: {from: MG1, body: x}}\n"
+	if err := os.WriteFile(after, []byte(changed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := `kafka.sasl.password is another
+regions.us-west-2.rate is 20, and was 10: that is for the whole fleet, once all replicas have it
+regions.us-west-2.burst is 20, and was 10
+destinations[onboarding].actions[welcome].mapping.body is Hello {{profile.traits.first_name}}, and was Hi {{profile.traits.first_name}}: messages change, those of events that wait for a retry too
+destinations[onboarding].actions[second] is new: it wants what its trigger wants, from the next event on
+`
+	if got := command(t, "config", "diff", before, after); got != (result{exitOK, want, ""}) {
+		t.Errorf("%+v", got)
+	}
+	if got := command(t, "config", "diff", before, before); got != (result{exitOK, "Nothing changes.\n", ""}) {
+		t.Errorf("%+v", got)
+	}
+	if got := command(t, "config", "diff", after, before); !strings.Contains(got.stdout, "destinations[onboarding].actions[second] is gone: nothing of it") || strings.Contains(got.stdout, "[second].") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestSendTest sends to --to alone, and only with --yes.
+func TestSendTest(t *testing.T) {
+	var sent []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := r.ParseForm(); err != nil {
+			t.Error(err)
+		}
+		sent = append(sent, r.Form.Get("To")+" "+r.Form.Get("Body"))
+		w.WriteHeader(http.StatusCreated)
+		_, _ = w.Write([]byte(`{"sid":"SM00000000000000000000000000000001","status":"queued","account_sid":"AC1"}`))
+	}))
+	defer server.Close()
+	dir := t.TempDir()
+	path, event := filepath.Join(dir, "engage.yaml"), filepath.Join(dir, "event.json")
+	if err := os.WriteFile(path, []byte(strings.Replace(previewConfig, "{twilioAccountSID", "{twilioHostname: \""+server.URL+"\", twilioAccountSID", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(event, []byte(previewEvent), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"send-test", "--config", path, "--event", event, "--to", "+15557654321"}
+	for _, c := range []struct {
+		more   string
+		code   int
+		stdout string
+		stderr string
+	}{
+		{"--action welcome", exitBadInput, "Hi <J>", "nothing is sent without --yes"},
+		{"--action wellcome --yes", exitBadInput, "", "there is no such action; known are: onboarding/wa, onboarding/welcome"},
+		{"--action wa --yes", exitBadInput, "", "doesn't want the event"},
+		{"--action welcome --yes", exitOK, "sent: SM00000000000000000000000000000001", ""},
+	} {
+		got := command(t, append(args, strings.Fields(c.more)...)...)
+		if got.code != c.code || !strings.Contains(got.stdout, c.stdout) || !strings.Contains(got.stderr, c.stderr) {
+			t.Errorf("%s: %+v", c.more, got)
+		}
+	}
+	if want := "+15557654321 Hi <J> & é"; len(sent) != 1 || sent[0] != want {
+		t.Errorf("sent %q", sent)
+	}
+}
+
+// TestConsume shows the last events that the filters want, masked.
+func TestConsume(t *testing.T) {
+	broker := startBroker(t, 4)
+	brokers := strings.Join(broker.Brokers(), ",")
+	var in strings.Builder
+	for _, user := range []string{"jane", "joe", "jane", "jim@example.com"} {
+		in.WriteString(`{"type":"track","event":"E","messageId":"m-` + user + `","userId":"` + user + `","to":"+14155550134"}` + "\n")
+	}
+	in.WriteString("nope\n")
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), []string{"produce", "--brokers", brokers, "--topic", produceTopic}, strings.NewReader(in.String()), &out, &errs); code != exitOK {
+		t.Fatal(errs.String())
+	}
+	consume := func(args ...string) result {
+		return command(t, append([]string{"consume", "--brokers", brokers, "--topic", produceTopic}, args...)...)
+	}
+	if got := consume(); got.code != exitOK || strings.Count(got.stdout, "\n") != 5 || strings.Contains(got.stdout, "5550134") || strings.Contains(got.stdout, "jim@") ||
+		!strings.Contains(got.stdout, `"malformed":`) {
+		t.Errorf("%+v", got)
+	}
+	if got := consume("--user", "jane", "--unmasked"); got.code != exitOK || strings.Count(got.stdout, "\n") != 2 || strings.Count(got.stdout, `"userId":"jane","to":"+14155550134"`) != 2 {
+		t.Errorf("%+v", got)
+	}
+	if got := consume("--user", "jane", "--last", "1", "--output", "table"); got.code != exitOK || strings.Count(got.stdout, "\n") != 1 || !strings.Contains(got.stdout, `track "E"  user jane  messageId m-jane`) {
+		t.Errorf("%+v", got)
+	}
+	if got := consume("--topic", "nowhere"); got.code != exitFailure || got.stdout != "" || got.stderr == "" {
+		t.Errorf("%+v", got)
+	}
+}

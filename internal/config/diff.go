@@ -1,0 +1,125 @@
+package config
+
+import (
+	"regexp"
+	"strings"
+)
+
+// Diff says in words what changes from one configuration to another, a line
+// each: the key, what it is and was, and what that does to events. Secrets and
+// whatever a reference holds aren't shown.
+func Diff(before, after *Config) []string {
+	was, order := flat(before, nil)
+	is, order := flat(after, order)
+	var lines []string
+	gone := "\x00" // what was said to come or go as a whole
+	for _, path := range order {
+		old, had := was[path]
+		now, has := is[path]
+		whole := strings.HasSuffix(path, "]")
+		switch {
+		case strings.HasPrefix(path, gone+".") || had == has && old.same(now):
+			continue
+		case whole && had:
+			lines, gone = append(lines, path+" is gone"+meaning(path, "gone")), path
+		case whole:
+			lines, gone = append(lines, path+" is new"+meaning(path, "new")), path
+		case !had:
+			lines = append(lines, path+" is "+now.shown+", and wasn't set"+meaning(path, ""))
+		case !has:
+			lines = append(lines, path+" was "+old.shown+", and isn't set any more"+meaning(path, ""))
+		case old.shown == now.shown:
+			lines = append(lines, path+" is another"+meaning(path, ""))
+		default:
+			lines = append(lines, path+" is "+now.shown+", and was "+old.shown+meaning(path, ""))
+		}
+	}
+	return lines
+}
+
+// flatValue is a value as it is compared and as it is shown.
+type flatValue struct {
+	shown  string
+	secret string // what *** stands for
+}
+
+func (v flatValue) same(w flatValue) bool { return v == w }
+
+// flat are c's values by their paths, in which destinations and actions stand
+// by their names, and the paths, behind those that are given.
+func flat(c *Config, order []string) (map[string]flatValue, []string) {
+	values := map[string]flatValue{}
+	known := map[string]bool{}
+	for _, path := range order {
+		known[path] = true
+	}
+	put := func(path string, v flatValue) {
+		if values[path] = v; !known[path] {
+			order = append(order, path)
+		}
+	}
+	var walk func(path, place string, v any)
+	walk = func(path, place string, v any) {
+		switch v := v.(type) {
+		case []pair:
+			for _, p := range v {
+				if p.key != "name" || !strings.HasSuffix(path, "]") {
+					walk(child(path, p.key), child(place, p.key), p.value)
+				}
+			}
+		case []any:
+			for i, item := range v {
+				name := strings.TrimSuffix(strings.TrimPrefix(element("", i), "["), "]")
+				if pairs, ok := item.([]pair); ok && len(pairs) > 0 && pairs[0].key == "name" {
+					name, _ = pairs[0].value.(string)
+				} else {
+					walk(path+"["+name+"]", element(place, i), item)
+					continue
+				}
+				put(path+"["+name+"]", flatValue{})
+				walk(path+"["+name+"]", element(place, i), item)
+			}
+		case map[string]any:
+			for _, p := range sortedPairs(v) {
+				walk(child(path, p.key), child(place, p.key), p.value)
+			}
+		case Secret:
+			put(path, flatValue{v.String(), v.Reveal()})
+		default:
+			if c.veiled[place] {
+				put(path, flatValue{veil, printed(v)})
+				return
+			}
+			put(path, flatValue{shown: printed(v)})
+		}
+	}
+	walk("", "", shapeOf(c).get())
+	return values, order
+}
+
+// meaning is what a change does to events, where that isn't plain.
+func meaning(path, change string) string {
+	for _, m := range []struct{ path, change, words string }{
+		{`^kafka\.(topic|groupPrefix)$`, "", "groups, ledgers and retry topics are others: events begin at startOffset, and what was sent is not remembered"},
+		{`^kafka\.deadLetterTopic$`, "", "dead letters go there from now on; those of before stay where they are"},
+		{`^kafka\.startOffset$`, "", "that matters to a group without offsets only"},
+		{`^kafka\.(sessionTimeout|commitInterval)$`, "", "all replicas are to have the same"},
+		{`^destinations\[[^]]*\]$`, "new", "it has a consumer group of its own, which begins at startOffset; its topics are to be created"},
+		{`^destinations\[[^]]*\]$`, "gone", "nobody reads its events any more, nor what waits in its retry topics"},
+		{`\.actions\[[^]]*\]$`, "new", "it wants what its trigger wants, from the next event on"},
+		{`\.actions\[[^]]*\]$`, "gone", "nothing of it is sent any more; retries that wait become dead letters"},
+		{`\.actions\[[^]]*\]\.trigger$`, "", "other events are wanted, from the next one on"},
+		{`\.actions\[[^]]*\]\.enabled$`, "", "true sends, false doesn't"},
+		{`\.actions\[[^]]*\]\.(mapping|type)`, "", "messages change, those of events that wait for a retry too"},
+		{`\.settings\.twilioAccountSID$`, "", "messages go out from another account; what is in doubt can't be asked of the one of before"},
+		{`\.settings\.(twilioHostname|region)$`, "", "messages go another way; what is in doubt can't be asked of the one of before"},
+		{`^regions\.[^.]*\.rate$`, "", "that is for the whole fleet, once all replicas have it"},
+		{`^delivery\.maxEventAge$`, "", "what is older becomes a dead letter"},
+		{`^delivery\.unknownOutcome$`, "", "resend may send twice, deadLetter doesn't"},
+	} {
+		if m.change == change && regexp.MustCompile(m.path).MatchString(path) {
+			return ": " + m.words
+		}
+	}
+	return ""
+}
