@@ -98,6 +98,11 @@ func (c *topicsCheckCmd) Run(ctx context.Context, app *app) error {
 	if err != nil {
 		return explained(err)
 	}
+	left, err := topics.Leftovers(ctx, client, specs)
+	if err != nil {
+		return explained(err)
+	}
+	problems = append(problems, left...)
 	if err := app.tell(problems); err != nil {
 		return err
 	}

@@ -46,6 +46,13 @@ func Kafka(ctx context.Context, client *kafka.Client, cfg *config.Config) []Resu
 			results = append(results, ok(what))
 		}
 	}
+	left, err := topics.Leftovers(ctx, client, specs)
+	if err != nil {
+		results = append(results, fails("Kafka: topics that are left over", connect.Explain(err), ""))
+	}
+	for _, p := range left {
+		results = append(results, Result{What: "Kafka: the topic " + p.Topic, Status: StatusWarning, Problem: p.Message, WayOut: p.WayOut})
+	}
 	return results
 }
 
