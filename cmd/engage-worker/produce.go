@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -46,7 +47,8 @@ type produceCmd struct {
 	Rate     float64  `help:"Events per second; 0 for as fast as the brokers take them." default:"0" placeholder:"R"`
 	Topic    string   `help:"The topic, instead of the configuration's." placeholder:"NAME"`
 	Brokers  []string `help:"The brokers, as host:port,... With --topic, no configuration is read." placeholder:"LIST"`
-	Strict   bool     `help:"Publish nothing that would be malformed: a FILE is checked before its first event is published, standard input up to the first fault."`
+	Strict   bool     `help:"Publish nothing that would be malformed, or is not as the event's schema wants it: a FILE is checked before its first event is published, standard input up to the first fault."`
+	Offsets  bool     `help:"Print where each event went: its line, partition and offset."`
 }
 
 // Validate is kong's hook for flags.
@@ -72,7 +74,11 @@ func (c *produceCmd) Run(ctx context.Context, app *app) error {
 	if err != nil {
 		return err
 	}
-	source, err := c.open(app)
+	schema, err := newEventSchema()
+	if err != nil {
+		return err
+	}
+	source, err := c.open(app, schema)
 	if err != nil {
 		return err
 	}
@@ -91,7 +97,13 @@ func (c *produceCmd) Run(ctx context.Context, app *app) error {
 		BatchSize:    produceBatch,
 		BatchTimeout: time.Millisecond, // a call hands over its events at once: nothing to wait for
 	}
+	if c.Offsets {
+		writer.Completion = printOffsets(app.stdout, source.where)
+	}
 	p := newProducer(writer, app.stderr, c.Rate, c.Strict)
+	if c.Generate == 0 { // what is generated has oddities on purpose
+		p.schema = schema
+	}
 	published := p.publish(ctx, source)
 	if err := writer.Close(); err != nil {
 		published = errors.Join(published, err)
@@ -114,7 +126,22 @@ type sourceEvent struct {
 	value  []byte
 }
 
-func (c *produceCmd) open(app *app) (eventSource, error) {
+// printOffsets prints where events went, once the brokers say so.
+func printOffsets(out io.Writer, where string) func([]kafka.Message, error) {
+	var one sync.Mutex // batches of several partitions complete at a time
+	return func(messages []kafka.Message, err error) {
+		if err != nil {
+			return
+		}
+		one.Lock()
+		defer one.Unlock()
+		for _, m := range messages {
+			fmt.Fprintf(out, "%s %v: partition %d, offset %d\n", where, m.WriterData, m.Partition, m.Offset)
+		}
+	}
+}
+
+func (c *produceCmd) open(app *app, schema *eventSchema) (eventSource, error) {
 	switch {
 	case c.Generate > 0:
 		return c.generated(app), nil
@@ -122,7 +149,7 @@ func (c *produceCmd) open(app *app) (eventSource, error) {
 		return readSource("line", app.stdin, func() error { return nil }), nil
 	}
 	if c.Strict {
-		if err := c.checkFile(); err != nil {
+		if err := c.checkFile(schema); err != nil {
 			return eventSource{}, err
 		}
 	}
@@ -130,7 +157,12 @@ func (c *produceCmd) open(app *app) (eventSource, error) {
 	if err != nil {
 		return eventSource{}, badInput(err)
 	}
-	return readSource(c.File+": line", file, file.Close), nil
+	first := make([]byte, 4<<10)
+	n, _ := io.ReadFull(file, first) // what can't be read is told of later
+	if line, _, _ := bytes.Cut(first[:n], []byte("\n")); looksLikeCSV(bytes.TrimSpace(line)) {
+		return eventSource{}, errors.Join(badInput(fmt.Errorf("%s: %w", c.File, errCSV)), file.Close())
+	}
+	return readSource(c.File+": line", io.MultiReader(bytes.NewReader(first[:n]), file), file.Close), nil
 }
 
 func readSource(where string, in io.Reader, done func() error) eventSource {
@@ -176,8 +208,9 @@ func (c *produceCmd) generated(app *app) eventSource {
 	}
 }
 
-// checkFile finds all that is malformed before anything is published.
-func (c *produceCmd) checkFile() error {
+// checkFile finds all that is malformed, or not as the schema wants it, before
+// anything is published.
+func (c *produceCmd) checkFile(schema *eventSchema) error {
 	file, err := os.Open(c.File)
 	if err != nil {
 		return badInput(err)
@@ -195,11 +228,17 @@ func (c *produceCmd) checkFile() error {
 		if err != nil {
 			return badInput(fmt.Errorf("read %s: %w", c.File, err))
 		}
-		if err := trigger.Valid(record.Value); err == nil {
-			continue
-		} else if len(faults) < maxWarnings {
-			faults = append(faults, fmt.Errorf("%s: line %d is malformed: %w", c.File, record.Line, err))
+		fault := trigger.Valid(record.Value)
+		if fault == nil {
+			fault = unlike(schema.faults(record.Value))
 		} else {
+			fault = fmt.Errorf("is malformed: %w", fault)
+		}
+		switch {
+		case fault == nil:
+		case len(faults) < maxWarnings:
+			faults = append(faults, fmt.Errorf("%s: line %d %w", c.File, record.Line, fault))
+		default:
 			more++
 		}
 	}
@@ -211,6 +250,7 @@ type producer struct {
 	limiter *rate.Limiter // nil: no limit; its burst is what is published at once
 	log     io.Writer
 	strict  bool
+	schema  *eventSchema // nil: events aren't held against it
 
 	batch      []kafka.Message
 	batchBytes int
@@ -218,7 +258,7 @@ type producer struct {
 	started    time.Time
 	reported   time.Time // the last progress
 
-	published, malformed, keyless int
+	published, malformed, keyless, unlike int
 }
 
 func newProducer(writer *kafka.Writer, log io.Writer, perSecond float64, strict bool) *producer {
@@ -265,7 +305,7 @@ func (p *producer) publish(ctx context.Context, source eventSource) error {
 
 // message is the record of an event. An error is bad input.
 func (p *producer) message(event sourceEvent, where string) (kafka.Message, error) {
-	message := kafka.Message{Key: event.key, Value: event.value}
+	message := kafka.Message{Key: event.key, Value: event.value, WriterData: event.number}
 	parsed, err := trigger.Parse(event.value)
 	switch {
 	case err != nil && p.strict:
@@ -277,6 +317,14 @@ func (p *producer) message(event sourceEvent, where string) (kafka.Message, erro
 		if message.Key = eventKey(parsed); message.Key == nil {
 			p.keyless++
 			p.warn(p.keyless, "%s %d has neither userId nor anonymousId: without a key, its order isn't kept", where, event.number)
+		}
+	}
+	if err == nil && p.schema != nil {
+		if fault := unlike(p.schema.faults(event.value)); fault != nil && p.strict {
+			return message, badInput(fmt.Errorf("%s %d %w", where, event.number, fault))
+		} else if fault != nil {
+			p.unlike++
+			p.warn(p.unlike, "%s %d %v", where, event.number, fault)
 		}
 	}
 	if size := len(message.Key) + len(message.Value); size > maxEventBytes {
@@ -369,6 +417,9 @@ func (p *producer) summary(topic string) string {
 	var of []string
 	if p.malformed > 0 {
 		of = append(of, fmt.Sprintf("%d malformed", p.malformed))
+	}
+	if p.unlike > 0 {
+		of = append(of, fmt.Sprintf("%d not as the schema wants them", p.unlike))
 	}
 	if p.keyless > 0 {
 		of = append(of, fmt.Sprintf("%d without a key", p.keyless))

@@ -96,13 +96,16 @@ func TestProduceStandardInput(t *testing.T) {
 	if len(records) != 4 {
 		t.Errorf("%d records", len(records))
 	}
-	const warnings = `engage-worker: warning: line 4 has neither userId nor anonymousId: without a key, its order isn't kept
+	const warnings = `engage-worker: warning: line 1 isn't as the schema wants it: type and messageId are missing
+engage-worker: warning: line 2 isn't as the schema wants it: type and messageId are missing
+engage-worker: warning: line 4 has neither userId nor anonymousId: without a key, its order isn't kept
+engage-worker: warning: line 4 isn't as the schema wants it: messageId is missing; userId and anonymousId are missing: one is needed
 engage-worker: warning: line 5 is malformed: the JSON object is cut off at byte 17; the worker will dead-letter it
 `
 	if stderr != warnings {
 		t.Errorf("stderr:\n%s", stderr)
 	}
-	if !strings.HasPrefix(stdout, "4 events published to audience-events in ") || !strings.HasSuffix(stdout, " (1 malformed, 1 without a key)\n") {
+	if !strings.HasPrefix(stdout, "4 events published to audience-events in ") || !strings.HasSuffix(stdout, " (1 malformed, 3 not as the schema wants them, 1 without a key)\n") {
 		t.Errorf("stdout: %s", stdout)
 	}
 }
@@ -132,23 +135,29 @@ func TestProduceKeepsUsersTogether(t *testing.T) {
 	}
 }
 
+// page is an event as the schema wants it.
+func page(user string) string {
+	return `{"type":"page","messageId":"m-` + user + `","userId":"` + user + `"}`
+}
+
 func TestProduceFileStrictly(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "events.jsonl")
-	if err := os.WriteFile(file, []byte("{\"userId\":\"a\"}\n[]\n{\"userId\":\"b\"}\nx\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(page("a")+"\n[]\n"+page("b")+"\nx\n{\"userId\":\"c\"}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	code, stdout, stderr, records := produceTo(t, "", file, "--strict")
 	want := "engage-worker: " + file + ": line 2 is malformed: JSON, but not an object, at byte 0\n" +
-		"engage-worker: " + file + ": line 4 is malformed: unexpected character 'x' at byte 0\n"
+		"engage-worker: " + file + ": line 4 is malformed: unexpected character 'x' at byte 0\n" +
+		"engage-worker: " + file + ": line 5 isn't as the schema wants it: type and messageId are missing\n"
 	if code != exitBadInput || stdout != "" || stderr != want || len(records) != 0 {
 		t.Errorf("exit %d, %d records\n%s%s", code, len(records), stdout, stderr)
 	}
 	code, _, stderr, records = produceTo(t, "", file)
-	if code != exitOK || len(records) != 4 {
+	if code != exitOK || len(records) != 5 {
 		t.Errorf("without --strict: exit %d, %d records\n%s", code, len(records), stderr)
 	}
 	// Standard input can't be read twice: what comes before is published.
-	code, stdout, stderr, records = produceTo(t, "{\"userId\":\"a\"}\nx\n{}\n", "-", "--strict")
+	code, stdout, stderr, records = produceTo(t, page("a")+"\nx\n{}\n", "-", "--strict")
 	if code != exitBadInput || len(records) != 1 || stderr != "engage-worker: line 2 is malformed: unexpected character 'x' at byte 0\n" ||
 		!strings.HasPrefix(stdout, "1 events published") {
 		t.Errorf("exit %d, %d records\n%s%s", code, len(records), stdout, stderr)
@@ -157,11 +166,11 @@ func TestProduceFileStrictly(t *testing.T) {
 
 func TestProduceDocument(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "events.json")
-	if err := os.WriteFile(file, []byte("[\n  {\"userId\": \"a\"},\n  {\"userId\": \"b\"}\n]\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("[\n  "+page("a")+",\n  "+page("b")+"\n]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	code, _, stderr, records := produceTo(t, "", file, "--strict")
-	if got := show(records); code != exitOK || len(got) != 2 || !got[`a {"userId":"a"}`] || !got[`b {"userId":"b"}`] {
+	if got := show(records); code != exitOK || len(got) != 2 || !got["a "+page("a")] || !got["b "+page("b")] {
 		t.Errorf("exit %d: %v\n%s", code, got, stderr)
 	}
 }
