@@ -169,3 +169,28 @@ func TestConsume(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestPreviewFromTopic previews what is on the topic, and leaves it alone.
+func TestPreviewFromTopic(t *testing.T) {
+	broker := startBroker(t, 1)
+	path := filepath.Join(t.TempDir(), "engage.yaml")
+	if err := os.WriteFile(path, []byte(strings.Replace(previewConfig, "localhost:9092", broker.Brokers()[0], 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	events := page("a") + "\n" + page("b") + "\n" + previewEvent + "\n"
+	if code := run(t.Context(), []string{"produce", "--config", path}, strings.NewReader(events), &out, &errs); code != exitOK {
+		t.Fatal(errs.String())
+	}
+	got := command(t, "preview", "--config", path, "--from-topic", "2")
+	place := func(offset, more string) string {
+		return `{"event":{"partition":0,"offset":` + offset + more + `},"destination":"onboarding"`
+	}
+	if got.code != exitOK || strings.Count(got.stdout, "\n") != 4 || strings.Count(got.stdout, place("1", `,"messageId":"m-b"`)) != 2 ||
+		strings.Count(got.stdout, place("2", "")) != 2 || !strings.Contains(got.stdout, welcomeRest) || got.stderr != "engage-worker: 2 events, 3 no match, 1 send\n" {
+		t.Errorf("%+v", got)
+	}
+	if got := command(t, "preview", "--config", path, "--from-topic", "2", "x.json"); got.code != exitBadInput {
+		t.Errorf("%+v", got)
+	}
+}

@@ -11,6 +11,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/segmentio/kafka-go"
+
 	"engage-worker/actions"
 	"engage-worker/actions/outcome"
 	"engage-worker/internal/config"
@@ -20,12 +22,13 @@ import (
 // previewCmd tells what each action would do with each event. It looks up
 // profiles and content templates, and never sends.
 type previewCmd struct {
-	Files   []string `arg:"" optional:"" name:"FILE" help:"Files of events, JSON or JSON Lines; standard input without one or with -." type:"path"`
-	Event   string   `help:"The same as a FILE." placeholder:"FILE" type:"path"`
-	Explain bool     `help:"Add why: what in the trigger decided, who was chosen as the recipient, the body and its segments."`
-	Output  string   `help:"table, for people, or json, a line for each event and action; table on a terminal, else json." enum:",table,json" default:"" placeholder:"table|json"`
-	FailOn  string   `help:"End with exit code 3 if any event fails, or if anything is warned of." enum:",fail,warn" default:"" placeholder:"fail|warn"`
-	Expect  string   `help:"Lines as preview prints them, of which each must come out as far as it goes, and no other message; else the exit code is 3." placeholder:"FILE" type:"existingfile"`
+	Files     []string `arg:"" optional:"" name:"FILE" help:"Files of events, JSON or JSON Lines; standard input without one or with -." type:"path"`
+	Event     string   `help:"The same as a FILE." placeholder:"FILE" type:"path"`
+	FromTopic int      `help:"Preview the last N events of the topic instead. Reads them only, in no consumer group." placeholder:"N"`
+	Explain   bool     `help:"Add why: what in the trigger decided, who was chosen as the recipient, the body and its segments."`
+	Output    string   `help:"table, for people, or json, a line for each event and action; table on a terminal, else json." enum:",table,json" default:"" placeholder:"table|json"`
+	FailOn    string   `help:"End with exit code 3 if any event fails, or if anything is warned of." enum:",fail,warn" default:"" placeholder:"fail|warn"`
+	Expect    string   `help:"Lines as preview prints them, of which each must come out as far as it goes, and no other message; else the exit code is 3." placeholder:"FILE" type:"existingfile"`
 }
 
 // previewLine is a line of preview's output; explain is there with --explain
@@ -46,7 +49,9 @@ type previewLine struct {
 // previewEventPlace tells which event a line is about.
 type previewEventPlace struct {
 	File      string `json:"file,omitempty"` // where there are several
-	Line      int    `json:"line"`
+	Line      int    `json:"line,omitempty"`
+	Partition *int   `json:"partition,omitempty"` // of the topic, with offset, instead of a line
+	Offset    *int64 `json:"offset,omitempty"`
 	MessageID string `json:"messageId,omitempty"`
 }
 
@@ -60,6 +65,18 @@ type previewError struct {
 	Code      string `json:"code"`
 	Message   string `json:"message"`
 	Retryable bool   `json:"retryable"`
+}
+
+// Validate is kong's hook for flags.
+func (c *previewCmd) Validate() error {
+	const most = 10_000
+	switch {
+	case c.FromTopic < 0 || c.FromTopic > most:
+		return fmt.Errorf("--from-topic must be from 1 to %d", most)
+	case c.FromTopic > 0 && (len(c.Files) > 0 || c.Event != ""):
+		return errors.New("a FILE and --from-topic exclude each other")
+	}
+	return nil
 }
 
 // Run previews one event after another, as they come.
@@ -83,7 +100,12 @@ func (c *previewCmd) Run(ctx context.Context, app *app) error {
 	if c.Event != "" {
 		files = append(files, c.Event)
 	}
-	err = errors.Join(p.files(ctx, app.stdin, files), p.out.Flush())
+	if c.FromTopic > 0 {
+		err = p.topic(ctx, cfg.Kafka, c.FromTopic)
+	} else {
+		err = p.files(ctx, app.stdin, files)
+	}
+	err = errors.Join(err, p.out.Flush())
 	if err != nil {
 		return err
 	}
@@ -160,6 +182,25 @@ func (p *preview) files(ctx context.Context, stdin io.Reader, files []string) er
 			name = file
 		}
 		if err := p.all(ctx, in, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// topic previews the last n events of the source topic.
+func (p *preview) topic(ctx context.Context, cluster config.Kafka, n int) error {
+	tail, err := openTail(ctx, cluster, cluster.Topic)
+	if err != nil {
+		return err
+	}
+	defer tail.Close()
+	messages, err := tail.last(ctx, n, func(m *kafka.Message) bool { return m.Value != nil })
+	if err != nil {
+		return err
+	}
+	for _, m := range messages {
+		if err := p.event(ctx, previewEventPlace{Partition: &m.Partition, Offset: &m.Offset}, m.Value); err != nil {
 			return err
 		}
 	}

@@ -73,7 +73,7 @@ func (p *preview) compare(line previewLine) error {
 		return nil
 	}
 	if line.Decision == "send" || line.Decision == "fail" {
-		p.surprises = append(p.surprises, fmt.Sprintf("line %d %s, %s/%s: %s isn't expected", line.Event.Line, line.Event.MessageID, line.Destination, line.Action, line.Decision))
+		p.surprises = append(p.surprises, fmt.Sprintf("%s %s, %s/%s: %s isn't expected", line.Event.where(), line.Event.MessageID, line.Destination, line.Action, line.Decision))
 	}
 	return nil
 }

@@ -16,11 +16,7 @@ const previewWidth = 66
 // show prints a line for people: what, to whom, the text, why.
 func (p *preview) show(line previewLine) error {
 	var b strings.Builder
-	where := fmt.Sprintf("line %d", line.Event.Line)
-	if line.Event.File != "" {
-		where = line.Event.File + ":" + fmt.Sprint(line.Event.Line)
-	}
-	fmt.Fprintf(&b, "%s %s  %s/%s  %s", where, cmp.Or(line.Event.MessageID, "(no messageId)"), line.Destination, cmp.Or(line.Action, "-"), strings.ToUpper(line.Decision))
+	fmt.Fprintf(&b, "%s %s  %s/%s  %s", line.Event.where(), cmp.Or(line.Event.MessageID, "(no messageId)"), line.Destination, cmp.Or(line.Action, "-"), strings.ToUpper(line.Decision))
 	if line.Reason != "" && line.Reason != line.Decision {
 		fmt.Fprintf(&b, ": %s", strings.ReplaceAll(line.Reason, "_", " "))
 	}
@@ -43,6 +39,18 @@ func (p *preview) show(line previewLine) error {
 	}
 	_, err := p.out.WriteString(b.String() + "\n")
 	return err
+}
+
+// where says in words where an event is.
+func (e *previewEventPlace) where() string {
+	switch {
+	case e.Offset != nil:
+		return fmt.Sprintf("partition %d, offset %d", *e.Partition, *e.Offset)
+	case e.File != "":
+		return fmt.Sprintf("%s:%d", e.File, e.Line)
+	default:
+		return fmt.Sprintf("line %d", e.Line)
+	}
 }
 
 // showRequest is a message's ends, its text in a frame, and what it costs.

@@ -15,12 +15,15 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/twmb/franz-go/pkg/kfake"
 
+	"engage-worker/internal/sim/embedded"
 	"engage-worker/internal/sim/twiliosim"
 )
 
 type flags struct {
 	Listen  []string      `default:":8081" help:"Addresses to listen on; several can stand for several regions. Without any, :8081." placeholder:"HOST:PORT"`
+	Kafka   *int          `help:"Serve a Kafka broker as well, on this port of localhost: embedded, its topics in memory. To try the worker where there is no Kafka." placeholder:"PORT"`
 	Admin   string        `help:"A further address that serves only /_sim/ and never goes down." placeholder:"HOST:PORT"`
 	Config  string        `help:"Options as YAML or JSON: accounts, templates, profiles, keep, faults, ..." type:"existingfile" placeholder:"FILE"`
 	Faults  string        `help:"Faults as JSON, or a file of them; stands in for those of --config." placeholder:"JSON|FILE"`
@@ -86,10 +89,22 @@ func serve(ctx context.Context, stop func(), args []string, stdout, stderr io.Wr
 		listeners = append(listeners, l)
 	}
 
+	if f.Kafka != nil {
+		broker, err := embedded.Start(kfake.Ports(*f.Kafka), kfake.SeedTopics(sourcePartitions, "audience-events"))
+		if err != nil {
+			return err
+		}
+		defer broker.Close()
+		fmt.Fprintln(stdout, "twilio-sim: serving Kafka on", strings.Join(broker.Brokers(), ", "))
+	}
+
 	<-ctx.Done()
 	stop()
 	return shutdown(sim, listeners, stdout)
 }
+
+// sourcePartitions is how many partitions the embedded broker's topic has.
+const sourcePartitions = 6
 
 // grace is what requests under way get at the end: more than a client's usual
 // latency, less than what orchestrators wait before they kill.

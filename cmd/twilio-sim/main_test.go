@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/segmentio/kafka-go"
 	"go.uber.org/goleak"
 )
 
@@ -84,6 +85,28 @@ func TestServe(t *testing.T) {
 	}
 	if !strings.HasSuffix(out.String(), "twilio-sim: 0 requests, 0 messages accepted\n") {
 		t.Errorf("it ended with %q", out.String())
+	}
+}
+
+// TestServeKafka: the embedded broker is there as long as the simulator is.
+func TestServeKafka(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var out output
+	done := make(chan error, 1)
+	go func() {
+		done <- serve(ctx, func() {}, []string{"--listen", "127.0.0.1:0", "--kafka", "0"}, &out, &out)
+	}()
+	address := out.addresses(t, 2)[1]
+	client := &kafka.Client{Addr: kafka.TCP(address), Transport: &kafka.Transport{}}
+	defer client.Transport.(*kafka.Transport).CloseIdleConnections()
+	metadata, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{"audience-events"}})
+	if err != nil || len(metadata.Topics) != 1 || len(metadata.Topics[0].Partitions) != sourcePartitions {
+		t.Errorf("%+v, %v", metadata, err)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 
