@@ -20,7 +20,7 @@ const (
 	// A stream has at most one answer of the broker's in memory, and a block
 	// of records that were decompressed from it.
 	answerBytes = 1 << 20
-	blockBytes  = 128 << 10
+	blockBytes  = 1 << 20
 
 	// holdFor is how long a stream that can't take more in, or whose next
 	// record isn't due, keeps what it has fetched.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"runtime"
 	"slices"
 	"time"
 
@@ -120,11 +121,14 @@ func cutBatch(b []byte) (head batch, rest []byte, whole bool, err error) {
 // lies in the batch itself, or, where that is compressed, in the decoder's
 // memory. It is pooled: only a Log that has an answer needs one.
 type decoder struct {
-	batch batch
-	left  int           // records of the batch that weren't read
-	raw   []byte        // of the batch, behind the last record; nil when it is compressed
-	codec io.ReadCloser // nil when it isn't
-	spare bytes.Reader  // below codec
+	batch  batch
+	left   int                           // records of the batch that weren't read
+	raw    []byte                        // of the batch, behind the last record; nil when it is compressed
+	codec  io.ReadCloser                 // nil when it isn't, or when all is decompressed
+	start  func(io.Reader) io.ReadCloser // makes the codec; nil once it did
+	spare  bytes.Reader                  // below codec
+	packed bool                          // the batch is compressed
+	broken error                         // why there is no more to decompress
 
 	block []byte // decompressed
 	used  int    // of it: records that were read
@@ -160,17 +164,24 @@ func (d *decoder) open(b batch) error {
 		return fmt.Errorf("a record batch is compressed in an unknown way (%d)", code)
 	}
 	d.spare.Reset(b.body)
-	d.codec = codec.NewReader(&d.spare)
+	d.start = codec.NewReader
+	d.packed, d.broken = true, fmt.Errorf("%w: %w", errBatch, io.ErrUnexpectedEOF)
 	return nil
 }
 
 // close gives up what is left of the batch.
 func (d *decoder) close() {
+	d.closeCodec()
+	d.left, d.raw, d.packed = 0, nil, false
+}
+
+// closeCodec gives the decompressor back, as early as can be.
+func (d *decoder) closeCodec() {
+	d.start = nil
 	if d.codec != nil {
 		d.codec.Close()
 		d.codec = nil
 	}
-	d.left, d.raw = 0, nil
 }
 
 // record reads the batch's next record and appends it to the block, unless it
@@ -226,7 +237,7 @@ func (d *decoder) record(from int64) (full bool, err error) {
 
 // ahead is what is there of the batch behind the last record.
 func (d *decoder) ahead() []byte {
-	if d.codec == nil {
+	if !d.packed {
 		return d.raw
 	}
 	return d.block[d.used:]
@@ -234,7 +245,7 @@ func (d *decoder) ahead() []byte {
 
 // pass moves behind a record.
 func (d *decoder) pass(n int) {
-	if d.codec == nil {
+	if !d.packed {
 		d.raw = d.raw[n:]
 	} else {
 		d.used += n
@@ -246,7 +257,7 @@ func (d *decoder) pass(n int) {
 func (d *decoder) size() (size, head int, err error) {
 	n, head := binary.Varint(d.ahead())
 	switch {
-	case head < 0, n < 0, n > largestRecord, d.codec == nil && head+int(n) > len(d.raw), head == 0 && d.codec == nil:
+	case head < 0, n < 0, n > largestRecord, !d.packed && head+int(n) > len(d.raw), head == 0 && !d.packed:
 		return 0, 0, errBatch
 	case head == 0:
 		return 1, len(d.ahead()), nil
@@ -254,18 +265,35 @@ func (d *decoder) size() (size, head int, err error) {
 	return int(n), head, nil
 }
 
-// more decompresses more into the block's room.
+// decompressing bounds the decompressors that are at work to what processors
+// can do: one of lz4's holds twice the frame's block size, 8 MiB for kafka-go's
+// own frames, and is free again as soon as the batch is in the block.
+var decompressing = make(chan struct{}, runtime.GOMAXPROCS(0))
+
+// more decompresses as much as the block has room for.
 func (d *decoder) more() error {
-	for tries := 0; ; tries++ {
+	decompressing <- struct{}{}
+	defer func() { <-decompressing }()
+	if d.start != nil {
+		d.codec, d.start = d.start(&d.spare), nil
+	}
+	before := len(d.block)
+	for tries := 0; d.codec != nil && len(d.block) < cap(d.block); tries++ {
 		n, err := d.codec.Read(d.block[len(d.block):cap(d.block)])
 		d.block = d.block[:len(d.block)+n]
-		switch {
-		case n > 0:
-			return nil
-		case err != nil:
-			return fmt.Errorf("%w: %w", errBatch, noEOF(err))
-		case tries == 100:
-			return fmt.Errorf("%w: %w", errBatch, io.ErrNoProgress)
+		if n > 0 {
+			tries = 0
+		}
+		if err == nil && tries == 100 {
+			err = io.ErrNoProgress
+		}
+		if err != nil {
+			d.broken = fmt.Errorf("%w: %w", errBatch, noEOF(err)) // where there should be more
+			d.closeCodec()
 		}
 	}
+	if len(d.block) == before {
+		return d.broken
+	}
+	return nil
 }
