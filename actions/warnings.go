@@ -28,6 +28,10 @@ func Warnings(def Definition) []Warning {
 	if strings.HasPrefix(s.TwilioAccountSID, "SK") {
 		w.warn("settings.twilioAccountSID", "begins with SK, as an API key's SID does", "give the account's SID (AC...) here, and the key's as twilioApiKeySID")
 	}
+	if strings.HasPrefix(s.TwilioAPIKeySID, "AC") {
+		w.warn("settings.twilioApiKeySID", "begins with AC, as an account's SID does: that works only with the account's auth token as the secret",
+			"give an API key's SID (SK...) and its secret, which can be taken back alone")
+	}
 	for i, a := range def.Actions {
 		w.action(fmt.Sprintf("actions[%d]", i), a)
 	}
@@ -103,7 +107,7 @@ func (w *warner) templates(path string, a ActionDefinition) {
 			w.template(fmt.Sprintf("%s.media[%d]", path, i), text, "phone", "traits", "user_id")
 		}
 	}
-	if enriched, set := a.Mapping["traitEnrichment"]; a.Type == SendWhatsApp && (!set || enriched == true) {
+	if enriched, fixed := a.Mapping["traitEnrichment"].(bool); a.Type == SendWhatsApp && (enriched || !fixed) {
 		for name, value := range jsvalue.All(a.Mapping["contentVariables"]) {
 			source, _ := value.(string)
 			w.template(join(path+".contentVariables", name), source, "traits")
@@ -137,9 +141,9 @@ var placeholder = regexp.MustCompile(`\{\{\{?\s*profile\.`)
 
 // misplaced warns of a template's variables where the event is what counts.
 func (w *warner) misplaced(path string, value any) {
-	switch value.(type) {
+	switch value := value.(type) {
 	case []any:
-		for i, item := range value.([]any) {
+		for i, item := range value {
 			w.misplaced(fmt.Sprintf("%s[%d]", path, i), item)
 		}
 		return
@@ -149,13 +153,21 @@ func (w *warner) misplaced(path string, value any) {
 	}
 	for name, inner := range jsvalue.All(value) {
 		source, _ := inner.(string)
-		if name == "@template" && placeholder.MatchString(source) || name == "@path" && strings.HasPrefix(strings.TrimPrefix(source, "$."), "profile.") {
+		if name == "@template" && placeholder.MatchString(source) || name == "@liquid" && readsProfile(source) ||
+			name == "@path" && strings.HasPrefix(strings.TrimPrefix(source, "$."), "profile.") {
 			w.warn(join(path, name), "profile is empty for every event: a directive reads the event, which has none",
 				"write properties.NAME or traits.NAME here, or the template without "+name)
 			continue
 		}
 		w.misplaced(join(path, name), inner)
 	}
+}
+
+// readsProfile reports whether the template of a @liquid directive reads
+// profile.
+func readsProfile(source string) bool {
+	compiled, err := liquid.CompileDirective(source)
+	return err == nil && slices.ContainsFunc(compiled.References(), func(r liquid.Reference) bool { return r.Keys[0] == "profile" })
 }
 
 var markup = regexp.MustCompile(`(?s)\{\{.*?\}\}|\{%.*?%\}`)

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/segmentio/kafka-go"
@@ -125,7 +126,7 @@ func (t *topicTail) follow(ctx context.Context, each func(kafka.Message) error) 
 				return err
 			}
 		case <-ctx.Done():
-			if err := context.Cause(ctx); err != context.Canceled {
+			if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
 				return explained(err)
 			}
 			return nil

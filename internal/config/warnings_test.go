@@ -77,6 +77,9 @@ func TestWarnings(t *testing.T) {
 		{"a profile in a directive", mapping("from: MG1\n      body: {\"@template\": \"Hi {{profile.traits.x}}\"}"), 0o600, []string{
 			"9:27: warning: destinations[0].actions[0].mapping.body.@template: profile is empty for every event: a directive reads the event, which has none; write properties.NAME or traits.NAME here, or the template without @template",
 		}},
+		{"a profile in a template of the event", mapping("from: MG1\n      body: {\"@liquid\": \"Hi {{ profile.traits.x }}{{ properties.y }}\"}"), 0o600, []string{
+			"9:25: warning: destinations[0].actions[0].mapping.body.@liquid: profile is empty for every event: a directive reads the event, which has none; write properties.NAME or traits.NAME here, or the template without @liquid",
+		}},
 		{"what is no sender", mapping("from: AC00000000000000000000000000000000\n      body: hi"), 0o600, []string{
 			"8:13: warning: destinations[0].actions[0].mapping.from: AC... is the SID of an account, which sends nothing; give a number (+15551234567), a short code or a messaging service (MG...)",
 		}},
@@ -112,6 +115,9 @@ func TestWarnings(t *testing.T) {
 		{"a region without an entry", "regions: {us-west-2: {}}\ndestinations:\n- name: a\n  settings: {region: us-west2, " + settings + "\"${file:" + dir + "/good}\"}\n  actions: [{name: x, type: sendSms, mapping: {from: MG1, body: hi, region: elsewhere}}]\n", 0o600, []string{
 			"4:22: warning: destinations[0].settings.region: us-west2 has no entry under regions, so that it has the built-in rate of 100; add an entry for it under regions, or did you mean us-west-2?",
 			"5:77: warning: destinations[0].actions[0].mapping.region: elsewhere has no entry under regions, so that it has the built-in rate of 100; add an entry for it under regions",
+		}},
+		{"a key's SID", "destinations:\n- name: a\n  settings: {twilioAccountSID: AC1, twilioApiKeySID: AC1, twilioApiKeySecret: \"${file:" + dir + "/good}\"}\n  actions: [{name: x, type: sendSms, mapping: {from: MG1, body: hi}}]\n", 0o600, []string{
+			"3:54: warning: destinations[0].settings.twilioApiKeySID: begins with AC, as an account's SID does: that works only with the account's auth token as the secret; give an API key's SID (SK...) and its secret, which can be taken back alone",
 		}},
 		{"an account's SID", "destinations:\n- name: a\n  settings: {twilioAccountSID: SK1, twilioApiKeySID: SK1, twilioApiKeySecret: \"${file:" + dir + "/good}\"}\n  actions: [{name: x, type: sendSms, mapping: {from: MG1, body: hi}}]\n", 0o600, []string{
 			"3:32: warning: destinations[0].settings.twilioAccountSID: begins with SK, as an API key's SID does; give the account's SID (AC...) here, and the key's as twilioApiKeySID",
