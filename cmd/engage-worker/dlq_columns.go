@@ -12,6 +12,7 @@ import (
 	"github.com/parquet-go/parquet-go/compress/zstd"
 
 	"engage-worker/deadletter"
+	"engage-worker/internal/terminal"
 )
 
 // exported is a dead letter as `dlq export` writes it: the columns, their
@@ -117,7 +118,7 @@ func headersJSON(r *deadletter.Record) string {
 type jsonRows struct{ enc *json.Encoder }
 
 func newJSONRows(w io.Writer) *jsonRows {
-	enc := json.NewEncoder(w)
+	enc := json.NewEncoder(terminal.JSON{To: w})
 	enc.SetEscapeHTML(false)
 	return &jsonRows{enc}
 }
@@ -129,7 +130,8 @@ func (j *jsonRows) Write(r *deadletter.Record) error {
 
 func (j *jsonRows) Close() error { return nil }
 
-// csvRows writes RFC 4180 with a header line.
+// csvRows writes RFC 4180 with a header line. No cell drives a spreadsheet or a
+// terminal.
 type csvRows struct {
 	w      *csv.Writer
 	fields []string
@@ -154,15 +156,24 @@ func exportColumns() []string {
 
 func (c *csvRows) Write(r *deadletter.Record) error {
 	e := exportedOf(r)
+	text := terminal.Cell
 	c.fields = append(c.fields[:0],
-		e.ID, e.FailedAt.String(), e.FirstFailedAt.String(), e.Reason, e.Disposition, e.Destination, e.Action, e.Region,
-		e.UserID, e.MessageID, e.Recipient, e.Message, number(int(e.TwilioCode)), number(int(e.TwilioStatus)), e.TwilioRequestID,
-		number(int(e.Attempts)), strconv.Itoa(int(e.Replays)), e.Group,
-		e.Topic, strconv.Itoa(int(e.Partition)), strconv.FormatInt(e.Offset, 10), e.RecordTimestamp.String(),
+		text(e.ID), e.FailedAt.String(), e.FirstFailedAt.String(), text(e.Reason), text(e.Disposition), text(e.Destination), text(e.Action), text(e.Region),
+		text(e.UserID), text(e.MessageID), text(e.Recipient), text(e.Message), number(int(e.TwilioCode)), number(int(e.TwilioStatus)), text(e.TwilioRequestID),
+		number(int(e.Attempts)), strconv.Itoa(int(e.Replays)), text(e.Group),
+		text(e.Topic), strconv.Itoa(int(e.Partition)), strconv.FormatInt(e.Offset, 10), e.RecordTimestamp.String(),
 		strconv.Itoa(int(e.DLQPartition)), strconv.FormatInt(e.DLQOffset, 10), e.DLQTimestamp.String(),
-		e.Key, e.KeyEncoding, e.Value, e.ValueEncoding, e.Headers,
+		text(e.Key), e.KeyEncoding, jsonCell(e.Value), e.ValueEncoding, jsonCell(e.Headers),
 	)
 	return c.w.Write(c.fields)
+}
+
+// jsonCell is a cell of JSON, with the same value; or of any text.
+func jsonCell(s string) string {
+	if json.Valid([]byte(s)) {
+		s = string(terminal.EscapeJSON([]byte(s)))
+	}
+	return terminal.Cell(s)
 }
 
 func (c *csvRows) Close() error {

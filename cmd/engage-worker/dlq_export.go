@@ -99,7 +99,9 @@ type output struct {
 	io.Writer
 	name string
 	file *os.File // nil: standard output
-	kept bool
+
+	replaces bool // another file of its name
+	kept     bool
 }
 
 func (c *dlqExportCmd) open(app *app) (*output, error) {
@@ -109,7 +111,8 @@ func (c *dlqExportCmd) open(app *app) (*output, error) {
 		}
 		return &output{Writer: app.stdout, name: "standard output"}, nil
 	}
-	switch info, err := os.Stat(c.File); {
+	// Of a symbolic link, the link itself is what a file would replace.
+	switch info, err := os.Lstat(c.File); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return nil, err
@@ -125,7 +128,7 @@ func (c *dlqExportCmd) open(app *app) (*output, error) {
 		}
 		return nil, fmt.Errorf("create %s: %w", c.File, err)
 	}
-	return &output{Writer: f, name: c.File, file: f}, nil
+	return &output{Writer: f, name: c.File, file: f, replaces: c.Force}, nil
 }
 
 // keep makes the file whole under its name.
@@ -136,12 +139,29 @@ func (o *output) keep() error {
 	}
 	err := errors.Join(o.file.Sync(), o.file.Close())
 	if err == nil {
-		err = os.Rename(o.file.Name(), o.name)
+		err = o.rename()
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("write %s: %w", o.name, err), os.Remove(o.file.Name()))
 	}
 	return nil
+}
+
+// rename gives the file its name. A link never replaces what has come there
+// meanwhile, as a rename would; not every file system has links.
+func (o *output) rename() error {
+	if !o.replaces {
+		switch err := os.Link(o.file.Name(), o.name); {
+		case err == nil:
+			return os.Remove(o.file.Name())
+		case errors.Is(err, fs.ErrExist):
+			return errors.New("the name is taken meanwhile: name another file, or replace it with --force")
+		}
+		if _, err := os.Lstat(o.name); err == nil {
+			return fs.ErrExist
+		}
+	}
+	return os.Rename(o.file.Name(), o.name)
 }
 
 // discard removes the file unless it was kept.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"engage-worker/deadletter"
+	"engage-worker/internal/terminal"
 )
 
 type dlqListCmd struct {
@@ -100,7 +101,7 @@ func (c *dlqListCmd) printTable(app *app, total int, records []*deadletter.Recor
 	}
 	const widestUser = 24
 	for _, r := range records {
-		t.add(shown(r.FailedAt()), r.ID(), r.Reason, r.Action, r.Region, number(r.TwilioCode), r.Recipient, strconv.Itoa(r.Replays), cut(printable(r.UserID), widestUser), r.Message)
+		t.add(shown(r.FailedAt()), r.ID(), r.Reason, r.Action, r.Region, number(r.TwilioCode), r.Recipient, strconv.Itoa(r.Replays), cut(terminal.Plain(r.UserID), widestUser), r.Message)
 	}
 	if err := t.print(s); err != nil {
 		return err
@@ -143,8 +144,8 @@ func printListCSV(app *app, records []*deadletter.Record) error {
 	for _, r := range records {
 		l := listedOf(r)
 		rows = append(rows, []string{
-			l.FailedAt, l.ID, l.Reason, l.Disposition, l.Destination, l.Action, l.Region, number(l.Code),
-			l.Recipient, l.UserID, l.MessageID, strconv.Itoa(l.Replays), l.Message, l.Position,
+			l.FailedAt, terminal.Cell(l.ID), terminal.Cell(l.Reason), terminal.Cell(l.Disposition), terminal.Cell(l.Destination), terminal.Cell(l.Action), terminal.Cell(l.Region), number(l.Code),
+			terminal.Cell(l.Recipient), terminal.Cell(l.UserID), terminal.Cell(l.MessageID), strconv.Itoa(l.Replays), terminal.Cell(l.Message), l.Position,
 		})
 	}
 	return csv.NewWriter(app.stdout).WriteAll(rows)

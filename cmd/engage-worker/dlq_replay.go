@@ -23,6 +23,7 @@ import (
 
 	"engage-worker/deadletter"
 	"engage-worker/internal/kafka/topics"
+	"engage-worker/internal/terminal"
 )
 
 type dlqReplayCmd struct {
@@ -171,7 +172,7 @@ func (c *dlqReplayCmd) printPlan(s screen, desk *dlqDesk, plan *deadletter.Plan)
 		fmt.Fprintf(&b, "  %8s  of them were begun by a replay that was cut off; they come last, after a wait to be sure\n", thousands(plan.Open))
 	}
 	for _, count := range plan.Reasons() {
-		fmt.Fprintf(&b, "            %8s  %s\n", thousands(count.N), printable(orUnknown(count.Value)))
+		fmt.Fprintf(&b, "            %8s  %s\n", thousands(count.N), terminal.Plain(orUnknown(count.Value)))
 	}
 	_, err := io.WriteString(s, b.String())
 	return err

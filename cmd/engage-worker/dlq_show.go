@@ -17,6 +17,7 @@ import (
 
 	"engage-worker/actions/twilio"
 	"engage-worker/deadletter"
+	"engage-worker/internal/terminal"
 )
 
 type dlqShowCmd struct {
@@ -113,12 +114,12 @@ func (p *shower) section(name string) { p.printf("\n%s\n", p.s.bold(name)) }
 // line prints a fact that is known.
 func (p *shower) line(name, value string) {
 	if value != "" {
-		p.printf("  %-16s %s\n", name, printable(value))
+		p.printf("  %-16s %s\n", name, terminal.Plain(value))
 	}
 }
 
 func (p *shower) why(r *deadletter.Record) {
-	p.printf("%s\n", p.s.bold(printable("Dead letter "+r.ID()+": "+r.Reason)))
+	p.printf("%s\n", p.s.bold(terminal.Plain("Dead letter "+r.ID()+": "+r.Reason)))
 	means, mend, ok := inWords(r.Reason)
 	if !ok {
 		means, mend = "This version of engage-worker doesn't know the reason.", ""
@@ -208,19 +209,10 @@ func (p *shower) event(r *deadletter.Record) {
 	}
 	var pretty bytes.Buffer
 	if err := json.Indent(&pretty, r.Value, "  ", "  "); err != nil {
-		p.printf("  not JSON, %s: %s\n", plural(len(r.Value), "byte"), cut(printable(text(r.Value)), 2000))
+		p.printf("  not JSON, %s: %s\n", plural(len(r.Value), "byte"), cut(terminal.Plain(text(r.Value)), 2000))
 		return
 	}
-	p.printf("  %s\n", printableLines(pretty.String()))
-}
-
-// printableLines is printable that keeps the lines.
-func printableLines(s string) string {
-	lines := strings.Split(s, "\n")
-	for i, l := range lines {
-		lines[i] = printable(l)
-	}
-	return strings.Join(lines, "\n")
+	p.printf("  %s\n", terminal.PlainLines(pretty.String()))
 }
 
 // text is b as text, or in base64 when it isn't any.
@@ -236,7 +228,7 @@ func (p *shower) rendered(ctx context.Context, app *app, desk *dlqDesk, r *deadl
 	p.section("What the current configuration would send (nothing is sent)")
 	renderings, err := desk.render(ctx, app, r)
 	if err != nil {
-		p.printf("  %s\n", printable(err.Error()))
+		p.printf("  %s\n", terminal.Plain(err.Error()))
 		return
 	}
 	for _, d := range renderings {

@@ -10,6 +10,7 @@ import (
 
 	"engage-worker/actions/twilio"
 	"engage-worker/deadletter"
+	"engage-worker/internal/terminal"
 )
 
 type dlqStatsCmd struct {
@@ -195,7 +196,7 @@ func (c *dlqStatsCmd) printJSON(app *app, topic string, stats *deadletter.Stats,
 
 // printJSON prints v, indented, with < and & as they are.
 func printJSON(app *app, v any) error {
-	enc := json.NewEncoder(app.stdout)
+	enc := json.NewEncoder(terminal.JSON{To: app.stdout})
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
@@ -206,7 +207,7 @@ func (c *dlqStatsCmd) printCSV(app *app, stats *deadletter.Stats, by []deadlette
 	rows := [][]string{{"by", "value", "count"}}
 	for _, d := range by {
 		for _, n := range stats.Counts(d) {
-			rows = append(rows, []string{string(d), n.Value, strconv.Itoa(n.N)})
+			rows = append(rows, []string{string(d), terminal.Cell(n.Value), strconv.Itoa(n.N)})
 		}
 	}
 	return w.WriteAll(rows)

@@ -4,11 +4,11 @@ import (
 	"io"
 	"os"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/mattn/go-runewidth"
 	"golang.org/x/term"
+
+	"engage-worker/internal/terminal"
 )
 
 // screen is where text for people goes.
@@ -49,7 +49,7 @@ type table struct {
 
 func (t *table) add(cells ...string) {
 	for i, c := range cells {
-		cells[i] = printable(c)
+		cells[i] = terminal.Plain(c)
 	}
 	t.rows = append(t.rows, cells)
 }
@@ -136,14 +136,4 @@ func bar(n, most, width int) string {
 		full += string([]rune("▏▎▍▌▋▊▉")[rest-1])
 	}
 	return full
-}
-
-// printable replaces what could drive a terminal: events come from outside.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
 }

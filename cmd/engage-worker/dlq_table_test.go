@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"engage-worker/internal/terminal"
 )
 
 // Ideographs and emoji take two columns, marks none: what stands right of them
@@ -69,7 +71,7 @@ func FuzzCut(f *testing.F) {
 	f.Add("山田太郎 🎉 Zoe\u0308 \x00\xff", 5)
 	f.Fuzz(func(t *testing.T, in string, n int) {
 		n = 1 + n&63
-		in = printable(in)
+		in = terminal.Plain(in)
 		got := cut(in, n)
 		if w := columns.StringWidth(got); w > n {
 			t.Errorf("cut(%q, %d) = %q takes %d columns", in, n, got, w)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"engage-worker/internal/config"
+	"engage-worker/internal/terminal"
 )
 
 // The exit codes.
@@ -61,7 +62,7 @@ func report(w io.Writer, err error) int {
 		printWarnings(w, faults.Warnings)
 	}
 	for line := range strings.SplitSeq(err.Error(), "\n") {
-		fmt.Fprintln(w, prefix+line)
+		fmt.Fprintln(w, terminal.Plain(prefix+line))
 	}
 	return exitCode(err)
 }

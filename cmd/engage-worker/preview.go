@@ -17,6 +17,7 @@ import (
 	"engage-worker/actions/outcome"
 	"engage-worker/internal/config"
 	"engage-worker/internal/eventfile"
+	"engage-worker/internal/terminal"
 )
 
 // previewCmd tells what each action would do with each event. It looks up
@@ -135,7 +136,7 @@ type previewDestination struct {
 
 func newPreview(cfg *config.Config, out io.Writer) (*preview, error) {
 	p := &preview{out: bufio.NewWriter(out), tally: tally{decisions: map[string]int{}}}
-	p.encoder = json.NewEncoder(p.out)
+	p.encoder = json.NewEncoder(terminal.JSON{To: p.out})
 	p.encoder.SetEscapeHTML(false)
 	for i, definition := range cfg.Destinations {
 		d, faults := actions.New(definition.Definition, actions.Options{Region: cfg.TwilioRegion})

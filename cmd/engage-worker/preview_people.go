@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/mattn/go-runewidth"
+
+	"engage-worker/internal/terminal"
 )
 
 // previewWidth is the text's inside a frame, in columns of a terminal.
@@ -16,7 +18,7 @@ const previewWidth = 66
 // show prints a line for people: what, to whom, the text, why.
 func (p *preview) show(line previewLine) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s  %s/%s  %s", line.Event.where(), cmp.Or(line.Event.MessageID, "(no messageId)"), line.Destination, cmp.Or(line.Action, "-"), strings.ToUpper(line.Decision))
+	fmt.Fprintf(&b, "%s %s  %s/%s  %s", terminal.Plain(line.Event.where()), terminal.Plain(cmp.Or(line.Event.MessageID, "(no messageId)")), line.Destination, cmp.Or(line.Action, "-"), strings.ToUpper(line.Decision))
 	if line.Reason != "" && line.Reason != line.Decision {
 		fmt.Fprintf(&b, ": %s", strings.ReplaceAll(line.Reason, "_", " "))
 	}
@@ -25,17 +27,17 @@ func (p *preview) show(line previewLine) error {
 		showRequest(&b, line)
 	}
 	if line.Error != nil {
-		fmt.Fprintf(&b, "  %s\n", line.Error.Message)
+		fmt.Fprintf(&b, "  %s\n", terminal.Plain(line.Error.Message))
 	}
 	if x := line.Explain; x != nil {
 		for _, why := range []string{x.Trigger, x.Recipient, x.Template} {
 			if why != "" {
-				fmt.Fprintf(&b, "  why: %s\n", why)
+				fmt.Fprintf(&b, "  why: %s\n", terminal.Plain(why))
 			}
 		}
 	}
 	for _, w := range line.Warnings {
-		fmt.Fprintf(&b, "  warning: %s\n", w)
+		fmt.Fprintf(&b, "  warning: %s\n", terminal.Plain(w))
 	}
 	_, err := p.out.WriteString(b.String() + "\n")
 	return err
@@ -58,9 +60,13 @@ func showRequest(b *strings.Builder, line previewLine) {
 	fields := map[string]string{}
 	var media []string
 	for _, field := range line.Request.Form {
-		fields[field[0]] = field[1]
+		value := terminal.PlainLines(field[1])
+		if field[0] != "Body" {
+			value = terminal.Plain(value)
+		}
+		fields[field[0]] = value
 		if field[0] == "MediaUrl" {
-			media = append(media, field[1])
+			media = append(media, value)
 		}
 	}
 	fmt.Fprintf(b, "  to %s  from %s  region %s\n", fields["To"], cmp.Or(fields["From"], fields["MessagingServiceSid"]), line.Region)
@@ -82,7 +88,7 @@ func showRequest(b *strings.Builder, line previewLine) {
 func frame(b *strings.Builder, text string) {
 	var lines []string
 	width := 0
-	for line := range strings.SplitSeq(strings.ReplaceAll(text, "\t", "    "), "\n") {
+	for line := range strings.SplitSeq(strings.NewReplacer("\t", "    ", "\r", "").Replace(text), "\n") {
 		for part := range strings.SplitSeq(runewidth.Wrap(line, previewWidth), "\n") {
 			lines = append(lines, part)
 			width = max(width, runewidth.StringWidth(part))

@@ -19,6 +19,7 @@ import (
 	"engage-worker/internal/eventfile"
 	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/sim/sample"
+	"engage-worker/internal/terminal"
 )
 
 const (
@@ -364,7 +365,7 @@ func eventKey(event trigger.Event) []byte {
 
 func (p *producer) warn(n int, format string, args ...any) {
 	if n <= maxWarnings {
-		fmt.Fprintf(p.log, "engage-worker: warning: "+format+"\n", args...)
+		fmt.Fprintln(p.log, terminal.Plain("engage-worker: warning: "+fmt.Sprintf(format, args...)))
 	}
 	if n == maxWarnings {
 		fmt.Fprintln(p.log, "engage-worker: more of these are counted, not printed")

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"engage-worker/internal/config"
+	"engage-worker/internal/terminal"
 	"engage-worker/internal/worker"
 )
 
@@ -57,10 +58,21 @@ func newLogger(out io.Writer, cfg config.Log) zerolog.Logger {
 	}
 	zerolog.SetGlobalLevel(level)
 	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
+	lines := io.Writer(terminal.JSON{To: out})
 	if cfg.Format == config.LogConsole {
-		out = zerolog.ConsoleWriter{Out: out, TimeFormat: "15:04:05.000", NoColor: !screenOf(out).styled}
+		lines = zerolog.ConsoleWriter{Out: out, TimeFormat: "15:04:05.000", NoColor: !screenOf(out).styled, FormatPrepare: plainFields}
 	}
-	return zerolog.New(out).With().Timestamp().Logger()
+	return zerolog.New(lines).With().Timestamp().Logger()
+}
+
+// plainFields keeps texts of events from driving the terminal.
+func plainFields(fields map[string]any) error {
+	for name, value := range fields {
+		if text, ok := value.(string); ok {
+			fields[name] = terminal.Plain(text)
+		}
+	}
+	return nil
 }
 
 // watchLogSignal makes SIGUSR1 switch between the configured level and debug,

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"engage-worker/internal/config"
+	"engage-worker/internal/terminal"
 )
 
 type validateCmd struct {
@@ -66,6 +67,6 @@ func (a *app) warn(cfg *config.Config, strict bool) error {
 
 func printWarnings(w io.Writer, warnings []config.Warning) {
 	for _, warning := range warnings {
-		fmt.Fprintln(w, warning)
+		fmt.Fprintln(w, terminal.Plain(warning.String()))
 	}
 }

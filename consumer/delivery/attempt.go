@@ -105,7 +105,7 @@ func (d *delivery) sent(sid string) step {
 		return d.refused(err)
 	}
 	d.count("sent", outcome.ReasonNone)
-	d.parts.Metrics.EndToEnd.WithLabelValues(d.cfg.Destination, d.plan.Region).Observe(time.Since(d.ev.Origin.Time).Seconds())
+	d.parts.Metrics.EndToEnd.WithLabelValues(d.cfg.Destination, d.plan.Region).Observe(d.age().Seconds())
 	return settled
 }
 

@@ -60,7 +60,7 @@ func (c *Courier) delivery(ctx context.Context, ev *intake.Event, decoded *actio
 	return &delivery{
 		courier: c, cfg: &c.cfg, parts: &c.parts,
 		ctx: ctx, ev: ev, event: decoded, followed: followed, index: action, action: c.actions[action],
-		attempts: ev.Origin.Attempts, firstFailedAt: ev.Origin.FirstFailedAt,
+		begun: time.Now(), attempts: ev.Origin.Attempts, firstFailedAt: ev.Origin.FirstFailedAt,
 	}
 }
 

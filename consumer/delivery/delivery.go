@@ -35,6 +35,7 @@ type delivery struct {
 	intended bool                        // the ledger holds an intent
 	doubt    bool                        // and it isn't known what came of it
 
+	begun                       time.Time
 	firstFailedAt, lastFailedAt time.Time
 	heldSince, throttledSince   time.Time // the first time, however it went on
 	since                       time.Time // of the part of the way that a span isn't made of yet
@@ -171,7 +172,25 @@ func (d *delivery) prepare() step {
 // expired reports whether the event is older than allowed. What may have been
 // sent already is reconciled first, whatever its age.
 func (d *delivery) expired() bool {
-	return d.cfg.MaxEventAge > 0 && !d.doubt && time.Since(d.ev.Origin.Time) > d.cfg.MaxEventAge
+	return d.cfg.MaxEventAge > 0 && !d.doubt && d.age() > d.cfg.MaxEventAge
+}
+
+// farAhead is how far a record may be dated ahead before its date is no date:
+// a zone's mistake is less.
+const farAhead = 24 * time.Hour
+
+// age is how old the event is by its record's timestamp, at least 0. One that is
+// dated far ahead counts as dated when it failed first, or else now, so that it
+// expires as others do.
+func (d *delivery) age() time.Duration {
+	dated := d.ev.Origin.Time
+	if dated.Sub(d.begun) > farAhead {
+		dated = d.begun
+		if failed := d.ev.Origin.FirstFailedAt; !failed.IsZero() {
+			dated = failed
+		}
+	}
+	return max(0, time.Since(dated))
 }
 
 // expire buries an event that is too old.
