@@ -270,7 +270,11 @@ func (d *decoder) size() (size, head int, err error) {
 // own frames, and is free again as soon as the batch is in the block.
 var decompressing = make(chan struct{}, runtime.GOMAXPROCS(0))
 
-// more decompresses as much as the block has room for.
+// wholeBatch is how far a block grows for the rest of a batch, so that the
+// decompressor, which is larger, can be given back.
+const wholeBatch = 4 << 20
+
+// more decompresses the batch, or as much as the block has room for.
 func (d *decoder) more() error {
 	decompressing <- struct{}{}
 	defer func() { <-decompressing }()
@@ -278,7 +282,13 @@ func (d *decoder) more() error {
 		d.codec, d.start = d.start(&d.spare), nil
 	}
 	before := len(d.block)
-	for tries := 0; d.codec != nil && len(d.block) < cap(d.block); tries++ {
+	for tries := 0; d.codec != nil; tries++ {
+		if len(d.block) == cap(d.block) {
+			if cap(d.block) >= wholeBatch {
+				break
+			}
+			d.block = slices.Grow(d.block, 1) // what was given out stays where it was
+		}
 		n, err := d.codec.Read(d.block[len(d.block):cap(d.block)])
 		d.block = d.block[:len(d.block)+n]
 		if n > 0 {

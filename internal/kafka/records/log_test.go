@@ -276,7 +276,7 @@ func TestBlocksAreBounded(t *testing.T) {
 			next++
 			bytes += len(r.Value)
 		}
-		if len(block) == 0 || len(block) > blockRecords || bytes > testBlock+size && next <= n {
+		if len(block) == 0 || len(block) > blockRecords || bytes > 2*wholeBatch && next <= n {
 			t.Fatalf("a block of %d records and %d bytes", len(block), bytes)
 		}
 	}
