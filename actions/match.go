@@ -17,6 +17,12 @@ type sharedTrigger struct {
 	actions uint64
 }
 
+// Wants reports whether action i is still to be made for value, which its
+// trigger wanted once. A disabled action asks no trigger: Prepare skips it.
+func (d *Destination) Wants(value []byte, action int) bool {
+	return d.actions[action].disabled || d.Match(value).Actions&(1<<action) != 0
+}
+
 // Match asks each action's trigger about value, the raw bytes of an event or
 // of a CloudEvent in structured mode whose data is an event.
 // It neither decodes nor keeps value and allocates nothing unless value is

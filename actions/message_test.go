@@ -196,6 +196,10 @@ func TestDisabled(t *testing.T) {
 	if off, on := d.Prepare(t.Context(), ev, 0), d.Prepare(t.Context(), ev, 1); off.Reason != outcome.ReasonSendDisabled || on.Decision != actions.DecisionSend {
 		t.Errorf("%v %v", off, on)
 	}
+	other := []byte(`{"type":"track","event":"Order Shipped"}`)
+	if !d.Wants(other, 0) || !d.Wants(value, 1) || d.Wants(other, 1) {
+		t.Error("what was under way for a disabled action is to be skipped as such, what another's trigger no longer wants isn't to be made")
+	}
 	if delivery, x, err := d.Explain(t.Context(), value, 0); err != nil || delivery.Decision != actions.DecisionNoMatch || x.Trigger != "the action is switched off: enabled is false" {
 		t.Errorf("%v %+v %v", delivery, x, err)
 	}

@@ -80,6 +80,7 @@ type destination interface {
 	Actions() []string
 	Match(value []byte) actions.Match
 	Decode(value []byte) (*actions.Event, error)
+	Wants(value []byte, action int) bool
 	Prepare(ctx context.Context, ev *actions.Event, action int) actions.Delivery
 	Send(ctx context.Context, m *twilio.Message, leave func() error) twilio.Result
 	Find(ctx context.Context, m *twilio.Message, since time.Time) ([]twilio.Candidate, error)

@@ -181,6 +181,8 @@ func (r *rig) Decode(value []byte) (*actions.Event, error) {
 	return new(actions.Destination).Decode(value)
 }
 
+func (r *rig) Wants([]byte, int) bool { return true }
+
 func (r *rig) Prepare(_ context.Context, ev *actions.Event, _ int) actions.Delivery {
 	return actions.Delivery{
 		Action: "sms", Decision: actions.DecisionSend, Region: "region", MessageID: ev.MessageID(), Recipient: "+14155550100",

@@ -60,6 +60,7 @@ type Parts struct {
 type destination interface {
 	Actions() []string
 	Decode(value []byte) (*actions.Event, error)
+	Wants(value []byte, action int) bool
 	Prepare(ctx context.Context, ev *actions.Event, action int) actions.Delivery
 	Send(ctx context.Context, m *twilio.Message, leave func() error) twilio.Result
 	Find(ctx context.Context, m *twilio.Message, since time.Time) ([]twilio.Candidate, error)

@@ -60,11 +60,15 @@ func (d *delivery) run() bool {
 	}
 	defer release()
 	next, intentAt := d.consultLedger()
-	if next == onward {
+	wanted := d.wanted()
+	if next == onward && (wanted || d.doubt) {
 		next = d.prepare()
 	}
 	if next == onward && d.doubt {
 		next = d.reconcile(intentAt, d.listSettled(intentAt))
+	}
+	if next == onward && !wanted {
+		next = d.unwanted()
 	}
 	for next == onward {
 		if d.expired() {
@@ -122,6 +126,25 @@ func (d *delivery) alreadySent() bool {
 		d.count("skipped", outcome.ReasonDuplicate)
 	}
 	return true
+}
+
+// wanted reports whether the action's trigger still wants the event. A source
+// record's was asked when it was read; what waited in a retry topic may be
+// there by another configuration's.
+func (d *delivery) wanted() bool {
+	return d.ev.Origin.Action == "" || d.parts.Destination.Wants(d.ev.Message.Value, d.index)
+}
+
+// unwanted ends a delivery that surely wasn't sent and that the trigger
+// doesn't want any more.
+func (d *delivery) unwanted() step {
+	if d.intended {
+		if err := d.record(ledger.Refused, ""); err != nil {
+			return d.refused(err)
+		}
+	}
+	d.count("skipped", outcome.ReasonNoMatch)
+	return settled
 }
 
 // position is where the event is in the source.

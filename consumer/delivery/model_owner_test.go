@@ -3,6 +3,7 @@ package delivery_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -160,10 +161,23 @@ func (o *owner) take() {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.note(o, "%s is settled", idOf(r))
+			if o.tenure.Corrected && r.origin.Action != "" {
+				w.stopped[idOf(r)] = true
+			}
 			w.acknowledged(r)
 			o.settled = append(o.settled, r)
 		})
 	}
+}
+
+// reads reports whether a source record of the event is at work.
+func (o *owner) reads(id string) bool {
+	for r := range o.begun {
+		if r.origin.Action == "" && idOf(r) == id && !slices.Contains(o.settled, r) && !r.committed {
+			return true
+		}
+	}
+	return false
 }
 
 // commit is a sign of life, and commits what is settled, if the coordinator
@@ -267,12 +281,15 @@ func (o *owner) step() bool {
 	return true
 }
 
-// Actions, Decode, Prepare: the delivery's decision is always to send.
+// Actions, Decode, Wants, Prepare: the delivery's decision is always to send,
+// until the plan's trigger is corrected.
 func (o *owner) Actions() []string { return []string{action} }
 
 func (o *owner) Decode(value []byte) (*actions.Event, error) {
 	return new(actions.Destination).Decode(value)
 }
+
+func (o *owner) Wants([]byte, int) bool { return !o.tenure.Corrected }
 
 func (o *owner) Prepare(_ context.Context, ev *actions.Event, _ int) actions.Delivery {
 	o.step()

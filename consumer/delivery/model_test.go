@@ -23,12 +23,15 @@ type plan struct {
 	Appends []appending // to the ledger, one after another; then they are taken
 	Writes  []bool      // to the retry and the dead-letter topic: whether they fail
 	Tenures []tenure    // of the shard; then somebody owns it until all is settled
+
+	Corrected bool // the last owner's trigger
 }
 
 // tenure is the time of one owner of the shard.
 type tenure struct {
 	Stays     bool // the former owner's process goes on, if that left in good order
 	Compacted bool // the ledger's topic is compacted before
+	Corrected bool // the owner's trigger doesn't want the events any more
 	Ends      ending
 	After     time.Duration // from its begin to its end
 	Unaware   time.Duration // how long it goes on after the shard has another owner
@@ -81,7 +84,7 @@ func drawPlan(t *rapid.T) plan {
 	})
 	tenures := rapid.Custom(func(t *rapid.T) tenure {
 		return tenure{
-			Stays: rapid.Bool().Draw(t, "stays"), Compacted: rapid.Bool().Draw(t, "compacted"),
+			Stays: rapid.Bool().Draw(t, "stays"), Compacted: rapid.Bool().Draw(t, "compacted"), Corrected: rapid.IntRange(0, 3).Draw(t, "corrected") == 3,
 			Ends:  rapid.SampledFrom([]ending{leaves, cutOff, killed}).Draw(t, "ends"),
 			After: upTo(40*time.Second).Draw(t, "after"), Unaware: upTo(80*time.Second).Draw(t, "unaware"),
 			FreezeAt: rapid.IntRange(0, 30).Draw(t, "freezeAt"), Freeze: upTo(40*time.Second).Draw(t, "freeze"),
@@ -99,7 +102,7 @@ func drawPlan(t *rapid.T) plan {
 				After: upTo(30*time.Second).Draw(t, "after"),
 			}
 		}), 0, 12).Draw(t, "appends"),
-		Writes:  rapid.SliceOfN(rapid.Bool(), 0, 4).Draw(t, "writes"),
+		Writes: rapid.SliceOfN(rapid.Bool(), 0, 4).Draw(t, "writes"), Corrected: rapid.IntRange(0, 3).Draw(t, "lastCorrected") == 3,
 		Tenures: rapid.SliceOfN(tenures, 0, 4).Draw(t, "tenures"),
 	}
 	for range p.Texts {

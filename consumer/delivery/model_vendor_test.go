@@ -114,6 +114,9 @@ func (o *owner) Send(ctx context.Context, m *twilio.Message, leave func() error)
 	if !w.owns(o) {
 		w.fault("generation %d begins to send %s without a lease", o.generation, id)
 	}
+	if o.tenure.Corrected && !o.reads(id) {
+		w.fault("generation %d sends %s from a retry topic, which its trigger doesn't want", o.generation, id)
+	}
 	w.mu.Unlock()
 	a := w.vendor.next(id)
 	unavailable := func(err error) twilio.Result {

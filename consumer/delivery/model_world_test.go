@@ -56,6 +56,7 @@ type world struct {
 	trail    []string // what happened, in order
 	start    time.Time
 	outcomes map[string]bool // deliveries that the ledger says were sent
+	stopped  map[string]bool // and those that a corrected trigger may have stopped
 }
 
 // record is an event in the source or in a retry topic.
@@ -75,7 +76,7 @@ func play(t *testing.T, p plan) (faults []string) {
 }
 
 func newWorld(p plan) *world {
-	w := &world{plan: p, start: time.Now(), over: make(chan struct{}), letters: map[string][]*deadletter.Record{}, retried: map[string]int{}, outcomes: map[string]bool{}}
+	w := &world{plan: p, start: time.Now(), over: make(chan struct{}), letters: map[string][]*deadletter.Record{}, retried: map[string]int{}, outcomes: map[string]bool{}, stopped: map[string]bool{}}
 	w.vendor.world = w
 	for i := range p.Texts {
 		w.produce(i)
@@ -89,7 +90,7 @@ func newWorld(p plan) *world {
 // run plays the world's plan and returns what went wrong, and what happened.
 func run(w *world) (faults []string) {
 	var all []*owner
-	for i, tenure := range append(w.plan.Tenures, tenure{Ends: never}) {
+	for i, tenure := range append(w.plan.Tenures, tenure{Ends: never, Corrected: w.plan.Corrected}) {
 		var former *owner
 		if i > 0 {
 			former = all[i-1]
@@ -273,7 +274,7 @@ func (w *world) acknowledged(r *record) {
 	if w.decide != nil || r.actions == 0 || r.malformed != nil {
 		return // its decision may be not to send
 	}
-	if key := recordKey(id); !w.outcomes[key] && len(w.letters[id]) == 0 && w.retried[id] == 0 {
+	if key := recordKey(id); !w.outcomes[key] && !w.stopped[id] && len(w.letters[id]) == 0 && w.retried[id] == 0 {
 		w.fault("%s is settled, and neither sent nor in another topic", id)
 	}
 }
@@ -295,7 +296,7 @@ func (w *world) review() {
 				if len(letters) == 0 {
 					only++
 				}
-			case len(letters) == 0:
+			case len(letters) == 0 && !w.stopped[id]:
 				w.fault("%s is lost", id)
 			}
 			if slices.ContainsFunc(letters, func(r *deadletter.Record) bool { return r.Disposition == deadletter.Ambiguous }) {

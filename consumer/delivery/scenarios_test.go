@@ -33,15 +33,16 @@ func TestWhatBecomesOfADelivery(t *testing.T) {
 		}
 	}
 	for _, c := range []struct {
-		name    string
-		answers []answer
-		lists   []listing
-		decide  func(*actions.Delivery)
-		tune    func(*delivery.Config)
-		change  func(*record)
-		taken   int
-		letter  string // reason and disposition
-		retries int
+		name      string
+		answers   []answer
+		lists     []listing
+		decide    func(*actions.Delivery)
+		tune      func(*delivery.Config)
+		change    func(*record)
+		corrected bool // the trigger, before anything waits
+		taken     int
+		letter    string // reason and disposition
+		retries   int
 	}{
 		{name: "sent", taken: 1},
 		{name: "refused", answers: many(refuses), letter: "twilio_rejected permanent"},
@@ -68,13 +69,23 @@ func TestWhatBecomesOfADelivery(t *testing.T) {
 			change: func(r *record) { r.origin.Time = r.origin.Time.AddDate(100, 0, 0) }, letter: "expired expired", retries: 2},
 		{name: "dated ahead", tune: func(c *delivery.Config) { c.MaxEventAge = time.Minute },
 			change: func(r *record) { r.origin.Time = r.origin.Time.Add(50 * time.Minute) }, taken: 1},
+		{name: "out of reach for long, and the trigger is corrected meanwhile", answers: many(unreachable)[:2], corrected: true, retries: 1},
+		{name: "waits in doubt, was sent, and the trigger is corrected meanwhile", answers: many(breaksAfter)[:1],
+			lists: slices.Repeat([]listing{{Status: 500}}, 3), corrected: true, taken: 1, retries: 1},
+		{name: "waits in doubt, wasn't sent, and the trigger is corrected meanwhile", answers: many(breaks)[:1],
+			lists: slices.Repeat([]listing{{Status: 500}}, 3), corrected: true, retries: 1},
+		{name: "waits in doubt, nobody can tell, and the trigger is corrected meanwhile", answers: many(breaksAfter)[:1],
+			lists: append(slices.Repeat([]listing{{Status: 500}}, 3), listing{Status: 403}), corrected: true, taken: 1, retries: 1, letter: "outcome_unknown ambiguous"},
+		{name: "waits in doubt, what is unknown is sent again, and the trigger is corrected meanwhile", answers: many(breaks)[:1],
+			lists: append(slices.Repeat([]listing{{Status: 500}}, 3), listing{Status: 403}), corrected: true, retries: 1,
+			tune: func(c *delivery.Config) { c.ResendUnknown = true }},
 		{name: "no event", change: func(r *record) { r.malformed = errors.New("it is no object") }, letter: "malformed_event malformed"},
 		{name: "no event, seen late", change: func(r *record) { r.message.Value = []byte("[]") }, letter: "malformed_event malformed"},
 		{name: "a retry whose action is gone", change: func(r *record) { r.actions, r.origin.Action = 0, "gone" }, letter: "mapping_failed permanent"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(plan{Texts: []int{0}, Answers: [][]answer{c.answers}, Lists: c.lists, Writes: []bool{true}})
+				w := newWorld(plan{Texts: []int{0}, Answers: [][]answer{c.answers}, Lists: c.lists, Writes: []bool{true}, Corrected: c.corrected})
 				w.decide, w.tune = c.decide, c.tune
 				if c.change != nil {
 					c.change(w.records[0])

@@ -78,6 +78,7 @@ type rig struct {
 	sim     *twiliosim.Sim
 	vendor  *twiliosim.Listener
 	topic   string
+	file    string // the configuration's
 	cfg     *config.Config
 	client  *kafka.Client
 	cluster *records.Cluster
@@ -167,13 +168,8 @@ delivery:
       region: us-west-2
     actions:
 %s`, r.brokers[0], r.topic, r.topic, s.kafka, s.delivery, s.regions, s.more, r.vendor.URL(), r.vendor.URL(), r.vendor.URL(), s.actions)
-	path := filepath.Join(t.TempDir(), "engage.yaml")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if r.cfg, err = config.Load(path); err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
+	r.file = filepath.Join(t.TempDir(), "engage.yaml")
+	r.configure(text)
 	if r.client, err = connect.Client(r.cfg.Kafka); err != nil {
 		t.Fatal(err)
 	}
@@ -193,6 +189,34 @@ delivery:
 		}
 	})
 	return r
+}
+
+// configure makes text the configuration of what is started from then on.
+func (r *rig) configure(text string) {
+	r.t.Helper()
+	err := os.WriteFile(r.file, []byte(text), 0o600)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if r.cfg, err = config.Load(r.file); err != nil {
+		r.t.Fatalf("%v\n%s", err, text)
+	}
+}
+
+// change changes the configuration of what is started from then on: pairs of
+// what stands there and what is to.
+func (r *rig) change(pairs ...string) {
+	r.t.Helper()
+	text, err := os.ReadFile(r.file)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		if !strings.Contains(string(text), pairs[i]) {
+			r.t.Fatalf("the configuration has no %q", pairs[i])
+		}
+	}
+	r.configure(strings.NewReplacer(pairs...).Replace(string(text)))
 }
 
 // replica is a worker in this process.
