@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tidwall/gjson"
-
 	"engage-worker/internal/sim/sample"
 )
 
@@ -58,7 +56,6 @@ func BenchmarkValid(b *testing.B) {
 		valid func()
 	}{
 		{"trigger", func() { _ = Valid(raw) }},
-		{"gjson", func() { gjson.ValidBytes(raw) }},
 		{"encoding-json", func() { json.Valid(raw) }},
 	} {
 		b.Run(c.name, func(b *testing.B) {

@@ -1,7 +1,6 @@
 package weburl
 
 import (
-	"errors"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -12,16 +11,13 @@ import (
 // does on any change. head ends with the ? or & that AppendParam goes on from;
 // tail is the fragment with its #, or "".
 func (u *URL) Split() (head, tail string) {
-	before := *u
-	before.query, before.hasQuery, before.hasHash = encodedQuery(u.query), true, false
-	head = before.String()
-	if before.query != "" {
+	query := encodedQuery(u.url.Query())
+	head, _, _ = strings.Cut(u.url.Href(true), "?") // nothing before the query has one
+	head += "?" + query
+	if query != "" {
 		head += "&"
 	}
-	if u.hasHash {
-		tail = "#" + u.hash
-	}
-	return head, tail
+	return head, u.url.Hash()
 }
 
 func encodedQuery(query string) string {
@@ -66,6 +62,8 @@ func appendForm(b []byte, s string) []byte {
 	return append(b, s[from:]...)
 }
 
+const upperHex = "0123456789ABCDEF"
+
 func formUnescape(s string) string {
 	return validUTF8(unescape(strings.ReplaceAll(s, "+", " ")))
 }
@@ -89,8 +87,6 @@ func unescape(s string) string {
 	}
 	return string(b)
 }
-
-func isRange(err error) bool { return errors.Is(err, strconv.ErrRange) }
 
 // validUTF8 is s with U+FFFD for every byte that is no part of a character.
 func validUTF8(s string) string {
