@@ -242,12 +242,7 @@ func (m *messageFields) labels() (*jsvalue.Object, *wrongField) {
 func (c *actionCompiler) compileMessage() {
 	a := c.a
 	fixed := func(ids ...fieldID) bool {
-		for _, id := range ids {
-			if a.isDynamic(id) {
-				return false
-			}
-		}
-		return true
+		return !slices.ContainsFunc(ids, a.isDynamic)
 	}
 	report := func(wrong *wrongField) bool {
 		if wrong != nil {

@@ -1,6 +1,7 @@
 package actions_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -111,12 +112,10 @@ func TestMessage(t *testing.T) {
 	}
 }
 
-func with(maps ...map[string]any) map[string]any {
+func with(parts ...map[string]any) map[string]any {
 	all := map[string]any{}
-	for _, m := range maps {
-		for name, value := range m {
-			all[name] = value
-		}
+	for _, m := range parts {
+		maps.Copy(all, m)
 	}
 	return all
 }

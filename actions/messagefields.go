@@ -205,7 +205,7 @@ func isHexSID(prefix, s string) bool {
 
 // toNumber is v as a number from least to most.
 func toNumber(v any, least, most float64) (float64, error) {
-	n := 0.0
+	var n float64
 	switch x := jsvalue.Of(single(v)).(type) {
 	case float64, bool, string:
 		n = jsvalue.Number(x)

@@ -143,8 +143,5 @@ func (b *Builder) Like(s *Source, start, end int, text string) {
 	b.Fixed(text)
 }
 
-// Len is how many bytes there are.
-func (b *Builder) Len() int { return len(b.text) }
-
 // Source is what was put together.
 func (b *Builder) Source() Source { return Source{text: string(b.text), data: b.data} }

@@ -111,7 +111,7 @@ func (c *Client) Traits(ctx context.Context, userID string) (any, error) {
 		}
 		var answer struct{ Traits json.RawMessage }
 		if json.Unmarshal(body, &answer) != nil {
-			return nil, 0, nil // no object, so no traits
+			return nil, 0, nil //nolint:nilerr // no object, so no traits
 		}
 		return answer.Traits, len(answer.Traits), nil
 	})

@@ -29,7 +29,7 @@ func (w words) fault(at *operand, format string, args ...any) error {
 func (w words) or(x *orExpr) error {
 	for _, and := range x.Terms {
 		for _, term := range and.Terms {
-			err := error(nil)
+			var err error
 			if term.Group != nil {
 				err = w.or(term.Group)
 			} else {

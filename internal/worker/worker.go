@@ -260,16 +260,16 @@ func gateConfig(r config.Region) ratelimit.Config {
 }
 
 func groupConfig(cfg *config.Config, destination string) consumer.Config {
-	topics := consumer.Topics{Source: cfg.Kafka.Topic, Ledger: cfg.LedgerTopic(destination)}
+	of := consumer.Topics{Source: cfg.Kafka.Topic, Ledger: cfg.LedgerTopic(destination)}
 	names, delays := cfg.RetryTopics(destination), config.RetryDelays()
 	for i, topic := range names {
-		topics.Retry = append(topics.Retry, intake.Tier{Topic: topic, Name: config.RetryTierNames()[i], Delay: delays[i]})
+		of.Retry = append(of.Retry, intake.Tier{Topic: topic, Name: config.RetryTierNames()[i], Delay: delays[i]})
 	}
 	return consumer.Config{
 		Destination:     destination,
 		GroupID:         cfg.GroupID(destination),
 		Brokers:         cfg.Kafka.Brokers,
-		Topics:          topics,
+		Topics:          of,
 		StartEarliest:   cfg.Kafka.StartOffset == config.StartEarliest,
 		SessionTimeout:  cfg.Kafka.SessionTimeout,
 		CommitInterval:  cfg.Kafka.CommitInterval,

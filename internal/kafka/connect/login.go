@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -169,7 +170,7 @@ func (a attempt) ask(conn io.ReadWriter, req protocol.Message) (protocol.Message
 	if size > largestSASL {
 		return nil, fmt.Errorf("the broker announces an answer of %d bytes to a login", size)
 	}
-	frame = append(frame, make([]byte, size)...)
+	frame = slices.Concat(frame, make([]byte, size))
 	if _, err := io.ReadFull(conn, frame[4:]); err != nil {
 		return nil, noEOF(err)
 	}

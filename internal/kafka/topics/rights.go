@@ -105,16 +105,18 @@ func mayJoin(ctx context.Context, client *kafka.Client, group string) (bool, err
 	if err != nil {
 		return false, err
 	}
-	for _, g := range res.(*describegroups.Response).Groups {
-		switch err := kafka.Error(g.ErrorCode); {
-		case errors.Is(err, kafka.GroupAuthorizationFailed): // not even DESCRIBE
-			return false, nil
-		case g.ErrorCode != 0:
-			return false, err
-		}
-		return g.AuthorizedOperations&(1<<OpRead) != 0, nil
+	groups := res.(*describegroups.Response).Groups
+	if len(groups) == 0 {
+		return false, kafka.GroupCoordinatorNotAvailable
 	}
-	return false, kafka.GroupCoordinatorNotAvailable
+	g := groups[0] // the only one that was asked for
+	switch err := kafka.Error(g.ErrorCode); {
+	case errors.Is(err, kafka.GroupAuthorizationFailed): // not even DESCRIBE
+		return false, nil
+	case g.ErrorCode != 0:
+		return false, err
+	}
+	return g.AuthorizedOperations&(1<<OpRead) != 0, nil
 }
 
 // Obstacles are what keeps the worker from working, a line for each: topics
