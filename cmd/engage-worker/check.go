@@ -14,6 +14,7 @@ import (
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/preflight"
+	"engage-worker/internal/terminal"
 )
 
 // checkCmd tries what the configuration names for real.
@@ -55,7 +56,7 @@ func tryTwilio(ctx context.Context, cfg *config.Config) []preflight.Result {
 
 func printResults(out io.Writer, format string, results []preflight.Result) error {
 	if format == "json" {
-		lines := json.NewEncoder(out)
+		lines := json.NewEncoder(terminal.JSON{To: out})
 		lines.SetEscapeHTML(false)
 		for _, r := range results {
 			if err := lines.Encode(r); err != nil {
@@ -71,7 +72,7 @@ func printResults(out io.Writer, format string, results []preflight.Result) erro
 		if r.WayOut != "" {
 			problem += "; " + r.WayOut
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\n", r.Status, r.What, problem)
+		fmt.Fprintf(table, "%s\t%s\t%s\n", r.Status, terminal.Plain(r.What), terminal.Plain(problem))
 	}
 	return table.Flush()
 }

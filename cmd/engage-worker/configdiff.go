@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"engage-worker/internal/config"
+	"engage-worker/internal/terminal"
 )
 
 type configCmd struct {
@@ -29,7 +30,7 @@ func (c *configDiffCmd) Run(_ context.Context, app *app) error {
 	}
 	changes := config.Diff(before, after)
 	for _, change := range changes {
-		fmt.Fprintln(app.stdout, change)
+		fmt.Fprintln(app.stdout, terminal.PlainLines(change))
 	}
 	if len(changes) == 0 {
 		fmt.Fprintln(app.stdout, "Nothing changes.")

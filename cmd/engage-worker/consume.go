@@ -13,6 +13,7 @@ import (
 	"engage-worker/actions/trigger"
 	"engage-worker/actions/twilio"
 	"engage-worker/internal/config"
+	"engage-worker/internal/terminal"
 )
 
 // consumeCmd shows events as they are on the topic. It joins no group.
@@ -113,7 +114,7 @@ func (c *consumeCmd) show(app *app, m kafka.Message, people bool) error {
 		if err != nil {
 			what = "malformed: " + err.Error()
 		}
-		_, err = fmt.Fprintf(app.stdout, "%s  %d:%d  %s\n", shown(m.Time), m.Partition, m.Offset, c.masked(what))
+		_, err = fmt.Fprintf(app.stdout, "%s  %d:%d  %s\n", shown(m.Time), m.Partition, m.Offset, terminal.Plain(c.masked(what)))
 		return err
 	}
 	line := consumedEvent{Partition: m.Partition, Offset: m.Offset, Time: stamp(m.Time)}
@@ -126,7 +127,7 @@ func (c *consumeCmd) show(app *app, m kafka.Message, people bool) error {
 	} else {
 		line.Event = json.RawMessage(c.masked(string(m.Value)))
 	}
-	encoder := json.NewEncoder(app.stdout)
+	encoder := json.NewEncoder(terminal.JSON{To: app.stdout})
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(line)
 }

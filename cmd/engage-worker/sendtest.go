@@ -14,6 +14,7 @@ import (
 	"engage-worker/actions/outcome"
 	"engage-worker/internal/config"
 	"engage-worker/internal/eventfile"
+	"engage-worker/internal/terminal"
 )
 
 // sendTestCmd sends one real message, to a number of one's own.
@@ -67,7 +68,7 @@ func (c *sendTestCmd) Run(ctx context.Context, app *app) error {
 	if !strings.HasSuffix(delivery.Message.To, strings.TrimPrefix(c.To, "+")) {
 		return badInput(fmt.Errorf("the action sends to no number, but to %q", delivery.Message.To[:strings.IndexByte(delivery.Message.To+":", ':')]))
 	}
-	fmt.Fprintf(app.stdout, "to %s, from %s:\n%s\n", delivery.Message.To, delivery.Message.From, delivery.Message.Body)
+	fmt.Fprintf(app.stdout, "to %s, from %s:\n%s\n", terminal.Plain(delivery.Message.To), terminal.Plain(delivery.Message.From), terminal.PlainLines(delivery.Message.Body))
 	if !c.Yes {
 		return badInput(errors.New("nothing is sent without --yes"))
 	}

@@ -104,9 +104,14 @@ func Run(ctx context.Context, opts Options) error {
 	stopped := make(chan error, 1)
 	go func() { stopped <- w.Run(working) }()
 
+	source, err := openSource(cfg)
+	if err != nil {
+		return err
+	}
+	defer source.close()
 	show := &show{
 		opts: opts, dir: dir, brokers: broker.Brokers(), screen: newScreen(opts.Out, opts.NoColor),
-		tally: tally, metrics: w.Registry(), start: start, down: map[string]bool{},
+		tally: tally, source: source, metrics: w.Registry(), start: start, down: map[string]bool{},
 		producer: newProducer(broker.Brokers()[0], cfg.Kafka.Topic, opts, tally),
 	}
 	director := &director{
@@ -137,6 +142,9 @@ func Run(ctx context.Context, opts Options) error {
 		return err
 	}
 	// Once more, with what the drain settled.
+	if err := show.countOthers(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
 	last, err := takeReadings(w.Registry())
 	if err != nil {
 		return err
@@ -215,7 +223,9 @@ type show struct {
 	metrics  prometheus.Gatherer
 	start    time.Time
 
-	told int // lines of the story, where they are printed
+	source *source
+	others int // events that the demo didn't make
+	told   int // lines of the story, where they are printed
 
 	mu    sync.Mutex
 	down  map[string]bool

@@ -41,9 +41,10 @@ func writeSamples(dir string, opts Options) error {
 // report prints what came of it all, and what to try next. Its error is a
 // *Failure.
 func (s *show) report(r readings, settled bool, v verdict) error {
+	width := s.screen.room()
 	if s.screen.tty {
 		for _, h := range s.story {
-			s.screen.print(" " + styled(dim, clock(h.at)) + "  " + h.text)
+			s.screen.print(wrap(" "+styled(dim, clock(h.at))+"  ", h.text, width)...)
 		}
 	}
 	open := 0
@@ -53,24 +54,32 @@ func (s *show) report(r readings, settled bool, v verdict) error {
 	if !settled { // then there is nothing to compare with
 		v.expected = nil
 	}
-	lines, different := table(r.events, v.expected)
+	lines, different := table(r.events, v.expected, s.others)
 	failure := &Failure{Twice: v.twice, Unasked: v.unasked}
 	s.screen.print(lines...)
 	if settled {
 		failure.Lost, failure.Different = v.lost, different
-		s.screen.print(" " + column("lost", 24) + score(v.lost) + styled(dim, "   every event was sent, skipped for a reason, or is in the dead-letter topic"))
+		s.screen.print(" " + column("lost", 24) + score(v.lost) + styled(dim, "   each is sent, skipped, or a dead letter"))
 	} else {
-		s.screen.print(fmt.Sprintf(" Stopped with %s deliveries open; their offsets aren't committed, so that nothing is lost.", thousands(max(0, open-settledIn(&r)))))
+		s.screen.print(wrap(" ", fmt.Sprintf("Stopped with %s deliveries open; their offsets aren't committed, so that nothing is lost.", thousands(max(0, open+s.others*len(destinations)-settledIn(&r)))), width)...)
 	}
-	s.screen.print(" " + column("sent twice", 24) + score(v.twice) + styled(dim, fmt.Sprintf("   though Twilio accepted %d requests without saying so", r.reconciled["sent"])))
+	s.screen.print(" " + column("sent twice", 24) + score(v.twice) + styled(dim, fmt.Sprintf("   Twilio accepted %d without saying so", r.reconciled["sent"])))
 	if v.unasked > 0 {
 		s.screen.print(" " + column("sent to the wrong ones", 24) + score(v.unasked))
 	}
-	s.screen.print("", " To try next:",
-		"   "+s.opts.Command+" demo --forever"+styled(dim, "   # goes on, for the other commands to look at from another terminal"),
-		"   "+s.opts.Command+" preview --config "+s.config()+" --event "+filepath.Join(s.dir, eventsFile)+styled(dim, "   # what would be sent"),
-		"   "+s.opts.Command+" validate --config "+s.config()+styled(dim, "   # the configuration, with every default"),
-		styled(dim, " The worker's log is "+filepath.Join(s.dir, "worker.log")), "")
+	if s.others > 0 {
+		s.screen.print(" " + column("others' events", 24) + column(thousands(s.others), -8) + styled(dim, "   not made by the demo: counted apart"))
+	}
+	s.screen.print("", " To try next:")
+	for _, next := range [][2]string{
+		{"goes on, for the other commands to look at from another terminal", "demo --forever"},
+		{"what would be sent", "preview --config " + s.config() + " " + filepath.Join(s.dir, eventsFile)},
+		{"the configuration, with every default", "validate --config " + s.config()},
+	} {
+		s.screen.print(styled(dim, "   # "+next[0]))
+		s.screen.print(command(s.opts.Command+" "+next[1], width)...)
+	}
+	s.screen.print(styled(dim, " The worker's log is "+filepath.Join(s.dir, "worker.log")), "")
 	if *failure != (Failure{}) {
 		return failure
 	}
@@ -87,23 +96,12 @@ func score(n int) string {
 }
 
 // table compares, by outcome and reason, what was expected of each
-// destination with what came. different counts the cells that differ. Without
-// anything expected it only shows what came.
-func table(actual, expected map[became]int) (lines []string, different int) {
-	type row struct{ outcome, reason string }
-	var rows []row
-	for _, counts := range []map[became]int{actual, expected} {
-		for b, n := range counts {
-			// Where a delivery was in between is no outcome of it.
-			if r := (row{b.outcome, b.reason}); n > 0 && settling[b.outcome] && !slices.Contains(rows, r) {
-				rows = append(rows, r)
-			}
-		}
-	}
-	rank := func(r row) int { return slices.Index([]string{"sent", "skipped", "dead_letter"}, r.outcome) }
-	slices.SortFunc(rows, func(a, b row) int { return cmp.Or(rank(a)-rank(b), cmp.Compare(a.reason, b.reason)) })
-
-	const first, number = 40, -10
+// destination with what came. What others' events came to is beyond what was
+// expected, at most one delivery of each destination for an event. different
+// counts the cells that differ otherwise. Without anything expected it only
+// shows what came.
+func table(actual, expected map[became]int, others int) (lines []string, different int) {
+	const first, number, theirs = 36, -9, -7
 	heads, units := column("", first), column("", first)
 	for _, d := range destinations {
 		heads += column(d.name, 2*number)
@@ -113,37 +111,71 @@ func table(actual, expected map[became]int) (lines []string, different int) {
 			units += column("", number) + column("actual", number)
 		}
 	}
+	compared := expected != nil
+	if compared && others > 0 {
+		units += column("others", theirs)
+	}
 	lines = []string{"", " " + styled(bold, heads), " " + styled(dim, units)}
 	sums := make([][2]int, len(destinations))
-	for _, r := range rows {
+	for _, r := range outcomes(actual, expected) {
 		title := map[string]string{"sent": "sent", "skipped": "skipped, ", "dead_letter": "dead letter, "}[r.outcome] + r.reason
 		line := column(title, first)
+		beyond := 0
 		for i, d := range destinations {
 			want, got := expected[became{d.name, r.outcome, r.reason}], actual[became{d.name, r.outcome, r.reason}]
 			sums[i][0] += want
 			sums[i][1] += got
+			beyond += got - want
 			cell := column(thousands(got), number)
-			if expected == nil {
+			if !compared {
 				line += column("", number) + cell
 				continue
 			}
-			if want != got {
+			if got < want || got > want+others {
 				different++
 				cell = styled(red+bold, cell)
 			}
 			line += column(thousands(want), number) + cell
 		}
+		if compared && others > 0 {
+			line += column(thousands(beyond), theirs)
+		}
 		lines = append(lines, " "+line)
 	}
-	line := column("deliveries", first)
+	line, beyond := column("deliveries", first), 0
 	for _, sum := range sums {
 		want := ""
-		if expected != nil {
+		if compared {
 			want = thousands(sum[0])
+			if sum[1] > sum[0]+others {
+				different++
+			}
 		}
+		beyond += sum[1] - sum[0]
 		line += column(want, number) + column(thousands(sum[1]), number)
 	}
+	if compared && others > 0 {
+		line += column(thousands(beyond), theirs)
+	}
 	return append(lines, " "+styled(dim, line), ""), different
+}
+
+// ended is what became of deliveries for good, whatever their destination.
+type ended struct{ outcome, reason string }
+
+// outcomes are those of the counts, in the table's order.
+func outcomes(all ...map[became]int) (rows []ended) {
+	for _, counts := range all {
+		for b, n := range counts {
+			// Where a delivery was in between is no outcome of it.
+			if r := (ended{b.outcome, b.reason}); n > 0 && settling[b.outcome] && !slices.Contains(rows, r) {
+				rows = append(rows, r)
+			}
+		}
+	}
+	rank := func(r ended) int { return slices.Index([]string{"sent", "skipped", "dead_letter"}, r.outcome) }
+	slices.SortFunc(rows, func(a, b ended) int { return cmp.Or(rank(a)-rank(b), cmp.Compare(a.reason, b.reason)) })
+	return rows
 }
 
 // hostOf is the host:port of a URL.

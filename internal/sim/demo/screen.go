@@ -75,6 +75,15 @@ func (s *screen) draw(lines []string) {
 	s.write(b.String())
 }
 
+// room is how wide what is printed may be; 0: any.
+func (s *screen) room() int {
+	if !s.tty {
+		return 0
+	}
+	width, _ := s.size()
+	return width
+}
+
 // print writes lines for good, in full, so that they can be copied; the next
 // picture comes below them.
 func (s *screen) print(lines ...string) {
@@ -143,25 +152,81 @@ func leadingStyle(line string) (string, bool) {
 	return line[:end+1], end > 0
 }
 
+// wrap is a text behind a head, in lines of at most a width, broken at blanks
+// only; those behind the first are indented as far, if there is room. Width 0 is
+// any.
+func wrap(head, text string, width int) []string {
+	const least = 2
+	indent := length(head)
+	if 3*indent > 2*width {
+		indent = least
+	}
+	lines, at := []string{head}, length(head)
+	for i, word := range words(text) {
+		switch n := length(word); {
+		case width > 0 && i > 0 && at+1+n > width, width > 0 && i == 0 && at+n > width && at > least:
+			blanks := indent
+			if indent+n > width {
+				blanks = least
+			}
+			lines, at = append(lines, strings.Repeat(" ", blanks)), blanks
+		case i > 0:
+			lines[len(lines)-1] += " "
+			at++
+		}
+		lines[len(lines)-1] += word
+		at += length(word)
+	}
+	return lines
+}
+
+// words are what may not be broken; a no-break space is a part of one.
+func words(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ' ' })
+}
+
+// command is a command to be copied, in as many lines as it takes.
+func command(text string, width int) []string {
+	lines := wrap("   ", text, max(0, width-len(" \\")))
+	for i := range lines[:len(lines)-1] {
+		lines[i] += " \\"
+	}
+	return lines
+}
+
+// styleEach is text with each of its words in a style, so that it can be
+// wrapped.
+func styleEach(style, text string) string {
+	all := words(text)
+	for i := range all {
+		all[i] = styled(style, all[i])
+	}
+	return strings.Join(all, " ")
+}
+
 // styled is text in a style.
 func styled(style, text string) string { return style + text + plain }
 
 // column pads text to a width on its right, or with a negative width on its
 // left. It counts characters, as fmt does, but not styles.
 func column(text string, width int) string {
-	length := 0
-	for rest := text; len(rest) > 0; {
-		if style, ok := leadingStyle(rest); ok {
-			rest = rest[len(style):]
-			continue
-		}
-		_, size := utf8.DecodeRuneInString(rest)
-		rest = rest[size:]
-		length++
-	}
-	pad := strings.Repeat(" ", max(0, max(width, -width)-length))
+	pad := strings.Repeat(" ", max(0, max(width, -width)-length(text)))
 	if width < 0 {
 		return pad + text
 	}
 	return text + pad
+}
+
+// length is the characters of a text, without styles.
+func length(text string) (n int) {
+	for len(text) > 0 {
+		if style, ok := leadingStyle(text); ok {
+			text = text[len(style):]
+			continue
+		}
+		_, size := utf8.DecodeRuneInString(text)
+		text = text[size:]
+		n++
+	}
+	return n
 }

@@ -23,7 +23,7 @@ func (s *show) until(ctx, acting context.Context, produced <-chan struct{}, stop
 	}
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
-	var shown, advanced time.Time
+	var shown, counted, advanced time.Time
 	var last readings
 	var history []moment
 	advanced = time.Now()
@@ -43,6 +43,12 @@ func (s *show) until(ctx, acting context.Context, produced <-chan struct{}, stop
 			history = history[1:]
 		}
 		done := isClosed(produced) && s.settled(&last)
+		if done || now.Sub(counted) >= time.Second {
+			if err := s.countOthers(ctx); err != nil {
+				return false, err
+			}
+			counted, done = now, done && s.settled(&last)
+		}
 		if now.Sub(shown) >= frames || done {
 			shown = now
 			s.show(last, history)
@@ -95,7 +101,8 @@ func isClosed(c <-chan struct{}) bool {
 // settling are the outcomes after which nothing more comes of a delivery.
 var settling = map[string]bool{"sent": true, "skipped": true, "dead_letter": true}
 
-// settled is true when every delivery is.
+// settled is true when every delivery is, as far as others' events are known:
+// each makes one delivery of each destination.
 func (s *show) settled(r *readings) bool {
 	for _, d := range destinations {
 		n := 0
@@ -104,7 +111,7 @@ func (s *show) settled(r *readings) bool {
 				n += count
 			}
 		}
-		if n < s.tally.due(d.name) {
+		if n < s.tally.due(d.name)+s.others {
 			return false
 		}
 	}
@@ -162,12 +169,12 @@ func (s *show) show(r readings, history []moment) {
 	}
 	s.mu.Lock()
 	v := view{
-		elapsed: time.Since(s.start), events: s.opts.Events, produced: int(s.producer.produced.Load()), accepted: s.tally.messages(),
+		elapsed: time.Since(s.start), events: s.opts.Events, produced: s.tally.made(), others: s.others, accepted: s.tally.messages(),
 		down: maps.Clone(s.down), readings: r, perSecond: perSecond, story: slices.Clone(s.story),
 	}
 	s.mu.Unlock()
 	if s.screen.tty {
-		s.screen.draw(v.picture())
+		s.screen.draw(v.picture(s.screen.size()))
 		return
 	}
 	for _, h := range v.story[s.told:] {
@@ -181,7 +188,9 @@ func (s *show) show(r readings, history []moment) {
 func (s *show) reachable() []string {
 	config := s.config()
 	return []string{
-		" The broker is " + strings.Join(s.brokers, ",") + ", the configuration " + config + ". From another terminal:",
+		" The broker is " + strings.Join(s.brokers, ","),
+		" The configuration is " + config,
+		" From another terminal:",
 		"   " + s.opts.Command + " dlq stats --config " + config,
 		"   " + s.opts.Command + " dlq list --config " + config,
 		"   " + s.opts.Command + " topics check --config " + config,

@@ -19,12 +19,14 @@ type tally struct {
 	ids      map[string]*fate
 	order    []string // of ids, the oldest first
 	forgot   bool
+	events   int // told of, the repeated ones too
 	accepted int // messages
-	unasked  int // messages that nobody should have got
+	unasked  int // messages of the demo's events that nobody should have got
+	others   int // messages of events that the demo didn't make
 	twice    int // messages beyond an event's first
 }
 
-// fate is an event's that should be sent or dead-lettered, by its destination.
+// fate is an event's, in the destination of its region.
 type fate struct {
 	want     became
 	accepted int
@@ -40,6 +42,7 @@ func newTally(keep int) *tally {
 func (t *tally) expect(ev sample.Event, again bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.events++
 	for _, d := range destinations {
 		want := became{d.name, "skipped", outcome.ReasonNoMatch.String()}
 		switch reason := ev.SMS; {
@@ -56,7 +59,7 @@ func (t *tally) expect(ev sample.Event, again bool) {
 			want.outcome, want.reason = "dead_letter", reason.String()
 		}
 		t.expected[want]++
-		if want.outcome != "skipped" && ev.Kind != sample.Malformed {
+		if d.region == ev.Region && !again && ev.Kind != sample.Malformed {
 			t.remember(ev.MessageID, want)
 		}
 	}
@@ -93,14 +96,16 @@ func (t *tally) sent(m twiliosim.Message) {
 	defer t.mu.Unlock()
 	t.accepted++
 	f := t.ids[id]
-	if f == nil || f.want.outcome != "sent" {
-		if f != nil || !t.forgot {
-			t.unasked++
+	switch {
+	case f == nil && !t.forgot:
+		t.others++
+	case f == nil:
+	case f.want.outcome != "sent":
+		t.unasked++
+	default:
+		if f.accepted++; f.accepted > 1 {
+			t.twice++
 		}
-		return
-	}
-	if f.accepted++; f.accepted > 1 {
-		t.twice++
 	}
 }
 
@@ -126,6 +131,13 @@ func (t *tally) due(destination string) (n int) {
 	return n
 }
 
+// made is how many events were announced so far, before they are published.
+func (t *tally) made() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.events
+}
+
 // messages is how many were accepted so far.
 func (t *tally) messages() int {
 	t.mu.Lock()
@@ -148,7 +160,7 @@ func (t *tally) judge(malformed int) verdict {
 	defer t.mu.Unlock()
 	v := verdict{expected: t.expected, twice: t.twice, unasked: t.unasked}
 	for _, f := range t.ids {
-		if f.accepted == 0 && !f.dead {
+		if f.want.outcome != "skipped" && f.accepted == 0 && !f.dead {
 			v.lost++
 		}
 	}

@@ -52,7 +52,7 @@ func TestTally(t *testing.T) {
 		{"sent twice and thrice", []string{"us", "us", "us", "eu", "eu"}, []string{"stop"}, 2, verdict{twice: 3}},
 		{"sent to one who opted out", []string{"us", "eu", "stop"}, []string{"stop"}, 2, verdict{unasked: 1}},
 		{"sent to one who isn't subscribed", []string{"us", "eu", "no"}, []string{"stop"}, 2, verdict{unasked: 1}},
-		{"an id of nobody", []string{"us", "eu", ""}, []string{"stop"}, 2, verdict{unasked: 1}},
+		{"another's event", []string{"us", "eu", "", "theirs"}, []string{"stop", "theirs"}, 2, verdict{}},
 		{"a dead letter instead of a message isn't lost", []string{"us"}, []string{"eu", "stop"}, 2, verdict{}},
 		{"a dead letter missing", []string{"us", "eu"}, nil, 2, verdict{lost: 1}},
 		{"a malformed event missing", []string{"us", "eu"}, []string{"stop"}, 1, verdict{lost: 1}},
@@ -95,25 +95,65 @@ func TestTallyForgets(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	lines, different := table(map[became]int{
-		{"americas", "sent", ""}: 1200, {"europe", "sent", ""}: 3, {"europe", "retry", "rate_limited"}: 5,
-		{"europe", "dead_letter", "opted_out"}: 2,
-	}, map[became]int{
+	expected := map[became]int{
 		{"americas", "sent", ""}: 1200, {"europe", "sent", ""}: 4, {"americas", "skipped", "duplicate"}: 1,
 		{"europe", "dead_letter", "opted_out"}: 2,
-	})
-	var out strings.Builder
-	(&screen{w: &out}).print(lines...)
-	const want = `
-                                                     americas              europe
-                                           expected    actual  expected    actual
- sent                                         1,200     1,200         4         3
- skipped, duplicate                               1         0         0         0
- dead letter, opted_out                           0         0         2         2
- deliveries                                   1,201     1,200         6         5
+	}
+	for _, c := range []struct {
+		name      string
+		actual    map[became]int
+		others    int
+		different int
+		want      string
+	}{
+		{"two cells differ", map[became]int{
+			{"americas", "sent", ""}: 1200, {"europe", "sent", ""}: 3, {"europe", "retry", "rate_limited"}: 5, {"europe", "dead_letter", "opted_out"}: 2,
+		}, 0, 2, `
+                                               americas            europe
+                                      expected   actual expected   actual
+ sent                                    1,200    1,200        4        3
+ skipped, duplicate                          1        0        0        0
+ dead letter, opted_out                      0        0        2        2
+ deliveries                              1,201    1,200        6        5
 
-`
-	if different != 2 || out.String() != want {
-		t.Errorf("%d different\n got %s\nwant %s", different, out.String(), want)
+`},
+		{"others made three", map[became]int{
+			{"americas", "sent", ""}: 1202, {"europe", "sent", ""}: 4, {"americas", "skipped", "duplicate"}: 1, {"americas", "skipped", "no_match"}: 1,
+			{"europe", "skipped", "no_match"}: 3, {"europe", "dead_letter", "opted_out"}: 2,
+		}, 3, 0, `
+                                               americas            europe
+                                      expected   actual expected   actual others
+ sent                                    1,200    1,202        4        4      2
+ skipped, duplicate                          1        1        0        0      0
+ skipped, no_match                           0        1        0        3      4
+ dead letter, opted_out                      0        0        2        2      0
+ deliveries                              1,201    1,204        6        9      6
+
+`},
+		{"others made one, and one is missing and three too many", map[became]int{
+			{"americas", "sent", ""}: 1200, {"europe", "sent", ""}: 7, {"europe", "dead_letter", "opted_out"}: 2,
+		}, 1, 3, `
+                                               americas            europe
+                                      expected   actual expected   actual others
+ sent                                    1,200    1,200        4        7      3
+ skipped, duplicate                          1        0        0        0     -1
+ dead letter, opted_out                      0        0        2        2      0
+ deliveries                              1,201    1,200        6        9      2
+
+`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			lines, different := table(c.actual, expected, c.others)
+			var out strings.Builder
+			(&screen{w: &out}).print(lines...)
+			if different != c.different || out.String() != c.want {
+				t.Errorf("%d different\n got %s\nwant %s", different, out.String(), c.want)
+			}
+			for line := range strings.Lines(out.String()) {
+				if length(line) > 81 {
+					t.Errorf("wider than 80: %s", line)
+				}
+			}
+		})
 	}
 }

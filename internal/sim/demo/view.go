@@ -14,6 +14,7 @@ type view struct {
 	elapsed  time.Duration
 	events   int // to be produced; 0: no end
 	produced int
+	others   int             // events that the demo didn't make
 	accepted int             // by the simulated Twilio
 	down     map[string]bool // regions whose vendor is down
 	readings
@@ -35,95 +36,155 @@ func clock(d time.Duration) string {
 	return fmt.Sprintf("%02d:%02d", s/60, s%60)
 }
 
-const storyLines = 8 // shown at a time
+// picture is the view for a terminal of a width and a height. It adds up: each
+// event makes one delivery of each destination. Where it is too high, the
+// numbers stand alone.
+func (v *view) picture(width, height int) []string {
+	lines := v.draw(width, height, true)
+	if len(lines) >= height {
+		lines = v.draw(width, height, false)
+	}
+	return lines
+}
 
-// picture is the view for a terminal.
-func (v *view) picture() []string {
+func (v *view) draw(width, height int, remarks bool) []string {
+	sent, _ := v.by("sent")
+	unwanted, skipped, skips := v.skips()
+	dead, deaths := v.by("dead_letter")
+	deliveries := len(destinations) * (v.produced + v.others)
+	title := "  broker, simulated Twilio, producer and worker"
+	if width < 80 {
+		title = ""
+	}
 	lines := []string{
 		"",
-		" " + styled(bold, "engage-worker demo") + styled(dim, "   everything in one process: broker, simulated Twilio, producer, worker") + "   " + clock(v.elapsed),
+		" " + styled(bold, "engage-worker demo") + "  " + clock(v.elapsed) + styled(dim, title),
 		"",
-		fmt.Sprintf(" events    %s produced%s   Twilio accepted %s messages", column(thousands(v.produced), -7), v.of(), thousands(v.accepted)),
 	}
-	for _, row := range []struct{ outcome, title, style string }{
-		{"sent", "sent", green}, {"skipped", "skipped", ""}, {"dead_letter", "dead", yellow},
-	} {
-		total, reasons := v.mine(row.outcome)
-		line := " " + column(row.title, 9) + styled(row.style+bold, column(thousands(total), -8))
-		if row.outcome != "sent" {
-			line += "   " + styled(dim, list(reasons))
+	add := func(name, style string, n int, remark string) {
+		line := " " + column(name, 13) + styled(style, column(thousands(n), -9))
+		if !remarks {
+			remark = ""
 		}
-		lines = append(lines, line)
+		if remark != "" {
+			line += "  "
+		}
+		lines = append(lines, wrap(line, styleEach(dim, remark), width)...)
 	}
-	lines = append(lines, " "+column("held", 9)+column(thousands(v.held), -8)+styled(dim, "   "+v.waiting()), "")
-	lines = append(lines, styled(dim, " region        sent/s   limit/s   in flight   breaker     vendor"))
-	for _, name := range slices.Sorted(maps.Keys(v.regions)) {
-		lines = append(lines, v.regionLine(name))
-	}
+	add("events", "", v.produced+v.others, v.ofEvents())
+	add("deliveries", "", deliveries, fmt.Sprintf("each event under each of %d destinations", len(destinations)))
+	add("  unwanted", "", unwanted, "no trigger is for the event")
+	add("  sent", green+bold, sent, "")
+	add("  skipped", "", skipped, list(skips))
+	add("  dead letter", yellow+bold, dead, list(deaths))
+	add("  open", "", max(0, deliveries-unwanted-sent-skipped-dead), v.waiting())
+	add("Twilio", "", v.accepted, v.acceptance())
 	lines = append(lines, "")
-	for _, h := range v.story[max(0, len(v.story)-storyLines):] {
-		lines = append(lines, " "+styled(dim, clock(h.at))+"  "+h.text)
-	}
-	return append(lines, "", styled(dim, " Ctrl-C ends it."))
+	lines = append(lines, v.regionLines(width)...)
+	lines = append(lines, "")
+	end := []string{"", styled(dim, " Ctrl-C ends it.")}
+	return append(append(lines, v.tale(width, height-1-len(lines)-len(end))...), end...)
 }
 
-func (v *view) of() string {
-	if v.events == 0 {
-		return ""
+// ofEvents says how many events there will be, and whose they are.
+func (v *view) ofEvents() string {
+	var parts []string
+	if v.events > 0 {
+		parts = append(parts, fmt.Sprintf("%s of %s made", thousands(v.produced), thousands(v.events)))
 	}
-	return " of " + thousands(v.events)
+	if v.others > 0 {
+		parts = append(parts, thousands(v.others)+" by others")
+	}
+	return strings.Join(parts, ", ")
 }
 
-// mine are the deliveries by outcome, without those that no trigger wanted:
-// each destination sees every event, and most are the other's.
-func (v *view) mine(outcome string) (total int, reasons []reasonCount) {
-	total, reasons = v.by(outcome)
+// tale is the end of the story, in at most n lines, but one happening.
+func (v *view) tale(width, n int) (lines []string) {
+	for _, h := range slices.Backward(v.story) {
+		told := wrap(" "+styled(dim, clock(h.at))+"  ", h.text, width)
+		if len(lines) > 0 && len(lines)+len(told) > n {
+			break
+		}
+		lines = append(told, lines...)
+	}
+	return lines
+}
+
+// skips are the deliveries that weren't to be sent, apart from those that no
+// trigger wanted: each destination sees every event, and most are the other's.
+func (v *view) skips() (unwanted, skipped int, reasons []reasonCount) {
+	skipped, reasons = v.by("skipped")
 	for i, r := range reasons {
 		if r.reason == "no_match" {
-			return total - r.n, slices.Delete(reasons, i, i+1)
+			return r.n, skipped - r.n, slices.Delete(reasons, i, i+1)
 		}
 	}
-	return total, reasons
+	return 0, skipped, reasons
 }
 
-// waiting says what became of ambiguous requests and what waits elsewhere.
+// waiting says what of the open deliveries waits, and for what.
 func (v *view) waiting() string {
 	var parts []string
-	if n := v.reconciled["sent"]; n > 0 {
-		parts = append(parts, fmt.Sprintf("%d unanswered requests found in Twilio's list", n))
-	}
-	if n := v.reconciled["not_sent"]; n > 0 {
-		parts = append(parts, fmt.Sprintf("%d surely not sent", n))
+	if v.held > 0 {
+		parts = append(parts, thousands(v.held)+" of them held")
 	}
 	if v.retries > 0 {
-		parts = append(parts, fmt.Sprintf("%d put into a retry topic", v.retries))
+		parts = append(parts, thousands(v.retries)+" put into a retry topic so far")
 	}
 	return strings.Join(parts, " · ")
 }
 
-func (v *view) regionLine(name string) string {
-	r := v.regions[name]
-	breaker, vendor := styled(green, column(r.breaker.String(), 12)), styled(green, "up")
-	switch r.breaker {
-	case breakerOpen:
-		breaker = styled(red+bold, column(r.breaker.String(), 12))
-	case breakerHalfOpen:
-		breaker = styled(yellow, column(r.breaker.String(), 12))
+// acceptance says how what Twilio accepted is more than what is known as sent.
+func (v *view) acceptance() string {
+	parts := []string{"messages accepted"}
+	if n := v.reconciled["sent"]; n > 0 {
+		parts = append(parts, thousands(n)+" unanswered, found in its list")
 	}
-	if v.down[name] {
-		vendor = styled(red+bold, "DOWN")
+	if n := v.reconciled["not_sent"]; n > 0 {
+		parts = append(parts, thousands(n)+" surely not sent")
 	}
-	return " " + styled(cyan, column(name, 12)) + column(strconv.Itoa(v.perSecond[name]), -8) + column(fmt.Sprintf("%.0f", r.rate), -10) +
-		column(strconv.Itoa(r.inFlight), -12) + "   " + breaker + vendor
+	return strings.Join(parts, " · ")
+}
+
+// regionLines is a table of the regions; where it is narrow, without limits.
+func (v *view) regionLines(width int) []string {
+	const whole = 66
+	head := " region        sent/s   limit/s   in flight   breaker     vendor"
+	if width < whole {
+		head = " region        sent/s   breaker     vendor"
+	}
+	lines := []string{styled(dim, head)}
+	for _, name := range slices.Sorted(maps.Keys(v.regions)) {
+		r := v.regions[name]
+		breaker, vendor := styled(green, column(r.breaker.String(), 12)), styled(green, "up")
+		switch r.breaker {
+		case breakerOpen:
+			breaker = styled(red+bold, column(r.breaker.String(), 12))
+		case breakerHalfOpen:
+			breaker = styled(yellow, column(r.breaker.String(), 12))
+		}
+		if v.down[name] {
+			vendor = styled(red+bold, "DOWN")
+		}
+		line := " " + styled(cyan, column(name, 12)) + column(strconv.Itoa(v.perSecond[name]), -8)
+		if width >= whole {
+			line += column(fmt.Sprintf("%.0f", r.rate), -10) + column(strconv.Itoa(r.inFlight), -12)
+		}
+		lines = append(lines, line+"   "+breaker+vendor)
+	}
+	return lines
 }
 
 // line is the view for a file or a pipe.
 func (v *view) line() string {
 	sent, _ := v.by("sent")
-	skipped, _ := v.mine("skipped")
+	_, skipped, _ := v.skips()
 	dead, _ := v.by("dead_letter")
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  produced %d, sent %d, skipped %d, dead letters %d, held %d", clock(v.elapsed), v.produced, sent, skipped, dead, v.held)
+	if v.others > 0 {
+		fmt.Fprintf(&b, "; %d events by others", v.others)
+	}
 	for _, name := range slices.Sorted(maps.Keys(v.regions)) {
 		fmt.Fprintf(&b, "; %s %d/s, breaker %s", name, v.perSecond[name], strings.ToLower(v.regions[name].breaker.String()))
 	}
@@ -134,10 +195,13 @@ func (v *view) line() string {
 func list(reasons []reasonCount) string {
 	parts := make([]string, len(reasons))
 	for i, r := range reasons {
-		parts[i] = fmt.Sprintf("%s %s", r.reason, thousands(r.n))
+		parts[i] = r.reason + noBreak + thousands(r.n)
 	}
 	return strings.Join(parts, " · ")
 }
+
+// noBreak keeps a name and its number on one line.
+const noBreak = "\u00A0"
 
 // thousands is a number with commas.
 func thousands(n int) string {

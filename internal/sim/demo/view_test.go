@@ -48,33 +48,76 @@ func TestView(t *testing.T) {
 		t.Fatalf("\n got %+v\nwant %+v", r, want)
 	}
 	v := view{
-		elapsed: 71 * time.Second, events: 2000, produced: 1500, accepted: 1234, readings: r,
+		elapsed: 71 * time.Second, events: 2000, produced: 1000, others: 3, accepted: 1234, readings: r,
 		down: map[string]bool{"eu-west-1": true}, perSecond: map[string]int{"us-west-2": 42},
-		story: []happening{{time.Second, "it began"}},
+		story: []happening{{time.Second, "it began"}, {2 * time.Second, "Twilio now accepts 3 of 100 requests without saying so: a 500, or a connection reset"}},
 	}
-	picture := `
- engage-worker demo   everything in one process: broker, simulated Twilio, producer, worker   01:11
+	for _, c := range []struct {
+		width, height int
+		want          string
+	}{
+		{80, 24, `
+ engage-worker demo  01:11  broker, simulated Twilio, producer and worker
 
- events      1,500 produced of 2,000   Twilio accepted 1,234 messages
- sent        1,200
- skipped         5   not_subscribed 5
- dead            5   recipient_rejected 3 · opted_out 2
- held            7   6 unanswered requests found in Twilio's list · 1 put into a retry topic
+ events           1,003  1,000 of 2,000 made, 3 by others
+ deliveries       2,006  each event under each of 2 destinations
+   unwanted         700  no trigger is for the event
+   sent           1,200
+   skipped            5  not_subscribed 5
+   dead letter        5  recipient_rejected 3 · opted_out 2
+   open              96  7 of them held · 1 put into a retry topic so far
+ Twilio           1,234  messages accepted · 6 unanswered, found in its list
 
  region        sent/s   limit/s   in flight   breaker     vendor
  eu-west-1          0         0           0   OPEN        DOWN
  us-west-2         42        60           4   closed      up
 
  00:01  it began
+ 00:02  Twilio now accepts 3 of 100 requests without saying so: a 500, or a
+        connection reset
 
  Ctrl-C ends it.
-`
-	var out strings.Builder
-	(&screen{w: &out}).print(v.picture()...)
-	if got := out.String(); got != picture {
-		t.Errorf("\n got %s\nwant %s", got, picture)
+`},
+		{44, 24, `
+ engage-worker demo  01:11
+
+ events           1,003
+ deliveries       2,006
+   unwanted         700
+   sent           1,200
+   skipped            5
+   dead letter        5
+   open              96
+ Twilio           1,234
+
+ region        sent/s   breaker     vendor
+ eu-west-1          0   OPEN        DOWN
+ us-west-2         42   closed      up
+
+ 00:01  it began
+ 00:02  Twilio now accepts 3 of 100 requests
+        without saying so: a 500, or a
+        connection reset
+
+ Ctrl-C ends it.
+`},
+	} {
+		var out strings.Builder
+		lines := v.picture(c.width, c.height)
+		(&screen{w: &out}).print(lines...)
+		if got := out.String(); strings.ReplaceAll(got, noBreak, " ") != c.want {
+			t.Errorf("%d x %d:\n got %s\nwant %s", c.width, c.height, got, c.want)
+		}
+		for _, line := range lines {
+			if length(line) > c.width {
+				t.Errorf("wider than %d: %q", c.width, line)
+			}
+		}
+		if len(lines) > c.height-1 {
+			t.Errorf("%d lines on %d", len(lines), c.height)
+		}
 	}
-	const line = "01:11  produced 1500, sent 1200, skipped 5, dead letters 5, held 7; eu-west-1 0/s, breaker open; us-west-2 42/s, breaker closed"
+	const line = "01:11  produced 1000, sent 1200, skipped 5, dead letters 5, held 7; 3 events by others; eu-west-1 0/s, breaker open; us-west-2 42/s, breaker closed"
 	if got := v.line(); got != line {
 		t.Errorf("\n got %s\nwant %s", got, line)
 	}
@@ -84,6 +127,33 @@ func TestThousands(t *testing.T) {
 	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
 		if got := thousands(n); got != want {
 			t.Errorf("%d: %s", n, got)
+		}
+	}
+}
+
+// TestCommand: what is copied out of several lines is one command.
+func TestCommand(t *testing.T) {
+	got := strings.Join(command("/tmp/engage-worker preview --config /tmp/engage.yaml /tmp/events.jsonl", 40), "\n")
+	if want := "   /tmp/engage-worker preview --config \\\n   /tmp/engage.yaml /tmp/events.jsonl"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestWrap(t *testing.T) {
+	for _, c := range []struct {
+		head, text string
+		width      int
+		want       []string
+	}{
+		{" 00:01  ", "one two", 0, []string{" 00:01  one two"}},
+		{" 00:01  ", "one two three", 15, []string{" 00:01  one two", "        three"}},
+		{"  ", "a-word-that-is-longer b", 10, []string{"  a-word-that-is-longer", "  b"}},
+		{" 00:01  ", "a-word-that-is-long", 20, []string{" 00:01  ", "  a-word-that-is-long"}},
+		{styled(dim, " x ") + " ", styleEach(green, "one two"), 7, []string{styled(dim, " x ") + " " + styled(green, "one"), "    " + styled(green, "two")}},
+		{" ", "", 10, []string{" "}},
+	} {
+		if got := wrap(c.head, c.text, c.width); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("wrap(%q, %q, %d) = %q, want %q", c.head, c.text, c.width, got, c.want)
 		}
 	}
 }
