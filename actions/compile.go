@@ -38,6 +38,7 @@ func New(def Definition, opts Options) (*Destination, []Fault) {
 	c.regions()
 	profiles := c.profiles(opts)
 	client := c.client(opts)
+	c.formerAccesses(opts)
 	if len(c.faults) > 0 {
 		return nil, c.faults
 	}

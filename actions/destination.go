@@ -38,6 +38,7 @@ type Destination struct {
 
 	http   *http.Client
 	twilio *twilio.Client
+	former []former // accesses
 	log    zerolog.Logger
 }
 
@@ -104,5 +105,8 @@ func (d *Destination) Send(ctx context.Context, m *twilio.Message, leave func() 
 // Find lists what Twilio accepted for m's recipient and sender since the
 // given time (Twilio's clock), oldest first, over all pages.
 func (d *Destination) Find(ctx context.Context, m *twilio.Message, since time.Time) ([]twilio.Candidate, error) {
+	if m.Access > 0 {
+		return d.former[m.Access-1].twilio.List(ctx, m, since)
+	}
 	return d.twilio.List(ctx, m, since)
 }

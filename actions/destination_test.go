@@ -366,7 +366,7 @@ func TestDelivery(t *testing.T) {
 	want := actions.Delivery{
 		Action: "sms", Decision: actions.DecisionSend, Region: "eu-west-1", MessageID: "m1", UserID: "jane", Recipient: "+15551234567",
 		Message: &twilio.Message{
-			BaseURL: "https://api.dublin.ie1.twilio.com", To: "+15551234567", From: "MG1", Body: "see HTTPS://x.io", HasLink: true,
+			BaseURL: "https://api.dublin.ie1.twilio.com", To: "+15551234567", From: "MG1", Body: "see HTTPS://x.io", HasLink: true, Account: "AC1",
 			Form: []twilio.FormValue{
 				{Name: "Body", Value: "see HTTPS://x.io"}, {Name: "From", Value: "MG1"}, {Name: "To", Value: "+15551234567"}, {Name: "ShortenUrls", Value: "true"},
 				{Name: "Tags", Value: `{"external_id_type":"phone","external_id_value":"+15551234567"}`},

@@ -41,7 +41,7 @@ func (d *Destination) prepareMessage(a *action, p *payload, apiURL string, deliv
 		form = append(form, twilio.FormValue{Name: "StatusCallback", Value: d.callback.url(nil, to)})
 	}
 	delivery.Decision = DecisionSend
-	delivery.Message = &twilio.Message{BaseURL: apiURL, To: to, From: from, Body: c.body, HasLink: hasLink(c.body), Form: form}
+	delivery.Message = &twilio.Message{BaseURL: apiURL, To: to, From: from, Body: c.body, HasLink: hasLink(c.body), Form: form, Account: d.settings.TwilioAccountSID}
 	return delivery
 }
 

@@ -78,7 +78,7 @@ func (d *Destination) prepare(ctx context.Context, ev *Event, a *action, made *p
 	}
 	delivery.Decision = DecisionSend
 	delivery.Message = &twilio.Message{
-		BaseURL: apiURL, To: number, From: p.from, Body: c.body, HasLink: hasLink(c.body), Form: form,
+		BaseURL: apiURL, To: number, From: p.from, Body: c.body, HasLink: hasLink(c.body), Form: form, Account: d.settings.TwilioAccountSID,
 	}
 	return delivery
 }

@@ -16,6 +16,19 @@ type Settings struct {
 	ProfileAPIHostname    string `yaml:"profileApiHostname"`
 	ConnectionOverrides   string `yaml:"connectionOverrides"`
 	Region                string `yaml:"region"`
+
+	Former []FormerAccess `yaml:"former"`
+}
+
+// FormerAccess is what messages were sent with before the settings changed.
+// Nothing is sent with it any more: Twilio's list is asked for what is still
+// in doubt. What is empty is as it is in the settings.
+type FormerAccess struct {
+	TwilioAccountSID   string `yaml:"twilioAccountSID"`
+	TwilioAPIKeySID    string `yaml:"twilioApiKeySID"`
+	TwilioAPIKeySecret string `yaml:"twilioApiKeySecret"`
+	TwilioHostname     string `yaml:"twilioHostname"`
+	From               string `yaml:"from"` // as the mapping had it
 }
 
 // ActionType is what an action sends.

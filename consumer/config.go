@@ -35,6 +35,7 @@ type Config struct {
 	BackoffMax     time.Duration
 	RequestTimeout time.Duration
 	ResendUnknown  bool // what Twilio can't tell is sent again, not dead-lettered
+	Changed        bool // there are former settings or names; see delivery.Config
 	MaxUncommitted int  // open events of a stream before its fetching pauses
 
 	// WithoutLedger gives guarantee 2 up. It exists to show what the ledger
@@ -81,6 +82,7 @@ type destination interface {
 	Match(value []byte) actions.Match
 	Decode(value []byte) (*actions.Event, error)
 	Wants(value []byte, action int) bool
+	Former(m *twilio.Message) []*twilio.Message
 	Prepare(ctx context.Context, ev *actions.Event, action int) actions.Delivery
 	Send(ctx context.Context, m *twilio.Message, leave func() error) twilio.Result
 	Find(ctx context.Context, m *twilio.Message, since time.Time) ([]twilio.Candidate, error)

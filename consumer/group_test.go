@@ -183,6 +183,8 @@ func (r *rig) Decode(value []byte) (*actions.Event, error) {
 
 func (r *rig) Wants([]byte, int) bool { return true }
 
+func (r *rig) Former(*twilio.Message) []*twilio.Message { return nil }
+
 func (r *rig) Prepare(_ context.Context, ev *actions.Event, _ int) actions.Delivery {
 	return actions.Delivery{
 		Action: "sms", Decision: actions.DecisionSend, Region: "region", MessageID: ev.MessageID(), Recipient: "+14155550100",

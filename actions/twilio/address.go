@@ -82,3 +82,13 @@ func splitChannel(s string) (channel, address string) {
 	}
 	return strings.ToLower(before) + ":", strings.TrimSpace(after)
 }
+
+// Canonical is equal for addresses that are one and the same however they are
+// written: a number with or without punctuation, a name in any case.
+func Canonical(address string) (channel, id string) {
+	channel, id = splitChannel(address)
+	if digits, ok := numberDigits(id); ok {
+		return channel, digits
+	}
+	return channel, strings.ToLower(id)
+}

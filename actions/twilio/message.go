@@ -17,6 +17,9 @@ type Message struct {
 	HasLink bool        // the body holds a link, which Twilio may shorten
 	Form    []FormValue // what is posted, in the order of posting
 
+	Account string // whose message it is
+	Access  int    // by which credentials: 0 the settings', n those of the n-th former ones
+
 	notFound bool // the last attempt was answered with a 404 of Twilio's
 }
 

@@ -86,7 +86,7 @@ func (d *delivery) attempt() step {
 		if result.Status == 0 { // no answer: what was written may still arrive
 			listSettled = later(listSettled, left.Add(d.cfg.RequestTimeout+settlingDelay))
 		}
-		if s := d.reconcile(intentAt, listSettled); s != onward {
+		if s := d.reconcile(inquiry{message: d.plan.Message, since: intentAt, settled: listSettled, certain: true}); s != onward {
 			return s
 		}
 		f.reason = outcome.ReasonTwilioUnavailable // it surely wasn't sent

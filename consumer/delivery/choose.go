@@ -19,15 +19,15 @@ const (
 
 // choose picks the candidate that is this delivery's message: one that no
 // other record claims. A chosen SID is this delivery's until release.
-func (d *delivery) choose(found []twilio.Candidate) (c choice, sid string, release func()) {
+func (d *delivery) choose(q inquiry, found []twilio.Candidate) (c choice, sid string, release func()) {
 	open := slices.DeleteFunc(found, func(m twilio.Candidate) bool { return d.parts.Peers.claimed(m.SID) })
 	if len(open) == 0 {
 		return notThere, "", nil
 	}
-	if d.parts.Peers.flights.to(d.plan.Message) {
+	if d.parts.Peers.flights.to(q.message) {
 		return notYet, "", nil
 	}
-	open, c = pick(d.plan.Message, open, d.parts.Peers.rivals(d.plan.Message, d.key))
+	open, c = pick(q, open, d.parts.Peers.rivals(q.message, d.key))
 	for _, m := range open {
 		if d.parts.Peers.flights.claim(m.SID) {
 			if !d.parts.Peers.claimed(m.SID) { // nor meanwhile
@@ -47,8 +47,8 @@ func (d *delivery) choose(found []twilio.Candidate) (c choice, sid string, relea
 // rival's, even if m's text is part of it, and of the others there must be
 // more than rivals without one. A message that has nothing in common with m is
 // hardly m, whoever sent it, but nor is it certain that m isn't there.
-func pick(m *twilio.Message, open []twilio.Candidate, others []uint32) ([]twilio.Candidate, choice) {
-	sent := essence(m.Body)
+func pick(q inquiry, open []twilio.Candidate, others []uint32) ([]twilio.Candidate, choice) {
+	sent := essence(q.message.Body)
 	like := func(least float64) (like []twilio.Candidate) {
 		for _, c := range open {
 			if likeness(essence(c.Body), sent) >= least {
@@ -57,8 +57,11 @@ func pick(m *twilio.Message, open []twilio.Candidate, others []uint32) ([]twilio
 		}
 		return like
 	}
-	if same := like(theSame); len(same) > 0 {
+	if same := tagged(open, q.body); len(same) > 0 {
 		return same, itsOwn // of equal ones it doesn't matter which
+	}
+	if same := like(theSame); len(same) > 0 && !q.reworded() {
+		return same, itsOwn
 	}
 	open = slices.DeleteFunc(open, func(c twilio.Candidate) bool {
 		i := slices.Index(others, bodyTag(c.Body))
@@ -78,6 +81,16 @@ func pick(m *twilio.Message, open []twilio.Candidate, others []uint32) ([]twilio
 		return plausible, itsOwn
 	}
 	return nil, cantTell
+}
+
+// tagged are the candidates with a text of that tag; none where it is unknown.
+func tagged(open []twilio.Candidate, body uint32) (same []twilio.Candidate) {
+	for _, c := range open {
+		if body != 0 && bodyTag(c.Body) == body {
+			same = append(same, c)
+		}
+	}
+	return same
 }
 
 const (

@@ -34,6 +34,7 @@ type Config struct {
 	RequestTimeout time.Duration
 	ResendUnknown  bool // what Twilio can't tell is sent again, not dead-lettered
 	SeveralRegions bool // that deliveries may go through
+	Changed        bool // the configuration names former settings: an intent that doesn't say what it was made with may be by them
 }
 
 // Parts are what a Courier works with; all are safe for concurrent use.
@@ -61,6 +62,7 @@ type destination interface {
 	Actions() []string
 	Decode(value []byte) (*actions.Event, error)
 	Wants(value []byte, action int) bool
+	Former(m *twilio.Message) []*twilio.Message
 	Prepare(ctx context.Context, ev *actions.Event, action int) actions.Delivery
 	Send(ctx context.Context, m *twilio.Message, leave func() error) twilio.Result
 	Find(ctx context.Context, m *twilio.Message, since time.Time) ([]twilio.Candidate, error)

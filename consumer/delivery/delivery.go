@@ -59,13 +59,13 @@ func (d *delivery) run() bool {
 		return false
 	}
 	defer release()
-	next, intentAt := d.consultLedger()
+	next, intent := d.consultLedger()
 	wanted := d.wanted()
 	if next == onward && (wanted || d.doubt) {
 		next = d.prepare()
 	}
 	if next == onward && d.doubt {
-		next = d.reconcile(intentAt, d.listSettled(intentAt))
+		next = d.settle(intent)
 	}
 	if next == onward && !wanted {
 		next = d.unwanted()
@@ -90,26 +90,26 @@ func (d *delivery) exclusiveKey() (release func(), ok bool) {
 
 // consultLedger settles what the ledger knows already as sent, or as dead
 // from here. An intent without an outcome leaves the delivery in doubt: an
-// owner was about to send it at intentAt and didn't live to say what came of it.
-func (d *delivery) consultLedger() (next step, intentAt time.Time) {
+// owner was about to send it and didn't live to say what came of it.
+func (d *delivery) consultLedger() (next step, intent ledger.Entry) {
 	if d.parts.Ledger == nil {
-		return onward, time.Time{}
+		return onward, intent
 	}
 	if d.alreadySent() {
-		return settled, time.Time{}
+		return settled, intent
 	}
 	known, ok := d.parts.Ledger.Get(d.key)
 	switch {
 	case !ok:
-		return onward, time.Time{}
+		return onward, intent
 	case known.State == ledger.Dead && known.Position == d.position():
 		d.count("already_dead", outcome.ReasonNone)
-		return settled, time.Time{}
+		return settled, intent
 	case known.State == ledger.Intent:
 		d.intended, d.doubt = true, true
-		return onward, known.Time
+		return onward, known
 	default:
-		return onward, time.Time{}
+		return onward, intent
 	}
 }
 

@@ -3,6 +3,7 @@ package delivery_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"engage-worker/actions"
+	"engage-worker/actions/twilio"
 	"engage-worker/consumer/delivery"
 	"engage-worker/consumer/intake"
 	"engage-worker/consumer/lease"
@@ -291,9 +293,21 @@ func (o *owner) Decode(value []byte) (*actions.Event, error) {
 
 func (o *owner) Wants([]byte, int) bool { return !o.tenure.Corrected }
 
+func (o *owner) Former(m *twilio.Message) []*twilio.Message {
+	if !o.tenure.Former {
+		return nil
+	}
+	former := *m
+	former.Account, former.Access = account(1-o.tenure.Settings), 1
+	return []*twilio.Message{&former}
+}
+
+func account(settings int) string { return fmt.Sprint("AC", settings) }
+
 func (o *owner) Prepare(_ context.Context, ev *actions.Event, _ int) actions.Delivery {
 	o.step()
 	m := o.world.vendor.message(ev.MessageID())
+	m.Account = account(o.tenure.Settings)
 	d := actions.Delivery{Action: action, Decision: actions.DecisionSend, Region: "region", MessageID: ev.MessageID(), Recipient: m.To, Message: m}
 	if o.world.decide != nil {
 		o.world.decide(&d)

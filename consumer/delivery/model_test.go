@@ -24,6 +24,8 @@ type plan struct {
 	Writes  []bool      // to the retry and the dead-letter topic: whether they fail
 	Tenures []tenure    // of the shard; then somebody owns it until all is settled
 
+	Settings  int  // the last owner's
+	Former    bool // likewise
 	Corrected bool // the last owner's trigger
 }
 
@@ -31,6 +33,8 @@ type plan struct {
 type tenure struct {
 	Stays     bool // the former owner's process goes on, if that left in good order
 	Compacted bool // the ledger's topic is compacted before
+	Settings  int  // the owner's account: 0 or 1
+	Former    bool // and it knows the other one's key still
 	Corrected bool // the owner's trigger doesn't want the events any more
 	Ends      ending
 	After     time.Duration // from its begin to its end
@@ -85,6 +89,7 @@ func drawPlan(t *rapid.T) plan {
 	tenures := rapid.Custom(func(t *rapid.T) tenure {
 		return tenure{
 			Stays: rapid.Bool().Draw(t, "stays"), Compacted: rapid.Bool().Draw(t, "compacted"), Corrected: rapid.IntRange(0, 3).Draw(t, "corrected") == 3,
+			Settings: rapid.SampledFrom([]int{0, 0, 0, 1}).Draw(t, "settings"), Former: rapid.Bool().Draw(t, "former"),
 			Ends:  rapid.SampledFrom([]ending{leaves, cutOff, killed}).Draw(t, "ends"),
 			After: upTo(40*time.Second).Draw(t, "after"), Unaware: upTo(80*time.Second).Draw(t, "unaware"),
 			FreezeAt: rapid.IntRange(0, 30).Draw(t, "freezeAt"), Freeze: upTo(40*time.Second).Draw(t, "freeze"),
@@ -103,6 +108,7 @@ func drawPlan(t *rapid.T) plan {
 			}
 		}), 0, 12).Draw(t, "appends"),
 		Writes: rapid.SliceOfN(rapid.Bool(), 0, 4).Draw(t, "writes"), Corrected: rapid.IntRange(0, 3).Draw(t, "lastCorrected") == 3,
+		Settings: rapid.SampledFrom([]int{0, 0, 0, 1}).Draw(t, "lastSettings"), Former: rapid.Bool().Draw(t, "lastFormer"),
 		Tenures: rapid.SliceOfN(tenures, 0, 4).Draw(t, "tenures"),
 	}
 	for range p.Texts {

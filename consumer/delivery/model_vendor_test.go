@@ -57,6 +57,7 @@ type vendor struct {
 
 type sent struct {
 	sid, body string
+	account   string
 	at, shown time.Time
 }
 
@@ -91,7 +92,7 @@ func (v *vendor) accept(m *twilio.Message, lag time.Duration) (sid string) {
 	v.world.mu.Lock()
 	defer v.world.mu.Unlock()
 	sid = fmt.Sprint("SM", len(v.messages))
-	v.messages = append(v.messages, sent{sid: sid, body: m.Body, at: time.Now(), shown: time.Now().Add(lag)})
+	v.messages = append(v.messages, sent{sid: sid, body: m.Body, account: m.Account, at: time.Now(), shown: time.Now().Add(lag)})
 	v.world.note(nil, "Twilio takes %s as %s", m.Form[0].Value, sid)
 	return sid
 }
@@ -200,11 +201,11 @@ func (o *owner) Find(ctx context.Context, m *twilio.Message, since time.Time) ([
 	}
 	w.vendor.asked++
 	for _, s := range w.vendor.messages {
-		if !s.shown.After(time.Now()) && !s.at.Before(since) {
+		if s.account == m.Account && !s.shown.After(time.Now()) && !s.at.Before(since) {
 			found = append(found, twilio.Candidate{SID: s.sid, Body: s.body, Created: s.at})
 		}
 	}
-	w.note(o, "asks the list for %s: %d messages, %v", m.Form[0].Value, len(found), l)
+	w.note(o, "asks the list of %s: %d messages, %v", m.Account, len(found), l)
 	w.mu.Unlock()
 	if !pause.For(ctx, l.Takes) {
 		return nil, &twilio.LookupError{Op: "list", Retryable: true, Err: ctx.Err()}

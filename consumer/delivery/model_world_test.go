@@ -90,7 +90,7 @@ func newWorld(p plan) *world {
 // run plays the world's plan and returns what went wrong, and what happened.
 func run(w *world) (faults []string) {
 	var all []*owner
-	for i, tenure := range append(w.plan.Tenures, tenure{Ends: never, Corrected: w.plan.Corrected}) {
+	for i, tenure := range append(w.plan.Tenures, tenure{Ends: never, Corrected: w.plan.Corrected, Settings: w.plan.Settings, Former: w.plan.Former}) {
 		var former *owner
 		if i > 0 {
 			former = all[i-1]

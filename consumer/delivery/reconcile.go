@@ -29,21 +29,30 @@ const (
 	listTries = 3
 )
 
+// inquiry is what Twilio's list is asked for a request.
+type inquiry struct {
+	message *twilio.Message // as it was sent, for all that is known; its text may have been another
+	body    uint32          // the tag of the text that was sent; 0: message's own
+	since   time.Time       // when it may have been sent at the earliest
+	settled time.Time       // from when on the list's silence counts
+	certain bool            // and it says that nothing was sent: the list is the right one
+}
+
 // reconcile finds out from Twilio's message list whether the delivery's last
-// request was sent. The list's silence counts only after listSettled. It
-// returns settled when the request was sent (or its fate is decided
-// otherwise), onward when it surely wasn't.
-func (d *delivery) reconcile(intentAt, listSettled time.Time) step {
+// request was sent. It returns settled when the request was sent (or its fate
+// is decided otherwise), onward when it surely wasn't.
+func (d *delivery) reconcile(q inquiry) step {
+	listSettled := q.settled
 	select {
 	case <-d.parts.Peers.restored: // what other shards claim, and have in doubt
 	case <-d.parts.Intake.Done():
 		return leftOpen
 	}
-	d.parts.Peers.flights.doubt(d.plan.Message, listSettled)
+	d.parts.Peers.flights.doubt(q.message, listSettled)
 	failed := 0
 	// The first look is early; where the list's silence counts already, at once.
 	for wait := min(firstLook, time.Until(listSettled)); ; wait = nextLook(listSettled) {
-		listSettled = later(listSettled, d.parts.Peers.flights.doubtful(d.plan.Message))
+		listSettled = later(listSettled, d.parts.Peers.flights.doubtful(q.message))
 		if !pause.For(d.parts.Intake, wait) || !d.awaitLease() {
 			return leftOpen
 		}
@@ -61,7 +70,7 @@ func (d *delivery) reconcile(intentAt, listSettled time.Time) step {
 		}
 		asked := time.Now()
 		ctx, cancel := d.parts.Lease.Under(d.parts.Work, d.cfg.RequestTimeout)
-		found, err := d.parts.Destination.Find(ctx, d.plan.Message, intentAt.Add(-clockMargin))
+		found, err := d.parts.Destination.Find(ctx, q.message, q.since.Add(-clockMargin))
 		// Given up with the lease or with work, which is nobody's fault.
 		ours := err != nil && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded)
 		cancel()
@@ -95,7 +104,7 @@ func (d *delivery) reconcile(intentAt, listSettled time.Time) step {
 		if d.alreadySent() {
 			return settled
 		}
-		choice, sid, release := d.choose(found)
+		choice, sid, release := d.choose(q, found)
 		switch {
 		case choice == itsOwn:
 			next := d.sent(sid)
@@ -108,13 +117,26 @@ func (d *delivery) reconcile(intentAt, listSettled time.Time) step {
 		case choice == notYet, asked.Before(listSettled):
 			continue
 		case choice == cantTell:
-			return d.unknown("undecidable", errors.New("several deliveries to this recipient are in doubt, and Twilio's list can't tell them apart"))
+			return d.unknown("undecidable", d.undecidable(q))
+		case !q.certain:
+			return d.unknown("changed", errChanged)
 		default:
 			d.reconciled("not_sent")
 			d.doubt = false
 			return onward
 		}
 	}
+}
+
+// reworded reports whether the message has another text now than what was sent.
+func (q inquiry) reworded() bool { return q.body != 0 && q.body != bodyTag(q.message.Body) }
+
+// undecidable is why the list can't tell, though it has messages.
+func (d *delivery) undecidable(q inquiry) error {
+	if len(d.parts.Peers.rivals(q.message, d.key)) == 0 {
+		return errors.New("Twilio's list has a message to this recipient that may be this one, but with another text")
+	}
+	return errors.New("several deliveries to this recipient are in doubt, and Twilio's list can't tell them apart")
 }
 
 // nextLook is when to ask the list again: as soon as its silence counts, but
@@ -124,18 +146,6 @@ func nextLook(listSettled time.Time) time.Duration {
 		return min(firstLook, left)
 	}
 	return firstLook
-}
-
-// listSettled is from when on the list's silence counts for an intent that
-// this delivery finds in the ledger. A former owner's request has left before
-// the shard was assigned anew, and our own within a request's time from its
-// intent. It reaches Twilio within a request's time, and the list may lag
-// behind it. The intent's time is another clock's perhaps, so that it only
-// delays.
-func (d *delivery) listSettled(intentAt time.Time) time.Time {
-	now := time.Now()
-	last := later(d.cfg.AssignedAt, now.Add(min(intentAt.Add(d.cfg.RequestTimeout).Sub(now), 0)))
-	return last.Add(d.cfg.RequestTimeout + settlingDelay)
 }
 
 func later(a, b time.Time) time.Time {

@@ -2,9 +2,11 @@ package delivery
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"engage-worker/actions/twilio"
+	"engage-worker/consumer/intake"
 )
 
 // TestPick: whose of the messages that nobody claims.
@@ -47,7 +49,7 @@ func TestPick(t *testing.T) {
 			for _, body := range c.rivals {
 				rivals = append(rivals, bodyTag(body))
 			}
-			left, got := pick(m, open, rivals)
+			left, got := pick(inquiry{message: m}, open, rivals)
 			if got != c.want {
 				t.Fatalf("choice %d, want %d", got, c.want)
 			}
@@ -93,11 +95,67 @@ func TestListSettled(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			now := time.Now()
-			d := &delivery{cfg: &Config{RequestTimeout: c.request, AssignedAt: now.Add(c.assigned)}}
-			got := d.listSettled(now.Add(c.intent)).Sub(now)
+			d := &delivery{cfg: &Config{AssignedAt: now.Add(c.assigned)}}
+			got := d.listSettled(now.Add(c.intent), c.request).Sub(now)
 			if want := c.want; got < want-time.Second || got > want+time.Second {
 				t.Errorf("%v from now, want %v", got, want)
 			}
+		})
+	}
+}
+
+// TestPickAnotherText: the text was changed since, and the intent has the tag of
+// what was sent.
+func TestPickAnotherText(t *testing.T) {
+	q := inquiry{message: &twilio.Message{Body: "Welcome back, dear Ann! Your order is new"}, body: bodyTag("Hi Ann, order 1")}
+	for _, c := range []struct {
+		name   string
+		bodies []string
+		rivals []string
+		want   choice
+		first  int
+	}{
+		{"the text that was sent", []string{"Your code is 4711", "Hi Ann, order 1"}, nil, itsOwn, 1},
+		{"somebody else's", []string{"Parcel 4711 waits at the desk"}, nil, cantTell, 0},
+		{"the present text is a rival's", []string{q.message.Body}, []string{q.message.Body}, notThere, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var open []twilio.Candidate
+			for i, body := range c.bodies {
+				open = append(open, twilio.Candidate{SID: string(rune('a' + i)), Body: body})
+			}
+			var rivals []uint32
+			for _, body := range c.rivals {
+				rivals = append(rivals, bodyTag(body))
+			}
+			left, got := pick(q, open, rivals)
+			if got != c.want || got == itsOwn && left[0].SID != string(rune('a'+c.first)) {
+				t.Errorf("choice %d of %v, want %d", got, left, c.want)
+			}
+		})
+	}
+}
+
+// TestEarliest: no clock that is ahead makes Twilio's list be asked from after
+// the request.
+func TestEarliest(t *testing.T) {
+	for _, c := range []struct {
+		name                string
+		intent, event, want time.Duration // from now
+	}{
+		{"clocks agree", -time.Minute, -2 * time.Minute, -2 * time.Minute},
+		{"the writer's was ahead, and the event was just before", 9 * time.Minute, -90 * time.Second, -90 * time.Second},
+		{"both are ahead", 9 * time.Minute, 8 * time.Minute, 0},
+		{"an event that waited for weeks", -time.Minute, -500 * time.Hour, -time.Minute - maxSkew},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				now := time.Now()
+				d := &delivery{ev: &intake.Event{Origin: intake.Origin{Time: now.Add(c.event)}}}
+				if got := d.earliest(now.Add(c.intent)).Sub(now); got != c.want {
+					t.Errorf("%v from now, want %v", got, c.want)
+				}
+			})
 		})
 	}
 }

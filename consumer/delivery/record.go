@@ -30,7 +30,8 @@ func (d *delivery) entry(state ledger.State, sid string) ledger.Entry {
 		Position: d.position(),
 	}
 	if state == ledger.Intent {
-		e.Tags = tagsOf(d.plan.Message)
+		e.Tags, e.Made = tagsOf(d.plan.Message), madeWith(d.plan.Message)
+		e.Made.Deadline = d.cfg.RequestTimeout
 	}
 	return e
 }
@@ -47,6 +48,13 @@ func (d *delivery) refused(err error) step {
 // tagsOf tells a message apart from others in the ledger.
 func tagsOf(m *twilio.Message) ledger.Tags {
 	return ledger.Tags{Recipient: tag(m.To + "\x00" + m.From), Body: bodyTag(m.Body)}
+}
+
+// madeWith is what a request with m is made with, but for its deadline.
+func madeWith(m *twilio.Message) ledger.Made {
+	channel, recipient := twilio.Canonical(m.To)
+	_, sender := twilio.Canonical(m.From)
+	return ledger.Made{Account: tag(m.Account), Host: tag(m.BaseURL), Sender: tag(sender), Channel: tag(channel), Recipient: tag(recipient)}
 }
 
 // bodyTag is equal for bodies that may be the same, 0 for those that can't be told.

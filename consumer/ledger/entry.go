@@ -44,6 +44,7 @@ type Entry struct {
 	Position   Position
 	Generation int32 // of the consumer group, when it was written
 	Tags       Tags  // of an Intent; else zero
+	Made       Made  // likewise
 }
 
 // Tags tell the message of an intent without an outcome apart from others to
@@ -79,6 +80,8 @@ func AppendKey(b []byte, action, idempotencyKey string) []byte {
 //
 // version, state, time in Unix milliseconds, source position, generation, SID.
 // An intent has its tags in the SID's place: ~recipient/body in hexadecimal.
+// Behind that may be more, each led by a sign of its own: what an intent was
+// made with (=, see Made). Earlier versions don't read on there.
 func (e Entry) AppendValue(b []byte) []byte {
 	b = append(b, version...)
 	b = append(b, ' ')
@@ -99,6 +102,12 @@ func (e Entry) AppendValue(b []byte) []byte {
 		b = strconv.AppendUint(b, uint64(e.Tags.Recipient), 16)
 		b = append(b, '/')
 		b = strconv.AppendUint(b, uint64(e.Tags.Body), 16)
+	} else if e.Made != (Made{}) {
+		b = append(b, ' ') // neither SID nor tags
+	}
+	if e.Made != (Made{}) {
+		b = append(b, ' ')
+		b = e.Made.append(b)
 	}
 	return b
 }
@@ -147,6 +156,11 @@ func ParseEntry(value []byte) (Entry, error) {
 	}
 	e.Generation = int32(generation)
 	last := field()
+	for len(value) > 0 {
+		if more := field(); len(more) > 0 && more[0] == '=' && e.State == Intent {
+			e.Made = parseMade(more)
+		}
+	}
 	tags, ok := bytes.CutPrefix(last, []byte{'~'})
 	if !ok {
 		e.SID = string(last)

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 )
@@ -34,13 +35,14 @@ func TestEntriesThatAreNone(t *testing.T) {
 func FuzzParseEntry(f *testing.F) {
 	f.Add([]byte("1 sent 1732390000123 3/12345 7 SM0123"))
 	f.Add([]byte("1 intent -5 0/0 -1"))
+	f.Add([]byte("1 intent 1 1/1 1 ~9f/2c =1/a1/b2/c3/d4/e5/2500"))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		e, err := ParseEntry(value)
 		if err != nil {
 			return
 		}
 		again, err := ParseEntry(e.AppendValue(nil))
-		if err != nil || again.State != e.State || again.Position != e.Position || again.SID != e.SID || !again.Time.Equal(e.Time) {
+		if err != nil || again.State != e.State || again.Position != e.Position || again.SID != e.SID || again.Made != e.Made || !again.Time.Equal(e.Time) {
 			t.Fatalf("%q: %+v became %+v, %v", value, e, again, err)
 		}
 	})
@@ -129,5 +131,38 @@ func TestIndexKnowsTheIntentsWithoutAnOutcome(t *testing.T) {
 	x.forget(now.Add(3 * time.Hour))
 	if len(x.open) != 0 {
 		t.Errorf("%d intents are remembered past the retention", len(x.open))
+	}
+}
+
+func TestAnIntentSaysWhatItWasMadeWith(t *testing.T) {
+	made := Made{0xa1, 0xb2, 0xc3, 0xd4, 0xffffffff, 2500 * time.Millisecond}
+	for text, e := range map[string]Entry{
+		"1 intent 1732390000123 3/12345 7 ~9f/2c =1/a1/b2/c3/d4/ffffffff/2500": {Tags: Tags{0x9f, 0x2c}, Made: made},
+		"1 intent 1732390000123 3/12345 7  =1/a1/b2/c3/d4/ffffffff/2500":       {Made: made},
+	} {
+		e.State, e.Time, e.Position, e.Generation = Intent, time.UnixMilli(1732390000123), Position{3, 12345}, 7
+		if got := string(e.AppendValue(nil)); got != text {
+			t.Errorf("%q, want %q", got, text)
+		}
+		for _, more := range []string{"", "/later", " $later", "  "} {
+			if got, err := ParseEntry([]byte(text + more)); err != nil || got != e {
+				t.Errorf("%q: %+v, %v; want %+v", text+more, got, err, e)
+			}
+		}
+	}
+	for _, unknown := range []string{"=2/a1/b2/c3/d4/e5/2500", "=1/a1/b2", "=1/0/b2/c3/d4/e5/2500", "=1/x/b2/c3/d4/e5/2500", "=1/a1/b2/c3/d4/e5/-1", "=1/a1/b2/c3/d4/e5/99999999999", "="} {
+		if got, err := ParseEntry([]byte("1 intent 1 1/1 1 ~9f/2c " + unknown)); err != nil || got.Made != (Made{}) || got.Tags != (Tags{0x9f, 0x2c}) {
+			t.Errorf("%q: %+v, %v; want an intent that was made with what is unknown", unknown, got, err)
+		}
+	}
+}
+
+func TestDifferences(t *testing.T) {
+	a := Made{1, 2, 3, 4, 5, time.Second}
+	if got := a.Differences(Made{1, 2, 3, 4, 5, time.Minute}); got != nil {
+		t.Errorf("%v, want none: a deadline is no difference", got)
+	}
+	if got := strings.Join(a.Differences(Made{9, 9, 9, 9, 9, 0}), " "); got != "account host sender channel recipient" {
+		t.Errorf("%q", got)
 	}
 }

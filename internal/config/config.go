@@ -153,6 +153,10 @@ type Destination struct {
 	actions.Definition
 }
 
+// Changed reports whether the configuration names what the destination's
+// messages were sent with before.
+func (d *Destination) Changed() bool { return len(d.Settings.Former) > 0 }
+
 // Region is the named region: as configured, or the built-in defaults.
 func (c *Config) Region(name string) Region {
 	if r, ok := c.Regions[name]; ok {

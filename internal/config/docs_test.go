@@ -130,7 +130,7 @@ func TestReadme(t *testing.T) {
 
 // TestPrintIsAConfiguration prints one with everything and reads it again.
 func TestPrintIsAConfiguration(t *testing.T) {
-	cfg, err := load("kafka: {topic: events}\ndelivery: {maxEventAge: 36h}\nregions: {eu: {rate: 0.5}}\n"+good, nil, nil)
+	cfg, err := load("kafka: {topic: events}\ndelivery: {maxEventAge: 36h}\nregions: {eu: {rate: 0.5}}\n"+strings.Replace(good, "settings: {}", "settings: {former: [{from: MG0}]}", 1), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

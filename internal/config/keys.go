@@ -167,6 +167,18 @@ func settingsShape(s *actions.Settings) shape {
 		key("connectionOverrides", "how Twilio calls the webhook", text(&s.ConnectionOverrides, "rp=all&rc=5")),
 		key("region", "the region whose rate and breaker apply, and the Profile API's",
 			text(&s.Region, actions.DefaultRegion, word("a region's name")).as("region's name").orDefault()),
+		key("former", "what messages were sent with before it was changed, newest first: Twilio's list is asked with it for what is still in doubt, see [changing](changing.md). May be taken out once nothing is",
+			list(&s.Former, "former access", formerShape).orNone()),
+	)
+}
+
+func formerShape(f *actions.FormerAccess) shape {
+	return object(
+		key("twilioAccountSID", "the former account", text(&f.TwilioAccountSID, "").byDefault("the settings'")),
+		key("twilioApiKeySID", "an API key of it", text(&f.TwilioAPIKeySID, "").byDefault("the settings'")),
+		key("twilioApiKeySecret", "its secret", secret(&f.TwilioAPIKeySecret).byDefault("the settings'")),
+		key("twilioHostname", "where messages went", text(&f.TwilioHostname, "").as("host, host:port or http(s)://host:port").byDefault("where they go now")),
+		key("from", "the former sender, as the mapping had it", text(&f.From, "").byDefault("the mapping's")),
 	)
 }
 

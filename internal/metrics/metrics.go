@@ -129,7 +129,7 @@ func (m *Metrics) Begin(destination string, regions, tiers []string) {
 	for _, result := range []string{"ok", "failed"} {
 		m.Commits.WithLabelValues(destination, result)
 	}
-	for _, result := range []string{"sent", "not_sent", "undecidable", "list_failed", "list_refused"} {
+	for _, result := range []string{"sent", "not_sent", "undecidable", "list_failed", "list_refused", "changed"} {
 		m.Reconciliations.WithLabelValues(destination, result)
 	}
 	for _, kind := range []string{"profile", "content"} {

@@ -115,6 +115,7 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 		tiers := config.RetryTierNames()
 		w.metrics.Begin(d.Name, names, tiers[:])
 		group := groupConfig(cfg, d.Name)
+		group.Changed = d.Changed()
 		for _, t := range tune {
 			t(&group)
 		}

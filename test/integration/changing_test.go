@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"engage-worker/consumer"
 	"engage-worker/internal/sim/twiliosim"
 )
 
@@ -42,4 +43,97 @@ func TestACorrectedTriggerStopsWhatWaits(t *testing.T) {
 	if dead := r.deadLetters(); len(dead) > 0 {
 		t.Errorf("%d dead letters, the first because of %s: %s", len(dead), dead[0].Reason, dead[0].Message)
 	}
+}
+
+// TestSettingsChangedInDoubt: deliveries wait in doubt, and what they were sent
+// with is changed. Nobody is texted twice: with settings.former the former
+// list tells, without it the outcome is unknown.
+func TestSettingsChangedInDoubt(t *testing.T) {
+	t.Parallel()
+	const former = "      spaceId: spa_1\n"
+	for _, c := range []struct {
+		name    string
+		change  []string // pairs
+		former  string   // an item of settings.former, or ""
+		unknown bool
+	}{
+		{"nothing", nil, "", false},
+		{"nothing, though something is named as former", nil, "{from: MG9}", false},
+		{"account", []string{"AC00000000000000000000000000000001", "AC00000000000000000000000000000002"}, "", true},
+		{"account, with the former key", []string{"AC00000000000000000000000000000001", "AC00000000000000000000000000000002"},
+			"{twilioAccountSID: AC00000000000000000000000000000001, twilioApiKeySID: SK1, twilioApiKeySecret: secret}", false},
+		{"sender", []string{"MG00000000000000000000000000000001", "MG00000000000000000000000000000002"}, "", true},
+		{"sender, with the former", []string{"MG00000000000000000000000000000001", "MG00000000000000000000000000000002"}, "{from: MG00000000000000000000000000000001}", false},
+		{"host", []string{"twilioHostname: http://127.0.0.1", "twilioHostname: http://localhost"}, "", true},
+		{"text", []string{"Welcome, ", "Quite another text for "}, "", false},
+		{"key", []string{"twilioApiKeySecret: secret", "twilioApiKeySecret: another"}, "", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, settings{regions: patient, sim: twiliosim.Options{Faults: twiliosim.Faults{Behaviour: twiliosim.Behaviour{AcceptedThen500: 1, ListErrors: 1}}}})
+			const n = 10
+			r.produce(people(n, "")...)
+			w := r.start()
+			r.await(40*time.Second, func() error {
+				if got := value(t, w.Registry(), "engage_events_total", map[string]string{"outcome": "retry"}); got < n {
+					return fmt.Errorf("%v wait in doubt", got)
+				}
+				return nil
+			})
+			w.stop()
+			if c.former != "" {
+				c.change = append(c.change, former, former+"      former: ["+c.former+"]\n")
+			}
+			r.change(c.change...)
+			if err := r.sim.SetFaults(twiliosim.Faults{}); err != nil {
+				t.Fatal(err)
+			}
+			w = r.start(shortTiers)
+			r.awaitSettled(60 * time.Second)
+			if got := r.sim.Stats().Accepted; got != n {
+				t.Errorf("%d messages for %d events", got, n)
+			}
+			found := map[string]string{"result": "sent"}
+			if c.unknown {
+				found["result"] = "changed"
+			}
+			if got := value(t, w.Registry(), "engage_reconciliations_total", found); got != n {
+				t.Errorf("%v deliveries were reconciled as %v, want %d", got, found, n)
+			}
+			dead := r.deadLetters()
+			if c.unknown != (len(dead) == n) || !c.unknown && len(dead) > 0 {
+				t.Errorf("%d dead letters", len(dead))
+			}
+			for _, d := range dead {
+				if d.Reason != "outcome_unknown" || d.Disposition != "ambiguous" {
+					t.Errorf("a dead letter because of %s (%s): %s", d.Reason, d.Disposition, d.Message)
+				}
+			}
+		})
+	}
+}
+
+// TestALoweredRequestTimeout: Twilio takes messages late, and the replica that
+// finds them in doubt allows requests less time than the one that sent them.
+func TestALoweredRequestTimeout(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{regions: patient, delivery: "  requestTimeout: 20s\n",
+		sim: twiliosim.Options{Faults: twiliosim.Faults{Seed: 3, Behaviour: twiliosim.Behaviour{Late: 1, LateFor: 14 * time.Second}}}})
+	const n = 10
+	r.produce(people(n, "")...)
+	w := r.start(func(c *consumer.Config) { c.ShutdownTimeout = 10 * time.Millisecond })
+	r.await(20*time.Second, func() error {
+		if got := value(t, w.Registry(), "engage_ledger_write_seconds", nil); got == 0 || requests(r) < n {
+			return fmt.Errorf("%v requests have left", requests(r))
+		}
+		return nil
+	})
+	w.stop()
+	r.change("requestTimeout: 20s", "requestTimeout: 1s")
+	if err := r.sim.SetFaults(twiliosim.Faults{}); err != nil {
+		t.Fatal(err)
+	}
+	r.start(shortTiers)
+	r.awaitSettled(60 * time.Second)
+	r.onceEach(n)
 }
