@@ -94,12 +94,16 @@ func (d *delivery) attempt() step {
 	}
 }
 
-// sent records the SID; only then is the delivery done. It is onward when the
-// ledger knows better: the message is another delivery's.
+// sent records the SID; only then is the delivery done. Where the ledger knows
+// better, it is onward if the message is another delivery's, and settled if
+// this one was sent under another SID.
 func (d *delivery) sent(sid string) step {
 	err := d.record(ledger.Sent, sid)
 	switch {
 	case errors.Is(err, ledger.ErrClaimed):
+		if d.alreadySent() {
+			return settled
+		}
 		return onward
 	case err != nil:
 		return d.refused(err)

@@ -33,6 +33,7 @@ type appending struct {
 type ownersLog struct {
 	owner *owner
 	begin int64 // the log's end when the owner's tenure began
+	owes  bool  // the last write came to nothing, so that something is still to be written; guarded by world.mu
 }
 
 func (l *ownersLog) Bounds(ctx context.Context) (first, end int64, err error) {
@@ -72,6 +73,10 @@ func (l *ownersLog) Append(ctx context.Context, records []ledger.Record) (base i
 		a = w.plan.Appends[w.appends]
 	}
 	w.appends++
+	if w.onWrite != nil {
+		a = w.onWrite(l.owner.generation, records)
+	}
+	l.owes = true
 	w.note(l.owner, "writes %d records to the ledger: %v", len(records), a)
 	w.mu.Unlock()
 	switch a.Kind {
@@ -80,6 +85,9 @@ func (l *ownersLog) Append(ctx context.Context, records []ledger.Record) (base i
 			return 0, ctx.Err()
 		}
 		base = w.append(records)
+		w.mu.Lock()
+		l.owes = false
+		w.mu.Unlock()
 		if !l.owner.step() {
 			return 0, context.Canceled
 		}

@@ -215,7 +215,9 @@ func (o *owner) leave() {
 	o.stopWriting()
 	o.writer.Wait()
 	w.mu.Lock()
-	w.closed = o.log.begin
+	if !o.log.owes { // a topic isn't compacted for an hour, in which what must be written again is
+		w.closed = o.log.begin
+	}
 	w.mu.Unlock()
 	close(o.left)
 }

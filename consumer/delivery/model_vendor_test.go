@@ -200,6 +200,9 @@ func (o *owner) Find(ctx context.Context, m *twilio.Message, since time.Time) ([
 		l = w.plan.Lists[w.vendor.asked]
 	}
 	w.vendor.asked++
+	if w.onList != nil {
+		l = w.onList(m.Form[0].Value)
+	}
 	for _, s := range w.vendor.messages {
 		if s.account == m.Account && !s.shown.After(time.Now()) && !s.at.Before(since) {
 			found = append(found, twilio.Candidate{SID: s.sid, Body: s.body, Created: s.at})

@@ -33,12 +33,14 @@ var tiers = []intake.Tier{{Topic: "retry.10s", Name: "10s", Delay: 10 * time.Sec
 // world is all that is outside of the worker's processes: the coordinator of
 // the consumer group, the topics, the vendor. It notes whatever must never be.
 type world struct {
-	plan   plan
-	vendor vendor
-	decide func(m *actions.Delivery) // changes what is decided; may be nil
-	tune   func(*delivery.Config)    // may be nil
-	tracer trace.Tracer              // may be nil
-	over   chan struct{}             // closed when the play is over
+	plan    plan
+	vendor  vendor
+	decide  func(m *actions.Delivery)                                 // changes what is decided; may be nil
+	tune    func(*delivery.Config)                                    // may be nil
+	tracer  trace.Tracer                                              // may be nil
+	onWrite func(generation int32, records []ledger.Record) appending // in place of plan.Appends; may be nil
+	onList  func(id string) listing                                   // in place of plan.Lists; may be nil
+	over    chan struct{}                                             // closed when the play is over
 
 	mu     sync.Mutex
 	holder *owner    // who owns the shard

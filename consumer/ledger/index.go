@@ -67,21 +67,25 @@ func newIndex(retention time.Duration) *index {
 }
 
 // put stores e unless what is known is stronger: sent stays sent, and whoever
-// has lost the shard can't settle the intent of its next owner, except by the
-// news that it was sent. That counts for nothing if the next owner has found
+// has lost the shard can't settle the intent of its next owner, nor a write
+// that was given up and arrives late a later intent, except by the news that it
+// was sent. That counts for nothing if the next owner has found
 // the message meanwhile and took it for another delivery's, of the same text:
-// then this one is still in doubt. The newest bucket is enough to know: such
-// news are minutes late at most.
+// then this one is still in doubt. And of two SIDs that a delivery is said to
+// have been sent under the first counts: the other is left to whose it is. The
+// newest bucket is enough to know: such news are minutes late at most.
 func (x *index) put(k Key, e Entry, now time.Time) (stored bool) {
 	x.forget(now)
 	i, old := x.find(k)
-	if i >= 0 && e.State != Sent && (old.state() == Sent || e.Generation < x.open[k].Generation) {
+	if i >= 0 && e.State != Sent && (old.state() == Sent || earlier(e, x.open[k])) {
 		return false
 	}
 	newest := x.current(e.Time, now)
 	b := x.buckets[newest]
-	if e.SID != "" && (i < 0 || old.state() != Sent) {
-		if _, taken := b.claimed.Get(x.claim(e.SID)); taken {
+	if e.SID != "" {
+		// Of a delivery that was sent only the same SID is no news.
+		_, taken := b.claimed.Get(x.claim(e.SID))
+		if again := i >= 0 && old.state() == Sent; taken != again {
 			return false
 		}
 	}
@@ -98,6 +102,12 @@ func (x *index) put(k Key, e Entry, now time.Time) (stored bool) {
 		delete(x.open, k)
 	}
 	return true
+}
+
+// earlier reports whether e was written before the intent. Only times of one
+// owner are compared; if its clock was set back, the intent stays in doubt.
+func earlier(e, intent Entry) bool {
+	return e.Generation < intent.Generation || e.Generation == intent.Generation && e.Time.UnixMilli() < intent.Time.UnixMilli()
 }
 
 // find is the bucket that holds an entry, or -1.

@@ -300,8 +300,8 @@ func (l *Ledger) write(ctx context.Context, batch []pending) {
 }
 
 // ErrClaimed says that another delivery of the shard is known to have been sent
-// under this SID: a former owner's record said so late.
-var ErrClaimed = errors.New("the message is another delivery's")
+// under this SID, or this one under another: a former owner's record said so late.
+var ErrClaimed = errors.New("the message is another delivery's, or the delivery was sent already")
 
 // hide notes what stands for a key, though e, which doesn't count, lies behind
 // it in the log. The caller holds l.mu.
@@ -381,7 +381,8 @@ func (l *Ledger) fold(ctx context.Context, from, end int64) (n int, hidden map[s
 }
 
 // again writes entries once more, before all that is pending. The index
-// doesn't keep SIDs: the log has them, up to end.
+// doesn't keep SIDs: the log has them, up to end. Which of a delivery's SIDs
+// counts is found as at a restore: by an index that takes the log in.
 func (l *Ledger) again(ctx context.Context, hidden map[string]Entry, end int64) error {
 	if len(hidden) == 0 {
 		return nil
@@ -390,8 +391,10 @@ func (l *Ledger) again(ctx context.Context, hidden map[string]Entry, end int64) 
 	if err != nil {
 		return err
 	}
+	anew, now := newIndex(l.cfg.Retention), time.Now()
 	if _, err = l.read(ctx, first, end, func(recordKey []byte, e Entry) {
-		if h, ok := hidden[string(recordKey)]; ok && h.State == Sent && e.SID != "" {
+		stored := anew.put(anew.keys.of(recordKey), e, now)
+		if h, ok := hidden[string(recordKey)]; ok && stored && h.State == Sent && e.SID != "" {
 			h.SID = e.SID
 			hidden[string(recordKey)] = h
 		}

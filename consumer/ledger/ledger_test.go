@@ -156,17 +156,18 @@ func TestAnOwnerThatStaysReadsOnlyWhatIsNew(t *testing.T) {
 func TestALateIntentDoesNotHideAnOutcome(t *testing.T) {
 	_, c := start(t)
 	former, owner := open(t, c), open(t, c)
-	owner.must(t, key(1), Entry{State: Sent, SID: "SM1"})
+	at := time.Unix(time.Now().Unix(), 0) // an outcome is known to the second
+	owner.must(t, key(1), Entry{State: Sent, SID: "SM1", Time: at, Position: Position{1, 7}})
 	former.must(t, key(1), Entry{State: Intent}) // it doesn't know better
 	owner.must(t, key(2), Entry{State: Sent})    // finds a gap before its own
 	deadline := time.Now().Add(10 * time.Second)
 	for {
-		last := lastOf(t, c)[string(key(1))].State
-		if last == Sent {
+		last := lastOf(t, c)[string(key(1))]
+		if last == (Entry{State: Sent, SID: "SM1", Time: at, Position: Position{1, 7}}) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("the last record of the delivery still is %v", last)
+			t.Fatalf("the last record of the delivery still is %+v", last)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -328,6 +329,34 @@ func TestAFormerOwnersRefusalIsOverruled(t *testing.T) {
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("the last record of the delivery is %+v, want %+v", last[string(key(1))], intent)
+		}
+	}
+}
+
+// TestTheFirstSIDCounts: of two under which a delivery is said to have been
+// sent. The other stays free for whose it is, after compaction too.
+func TestTheFirstSIDCounts(t *testing.T) {
+	_, c := start(t)
+	former, owner := open(t, c), open(t, c)
+	at := time.Unix(time.Now().Unix(), 0)
+	first := Entry{State: Sent, SID: "SM1", Time: at, Position: Position{1, 7}}
+	former.must(t, key(1), first)
+	second := first
+	second.SID = "SM2"
+	if err := owner.Append(t.Context(), key(1), second); !errors.Is(err, ErrClaimed) {
+		t.Fatalf("another SID was taken: %v", err)
+	}
+	former.must(t, key(1), first) // once more, as after a lost acknowledgement
+	owner.must(t, key(2), second) // whose it is
+	for deadline := time.Now().Add(10 * time.Second); lastOf(t, c)[string(key(1))] != first; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the last record of the delivery is %+v", lastOf(t, c)[string(key(1))])
+		}
+	}
+	next := open(t, c)
+	for n := 1; n <= 2; n++ {
+		if e, ok := next.Get(key(n)); !ok || e.State != Sent || !next.Claimed(fmt.Sprint("SM", n)) {
+			t.Errorf("delivery %d: %+v, %t", n, e, ok)
 		}
 	}
 }
