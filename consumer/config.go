@@ -38,6 +38,13 @@ type Config struct {
 	Changed        bool // there are former settings or names; see delivery.Config
 	MaxUncommitted int  // open events of a stream before its fetching pauses
 
+	// Adopted are groups that this one goes on for: what they wrote into the
+	// ledger counts, and a group without offsets begins at theirs.
+	Adopted []string
+	// QuietLedger is how long another group must not have written into the
+	// ledger before this one sends.
+	QuietLedger time.Duration
+
 	// WithoutLedger gives guarantee 2 up. It exists to show what the ledger
 	// is for, and what it costs.
 	WithoutLedger bool

@@ -37,9 +37,12 @@ type Group struct {
 
 // State is what a Group is doing, for readiness probes.
 type State struct {
-	Joined bool      // owns shards, or awaits some in a generation that it joined
-	Owned  int       // shards
-	Since  time.Time // when it joined, or ceased to be in a generation; zero before it first joined
+	Joined bool // owns shards, or awaits some in a generation that it joined
+	Owned  int  // shards
+	// Usurper is another group that writes into the ledger of one of the
+	// shards, for which nothing is sent therefore; or "".
+	Usurper string
+	Since   time.Time // when it joined, or ceased to be in a generation; zero before it first joined
 }
 
 const (
@@ -92,11 +95,33 @@ func (g *Group) setState(joined bool, owned int) {
 	g.state.Joined, g.state.Owned = joined, owned
 }
 
+// setUsurper notes who shares a ledger, and says so once.
+func (g *Group) setUsurper(group string) {
+	g.mu.Lock()
+	before := g.state.Usurper
+	g.state.Usurper = group
+	g.mu.Unlock()
+	switch {
+	case group == before:
+	case group != "":
+		g.log.Error().Str("topic", g.cfg.Topics.Ledger).Str("group", group).Msg(UsurperAdvice)
+	default:
+		g.log.Info().Str("topic", g.cfg.Topics.Ledger).Str("group", before).Msg("the ledger is this group's alone again; sending goes on")
+	}
+}
+
+// UsurperAdvice says what to do about another group in the ledger.
+const UsurperAdvice = "another consumer group has written into this destination's ledger: two groups would send the same events, so nothing is sent for its shards. " +
+	"If kafka.groupPrefix was changed, stop what runs with the former and name that group in ledger.adopt; if the other group is another environment, give it a topic or a destination's name of its own"
+
 // Run is the group's member until ctx ends; then it drains for at most
 // ShutdownTimeout, commits and leaves. What fails on the way is logged and
 // tried again with backoff; the only error is a configuration that kafka-go
 // refuses.
 func (g *Group) Run(ctx context.Context) error {
+	if !g.awaitAdopted(ctx) {
+		return nil
+	}
 	if err := g.settleStartOffsets(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -180,6 +205,7 @@ func (g *Group) topics() []string {
 // reassigns the shards at once.
 func (g *Group) close(group *kafka.ConsumerGroup) {
 	g.setState(false, 0)
+	g.setUsurper("")
 	g.share.giveUp()
 	if err := group.Close(); err != nil {
 		g.log.Warn().Err(err).Msg("leaving the consumer group failed; its shards go to others after the session timeout")

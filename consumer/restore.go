@@ -10,6 +10,9 @@ import (
 // restoreAtOnce bounds how many ledgers are read at the same time.
 const restoreAtOnce = 4
 
+// usurperPoll is how often a ledger is read that another group writes into.
+const usurperPoll = time.Second
+
 // ledger is a shard's, the same as long as the shard stays.
 func (g *Group) ledger(shard int) *ledger.Ledger {
 	if g.ledgers[shard] == nil {
@@ -19,7 +22,8 @@ func (g *Group) ledger(shard int) *ledger.Ledger {
 			Observe: func(d time.Duration) {
 				g.parts.Metrics.LedgerWrite.WithLabelValues(g.cfg.Destination).Observe(d.Seconds())
 			},
-			Log: g.log.With().Str("topic", topic).Int("partition", shard).Logger(),
+			Others: ledger.Others{Group: g.cfg.GroupID, Adopted: g.cfg.Adopted, Quiet: g.cfg.QuietLedger},
+			Log:    g.log.With().Str("topic", topic).Int("partition", shard).Logger(),
 		}, ledger.Partition{Cluster: g.parts.Cluster, Topic: topic, ID: shard})
 	}
 	return g.ledgers[shard]
@@ -40,8 +44,14 @@ func (gen *generation) restore(s *shard) bool {
 		n, err := s.ledger.Restore(gen.intake)
 		gen.reading.Release(1)
 		records += n
-		if err == nil {
+		if err == nil && s.ledger.Usurper() == "" {
 			break
+		}
+		if err == nil { // whatever it writes is to be seen
+			if !pause.For(gen.intake, usurperPoll) {
+				return false
+			}
+			continue
 		}
 		if gen.intake.Err() != nil {
 			return false

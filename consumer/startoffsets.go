@@ -40,17 +40,24 @@ func (g *Group) trySettleStartOffsets(ctx context.Context) error {
 	if err != nil || anyCommitted(committed) {
 		return err
 	}
-	starts, err := g.starts(ctx, len(committed))
+	commits, err := g.adoptOffsets(ctx)
 	if err != nil {
 		return err
 	}
-	commits := make([]kafka.OffsetCommit, len(starts))
-	for i, offset := range starts {
-		commits[i] = kafka.OffsetCommit{Partition: i, Offset: offset}
+	adopted := commits != nil
+	if !adopted {
+		starts, err := g.starts(ctx, len(committed))
+		if err != nil {
+			return err
+		}
+		commits = map[string][]kafka.OffsetCommit{}
+		for i, offset := range starts {
+			commits[g.cfg.Topics.Source] = append(commits[g.cfg.Topics.Source], kafka.OffsetCommit{Partition: i, Offset: offset})
+		}
 	}
 	// Generation -1 and no member: the coordinator takes it only while the
 	// group is empty. Otherwise a replica is here already.
-	out, err := g.parts.Cluster.Client.OffsetCommit(ctx, &kafka.OffsetCommitRequest{GroupID: g.cfg.GroupID, GenerationID: -1, Topics: map[string][]kafka.OffsetCommit{g.cfg.Topics.Source: commits}})
+	out, err := g.parts.Cluster.Client.OffsetCommit(ctx, &kafka.OffsetCommitRequest{GroupID: g.cfg.GroupID, GenerationID: -1, Topics: commits})
 	if err != nil {
 		return fmt.Errorf("commit where the group %s begins: %w", g.cfg.GroupID, err)
 	}
@@ -63,7 +70,9 @@ func (g *Group) trySettleStartOffsets(ctx context.Context) error {
 			return fmt.Errorf("commit where the group %s begins: %w", g.cfg.GroupID, p.Error)
 		}
 	}
-	g.logStart(len(starts))
+	if !adopted {
+		g.logStart(len(committed))
+	}
 	return nil
 }
 
@@ -116,29 +125,33 @@ func (g *Group) settleNewSource(ctx context.Context, c commits, assigned []kafka
 // committed are the group's offsets of the source, by partition; negative
 // where it has none.
 func (g *Group) committed(ctx context.Context) ([]int64, error) {
-	source := g.cfg.Topics.Source
-	count, err := g.parts.Cluster.Count(ctx, source)
+	return g.committedBy(ctx, g.cfg.GroupID, g.cfg.Topics.Source)
+}
+
+// committedBy are a group's offsets of a topic, likewise.
+func (g *Group) committedBy(ctx context.Context, group, topic string) ([]int64, error) {
+	count, err := g.parts.Cluster.Count(ctx, topic)
 	if err != nil {
 		return nil, err
 	}
-	n, ok := count[source]
+	n, ok := count[topic]
 	if !ok {
-		return nil, fmt.Errorf("topic %s: %w", source, kafka.UnknownTopicOrPartition)
+		return nil, fmt.Errorf("topic %s: %w", topic, kafka.UnknownTopicOrPartition)
 	}
 	partitions, offsets := make([]int, n), make([]int64, n)
 	for i := range partitions {
 		partitions[i], offsets[i] = i, -1
 	}
-	res, err := g.parts.Cluster.Client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: g.cfg.GroupID, Topics: map[string][]int{source: partitions}})
+	res, err := g.parts.Cluster.Client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: partitions}})
 	if err == nil && !errors.Is(res.Error, kafka.GroupIdNotFound) { // which has none
 		err = res.Error
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the offsets of the group %s: %w", g.cfg.GroupID, err)
+		return nil, fmt.Errorf("read the offsets of the group %s: %w", group, err)
 	}
-	for _, p := range res.Topics[source] {
+	for _, p := range res.Topics[topic] {
 		if p.Error != nil {
-			return nil, fmt.Errorf("read the offsets of the group %s: %w", g.cfg.GroupID, p.Error)
+			return nil, fmt.Errorf("read the offsets of the group %s: %w", group, p.Error)
 		}
 		if p.Partition >= 0 && p.Partition < n {
 			offsets[p.Partition] = p.CommittedOffset

@@ -12,6 +12,7 @@ type watchdog struct {
 // look checks all shards, and sets the gauges that tell of them.
 func (w *watchdog) look(now time.Time) {
 	stuck, entries := 0, 0
+	w.gen.group.setUsurper(w.usurper())
 	for _, s := range w.gen.shards {
 		if s.ledger != nil {
 			entries += s.ledger.Len()
@@ -47,4 +48,16 @@ func (w *watchdog) stuck(s *shard, open int, now time.Time) bool {
 		s.log.Warn().Int("open", open).Dur("idle", idle).Msg("the shard makes no progress: see engage_held, engage_breaker_state and the last errors")
 	}
 	return true
+}
+
+// usurper is another group that writes into a shard's ledger, or "".
+func (w *watchdog) usurper() string {
+	for _, s := range w.gen.shards {
+		if s.ledger != nil {
+			if group := s.ledger.Usurper(); group != "" {
+				return group
+			}
+		}
+	}
+	return ""
 }

@@ -113,9 +113,17 @@ func (d *delivery) sent(sid string) step {
 	return settled
 }
 
-// awaitLease waits until the lease allows another request; false when the
-// shard is given up first.
+// awaitLease waits until the lease allows another request, and until the
+// ledger is ours alone; false when the shard is given up first.
 func (d *delivery) awaitLease() bool {
+	for d.usurped() {
+		release := d.courier.holding("shared_ledger")
+		ok := pause.For(d.parts.Intake, time.Second)
+		release()
+		if !ok {
+			return false
+		}
+	}
 	for d.parts.Lease.Remaining(time.Now()) < d.cfg.SessionTimeout/leaseReserve {
 		if !pause.For(d.parts.Intake, leasePoll) {
 			return false
@@ -123,6 +131,10 @@ func (d *delivery) awaitLease() bool {
 	}
 	return true
 }
+
+// usurped reports whether another group writes into the shard's ledger: it
+// may send the same events, and nobody would know of it.
+func (d *delivery) usurped() bool { return d.parts.Ledger != nil && d.parts.Ledger.Usurper() != "" }
 
 const (
 	// A request isn't begun in the last part of a lease: it would only be cut off.
@@ -168,6 +180,9 @@ func (d *delivery) writeIntent(permit *ratelimit.Permit) (leave bool, next step)
 		d.intended = true
 		if d.alreadySent() {
 			return abandon(settled)
+		}
+		if d.usurped() {
+			return abandon(onward)
 		}
 	}
 	if d.parts.Lease.Remaining(time.Now()) == 0 {

@@ -78,6 +78,7 @@ type shardLedger interface {
 	claims
 	Key(recordKey []byte) ledger.Key
 	Get(recordKey []byte) (ledger.Entry, bool)
+	Usurper() string // the group that shares the ledger, or ""
 	Begin(recordKey []byte, e ledger.Entry) <-chan error
 	Append(ctx context.Context, recordKey []byte, e ledger.Entry) error
 }

@@ -81,7 +81,8 @@ func AppendKey(b []byte, action, idempotencyKey string) []byte {
 // version, state, time in Unix milliseconds, source position, generation, SID.
 // An intent has its tags in the SID's place: ~recipient/body in hexadecimal.
 // Behind that may be more, each led by a sign of its own: what an intent was
-// made with (=, see Made). Earlier versions don't read on there.
+// made with (=, see Made), the group that writes it (@, see Others). Earlier
+// versions don't read on there.
 func (e Entry) AppendValue(b []byte) []byte {
 	b = append(b, version...)
 	b = append(b, ' ')

@@ -18,6 +18,7 @@ type Config struct {
 	Retention time.Duration             // entries are remembered at least that long
 	Observe   func(write time.Duration) // called for each acknowledged batch; may be nil
 	Log       zerolog.Logger            // names the topic and the partition
+	Others    Others
 }
 
 // topicLog is the log that a Ledger keeps its entries in; see Partition.
@@ -46,7 +47,8 @@ type Ledger struct {
 	mu      sync.Mutex
 	index   *index
 	pending []pending
-	next    int64         // the log is known up to here; -1: nothing is
+	next    int64 // the log is known up to here; -1: nothing is
+	seen    sighting
 	wake    chan struct{} // of size one: a signal that pending isn't empty
 }
 
@@ -98,8 +100,8 @@ func (l *Ledger) Restore(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// read calls fold, with l.mu held, for the log's entries of [from, end), and
-// returns how many records there are. What lies behind end is left for later.
+// read calls fold, with l.mu held, for the log's entries of [from, end) that
+// count, and returns how many records there are. What lies behind end is left for later.
 func (l *Ledger) read(ctx context.Context, from, end int64, fold func(recordKey []byte, e Entry)) (n int, err error) {
 	if from >= end {
 		return 0, nil
@@ -116,8 +118,10 @@ func (l *Ledger) read(ctx context.Context, from, end int64, fold func(recordKey 
 			return
 		}
 		l.mu.Lock()
-		fold(r.Key, e)
-		l.mu.Unlock()
+		defer l.mu.Unlock()
+		if l.see(groupOf(r.Value), e) {
+			fold(r.Key, e)
+		}
 	})
 	return n, err
 }
@@ -162,7 +166,7 @@ func (l *Ledger) Len() int {
 // waits for them. Begin needs Run.
 func (l *Ledger) Begin(recordKey []byte, e Entry) <-chan error {
 	done := make(chan error, 1)
-	l.enqueue(pending{key: recordKey, value: e.AppendValue(nil), entry: e, done: done})
+	l.enqueue(pending{key: recordKey, value: l.value(e), entry: e, done: done})
 	l.signal()
 	return done
 }
@@ -172,7 +176,7 @@ func (l *Ledger) Begin(recordKey []byte, e Entry) <-chan error {
 // go along with the next intent, or alone after a moment. Append needs Run.
 func (l *Ledger) Append(ctx context.Context, recordKey []byte, e Entry) error {
 	done := make(chan error, 1)
-	if first := l.enqueue(pending{key: recordKey, value: e.AppendValue(nil), entry: e, done: done}); first {
+	if first := l.enqueue(pending{key: recordKey, value: l.value(e), entry: e, done: done}); first {
 		time.AfterFunc(companyWait, l.signal)
 	}
 	select {
@@ -273,6 +277,7 @@ func (l *Ledger) write(ctx context.Context, batch []pending) {
 	}
 	now := time.Now()
 	l.mu.Lock()
+	l.seen.own = true
 	for _, p := range batch {
 		delete(hidden, string(p.key)) // behind which this record is
 		k := l.index.keys.of(p.key)
@@ -403,7 +408,7 @@ func (l *Ledger) again(ctx context.Context, hidden map[string]Entry, end int64) 
 	}
 	var records []pending
 	for recordKey, e := range hidden {
-		records = append(records, pending{key: []byte(recordKey), value: e.AppendValue(nil), entry: e, done: make(chan error, 1)})
+		records = append(records, pending{key: []byte(recordKey), value: l.value(e), entry: e, done: make(chan error, 1)})
 	}
 	l.mu.Lock()
 	l.pending = append(records, l.pending...)

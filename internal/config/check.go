@@ -22,6 +22,9 @@ func (r *reader) checkWhole(root *node, c *Config) {
 		r.fault(backoff, "initial (%s) is longer than max (%s)",
 			durationText(c.Delivery.Backoff.Initial), durationText(c.Delivery.Backoff.Max))
 	}
+	if adopt := c.Ledger.Adopt; adopt != "" && adopt == c.Kafka.GroupPrefix {
+		r.fault(at("ledger.adopt"), "is this configuration's own kafka.groupPrefix; name the former one, or take it out")
+	}
 	r.checkTLS(at("kafka.tls"), c.Kafka.TLS)
 	r.checkSASL(at("kafka.sasl"), c.Kafka.SASL)
 	r.checkDestinations(at("destinations"), c)

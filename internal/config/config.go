@@ -16,6 +16,7 @@ type Config struct {
 	Log             Log
 	ShutdownTimeout time.Duration
 	Delivery        Delivery
+	Ledger          Ledger
 	Regions         map[string]Region // those with an entry; ask Region for any
 	Destinations    []Destination
 
@@ -113,6 +114,11 @@ type Delivery struct {
 	RequestTimeout time.Duration
 	UnknownOutcome UnknownOutcome
 	MaxUncommitted int // offsets open in a shard before its fetching pauses
+}
+
+// Ledger is whose ledger it is.
+type Ledger struct {
+	Adopt string // a group, or its prefix; see Config.Adopted
 }
 
 // Backoff is the wait between attempts in place.
@@ -224,6 +230,15 @@ func RetryTierNames() [3]string { return [3]string{"30s", "5m", "30m"} }
 // RetryDelays are the waits that the retry topics stand for.
 func RetryDelays() [3]time.Duration {
 	return [3]time.Duration{30 * time.Second, 5 * time.Minute, 30 * time.Minute}
+}
+
+// Adopted are the groups whose ledger records count for a destination's.
+func (c *Config) Adopted(destination string) []string {
+	if c.Ledger.Adopt == "" {
+		return nil
+	}
+	groups := []string{c.Ledger.Adopt, c.Ledger.Adopt + "." + destination}
+	return slices.DeleteFunc(groups, func(group string) bool { return group == c.GroupID(destination) })
 }
 
 // LedgerTopic is where a destination remembers what it sent.

@@ -39,6 +39,10 @@ func shapeOf(c *Config) shape {
 		)),
 		key("shutdownTimeout", "how long SIGTERM waits for what is in flight", duration(&c.ShutdownTimeout, 20*time.Second, time.Millisecond, time.Hour)),
 		key("delivery", "", deliveryShape(&c.Delivery)),
+		key("ledger", "", object(
+			key("adopt", "a consumer group that this one goes on for, or its `groupPrefix`: what it wrote into the ledger counts, and its offsets are where a group without any begins. See [changing](changing.md#another-group-prefix)",
+				text(&c.Ledger.Adopt, "", groupPrefix().orEmpty())),
+		)),
 		key("regions", "", named(&c.Regions, word("a region's name"), regionShape).shown(c.regionPairs)),
 		key("destinations", "", list(&c.Destinations, "destination", destinationShape)).must(),
 	)

@@ -19,6 +19,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/segmentio/kafka-go"
 
+	"engage-worker/consumer"
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/kafka/topics"
@@ -139,7 +140,11 @@ func (o *operating) ready(ctx context.Context, w *Worker) error {
 		return err
 	}
 	for _, g := range w.groups {
-		if s := g.State(); !s.Joined && time.Since(s.Since) > unjoined*g.Config().SessionTimeout {
+		s := g.State()
+		if s.Usurper != "" {
+			return fmt.Errorf("%s: the ledger %s is written by the group %s, too: %s", g.Config().Destination, g.Config().Topics.Ledger, s.Usurper, consumer.UsurperAdvice)
+		}
+		if !s.Joined && time.Since(s.Since) > unjoined*g.Config().SessionTimeout {
 			return fmt.Errorf("%s: not in the consumer group %s; the log says why", g.Config().Destination, g.Config().GroupID)
 		}
 	}

@@ -282,9 +282,14 @@ func groupConfig(cfg *config.Config, destination string) consumer.Config {
 		RequestTimeout:  cfg.Delivery.RequestTimeout,
 		ResendUnknown:   cfg.Delivery.UnknownOutcome == config.UnknownResend,
 		MaxUncommitted:  cfg.Delivery.MaxUncommitted,
+		Adopted:         cfg.Adopted(destination),
+		QuietLedger:     quietLedger,
 		WithoutLedger:   os.Getenv(withoutLedger) != "",
 	}
 }
+
+// quietLedger is how long a ledger isn't trusted that another group wrote into.
+const quietLedger = 5 * time.Minute
 
 func addressOf(l net.Listener) string {
 	if l == nil {

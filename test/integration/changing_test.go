@@ -137,3 +137,120 @@ func TestALoweredRequestTimeout(t *testing.T) {
 	r.awaitSettled(60 * time.Second)
 	r.onceEach(n)
 }
+
+// quietSoon makes another group count as gone after a moment.
+func quietSoon(c *consumer.Config) { c.QuietLedger = 3 * time.Second }
+
+// TestAChangedPrefixSendsNothingTwice: a replica with another groupPrefix
+// starts beside the others, as in a rolling change, and goes on after them.
+func TestAChangedPrefixSendsNothingTwice(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{partitions: 2})
+	const n = 40
+	r.produce(people(n, "")...)
+	before := r.start(quietSoon)
+	r.awaitDone(30 * time.Second)
+	was := r.cfg.Kafka.GroupPrefix
+	r.change("groupPrefix: "+was, "groupPrefix: another-"+was)
+	after := r.start(quietSoon)
+	r.await(20*time.Second, func() error {
+		if after.Groups()[0].State().Usurper != was+".onboarding" {
+			return fmt.Errorf("%+v", after.Groups()[0].State())
+		}
+		return nil
+	})
+	for i := n; i < 2*n; i++ {
+		r.produce(person(i, ""))
+	}
+	r.await(20*time.Second, func() error {
+		if got := r.sim.Stats().Accepted; got < 2*n {
+			return fmt.Errorf("%d accepted", got)
+		}
+		return nil
+	})
+	before.stop()
+	time.Sleep(5 * time.Second) // the ledger is quiet: time is what is tested
+	if got := after.Groups()[0].State().Usurper; got != was+".onboarding" {
+		t.Errorf("the ledger counts as the new group's, of which it has nothing: %q", got)
+	}
+	after.stop()
+	r.onceEach(2 * n)
+	if !r.logs.contains("ledger.adopt") {
+		t.Error("the log doesn't say what to do")
+	}
+
+	// What is there to do: the recipe of docs/changing.md.
+	r.change("delivery:\n", "ledger: {adopt: "+was+"}\ndelivery:\n", "startOffset: earliest", "startOffset: latest")
+	r.produce(person(2*n, ""))
+	r.start(quietSoon)
+	r.produce(person(2*n+1, ""))
+	r.awaitSettled(30 * time.Second)
+	r.onceEach(2*n + 2)
+}
+
+// TestAdoptWaitsForTheFormerGroup: as long as one of its replicas runs, the new
+// group begins nothing; in doubt and waiting deliveries go over to it.
+func TestAdoptWaitsForTheFormerGroup(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{partitions: 2, regions: patient, sim: twiliosim.Options{Faults: twiliosim.Faults{Behaviour: twiliosim.Behaviour{AcceptedThen500: 1, ListErrors: 1}}}})
+	const n = 20
+	r.produce(people(n, "")...)
+	before := r.start()
+	r.await(40*time.Second, func() error {
+		if got := value(t, before.Registry(), "engage_events_total", map[string]string{"outcome": "retry"}); got < n {
+			return fmt.Errorf("%v wait in doubt", got)
+		}
+		return nil
+	})
+	was := r.cfg.Kafka.GroupPrefix
+	r.change("groupPrefix: "+was, "groupPrefix: another-"+was, "delivery:\n", "ledger: {adopt: "+was+".onboarding}\ndelivery:\n", "startOffset: earliest", "startOffset: latest")
+	after := r.start(shortTiers)
+	r.await(20*time.Second, func() error {
+		if !r.logs.contains("has members") {
+			return fmt.Errorf("the new group doesn't wait for the former")
+		}
+		return nil
+	})
+	if s := after.Groups()[0].State(); s.Joined {
+		t.Errorf("it is in its group already: %+v", s)
+	}
+	if err := r.sim.SetFaults(twiliosim.Faults{}); err != nil {
+		t.Fatal(err)
+	}
+	before.stop()
+	r.awaitSettled(60 * time.Second)
+	r.onceEach(n)
+	if got := value(t, after.Registry(), "engage_reconciliations_total", map[string]string{"result": "sent"}); got != n {
+		t.Errorf("%v deliveries were found to be sent, want %d", got, n)
+	}
+}
+
+// TestASecondEnvironment: another group has sent for the same events into the
+// same ledger, and this one's come to themselves all the same.
+func TestASecondEnvironment(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{partitions: 1})
+	const n = 10
+	w := r.start(quietSoon)
+	r.produce(person(1000, "")) // so that the ledger is its own
+	r.awaitDone(20 * time.Second)
+	w.stop()
+	own := r.cfg
+	r.change("groupPrefix: "+r.topic, "groupPrefix: staging-"+r.topic)
+	staging := r.start(func(c *consumer.Config) { c.QuietLedger = 0 })
+	r.produce(people(n, "")...)
+	time.Sleep(3 * time.Second) // while it could send: time is what is tested
+	if got := staging.Groups()[0].State().Usurper; got == "" {
+		t.Error("the second environment takes production's ledger for its own")
+	}
+	staging.stop()
+	if got := r.sim.Stats().Accepted; got != 1 {
+		t.Errorf("%d messages", got)
+	}
+	r.cfg = own
+	r.start(quietSoon)
+	r.awaitDone(30 * time.Second)
+	if got := r.sim.Stats().Accepted; got != n+1 {
+		t.Errorf("%d messages, want %d", got, n+1)
+	}
+}

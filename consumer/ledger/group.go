@@ -1,0 +1,91 @@
+package ledger
+
+import (
+	"bytes"
+	"slices"
+	"time"
+)
+
+// Others says which of a ledger's records another consumer group has written.
+// One ledger is one group's: two that send for the same events would each miss
+// what the other one sends.
+type Others struct {
+	// Group is the one whose ledger it is; its records say so, and those that
+	// say nothing are an earlier version's.
+	Group string
+	// Adopted are groups that this one goes on for. Their records count as its own.
+	Adopted []string
+	// Quiet is how long another group must not have written before this one
+	// believes that it is gone.
+	Quiet time.Duration
+}
+
+// groupMark leads the group in a record's value, behind all else.
+const groupMark = " @"
+
+// value is a record's value with the group that writes it.
+func (l *Ledger) value(e Entry) []byte {
+	b := e.AppendValue(nil)
+	if l.cfg.Others.Group == "" {
+		return b
+	}
+	if e.SID == "" && e.Tags == (Tags{}) && e.Made == (Made{}) {
+		b = append(b, ' ') // the SID's place stays empty
+	}
+	return append(append(b, groupMark...), l.cfg.Others.Group...)
+}
+
+// groupOf is the group that wrote a value; empty where it doesn't say.
+func groupOf(value []byte) []byte {
+	i := bytes.LastIndex(value, []byte(groupMark))
+	if i < 0 {
+		return nil
+	}
+	group, _, _ := bytes.Cut(value[i+len(groupMark):], []byte{' '})
+	return group
+}
+
+// isOurs reports whether a record of group counts.
+func (o *Others) isOurs(group []byte) bool {
+	return len(group) == 0 || o.Group == "" || string(group) == o.Group ||
+		slices.ContainsFunc(o.Adopted, func(adopted string) bool { return string(group) == adopted })
+}
+
+// sighting is what is known of other groups in a ledger. It is guarded by Ledger.mu.
+type sighting struct {
+	own  bool   // there are records of our own group
+	last string // the other group that wrote last, or ""
+	at   time.Time
+}
+
+// see takes a record's group in, and reports whether the record counts. While a
+// log is read for the first time, its records are as old as they say; whatever
+// comes later has just been written, by whatever clock.
+func (l *Ledger) see(group []byte, e Entry) (ours bool) {
+	if ours = l.cfg.Others.isOurs(group); ours {
+		l.seen.own = true
+		return true
+	}
+	at := time.Now()
+	if l.next < 0 && e.Time.Before(at) {
+		at = e.Time
+	}
+	if string(group) != l.seen.last {
+		l.seen.last = string(group)
+	}
+	if at.After(l.seen.at) {
+		l.seen.at = at
+	}
+	return false
+}
+
+// Usurper is the group that shares this ledger, or "": one that has written
+// to it lately, or the only one that ever has.
+func (l *Ledger) Usurper() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.seen.last != "" && (!l.seen.own || time.Since(l.seen.at) < l.cfg.Others.Quiet) {
+		return l.seen.last
+	}
+	return ""
+}

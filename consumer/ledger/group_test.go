@@ -1,0 +1,114 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// TestWhoseRecord: each value says which group wrote it, where earlier versions
+// don't read on.
+func TestWhoseRecord(t *testing.T) {
+	l := New(Config{Others: Others{Group: "engage-worker.onboarding"}}, nil)
+	at := time.UnixMilli(1732390000123)
+	for text, e := range map[string]Entry{
+		"1 sent 1732390000123 3/5 7 SM0 @engage-worker.onboarding":                      {State: Sent, SID: "SM0"},
+		"1 refused 1732390000123 3/5 7  @engage-worker.onboarding":                      {State: Refused},
+		"1 intent 1732390000123 3/5 7 ~1/2 @engage-worker.onboarding":                   {State: Intent, Tags: Tags{1, 2}},
+		"1 intent 1732390000123 3/5 7 ~1/2 =1/1/2/3/4/5/1000 @engage-worker.onboarding": {State: Intent, Tags: Tags{1, 2}, Made: Made{1, 2, 3, 4, 5, time.Second}},
+		"1 intent 1732390000123 3/5 7  =1/1/2/3/4/5/1000 @engage-worker.onboarding":     {State: Intent, Made: Made{1, 2, 3, 4, 5, time.Second}},
+	} {
+		e.Time, e.Position, e.Generation = at, Position{3, 5}, 7
+		if got := string(l.value(e)); got != text {
+			t.Errorf("%q, want %q", got, text)
+		}
+		if got, err := ParseEntry([]byte(text)); err != nil || got != e {
+			t.Errorf("%q: %+v, %v; want %+v", text, got, err, e)
+		}
+		if got := string(groupOf([]byte(text))); got != "engage-worker.onboarding" {
+			t.Errorf("%q: group %q", text, got)
+		}
+	}
+	for _, text := range []string{"", "1 sent 1732390000123 3/5 7 SM0", "1 dead 1732390000123 3/5 7"} {
+		if got := groupOf([]byte(text)); len(got) > 0 {
+			t.Errorf("%q: group %q, want none", text, got)
+		}
+	}
+}
+
+// TestUsurper: what another group wrote settles nothing, and stands in the way
+// for as long as it may still write, or is all that there is.
+func TestUsurper(t *testing.T) {
+	const quiet = 5 * time.Minute
+	for _, c := range []struct {
+		name    string
+		records []string // of the group @b, of ours @a, of an earlier version's, or of an adopted group @c, by age
+		ages    []time.Duration
+		want    string
+		knows   bool // the delivery of the last record
+	}{
+		{"our own", []string{"@a"}, []time.Duration{0}, "", true},
+		{"an earlier version's", []string{""}, []time.Duration{0}, "", true},
+		{"an adopted group's", []string{"@c"}, []time.Duration{0}, "", true},
+		{"another's just now", []string{"@a", "@b"}, []time.Duration{time.Hour, time.Minute}, "b", false},
+		{"another's, whose clock is ahead", []string{"@a", "@b"}, []time.Duration{time.Hour, -time.Hour}, "b", false},
+		{"another's long ago", []string{"@a", "@b"}, []time.Duration{time.Hour, 6 * time.Minute}, "", false},
+		{"another's alone", []string{"@b"}, []time.Duration{time.Hour}, "b", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var log memory
+				key := AppendKey(nil, "sms", "m1")
+				for i, group := range c.records {
+					value := fmt.Appendf(nil, "1 sent %d 0/1 1 SM%d %s", time.Now().Add(-c.ages[i]).UnixMilli(), i, group)
+					k := key
+					if i < len(c.records)-1 {
+						k = AppendKey(nil, "sms", "another")
+					}
+					log.records = append(log.records, Record{Key: k, Value: value})
+				}
+				l := New(Config{Retention: 7 * 24 * time.Hour, Log: zerolog.Nop(), Others: Others{Group: "a", Adopted: []string{"c"}, Quiet: quiet}}, &log)
+				if _, err := l.Restore(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if got := l.Usurper(); got != c.want {
+					t.Errorf("usurper %q, want %q", got, c.want)
+				}
+				if _, known := l.Get(key); known != c.knows {
+					t.Errorf("known: %t, want %t", known, c.knows)
+				}
+				// It comes back, and its clock is far behind.
+				log.records = append(log.records, Record{Key: key, Value: fmt.Appendf(nil, "1 intent %d 0/1 1  @b", time.Now().Add(-24*time.Hour).UnixMilli())})
+				if _, err := l.Restore(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if got := l.Usurper(); got != "b" {
+					t.Errorf("usurper %q, after b has written", got)
+				}
+			})
+		})
+	}
+}
+
+// memory is a log that is only read.
+type memory struct{ records []Record }
+
+func (m *memory) Bounds(context.Context) (first, end int64, err error) {
+	return 0, int64(len(m.records)), nil
+}
+
+func (m *memory) Read(_ context.Context, from, end int64, each func(Record)) error {
+	for i := from; i < end; i++ {
+		each(m.records[i])
+	}
+	return nil
+}
+
+func (m *memory) Append(context.Context, []Record) (base int64, err error) {
+	return 0, errors.ErrUnsupported
+}
