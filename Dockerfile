@@ -22,4 +22,5 @@ USER 65532:65532
 EXPOSE 8080
 ENV ENGAGE_CONFIG=/etc/engage/engage.yaml
 ENTRYPOINT ["/usr/local/bin/engage-worker"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["/usr/local/bin/engage-worker", "health"]
 CMD ["run"]

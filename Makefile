@@ -62,6 +62,11 @@ test-deploy: ## The alert rules by promtool, manifests and dashboard by Kubernet
 	cd deploy/prometheus && $(PROMTOOL) check config prometheus.yml && $(PROMTOOL) test rules rules_test.yml
 	cd test/deploy && $(GO) vet ./... && $(GO) test -count=1 $(TESTFLAGS) ./...
 
+.PHONY: rules
+rules: ## The PrometheusRule from rules.yml; RUNBOOKS=URL says where docs/operations.md is published
+	touch deploy/prometheus/prometheusrule.yaml
+	$(GO) test ./deploy -count=1 -run TestPrometheusRule -args -write -runbooks '$(RUNBOOKS)'
+
 .PHONY: lint
 lint: ## golangci-lint with the rules of .golangci.yml, and no dead code
 	$(TOOL) golangci-lint run

@@ -287,6 +287,9 @@ func TestImage(t *testing.T) {
 	if !strings.Contains(string(dockerfile), "USER 65532") {
 		t.Error("the image runs as root")
 	}
+	if !strings.Contains(string(dockerfile), `CMD ["/usr/local/bin/engage-worker", "health"]`) {
+		t.Error("nobody asks the container whether it is healthy")
+	}
 	// The linker says nothing of a name that isn't there.
 	program, err := os.ReadFile(filepath.Join(root, "cmd/engage-worker/main.go"))
 	if err != nil {

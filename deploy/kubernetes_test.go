@@ -131,7 +131,7 @@ func TestKubernetesConfiguration(t *testing.T) {
 
 // No manifest is left out of the kustomization.
 func TestKustomizationIsWhole(t *testing.T) {
-	var kustomization struct{ Resources []string }
+	var kustomization struct{ Resources, Configurations []string }
 	text, err := os.ReadFile("kubernetes/kustomization.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -140,7 +140,7 @@ func TestKustomizationIsWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	listed := map[string]bool{"kustomization.yaml": true, "engage.yaml": true}
-	for _, name := range kustomization.Resources {
+	for _, name := range append(kustomization.Resources, kustomization.Configurations...) {
 		listed[name] = true
 	}
 	files, err := filepath.Glob("kubernetes/*.yaml")

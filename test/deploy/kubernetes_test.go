@@ -75,6 +75,7 @@ func objects(t *testing.T) map[string]any {
 			"PodDisruptionBudget":   &policyv1.PodDisruptionBudget{},
 			"NetworkPolicy":         &networkingv1.NetworkPolicy{},
 			"ServiceMonitor":        &monitoringv1.ServiceMonitor{},
+			"PrometheusRule":        &monitoringv1.PrometheusRule{},
 			"ScaledObject":          &scaledObject{},
 			"TriggerAuthentication": &triggerAuthentication{},
 		}[r.GetKind()]
@@ -87,6 +88,9 @@ func objects(t *testing.T) map[string]any {
 		}
 		if err := yaml.UnmarshalStrict(text, into); err != nil {
 			t.Errorf("%s %s: %v", r.GetKind(), r.GetName(), err)
+		}
+		if r.GetName() == "engage-worker-dashboard" {
+			continue // the one kind that there are two of
 		}
 		if all[r.GetKind()] != nil {
 			t.Errorf("there are two %s", r.GetKind())
@@ -137,6 +141,12 @@ func TestObjectsFitTogether(t *testing.T) {
 		t.Error("the trigger's authentication isn't there")
 	}
 	config := all["ConfigMap"].(*corev1.ConfigMap)
+	if job.Name != config.Name {
+		t.Errorf("the Job is %s, so that a new configuration, %s, can't make another", job.Name, config.Name)
+	}
+	if instance := monitor.Spec.Selector.MatchLabels["app.kubernetes.io/instance"]; instance == "" || instance != deployment.Labels["app.kubernetes.io/instance"] {
+		t.Errorf("the ServiceMonitor selects the instance %q", instance)
+	}
 	for what, pod := range map[string]corev1.PodSpec{"worker": deployment.Spec.Template.Spec, "topics": job.Spec.Template.Spec} {
 		if pod.ServiceAccountName != all["ServiceAccount"].(*corev1.ServiceAccount).Name {
 			t.Errorf("%s has another service account", what)
