@@ -21,7 +21,8 @@ type Filter struct {
 	Codes        []int     // of Twilio
 	Since        time.Time // failed then or later
 	Until        time.Time // failed before
-	Contains     string    // in the event's value or in what went wrong, as written
+	Contains     string    // in the event's value or in what went wrong, in any case
+	IDPrefix     string    // what the id begins with
 }
 
 // Match reports whether the filter chooses r.
@@ -36,8 +37,11 @@ func (f *Filter) Match(r *Record) bool {
 		return false
 	case len(f.IDs) > 0 && !slices.Contains(f.IDs, r.ID()):
 		return false
+	case f.IDPrefix != "" && !strings.HasPrefix(r.ID(), f.IDPrefix):
+		return false
 	case f.Contains != "":
-		return strings.Contains(r.Message, f.Contains) || bytes.Contains(r.Value, []byte(f.Contains))
+		text := strings.ToLower(f.Contains)
+		return strings.Contains(strings.ToLower(r.Message), text) || bytes.Contains(bytes.ToLower(r.Value), []byte(text))
 	}
 	return true
 }

@@ -26,7 +26,10 @@ func TestFilter(t *testing.T) {
 		"since later":         {Filter{Since: r.LastFailedAt.Add(1)}, false},
 		"until then":          {Filter{Until: r.LastFailedAt}, false},
 		"in the message":      {Filter{Contains: "recipient opted"}, true},
-		"nowhere":             {Filter{Contains: "TRACK"}, false},
+		"nowhere":             {Filter{Contains: "TRUCK"}, false},
+		"in another case":     {Filter{Contains: "TRACK"}, true},
+		"an id's beginning":   {Filter{IDPrefix: r.ID()[:4]}, true},
+		"not its beginning":   {Filter{IDPrefix: r.ID()[1:]}, false},
 		"one of two fields":   {Filter{Reasons: []string{"opted_out"}, Users: []string{"x"}}, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,13 +17,14 @@ const (
 	ByAction      Dimension = "action"
 	ByRegion      Dimension = "region"
 	ByCode        Dimension = "code"
-	ByHour        Dimension = "hour" // of the failure, in UTC
+	ByUser        Dimension = "user"
+	ByHour        Dimension = "hour" // of the failure, in the location
 	ByDay         Dimension = "day"
 )
 
 // Dimensions are all of them.
 func Dimensions() []Dimension {
-	return []Dimension{ByReason, ByDisposition, ByDestination, ByAction, ByRegion, ByCode, ByHour, ByDay}
+	return []Dimension{ByReason, ByDisposition, ByDestination, ByAction, ByRegion, ByCode, ByUser, ByHour, ByDay}
 }
 
 // Chronological reports that the values are times, to be shown in their order.
@@ -36,10 +37,14 @@ type Stats struct {
 	Oldest   time.Time
 	Newest   time.Time
 
+	// Location is whose hours and days are counted: set it before the first
+	// Add; nil is UTC.
+	Location *time.Location
+
 	dimensions []Dimension
 	names      []map[string]int
 	codes      map[int]int
-	hours      map[int64]int // since 1970
+	hours      map[int64]int // by their beginning, in Unix seconds
 }
 
 // maxValues bounds how many values a dimension keeps apart, should somebody
@@ -72,7 +77,7 @@ func (s *Stats) Add(r *Record) {
 	if failed.After(s.Newest) {
 		s.Newest = failed
 	}
-	hour := failed.Unix() / 3600
+	hour := s.hour(failed)
 	if _, known := s.hours[hour]; known || len(s.hours) < maxValues {
 		s.hours[hour]++
 	}
@@ -89,8 +94,24 @@ func (s *Stats) Add(r *Record) {
 			s.count(i, r.Action)
 		case ByRegion:
 			s.count(i, r.Region)
+		case ByUser:
+			s.count(i, r.UserID)
 		}
 	}
+}
+
+func (s *Stats) local(t time.Time) time.Time {
+	if s.Location == nil {
+		return t.UTC()
+	}
+	return t.In(s.Location)
+}
+
+// hour is when the hour of t begins. Zones may be off by parts of an hour.
+func (s *Stats) hour(t time.Time) int64 {
+	_, offset := s.local(t).Zone()
+	into := (t.Unix() + int64(offset)) % 3600
+	return t.Unix() - (into+3600)%3600
 }
 
 // code is n, or -1 once there are too many.
@@ -131,12 +152,12 @@ func (s *Stats) Counts(d Dimension) []Count {
 		}
 	case ByHour:
 		for hour, n := range s.hours {
-			counts = append(counts, Count{time.Unix(hour*3600, 0).UTC().Format("2006-01-02T15:00Z"), n})
+			counts = append(counts, Count{s.local(time.Unix(hour, 0)).Format("2006-01-02T15:04Z07:00"), n})
 		}
 	case ByDay:
 		days := map[string]int{}
 		for hour, n := range s.hours {
-			days[time.Unix(hour*3600, 0).UTC().Format(time.DateOnly)] += n
+			days[s.local(time.Unix(hour, 0)).Format(time.DateOnly)] += n
 		}
 		for day, n := range days {
 			counts = append(counts, Count{day, n})

@@ -19,7 +19,7 @@ import (
 
 // checkCmd tries what the configuration names for real.
 type checkCmd struct {
-	Output string `help:"How to print: table or json, one object a line." enum:"table,json" default:"table"`
+	Output string `help:"How to print: table or json, one object a line." enum:"table,json" default:"table" short:"o"`
 }
 
 // errCheckFailed is said once the lines have said which.

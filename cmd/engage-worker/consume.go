@@ -25,7 +25,7 @@ type consumeCmd struct {
 	Event     string   `help:"Only those of this event, as \"Audience Entered\"." placeholder:"NAME"`
 	Type      string   `help:"Only those of this type, as track." placeholder:"TYPE"`
 	Unmasked  bool     `help:"Show phone numbers and addresses of mail as they are."`
-	Output    string   `help:"table or json, with the whole event; table on a terminal, else json." enum:",table,json" default:"" placeholder:"table|json"`
+	Output    string   `help:"table or json, with the whole event; table on a terminal, else json." enum:",table,json" default:"" placeholder:"table|json" short:"o"`
 	Topic     string   `help:"The topic, instead of the configuration's." placeholder:"NAME"`
 	Brokers   []string `help:"The brokers, as host:port,... With --topic, no configuration is read." placeholder:"LIST"`
 }
@@ -137,11 +137,15 @@ var (
 	mails   = regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}`)
 )
 
-// masked veils what reaches a person: numbers with their country, and mail.
 func (c *consumeCmd) masked(text string) string {
 	if c.Unmasked {
 		return text
 	}
+	return masked(text)
+}
+
+// masked veils what reaches a person: numbers with their country, and mail.
+func masked(text string) string {
 	text = numbers.ReplaceAllStringFunc(text, func(number string) string {
 		return twilio.Mask(strings.Map(func(r rune) rune {
 			if r == '+' || r >= '0' && r <= '9' {

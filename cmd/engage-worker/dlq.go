@@ -60,22 +60,26 @@ type dlqFilter struct {
 	User        []string  `help:"Only of this user id." placeholder:"ID" sep:"none"`
 	MessageID   []string  `help:"Only of the event with this messageId." placeholder:"ID" sep:"none"`
 	Code        []int     `help:"Only with this error code of Twilio's." placeholder:"N"`
-	Since       timePoint `help:"Only what failed then or later: 24h or 7d ago, 2026-03-01, or 2026-03-01T10:00:00Z. Without a zone: UTC." placeholder:"WHEN"`
+	Since       timePoint `help:"Only what failed then or later: 24h or 7d ago, 2026-03-01, or 2026-03-01T10:00:00Z. Without a zone: --tz." placeholder:"WHEN"`
 	Until       timePoint `help:"Only what failed before then." placeholder:"WHEN"`
-	Contains    string    `help:"Only with this text in the event or in what went wrong, exactly as written." placeholder:"TEXT"`
+	Contains    string    `help:"Only with this text in the event or in what went wrong, in capitals or not." placeholder:"TEXT"`
+	TZ          zone      `name:"tz" help:"The time zone of times that are given or shown to people: UTC, local, or a name as Europe/Berlin." placeholder:"ZONE"`
 }
 
 // Validate is kong's hook for flags.
 func (f *dlqFilter) Validate() error {
 	for _, name := range f.Reason {
 		if r, ok := outcome.ParseReason(name); !ok || r < outcome.ReasonMalformedEvent {
-			return fmt.Errorf("--reason %s is unknown; the reasons are %s", quoted(name), strings.Join(failureReasons(), ", "))
+			return fmt.Errorf("--reason %s is unknown; known are %s", quoted(name), strings.Join(failureReasons(), ", "))
 		}
 	}
 	for _, name := range f.Disposition {
 		if !deadletter.Disposition(name).Valid() {
-			return fmt.Errorf("--disposition %s is unknown; there are %s", quoted(name), joined(deadletter.Dispositions()))
+			return fmt.Errorf("--disposition %s is unknown; known are %s", quoted(name), joined(deadletter.Dispositions()))
 		}
+	}
+	if err := errors.Join(f.Since.in(f.TZ.in()), f.Until.in(f.TZ.in())); err != nil {
+		return err
 	}
 	if !f.Since.IsZero() && !f.Until.IsZero() && !f.Since.Before(f.Until.Time) {
 		return errors.New("--since must be before --until")
@@ -95,6 +99,35 @@ func (f *dlqFilter) filter() deadletter.Filter {
 }
 
 // failureReasons are the reasons that dead letters have.
+// unknown is an error if an option names what the configuration doesn't know. It
+// is asked when nothing was found: what isn't configured any more may have dead
+// letters.
+func (f *dlqFilter) unknown(cfg *config.Config) error {
+	known := map[string][]string{}
+	for _, d := range cfg.Destinations {
+		known["destination"] = append(known["destination"], d.Name)
+		known["region"] = append(known["region"], d.Settings.Region)
+		for _, a := range d.Actions {
+			known["action"] = append(known["action"], a.Name)
+		}
+	}
+	for name := range cfg.Regions {
+		known["region"] = append(known["region"], name)
+	}
+	for _, option := range []struct {
+		name   string
+		values []string
+	}{{"destination", f.Destination}, {"action", f.Action}, {"region", f.Region}} {
+		names := slices.Compact(slices.Sorted(slices.Values(known[option.name])))
+		for _, value := range option.values {
+			if !slices.Contains(names, value) {
+				return badInput(fmt.Errorf("--%s %s is unknown; known are %s", option.name, quoted(value), strings.Join(names, ", ")))
+			}
+		}
+	}
+	return nil
+}
+
 func failureReasons() []string {
 	var names []string
 	for r := outcome.ReasonMalformedEvent; r <= outcome.ReasonExpired; r++ {
@@ -119,6 +152,8 @@ type dlqDesk struct {
 	cfg     *config.Config
 	cluster *records.Cluster
 	reader  *deadletter.Reader
+	spans   []deadletter.Span // what was read last
+	fold    *deadletter.Fold
 }
 
 // openDLQ reads the configuration and prepares to connect. Close it in the end.
@@ -132,7 +167,7 @@ func openDLQ(app *app) (*dlqDesk, error) {
 		return nil, badInput(err)
 	}
 	cluster := records.NewCluster(client, records.Options{})
-	return &dlqDesk{cfg, cluster, &deadletter.Reader{Cluster: cluster, Topic: cfg.DeadLetterTopic()}}, nil
+	return &dlqDesk{cfg: cfg, cluster: cluster, reader: &deadletter.Reader{Cluster: cluster, Topic: cfg.DeadLetterTopic()}, fold: deadletter.NewFold()}, nil
 }
 
 // Close gives up the connections.
@@ -149,16 +184,16 @@ func (d *dlqDesk) read(ctx context.Context, app *app, filter deadletter.Filter, 
 	if err != nil {
 		return left, d.explained(ctx, err)
 	}
+	d.spans = spans
 	progress := new(deadletter.Progress)
 	stop := showProgress(app.stderr, "reading "+d.reader.Topic, progress)
 	defer stop()
-	fold := deadletter.NewFold()
 	err = d.reader.Read(ctx, spans, progress, func(r *deadletter.Record, fault error) error {
 		// What one header doesn't tell doesn't make the letter less dead.
 		switch {
 		case errors.Is(fault, deadletter.ErrForeign):
 			left.foreign++
-		case fold.Repeated(r):
+		case d.fold.Repeated(r):
 			left.repeated++
 		case filter.Match(r):
 			return each(r)
@@ -167,6 +202,21 @@ func (d *dlqDesk) read(ctx context.Context, app *app, filter deadletter.Filter, 
 	})
 	left.gone = int(progress.Gone())
 	return left, d.explained(ctx, err)
+}
+
+// follow goes on from where the last read ended, until ctx ends, which is no error.
+func (d *dlqDesk) follow(ctx context.Context, filter deadletter.Filter, each func(*deadletter.Record) error) error {
+	tail := &topicTail{cluster: d.cluster, topic: d.reader.Topic}
+	for _, s := range d.spans {
+		tail.spans = append(tail.spans, records.Span{Topic: d.reader.Topic, Partition: s.Partition, From: s.From, End: s.End})
+	}
+	return tail.follow(ctx, func(m kafka.Message) error {
+		r, err := deadletter.Decode(m)
+		if errors.Is(err, deadletter.ErrForeign) || d.fold.Repeated(r) || !filter.Match(r) {
+			return nil
+		}
+		return each(r)
+	})
 }
 
 // leftOut counts what a reading of the topic left out.

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -115,16 +116,22 @@ func headersJSON(r *deadletter.Record) string {
 }
 
 // jsonRows writes JSON Lines.
-type jsonRows struct{ enc *json.Encoder }
+type jsonRows struct {
+	enc     *json.Encoder
+	columns []string // none: all
+}
 
-func newJSONRows(w io.Writer) *jsonRows {
+func newJSONRows(w io.Writer, columns []string) *jsonRows {
 	enc := json.NewEncoder(terminal.JSON{To: w})
 	enc.SetEscapeHTML(false)
-	return &jsonRows{enc}
+	return &jsonRows{enc, columns}
 }
 
 func (j *jsonRows) Write(r *deadletter.Record) error {
 	row := exportedOf(r)
+	if len(j.columns) > 0 {
+		return j.enc.Encode(pick(row, j.columns))
+	}
 	return j.enc.Encode(&row)
 }
 
@@ -135,12 +142,16 @@ func (j *jsonRows) Close() error { return nil }
 type csvRows struct {
 	w      *csv.Writer
 	fields []string
+	chosen []int // none: all
 }
 
-func newCSVRows(w io.Writer) *csvRows {
+func newCSVRows(w io.Writer, columns []string) *csvRows {
 	c := &csvRows{w: csv.NewWriter(w)}
+	for _, name := range columns {
+		c.chosen = append(c.chosen, slices.Index(exportColumns(), name))
+	}
 	// An error stays with the writer and comes with the next Write or Close.
-	_ = c.w.Write(exportColumns())
+	_ = c.w.Write(c.some(exportColumns()))
 	return c
 }
 
@@ -165,7 +176,18 @@ func (c *csvRows) Write(r *deadletter.Record) error {
 		strconv.Itoa(int(e.DLQPartition)), strconv.FormatInt(e.DLQOffset, 10), e.DLQTimestamp.String(),
 		text(e.Key), e.KeyEncoding, jsonCell(e.Value), e.ValueEncoding, jsonCell(e.Headers),
 	)
-	return c.w.Write(c.fields)
+	return c.w.Write(c.some(c.fields))
+}
+
+func (c *csvRows) some(all []string) []string {
+	if len(c.chosen) == 0 {
+		return all
+	}
+	some := make([]string, len(c.chosen))
+	for i, from := range c.chosen {
+		some[i] = all[from]
+	}
+	return some
 }
 
 // jsonCell is a cell of JSON, with the same value; or of any text.

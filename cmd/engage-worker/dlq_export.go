@@ -2,6 +2,9 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"cmp"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"engage-worker/deadletter"
@@ -17,25 +21,60 @@ import (
 type dlqExportCmd struct {
 	dlqFilter
 	File   string `arg:"" optional:"" help:"Where to write; standard output without it. An existing file is not replaced without --force." placeholder:"FILE"`
-	Format string `help:"${enum}: auto goes by the file's ending, and is jsonl if that tells nothing." enum:"auto,jsonl,csv,parquet" default:"auto"`
+	Format string `help:"${enum}: auto goes by the file's ending, and is jsonl if that tells nothing." enum:"auto,jsonl,csv,parquet" default:"auto" aliases:"output" short:"o"`
 	Force  bool   `help:"Replace an existing file."`
+
+	Columns []string `help:"Which columns, in this order; not in parquet." placeholder:"NAME,..."`
+	Mask    bool     `help:"Veil phone numbers and mail in every column, and users."`
+	Follow  bool     `help:"Go on with those that come, until interrupted; on standard output, and not in parquet." short:"f"`
 }
 
 // Validate is kong's hook for flags.
-func (c *dlqExportCmd) Validate() error { return c.dlqFilter.Validate() }
+func (c *dlqExportCmd) Validate() error {
+	if c.File != "" && c.File != "-" && c.Format == "auto" && filepath.Ext(c.File) != "" && c.ending() == "" {
+		return fmt.Errorf("the ending of %s names no format: end it in .jsonl, .csv or .parquet, the first two also with .gz, or choose with --format", quoted(c.File))
+	}
+	if err := knownColumns(c.Columns, exportColumns()); err != nil {
+		return err
+	}
+	parquet := c.format() == "parquet"
+	switch {
+	case parquet && c.gzipped():
+		return errors.New("parquet is compressed in itself: leave .gz out")
+	case parquet && len(c.Columns) > 0:
+		return errors.New("--columns is for jsonl and csv: whoever reads parquet takes the columns that are wanted")
+	case c.Follow && (parquet || c.File != "" && c.File != "-"):
+		return errors.New("--follow is for jsonl and csv on standard output")
+	}
+	return c.dlqFilter.Validate()
+}
+
+// gzipped reports whether the file's ending asks for compression.
+func (c *dlqExportCmd) gzipped() bool { return strings.EqualFold(filepath.Ext(c.File), ".gz") }
+
+// ending is the format that the file's ending names, or "".
+func (c *dlqExportCmd) ending() string {
+	name := strings.ToLower(c.File)
+	if c.gzipped() {
+		name = strings.TrimSuffix(name, ".gz")
+	}
+	switch filepath.Ext(name) {
+	case ".csv":
+		return "csv"
+	case ".parquet":
+		return "parquet"
+	case ".jsonl", ".ndjson", ".json":
+		return "jsonl"
+	}
+	return ""
+}
 
 // format is the one asked for, or the one of the file's ending.
 func (c *dlqExportCmd) format() string {
 	if c.Format != "auto" {
 		return c.Format
 	}
-	switch strings.ToLower(filepath.Ext(c.File)) {
-	case ".csv":
-		return "csv"
-	case ".parquet":
-		return "parquet"
-	}
-	return "jsonl"
+	return cmp.Or(c.ending(), "jsonl")
 }
 
 // rowWriter writes dead letters in a format. Close ends the document, not
@@ -45,14 +84,14 @@ type rowWriter interface {
 	Close() error
 }
 
-func newRowWriter(format string, w io.Writer) rowWriter {
-	switch format {
+func (c *dlqExportCmd) rows(w io.Writer) rowWriter {
+	switch c.format() {
 	case "csv":
-		return newCSVRows(w)
+		return newCSVRows(w, c.Columns)
 	case "parquet":
 		return newParquetRows(w)
 	}
-	return newJSONRows(w)
+	return newJSONRows(w, c.Columns)
 }
 
 // Run exports.
@@ -68,19 +107,37 @@ func (c *dlqExportCmd) Run(ctx context.Context, app *app) error {
 	}
 	defer out.discard()
 	buffered := bufio.NewWriterSize(out, 1<<16)
-	rows := newRowWriter(c.format(), buffered)
+	end := func() error { return nil }
+	var to io.Writer = buffered
+	if c.gzipped() {
+		packed := gzip.NewWriter(buffered)
+		to, end = packed, packed.Close
+	}
+	rows := c.rows(to)
 	n := 0
-	left, err := desk.read(ctx, app, c.filter(), func(r *deadletter.Record) error {
+	write := func(r *deadletter.Record) error {
 		n++
+		if c.Mask {
+			r = maskedRecord(r)
+		}
 		if err := rows.Write(r); err != nil {
 			return &dlqError{fmt.Errorf("write %s: %w", out.name, err)}
 		}
 		return nil
-	})
+	}
+	left, err := desk.read(ctx, app, c.filter(), write)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(rows.Close(), buffered.Flush()); err != nil {
+	if c.Follow {
+		return c.follow(ctx, desk, rows, buffered, write)
+	}
+	if n == 0 {
+		if err := c.unknown(desk.cfg); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(rows.Close(), end(), buffered.Flush()); err != nil {
 		return fmt.Errorf("write %s: %w", out.name, err)
 	}
 	if err := out.keep(); err != nil {
@@ -91,6 +148,50 @@ func (c *dlqExportCmd) Run(ctx context.Context, app *app) error {
 		_, err = fmt.Fprintf(app.stderr, "engage-worker: %s written to %s\n", plural(n, "dead letter"), c.File)
 	}
 	return err
+}
+
+// follow writes what comes, each at once.
+func (c *dlqExportCmd) follow(ctx context.Context, desk *dlqDesk, rows rowWriter, buffered *bufio.Writer, write func(*deadletter.Record) error) error {
+	flush := func() error {
+		if err := errors.Join(rows.Close(), buffered.Flush()); err != nil {
+			return fmt.Errorf("write standard output: %w", err)
+		}
+		return nil
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	return desk.follow(ctx, c.filter(), func(r *deadletter.Record) error {
+		if err := write(r); err != nil {
+			return err
+		}
+		return flush()
+	})
+}
+
+// maskedRecord is r for those who may not know who it is about.
+func maskedRecord(r *deadletter.Record) *deadletter.Record {
+	m := r.Clone()
+	for user, veil := r.UserID, maskedUser(r.UserID); user != ""; user = "" {
+		m.Value = bytes.ReplaceAll(m.Value, []byte(strconv.Quote(user)), []byte(strconv.Quote(veil)))
+		if string(m.Key) == user {
+			m.Key = []byte(veil)
+		}
+		m.UserID = veil
+	}
+	m.MessageID, m.Message = masked(m.MessageID), masked(m.Message)
+	m.Key, m.Value = maskedBytes(m.Key), maskedBytes(m.Value)
+	for i := range m.Headers {
+		m.Headers[i].Value = maskedBytes(m.Headers[i].Value)
+	}
+	return m
+}
+
+func maskedBytes(b []byte) []byte {
+	if b == nil {
+		return nil
+	}
+	return []byte(masked(string(b)))
 }
 
 // output is where an export goes. A file has a name of its own until it is

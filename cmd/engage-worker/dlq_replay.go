@@ -205,6 +205,11 @@ func (c *dlqReplayCmd) estimate(plan *deadletter.Plan) time.Duration {
 
 // notFound reports ids that no dead letter has.
 func (c *dlqReplayCmd) notFound(desk *dlqDesk, plan *deadletter.Plan) error {
+	if plan.Chosen == 0 {
+		if err := c.unknown(desk.cfg); err != nil {
+			return err
+		}
+	}
 	if plan.Chosen == 0 && len(c.IDs) > 0 {
 		return badInput(fmt.Errorf("%s holds no dead letter with such an id that the options choose; `engage-worker dlq list` shows the ids", desk.reader.Topic))
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +22,8 @@ import (
 )
 
 type dlqShowCmd struct {
-	ID string `arg:"" help:"The dead letter's id (engage.dlq.id, the second column of list)."`
+	ID string `arg:"" help:"The dead letter's id (engage.dlq.id, the second column of list), or its beginning."`
+	TZ zone   `name:"tz" help:"The time zone of the times: UTC, local, or a name as Europe/Berlin." placeholder:"ZONE"`
 }
 
 // death is one of the times that a delivery died.
@@ -42,31 +44,57 @@ func (c *dlqShowCmd) Run(ctx context.Context, app *app) error {
 		return err
 	}
 	defer desk.Close()
-	var last *deadletter.Record
-	var deaths []death
-	if _, err := desk.read(ctx, app, deadletter.Filter{IDs: []string{c.ID}}, func(r *deadletter.Record) error {
-		last = r.Clone()
-		if len(deaths) < mostDeaths {
-			deaths = append(deaths, death{at: r.Position, failed: r.FailedAt(), reason: r.Reason, replays: r.Replays})
-		}
-		return nil
-	}); err != nil {
+	last, deaths, err := c.find(ctx, app, desk)
+	if err != nil {
 		return err
 	}
-	if last == nil {
-		return badInput(fmt.Errorf("%s holds no dead letter with the id %q; `engage-worker dlq list` shows the ids", desk.reader.Topic, c.ID))
-	}
-	replays, err := desk.replaysOf(ctx, c.ID)
+	replays, err := desk.replaysOf(ctx, last.ID())
 	if err != nil {
 		return desk.explained(ctx, err)
 	}
-	p := &shower{s: screenOf(app.stdout)}
+	p := &shower{s: screenOf(app.stdout), zone: c.TZ}
 	p.why(last)
 	p.facts(last)
 	p.history(deaths, replays)
 	p.event(last)
 	p.rendered(ctx, app, desk, last)
 	return p.err
+}
+
+// find is the last death of the one dead letter with the id, and all of its
+// deaths.
+func (c *dlqShowCmd) find(ctx context.Context, app *app, desk *dlqDesk) (*deadletter.Record, []death, error) {
+	const mostNamed = 10 // of those that an id's beginning could mean
+	last := map[string]*deadletter.Record{}
+	deaths := map[string][]death{}
+	more := false
+	if _, err := desk.read(ctx, app, deadletter.Filter{IDPrefix: c.ID}, func(r *deadletter.Record) error {
+		id := r.ID()
+		if last[id] == nil && len(last) == mostNamed && id != c.ID {
+			more = true
+			return nil
+		}
+		last[id] = r.Clone()
+		if len(deaths[id]) < mostDeaths {
+			deaths[id] = append(deaths[id], death{at: r.Position, failed: r.FailedAt(), reason: r.Reason, replays: r.Replays})
+		}
+		return nil
+	}); err != nil {
+		return nil, nil, err
+	}
+	ids := slices.Sorted(maps.Keys(last))
+	switch {
+	case last[c.ID] != nil:
+		ids = []string{c.ID}
+	case len(ids) == 0:
+		return nil, nil, badInput(fmt.Errorf("%s holds no dead letter with the id %q; `engage-worker dlq list` shows the ids", desk.reader.Topic, c.ID))
+	case len(ids) > 1:
+		if more {
+			ids = append(ids, "and more")
+		}
+		return nil, nil, badInput(fmt.Errorf("%q is the beginning of several ids: %s", c.ID, strings.Join(ids, ", ")))
+	}
+	return last[ids[0]], deaths[ids[0]], nil
 }
 
 // replaysOf is what the audit topic says of a dead letter. No such topic means
@@ -99,8 +127,9 @@ func (d *dlqDesk) replaysOf(ctx context.Context, id string) ([]deadletter.Audit,
 
 // shower prints sections; the first error ends it.
 type shower struct {
-	s   screen
-	err error
+	s    screen
+	zone zone
+	err  error
 }
 
 func (p *shower) printf(format string, args ...any) {
@@ -144,25 +173,25 @@ func (p *shower) facts(r *deadletter.Record) {
 	p.line("user id", r.UserID)
 	p.line("message id", r.MessageID)
 	p.line("attempts", number(r.DeliveryCount))
-	p.line("first failed", shown(r.FirstFailedAt))
-	p.line("last failed", shown(r.LastFailedAt))
+	p.line("first failed", p.zone.shown(r.FirstFailedAt))
+	p.line("last failed", p.zone.shown(r.LastFailedAt))
 	p.line("HTTP status", number(r.TwilioStatus))
 	p.line("Twilio request", r.RequestID)
 	p.line("group", r.Group)
 	if r.Topic != "" {
-		p.line("event at", deadletter.Origin(r.Topic, r.Partition, r.Offset)+at(r.Timestamp))
+		p.line("event at", deadletter.Origin(r.Topic, r.Partition, r.Offset)+p.at(r.Timestamp))
 	}
 	if r.Origin != "" {
 		p.line("first seen at", r.Origin)
 	}
-	p.line("dead letter at", r.Position.String()+at(r.Position.Time))
+	p.line("dead letter at", r.Position.String()+p.at(r.Position.Time))
 }
 
-func at(t time.Time) string {
+func (p *shower) at(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return ", " + shown(t)
+	return ", " + p.zone.shown(t)
 }
 
 func (p *shower) history(deaths []death, replays []deadletter.Audit) {
@@ -172,16 +201,16 @@ func (p *shower) history(deaths []death, replays []deadletter.Audit) {
 		return
 	}
 	if len(replays) > 0 {
-		t := table{header: []string{"  REPLAY", "STATE", "WHEN (UTC)", "BY", "PLAN"}}
+		t := table{header: []string{"  REPLAY", "STATE", "WHEN (" + p.zone.String() + ")", "BY", "PLAN"}}
 		for _, a := range replays {
-			t.add("  "+strconv.Itoa(a.Replay), string(a.State), shown(a.At), a.By, a.Plan)
+			t.add("  "+strconv.Itoa(a.Replay), string(a.State), p.zone.shown(a.At), a.By, a.Plan)
 		}
 		p.table(t)
 	}
 	if len(deaths) > 1 {
-		t := table{header: []string{"  DIED (UTC)", "AFTER REPLAYS", "REASON", "AT"}}
+		t := table{header: []string{"  DIED (" + p.zone.String() + ")", "AFTER REPLAYS", "REASON", "AT"}}
 		for _, d := range deaths {
-			t.add("  "+shown(d.failed), strconv.Itoa(d.replays), d.reason, d.at.String())
+			t.add("  "+p.zone.shown(d.failed), strconv.Itoa(d.replays), d.reason, d.at.String())
 		}
 		p.table(t)
 	}

@@ -15,7 +15,7 @@ import (
 
 type dlqStatsCmd struct {
 	dlqFilter
-	By     []string `help:"What to count by: reason, disposition, destination, action, region, code, hour, day; several with commas." placeholder:"WHAT"`
+	By     []string `help:"What to count by: reason, disposition, destination, action, region, code, user, hour, day; several with commas." placeholder:"WHAT"`
 	Output string   `help:"How to print: ${enum}." enum:"table,json,csv" default:"table" short:"o"`
 }
 
@@ -23,7 +23,7 @@ type dlqStatsCmd struct {
 func (c *dlqStatsCmd) Validate() error {
 	for _, name := range c.By {
 		if !slices.Contains(deadletter.Dimensions(), deadletter.Dimension(name)) {
-			return fmt.Errorf("--by %s is unknown; there are %s", quoted(name), joined(deadletter.Dimensions()))
+			return fmt.Errorf("--by %s is unknown; known are %s", quoted(name), joined(deadletter.Dimensions()))
 		}
 	}
 	return c.dlqFilter.Validate()
@@ -37,6 +37,7 @@ func (c *dlqStatsCmd) Run(ctx context.Context, app *app) error {
 	}
 	defer desk.Close()
 	stats := deadletter.NewStats(deadletter.Dimensions()...)
+	stats.Location = c.TZ.location
 	left, err := desk.read(ctx, app, c.filter(), func(r *deadletter.Record) error {
 		stats.Add(r)
 		return nil
@@ -45,6 +46,11 @@ func (c *dlqStatsCmd) Run(ctx context.Context, app *app) error {
 		return err
 	}
 	left.note(app, desk.reader.Topic)
+	if stats.Total == 0 {
+		if err := c.unknown(desk.cfg); err != nil {
+			return err
+		}
+	}
 	by := c.dimensions(stats)
 	switch c.Output {
 	case "json":
@@ -55,8 +61,8 @@ func (c *dlqStatsCmd) Run(ctx context.Context, app *app) error {
 	return c.printTable(app, desk.reader.Topic, stats, by)
 }
 
-// dimensions are those asked for; or all, but of hours and days the one that
-// fits on a page.
+// dimensions are those asked for; or all but users, and of hours and days the one
+// that fits on a page.
 func (c *dlqStatsCmd) dimensions(stats *deadletter.Stats) []deadletter.Dimension {
 	if len(c.By) > 0 {
 		by := make([]deadletter.Dimension, len(c.By))
@@ -70,7 +76,7 @@ func (c *dlqStatsCmd) dimensions(stats *deadletter.Stats) []deadletter.Dimension
 	if c.Output == "table" && len(stats.Counts(deadletter.ByHour)) > manyHours {
 		left = deadletter.ByHour
 	}
-	return slices.DeleteFunc(deadletter.Dimensions(), func(d deadletter.Dimension) bool { return d == left })
+	return slices.DeleteFunc(deadletter.Dimensions(), func(d deadletter.Dimension) bool { return d == left || d == deadletter.ByUser })
 }
 
 func (c *dlqStatsCmd) printTable(app *app, topic string, stats *deadletter.Stats, by []deadletter.Dimension) error {
@@ -79,7 +85,7 @@ func (c *dlqStatsCmd) printTable(app *app, topic string, stats *deadletter.Stats
 		_, err := fmt.Fprintf(s, "%s: no dead letters%s\n", topic, c.chosen())
 		return err
 	}
-	line := fmt.Sprintf("%s: %s%s, failed from %s to %s UTC", topic, plural(stats.Total, "dead letter"), c.chosen(), shown(stats.Oldest), shown(stats.Newest))
+	line := fmt.Sprintf("%s: %s%s, failed from %s to %s %s", topic, plural(stats.Total, "dead letter"), c.chosen(), c.TZ.shown(stats.Oldest), c.TZ.shown(stats.Newest), c.TZ)
 	if stats.Replayed > 0 {
 		line += fmt.Sprintf("; %s died again after a replay", thousands(stats.Replayed))
 	}
@@ -112,6 +118,15 @@ func (c *dlqStatsCmd) section(s screen, d deadletter.Dimension, stats *deadlette
 	t := table{header: []string{"BY " + upper(d), "COUNT", "SHARE", ""}, right: map[int]bool{1: true, 2: true}}
 	if d == deadletter.ByCode {
 		t.header = append(t.header, "MEANING")
+	}
+	const mostUsers = 20
+	others := 0
+	if d == deadletter.ByUser && len(counts) > mostUsers {
+		for _, n := range counts[mostUsers:] {
+			others += n.N
+		}
+		counts = append(counts[:mostUsers:mostUsers], deadletter.Count{Value: fmt.Sprintf("(%s more)", thousands(len(counts)-mostUsers)), N: others})
+		most = max(most, others)
 	}
 	for _, n := range counts {
 		row := []string{orUnknown(n.Value), thousands(n.N), share(n.N, stats.Total), bar(n.N, most, barWidth)}

@@ -248,18 +248,18 @@ func TestDLQList(t *testing.T) {
 	}
 	p.put(dlqLetter(30, malformed), dlqLetter(31, throttled, func(r *deadletter.Record) { r.UserID = "evil\x1b[2J" }))
 	got := p.ok("list", "--limit", "3")
-	want := fmt.Sprintf(`FAILED (UTC)         ID                REASON           ACTION       REGION      CODE  RECIPIENT  REPLAYS  USER      MESSAGE
-2026-03-01 10:31:00  %s  rate_limited     welcome-sms  eu-west-1  20429  +15***031        0  evil%s[2J  20429: too many requests
-2026-03-01 10:30:00  %s  malformed_event                                                  0            not a JSON object
-2026-03-01 10:24:00  %s  opted_out        welcome-sms  us-west-2  21610  +15***024        0  user-24   21610: the recipient opted out
+	want := fmt.Sprintf(`FAILED (UTC)         ID                REASON           DESTINATION  ACTION       REGION      CODE  RECIPIENT  REPLAYS  USER      WHAT HAPPENED
+2026-03-01 10:31:00  %s  rate_limited     onboarding   welcome-sms  eu-west-1  20429  +15***031        0  evil%s[2J  Too many requests at once for the account.
+2026-03-01 10:30:00  %s  malformed_event  onboarding                                                   0            not a JSON object
+2026-03-01 10:24:00  %s  opted_out        onboarding   welcome-sms  us-west-2  21610  +15***024        0  user-24   The recipient has unsubscribed from this sender (STOP).
 
 1 to 3 of 27, newest first; --page 2 goes on
 `, dlqLetter(31).ID(), "\uFFFD", dlqLetter(30, malformed).ID(), dlqLetter(24).ID())
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if got := p.ok("list", "--limit", "10", "--page", "4"); got != "no dead letters on page 4 (of 27)\n" {
-		t.Errorf("page 4: %q", got)
+	if code, _, stderr := p.run("list", "--limit", "10", "--page", "4"); code != exitBadInput || stderr != "engage-worker: --page 4 is beyond the end: there are 3 pages\n" {
+		t.Errorf("page 4: %d, %q", code, stderr)
 	}
 
 	rows := func(args ...string) (users []string) {
@@ -281,7 +281,6 @@ func TestDLQList(t *testing.T) {
 		"--region eu-west-1 --action welcome-sms":         {"evil\uFFFD[2J"},
 		"--disposition malformed":                         {""},
 		"--contains +15550000024":                         {"user-24"},
-		"--destination other":                             nil,
 		"--since 2026-03-01T10:23 --reason opted_out":     {"user-24", "user-23"},
 		"--until 2026-03-01T10:02:00Z":                    {"user-1", "user-0"},
 		"--since 3650d --until 2026-03-01T11:02:00+01:00": {"user-1", "user-0"},
@@ -301,6 +300,7 @@ func TestDLQList(t *testing.T) {
 		FailedAt: "2026-03-01T10:03:00.000Z", ID: dlqLetter(3).ID(), Reason: "opted_out", Disposition: "permanent", Destination: "onboarding",
 		Action: "welcome-sms", Region: "us-west-2", Code: 21610, Recipient: "+15***003", UserID: "user-3", MessageID: "m-3",
 		Message: "21610: the recipient opted out", Position: "audience-events.dlq/0/1",
+		Meaning: "The recipient has unsubscribed from this sender (STOP).",
 	}
 	if page.Total != 1 || !reflect.DeepEqual(page.Records, []listed{wantRecord}) {
 		t.Errorf("got %+v\nwant %+v", page, wantRecord)
@@ -635,27 +635,40 @@ func TestDLQReplayIsInterruptedAndGoesOn(t *testing.T) {
 func TestDLQBadInput(t *testing.T) {
 	p := newDLQPlace(t)
 	for args, want := range map[string]string{
-		"list --reason nonsense":                     `--reason "nonsense" is unknown; the reasons are malformed_event, mapping_failed,`,
+		"list --reason nonsense":                     `--reason "nonsense" is unknown; known are malformed_event, mapping_failed,`,
 		"list --reason duplicate":                    `--reason "duplicate" is unknown`, // a skip's
-		"list --disposition x":                       `--disposition "x" is unknown; there are permanent, exhausted, ambiguous, expired, malformed`,
+		"list --disposition x":                       `--disposition "x" is unknown; known are permanent, exhausted, ambiguous, expired, malformed`,
 		"list --since yesterday":                     `"yesterday" is no time: write 24h, 7d, 2026-03-01, or 2026-03-01T10:00:00Z`,
 		"list --until 2026-02-30":                    `"2026-02-30" is no time`,
 		"list --since 0h":                            `"0h" is no time`,
 		"list --since 2026-03-02 --until 2026-03-01": `--since must be before --until`,
 		"list --code abc":                            `--code`,
 		// A script's variable that is empty must not choose everything.
-		"list --reason=":         `--reason needs a value`,
-		"list --user=":           `--user needs a value`,
-		"list --code=":           `--code needs a value`,
-		"export --contains=":     `--contains needs a value`,
-		"replay --action= --yes": `--action needs a value`,
-		"stats --by=":            `--by needs a value`,
-		"list --limit 0":         `--limit must be from 1 to 1000`,
-		"list --page 0":          `--page must be from 1 to`,
-		"list --output xml":      `--output must be one of "table","json","csv"`,
-		"stats --by colour":      `--by "colour" is unknown; there are reason, disposition,`,
-		"show 0123456789abcdef":  `audience-events.dlq holds no dead letter with the id "0123456789abcdef"`,
-		"export --format xls":    `--format must be one of`,
+		"list --reason=":                               `--reason needs a value`,
+		"list --user=":                                 `--user needs a value`,
+		"list --code=":                                 `--code needs a value`,
+		"export --contains=":                           `--contains needs a value`,
+		"replay --action= --yes":                       `--action needs a value`,
+		"stats --by=":                                  `--by needs a value`,
+		"list --limit 0":                               `--limit must be from 1 to 1000`,
+		"list --page 0":                                `--page must be from 1 to`,
+		"list --output xml":                            `--output must be one of "table","json","csv"`,
+		"stats --by colour":                            `--by "colour" is unknown; known are reason, disposition,`,
+		"show 0123456789abcdef":                        `audience-events.dlq holds no dead letter with the id "0123456789abcdef"`,
+		"export --format xls":                          `--format must be one of`,
+		"export all.xlsx":                              `the ending of "all.xlsx" names no format: end it in .jsonl, .csv or .parquet`,
+		"export all.parquet.gz":                        `leave .gz out`,
+		"export --format parquet --columns id":         `--columns is for jsonl and csv`,
+		"export --columns id,colour":                   `--columns "colour" is unknown; known are id, failed_at,`,
+		"export --follow all.csv":                      `--follow is for jsonl and csv on standard output`,
+		"list --columns colour":                        `--columns "colour" is unknown; known are failed_at, id,`,
+		"list --follow --page 2":                       `--follow goes on from the first page`,
+		"list --page 2":                                `--page 2 is beyond the end: there are 0 pages`,
+		"list --tz Berlin":                             `"Berlin" is no time zone: write UTC, local, or a name as Europe/Berlin`,
+		"list --destination other":                     `--destination "other" is unknown; known are onboarding`,
+		"stats --action other":                         `--action "other" is unknown; known are welcome-sms`,
+		"export --region other":                        `--region "other" is unknown; known are us-west-2`,
+		"replay --destination onboarding,onboard":      `--destination "onboard" is unknown; known are onboarding`,
 		"export " + filepath.Join(t.TempDir(), "no/x"): `no/x: no such file or directory`,
 		"export --force " + t.TempDir():                `is a folder: name a file`,
 		"replay --rate 0":                              `--rate must be from 0.01`,
@@ -760,13 +773,13 @@ func TestParseTimePoint(t *testing.T) {
 		"2026-03-01T10:00:00+02:00": "2026-03-01T08:00:00Z",
 		"2026-03-01T10:00:00.5Z":    "2026-03-01T10:00:00.5Z",
 	} {
-		got, err := parseTimePoint(in, now)
+		got, err := parseTimePoint(in, now, time.UTC)
 		if err != nil || got.Format(time.RFC3339Nano) != want {
 			t.Errorf("%s: %v (%v), want %s", in, got, err, want)
 		}
 	}
 	for _, in := range []string{"", "-1h", "0d", "d", "-3d", "99999999999d", "2026-13-01", "now", "24"} {
-		if got, err := parseTimePoint(in, now); err == nil {
+		if got, err := parseTimePoint(in, now, time.UTC); err == nil {
 			t.Errorf("%q: %v, want an error", in, got)
 		}
 	}

@@ -15,16 +15,55 @@ type timePoint struct {
 
 // UnmarshalText is how kong reads it.
 func (p *timePoint) UnmarshalText(text []byte) error {
-	t, err := parseTimePoint(string(text), time.Now())
-	p.Time, p.text = t, string(text)
+	p.text = string(text)
+	return p.in(time.UTC)
+}
+
+// in reads the time where that is told by no zone of its own.
+func (p *timePoint) in(where *time.Location) (err error) {
+	if p.text != "" {
+		p.Time, err = parseTimePoint(p.text, time.Now(), where)
+	}
 	return err
 }
 
+// zone is an option's time zone; the zero value is UTC.
+type zone struct{ location *time.Location }
+
+// UnmarshalText is how kong reads it.
+func (z *zone) UnmarshalText(text []byte) (err error) {
+	name := string(text)
+	if strings.EqualFold(name, "local") {
+		name = "Local"
+	}
+	if z.location, err = time.LoadLocation(name); err != nil {
+		return fmt.Errorf("%q is no time zone: write UTC, local, or a name as Europe/Berlin", name)
+	}
+	return nil
+}
+
+func (z zone) in() *time.Location {
+	if z.location == nil {
+		return time.UTC
+	}
+	return z.location
+}
+
+func (z zone) String() string { return z.in().String() }
+
+// shown is how times are shown: to the second.
+func (z zone) shown(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(z.in()).Format(time.DateTime)
+}
+
 // parseTimePoint reads a time ago (90s, 24h, 7d, 2w), a date, or a time with
-// or without a zone; UTC without one.
-func parseTimePoint(s string, now time.Time) (time.Time, error) {
+// or without a zone; without one it is where's.
+func parseTimePoint(s string, now time.Time, where *time.Location) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly} {
-		if t, err := time.Parse(layout, s); err == nil {
+		if t, err := time.ParseInLocation(layout, s, where); err == nil {
 			return t.UTC(), nil
 		}
 	}

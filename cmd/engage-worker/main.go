@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -102,7 +103,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	parser, err := kong.New(&c,
 		kong.Name("engage-worker"),
 		kong.Description("Turns audience events on a Kafka topic into SMS, MMS and WhatsApp messages through Twilio."),
-		kong.Vars{"version": "engage-worker " + a.version},
+		kong.Vars{"list_columns": strings.Join(listColumnNames(), ", "), "version": "engage-worker " + a.version},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
 		kong.UsageOnError(),

@@ -27,7 +27,7 @@ type previewCmd struct {
 	Event     string   `help:"The same as a FILE." placeholder:"FILE" type:"path"`
 	FromTopic int      `help:"Preview the last N events of the topic instead. Reads them only, in no consumer group." placeholder:"N"`
 	Explain   bool     `help:"Add why: what in the trigger decided, who was chosen as the recipient, the body and its segments."`
-	Output    string   `help:"table, for people, or json, a line for each event and action; table on a terminal, else json." enum:",table,json" default:"" placeholder:"table|json"`
+	Output    string   `help:"table, for people, or json, a line for each event and action; table on a terminal, else json." enum:",table,json" default:"" placeholder:"table|json" short:"o"`
 	FailOn    string   `help:"End with exit code 3 if any event fails, or if anything is warned of." enum:",fail,warn" default:"" placeholder:"fail|warn"`
 	Expect    string   `help:"Lines as preview prints them, of which each must come out as far as it goes, and no other message; else the exit code is 3." placeholder:"FILE" type:"existingfile"`
 }
