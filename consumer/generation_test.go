@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"github.com/segmentio/kafka-go"
 
 	"engage-worker/consumer/lease"
 	"engage-worker/internal/metrics"
@@ -192,5 +194,18 @@ func TestShareBetweenGenerations(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestIsOver: which failed commits say that the shards are another's; what is
+// merely refused or out of reach doesn't.
+func TestIsOver(t *testing.T) {
+	for err, want := range map[error]bool{
+		kafka.UnknownMemberId: true, kafka.IllegalGeneration: true, kafka.RebalanceInProgress: true, kafka.FencedInstanceID: true,
+		kafka.NotCoordinatorForGroup: false, kafka.GroupCoordinatorNotAvailable: false, kafka.UnknownTopicOrPartition: false, io.ErrUnexpectedEOF: false,
+	} {
+		if got := isOver(fmt.Errorf("commit: %w", err)); got != want {
+			t.Errorf("%v: %t, want %t", err, got, want)
+		}
 	}
 }

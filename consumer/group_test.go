@@ -3,6 +3,7 @@ package consumer
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -313,6 +314,80 @@ func TestWhereAGroupBegins(t *testing.T) {
 			r.write(source, 1, kafka.Message{Value: event("b")})
 		}
 	}
+}
+
+// TestANewSourceBegins: a source that comes to a group whose members read
+// another one. Who has its first partition settles where all of it begins; the
+// others wait for that, and a partition that was added later has no start.
+func TestANewSourceBegins(t *testing.T) {
+	for _, earliest := range []bool{false, true} {
+		r := newRig(t)
+		r.write(source, 0, kafka.Message{Value: event("a")})
+		r.write(source, 1, kafka.Message{Value: event("b")})
+		r.write(source, 1, kafka.Message{Value: event("c")})
+		want := []int64{1, 2}
+		if earliest {
+			want = []int64{0, 0}
+		}
+		g := r.group(zerolog.Nop(), func(cfg *Config, _ *Parts) { cfg.StartEarliest = earliest })
+		of := func(ids ...int) (all []kafka.PartitionAssignment) {
+			for _, id := range ids {
+				all = append(all, kafka.PartitionAssignment{ID: id, Offset: -1})
+			}
+			return all
+		}
+		committing := committer{r}
+		second := of(1, 7)
+		waiting := make(chan error, 1)
+		go func() { waiting <- g.settleNewSource(t.Context(), nil, second) }() // which must not commit
+		first := of(0)
+		if err := g.settleNewSource(t.Context(), committing, first); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-waiting; err != nil {
+			t.Fatal(err)
+		}
+		if got := []int64{first[0].Offset, second[0].Offset}; !slices.Equal(got, want) || second[1].Offset != -1 {
+			t.Errorf("earliest %t: it begins at %v and %d, want %v and -1", earliest, got, second[1].Offset, want)
+		}
+		if got := r.committed(source); !slices.Equal(got, want) {
+			t.Errorf("earliest %t: %v is committed, want %v", earliest, got, want)
+		}
+		r.write(source, 0, kafka.Message{Value: event("d")})
+		again := []kafka.PartitionAssignment{{ID: 0, Offset: want[0]}, {ID: 1, Offset: want[1]}}
+		if err := g.settleNewSource(t.Context(), nil, again); err != nil || again[0].Offset != want[0] {
+			t.Errorf("earliest %t: known offsets are settled anew: %v, %v", earliest, again, err)
+		}
+	}
+	t.Run("ended", func(t *testing.T) {
+		r := newRig(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := r.group(zerolog.Nop(), nil).settleNewSource(ctx, nil, []kafka.PartitionAssignment{{ID: 1, Offset: -1}}); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v, want %v", err, context.Canceled)
+		}
+	})
+	t.Run("refused", func(t *testing.T) {
+		r := newRig(t)
+		refused := commitsFunc(func() error { return kafka.IllegalGeneration })
+		if err := r.group(zerolog.Nop(), nil).settleNewSource(t.Context(), refused, []kafka.PartitionAssignment{{ID: 0, Offset: -1}}); !errors.Is(err, kafka.IllegalGeneration) {
+			t.Errorf("%v, want %v", err, kafka.IllegalGeneration)
+		}
+	})
+}
+
+// committer commits for the group without a member.
+type committer struct{ *rig }
+
+func (c committer) CommitOffsets(offsets map[string]map[int]int64) error {
+	req := &kafka.OffsetCommitRequest{GroupID: "g", GenerationID: -1, Topics: map[string][]kafka.OffsetCommit{}}
+	for topic, partitions := range offsets {
+		for p, offset := range partitions {
+			req.Topics[topic] = append(req.Topics[topic], kafka.OffsetCommit{Partition: p, Offset: offset})
+		}
+	}
+	_, err := c.client.OffsetCommit(c.t.Context(), req)
+	return err
 }
 
 // TestPartitionsThatChange: a source that has grown takes the other topics

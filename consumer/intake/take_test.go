@@ -23,9 +23,20 @@ type reading struct {
 
 func read(t *testing.T, c *records.Cluster, partition, maxUncommitted int) *reading {
 	t.Helper()
+	return readConfig(t, c, Config{Shard: partition, Offset: -1, MaxUncommitted: maxUncommitted})
+}
+
+func readFrom(t *testing.T, c *records.Cluster, offset int64) *reading {
+	t.Helper()
+	return readConfig(t, c, Config{Offset: offset, MaxUncommitted: 100})
+}
+
+func readConfig(t *testing.T, c *records.Cluster, cfg Config) *reading {
+	t.Helper()
+	cfg.Destination, cfg.Topic, cfg.Name = "d", topic, "source"
 	m := metrics.New(prometheus.NewRegistry())
 	r := &reading{taken: make(chan *Event, 100_000)} // more than there are
-	r.Stream = New(Config{Destination: "d", Topic: topic, Name: "source", Shard: partition, Offset: -1, MaxUncommitted: maxUncommitted}, Parts{
+	r.Stream = New(cfg, Parts{
 		Cluster: c, Matcher: matching{}, Actions: []string{"a"}, Budget: NewBudget(1<<40, m.OpenBytes), Metrics: m, Log: zerolog.Nop(),
 		Submit: func(ev *Event) { r.taken <- ev },
 	})

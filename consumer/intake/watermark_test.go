@@ -106,3 +106,26 @@ func BenchmarkWatermarkPass(b *testing.B) {
 		w.pass(int64(i))
 	}
 }
+
+// TestWatermarkGrows: more open events than it has slots for, with its ring's
+// ends anywhere, and done in any order.
+func TestWatermarkGrows(t *testing.T) {
+	w := newWatermark(0)
+	var steps []byte
+	for range 40 { // so that the oldest slot isn't the first
+		steps = append(steps, 0, 2)
+	}
+	for i := range 300 {
+		steps = append(steps, byte(i%3<<2))
+	}
+	for i := range 300 {
+		steps = append(steps, byte(i*7)<<2|2)
+	}
+	checkWatermark(t, 5, steps)
+	for offset := range int64(65) {
+		w.open(offset)
+	}
+	if len(w.ring) != 128 {
+		t.Errorf("the ring has %d slots for 65 events, want 128", len(w.ring))
+	}
+}
