@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"engage-worker/actions/jsvalue"
+	"engage-worker/actions/trigger"
 )
 
 // Event is a decoded event. It is immutable and may be prepared for several
@@ -17,12 +18,16 @@ type Event struct {
 var errNotAnObject = errors.New("the event is not a JSON object")
 
 // Decode decodes value once for all the actions that want it. Of a CloudEvent
-// that holds an event that is the event. It keeps
-// nothing of value. Its error means that the event is malformed; it holds
+// that holds an event that is the event; a schema registry's five bytes are
+// none of it. It keeps nothing of value. Its error means that the event is malformed; it holds
 // nothing of the event. An event that Match accepted can still fail here if it
 // nests more than a thousand levels deep.
 func (d *Destination) Decode(value []byte) (*Event, error) {
-	v, err := jsvalue.Decode(string(value))
+	object, err := trigger.Unframed(value)
+	if err != nil {
+		return nil, err
+	}
+	v, err := jsvalue.Decode(string(object))
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func (d *Destination) Explain(ctx context.Context, value []byte, action int) (De
 		x.Trigger = "the action is switched off: enabled is false"
 		return d.NoMatch(ev, action), x, nil
 	}
-	parsed, err := trigger.Parse(value)
+	parsed, err := trigger.ParseRecord(value)
 	if err != nil {
 		return Delivery{}, Explanation{}, err
 	}

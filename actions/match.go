@@ -24,14 +24,15 @@ func (d *Destination) Wants(value []byte, action int) bool {
 }
 
 // Match asks each action's trigger about value, the raw bytes of an event or
-// of a CloudEvent in structured mode whose data is an event.
+// of a CloudEvent in structured mode whose data is an event, also behind a
+// schema registry's five bytes.
 // It neither decodes nor keeps value and allocates nothing unless value is
 // malformed. A nil value is a tombstone; an empty one is malformed.
 func (d *Destination) Match(value []byte) Match {
 	if value == nil {
 		return Match{Tombstone: true}
 	}
-	event, err := trigger.Parse(value)
+	event, err := trigger.ParseRecord(value)
 	if err != nil {
 		return Match{Malformed: err}
 	}

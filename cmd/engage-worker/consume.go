@@ -82,7 +82,7 @@ func (c *consumeCmd) wants(m *kafka.Message) bool {
 	if c.User == "" && c.MessageID == "" && c.Event == "" && c.Type == "" {
 		return true
 	}
-	e, err := trigger.Parse(m.Value)
+	e, err := trigger.ParseRecord(m.Value)
 	if err != nil {
 		return false
 	}
@@ -108,7 +108,7 @@ type consumedEvent struct {
 }
 
 func (c *consumeCmd) show(app *app, m kafka.Message, people bool) error {
-	e, err := trigger.Parse(m.Value)
+	e, err := trigger.ParseRecord(m.Value)
 	if people {
 		what := fmt.Sprintf("%s %q  user %s  messageId %s", e.Text("type"), e.Text("event"), e.Text("userId")+e.Text("anonymousId"), e.Text("messageId"))
 		if err != nil {
@@ -125,7 +125,8 @@ func (c *consumeCmd) show(app *app, m kafka.Message, people bool) error {
 	if err != nil {
 		line.Malformed = err.Error()
 	} else {
-		line.Event = json.RawMessage(c.masked(string(m.Value)))
+		object, _ := trigger.Unframed(m.Value)
+		line.Event = json.RawMessage(c.masked(string(object)))
 	}
 	encoder := json.NewEncoder(terminal.JSON{To: app.stdout})
 	encoder.SetEscapeHTML(false)
