@@ -201,7 +201,7 @@ func (gen *generation) newShard(id int, offsets map[string]map[int]int64) *shard
 	s.progress.Store(time.Now().UnixNano())
 	parts := delivery.Parts{
 		Destination: g.parts.Destination, Gates: g.parts.Gates, Lease: gen.lease, DeadLetters: g.parts.DeadLetters, Retries: g.parts.Retries,
-		Pressure: s, Peers: gen.peers, Metrics: g.parts.Metrics, Tracer: g.parts.Tracer, Log: s.log, Failures: g.failures,
+		Pressure: s, Peers: gen.peers, Metrics: g.parts.Metrics, Tracer: g.parts.Tracer, Log: s.log, Failures: g.failures, Skips: g.skips,
 		Intake: gen.intake, Work: gen.work,
 	}
 	if !g.cfg.WithoutLedger {

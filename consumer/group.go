@@ -26,6 +26,7 @@ type Group struct {
 	balancer  *balancer
 	flights   *delivery.Flights
 	envelopes *intake.Envelopes
+	skips     *delivery.Skips
 	share     *share
 
 	// Owned by Run's goroutine, between generations.
@@ -69,6 +70,7 @@ func NewGroup(cfg Config, parts Parts) *Group {
 			log.Error().Str("group", cfg.GroupID).Strs("topics", sources).Msg("members of one consumer group read different source topics: each topic is read by those members that want it; give other configurations another kafka.groupPrefix, unless the topic is just being changed")
 		}},
 		flights: delivery.NewFlights(),
+		skips:   delivery.NewSkips(log),
 		share:   &share{tell: parts.Share},
 
 		envelopes: intake.NewEnvelopes(cfg.Destination, parts.Metrics, log),
@@ -78,6 +80,9 @@ func NewGroup(cfg Config, parts Parts) *Group {
 
 // Config is what the group was made with.
 func (g *Group) Config() Config { return g.cfg }
+
+// Skips are the group's last skips. It is safe for concurrent use.
+func (g *Group) Skips() *delivery.Skips { return g.skips }
 
 // State is what the group is doing now. It is safe for concurrent use.
 func (g *Group) State() State {

@@ -52,6 +52,8 @@ type Parts struct {
 	Log         zerolog.Logger
 	Failures    zerolog.Logger // one line a failure, thinned under storms
 
+	Skips *Skips // nil: only counted
+
 	// Intake ends first: nothing new is begun. Work ends at the drain's
 	// limit: what is under way is given up.
 	Intake, Work context.Context

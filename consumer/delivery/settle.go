@@ -143,13 +143,21 @@ func (d *delivery) retryLater(tier, through int, f failure) step {
 // count counts the delivery by what became of it.
 func (d *delivery) count(became string, reason outcome.Reason) {
 	d.parts.Metrics.Events.WithLabelValues(d.cfg.Destination, d.action, became, reason.String()).Inc()
+	if became == "skipped" && d.parts.Skips != nil {
+		o := &d.ev.Origin
+		d.parts.Skips.add(reason, Skip{Time: time.Now(), Action: d.action, MessageID: d.event.MessageID(), Topic: o.Topic, Partition: o.Partition, Offset: o.Offset})
+	}
 	d.traceSettle(became, reason)
 }
 
 // logFailure writes the one line that a failure gets: of an attempt, or of what
-// was never tried. Storms are thinned.
+// was never tried. Storms are thinned. That a person opted out is nobody's fault.
 func (d *delivery) logFailure(f failure) {
-	e := d.parts.Failures.Warn().Str("reason", f.reason.String()).Str("action", d.action).Str("region", d.plan.Region).
+	e := d.parts.Failures.Warn()
+	if f.reason == outcome.ReasonOptedOut {
+		e = d.parts.Failures.Info()
+	}
+	e.Str("reason", f.reason.String()).Str("action", d.action).Str("region", d.plan.Region).
 		Str("messageId", d.plan.MessageID).Str("topic", d.ev.Origin.Topic).Int("partition", d.ev.Origin.Partition).Int64("offset", d.ev.Origin.Offset).
 		Str("recipient", twilio.Mask(d.plan.Recipient)).Int("attempt", d.attempts)
 	if f.code != 0 {

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"crypto/subtle"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"engage-worker/consumer"
+	"engage-worker/consumer/delivery"
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/kafka/topics"
@@ -70,12 +72,14 @@ func newOperating(cfg *config.Config, w *Worker) *operating {
 		guarded := http.NewServeMux()
 		guarded.HandleFunc("GET /loglevel", func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintln(rw, zerolog.GlobalLevel()) })
 		guarded.HandleFunc("PUT /loglevel", setLogLevel(w.log))
+		guarded.HandleFunc("GET /debug/skips", func(rw http.ResponseWriter, _ *http.Request) { w.showSkips(rw) })
 		guarded.HandleFunc("GET /debug/pprof/", pprof.Index)
 		guarded.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 		guarded.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 		guarded.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 		guarded.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 		mux.Handle("/loglevel", withToken(token, guarded))
+		mux.Handle("/debug/skips", withToken(token, guarded))
 		mux.Handle("/debug/pprof/", withToken(token, guarded))
 	}
 	o.server = &http.Server{
@@ -84,6 +88,20 @@ func newOperating(cfg *config.Config, w *Worker) *operating {
 		ErrorLog:     stdlog.New(serverLog{w.log}, "", 0),
 	}
 	return o
+}
+
+// showSkips writes the last skips of each destination by reason, as JSON.
+func (w *Worker) showSkips(rw http.ResponseWriter) {
+	all := map[string]map[string][]delivery.Skip{}
+	for _, g := range w.groups {
+		all[g.Config().Destination] = g.Skips().Last()
+	}
+	rw.Header().Set("Content-Type", "application/json")
+	body := json.NewEncoder(rw)
+	body.SetIndent("", "  ")
+	if err := body.Encode(all); err != nil {
+		w.log.Debug().Err(err).Msg("writing the last skips") // whoever asked has gone
+	}
 }
 
 // listen opens the address; "" means none.

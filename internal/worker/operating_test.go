@@ -55,7 +55,7 @@ func answer(h http.Handler, method, path, authorization, body string) *httptest.
 func TestGuardedPathsNeedTheToken(t *testing.T) {
 	level := zerolog.GlobalLevel()
 	defer zerolog.SetGlobalLevel(level)
-	paths := []string{"GET /loglevel", "PUT /loglevel", "GET /debug/pprof/", "GET /debug/pprof/heap", "GET /debug/pprof/cmdline", "GET /debug/pprof/symbol"}
+	paths := []string{"GET /loglevel", "PUT /loglevel", "GET /debug/skips", "GET /debug/pprof/", "GET /debug/pprof/heap", "GET /debug/pprof/cmdline", "GET /debug/pprof/symbol"}
 	for _, test := range []struct {
 		name, token, authorization string
 		want                       int

@@ -190,13 +190,18 @@ func (w *Worker) Run(ctx context.Context) error {
 	lending, stopLending := context.WithCancel(context.Background())
 	lent := make(chan struct{})
 	go func() { defer close(lent); w.exchange.Run(lending) }()
+	summing, stopSumming := context.WithCancel(context.Background())
+	summed := make(chan struct{})
+	go func() { defer close(summed); w.summarize(summing) }()
 	for _, g := range w.groups {
 		groups.Go(func() error { return g.Run(running) })
 	}
 	w.log.Info().Int("destinations", len(w.groups)).Str("topic", w.cfg.Kafka.Topic).Str("http", addressOf(listener)).Msg("started")
 	err = groups.Wait()
 	stopLending()
+	stopSumming()
 	<-lent
+	<-summed
 	w.operating.stop()
 	return errors.Join(err, <-served)
 }
