@@ -195,6 +195,9 @@ func TestDLQFollows(t *testing.T) {
 			if code := <-ended; code != exitOK {
 				t.Errorf("code %d: %s", code, errs.String())
 			}
+			if args == "list --follow" && strings.Count(out.String(), "FAILED (UTC)") != 1 {
+				t.Errorf("not under one header:\n%s", out.String())
+			}
 			for _, name := range names {
 				if n := strings.Count(out.String(), name); n != 1 {
 					t.Errorf("%s is there %d times:\n%s", name, n, out.String())

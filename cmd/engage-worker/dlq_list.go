@@ -103,30 +103,38 @@ func (c *dlqListCmd) Run(ctx context.Context, app *app) error {
 
 // follow prints what there is, and then each that comes.
 func (c *dlqListCmd) follow(ctx context.Context, app *app, desk *dlqDesk, records []*deadletter.Record) error {
+	t := table{header: c.heads(), right: c.numbers()}
 	first := true
-	show := func(r *deadletter.Record) error {
-		row := c.listed(r)
-		defer func() { first = false }()
+	show := func(records ...*deadletter.Record) error {
+		rows := make([]listed, len(records))
+		for i, r := range records {
+			rows[i] = c.listed(r)
+		}
+		begins := first
+		first = false
 		switch c.Output {
 		case "json":
-			return c.encoder(app).Encode(c.object(row))
+			for _, row := range rows {
+				if err := c.encoder(app).Encode(c.object(row)); err != nil {
+					return err
+				}
+			}
+			return nil
 		case "csv":
-			return c.printCSV(app, []listed{row}, first)
+			return c.printCSV(app, rows, begins)
 		}
-		cells := c.cells(row)
-		t := table{header: cells, right: map[int]bool{}}
-		if first {
-			t.header = c.heads()
-			t.add(cells...)
+		t.rows = nil
+		for _, row := range rows {
+			t.add(c.cells(row)...)
 		}
-		return t.print(screen{Writer: app.stdout})
+		err := t.print(screen{Writer: app.stdout}) // a later row may be wider than a terminal
+		t.least = t.widths()
+		return err
 	}
-	for _, r := range records {
-		if err := show(r); err != nil {
-			return err
-		}
+	if err := show(records...); err != nil {
+		return err
 	}
-	return desk.follow(ctx, c.filter(), show)
+	return desk.follow(ctx, c.filter(), func(r *deadletter.Record) error { return show(r) })
 }
 
 // listed are the columns of a list: all of a dead letter but the event.
@@ -239,6 +247,15 @@ func (c *dlqListCmd) columns() []listColumn {
 	return some
 }
 
+// numbers are the places of columns of numbers.
+func (c *dlqListCmd) numbers() map[int]bool {
+	places := map[int]bool{}
+	for i, column := range c.columns() {
+		places[i] = column.number
+	}
+	return places
+}
+
 func (c *dlqListCmd) heads() (heads []string) {
 	for _, column := range c.columns() {
 		heads = append(heads, column.head)
@@ -259,10 +276,7 @@ func (c *dlqListCmd) printTable(app *app, total int, rows []listed) error {
 		_, err := fmt.Fprintln(s, "no dead letters"+c.chosen())
 		return err
 	}
-	t := table{header: c.heads(), right: map[int]bool{}}
-	for i, column := range c.columns() {
-		t.right[i] = column.number
-	}
+	t := table{header: c.heads(), right: c.numbers()}
 	if len(c.Columns) == 0 {
 		t.spare = spareColumns(c.columns())
 	}

@@ -114,6 +114,9 @@ func (c *dlqReplayCmd) replayer(ctx context.Context, desk *dlqDesk) (*deadletter
 func (c *dlqReplayCmd) selection() string {
 	asked := fmt.Sprintf("%q %q %q %q %q %q %q %q %d %q %q %q", c.IDs, c.Reason, c.Disposition, c.Destination, c.Action, c.Region,
 		c.User, c.MessageID, c.Code, c.Since.text, c.Until.text, c.Contains)
+	if where := c.TZ.String(); where != "UTC" { // where --since and --until are told by no zone of their own
+		asked += " " + where
+	}
 	sum := sha256.Sum256([]byte(asked))
 	return hex.EncodeToString(sum[:8])
 }

@@ -45,6 +45,7 @@ type table struct {
 	right  map[int]bool // columns of numbers
 	spare  []int        // columns to leave out on a terminal that is too narrow, in this order
 	rows   [][]string
+	least  []int // the widths of what was printed before, if anything
 }
 
 func (t *table) add(cells ...string) {
@@ -56,16 +57,12 @@ func (t *table) add(cells ...string) {
 
 const columnGap = "  "
 
-// print writes the table. On a terminal spare columns are left out, and the
+// print writes the table, without its header if that was printed before with
+// other rows. On a terminal spare columns are left out, and the
 // last one is cut to fit.
 func (t *table) print(s screen) error {
-	widths := make([]int, len(t.header))
+	widths := t.widths()
 	total := -len(columnGap)
-	for _, row := range append([][]string{t.header}, t.rows...) {
-		for i, c := range row {
-			widths[i] = max(widths[i], columns.StringWidth(c))
-		}
-	}
 	for _, w := range widths {
 		total += w + len(columnGap)
 	}
@@ -79,8 +76,10 @@ func (t *table) print(s screen) error {
 		}
 		widths[last] -= min(max(0, widths[last]-narrowest), max(0, total-s.width))
 	}
-	if _, err := io.WriteString(s, s.bold(t.line(t.header, widths))+"\n"); err != nil {
-		return err
+	if t.least == nil {
+		if _, err := io.WriteString(s, s.bold(t.line(t.header, widths))+"\n"); err != nil {
+			return err
+		}
 	}
 	for _, row := range t.rows {
 		if _, err := io.WriteString(s, t.line(row, widths)+"\n"); err != nil {
@@ -88,6 +87,18 @@ func (t *table) print(s screen) error {
 		}
 	}
 	return nil
+}
+
+// widths are what the columns take.
+func (t *table) widths() []int {
+	widths := make([]int, len(t.header))
+	copy(widths, t.least)
+	for _, row := range append([][]string{t.header}, t.rows...) {
+		for i, c := range row {
+			widths[i] = max(widths[i], columns.StringWidth(c))
+		}
+	}
+	return widths
 }
 
 func (t *table) line(cells []string, widths []int) string {
