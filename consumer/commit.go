@@ -64,7 +64,14 @@ func (gen *generation) commit() error {
 		}
 	} else {
 		result = "failed"
-		gen.group.log.Warn().Err(err).Int32("generation", gen.number).Msg("a commit failed; sending goes on only while the lease lasts")
+		line, message := gen.group.log.Warn().Err(err).Int32("generation", gen.number), "a commit failed; sending goes on only while the lease lasts"
+		if errors.Is(err, kafka.UnknownTopicOrPartition) {
+			if gone := gen.group.missing(); len(gone) > 0 {
+				line.Strs("missing", gone)
+				message = "a commit failed, since a topic is gone; nothing is sent until it is there again: engage-worker topics create makes it"
+			}
+		}
+		line.Msg(message)
 	}
 	gen.group.parts.Metrics.Commits.WithLabelValues(gen.group.cfg.Destination, result).Inc()
 	return err

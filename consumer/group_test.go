@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -435,6 +436,40 @@ func TestPartitionsThatChange(t *testing.T) {
 	}
 	changed(false) // a broker that has just started may not know it
 	changed(true)
+}
+
+// TestACommitNamesTheTopicThatIsGone: one missing topic fails the commits of
+// all, and whoever reads the log has to know which.
+func TestACommitNamesTheTopicThatIsGone(t *testing.T) {
+	r := newRig(t)
+	var logged lockedBuffer
+	g := r.group(zerolog.New(&logged), func(c *Config, _ *Parts) { c.CommitInterval = 5 * time.Second })
+	gen := &generation{group: g, shards: []*shard{{}}, commits: commitsFunc(func() error { return kafka.UnknownTopicOrPartition })}
+	warned := func(want ...string) (missing bool) {
+		t.Helper()
+		before := len(logged.String())
+		if err := gen.commit(); !errors.Is(err, kafka.UnknownTopicOrPartition) {
+			t.Fatal(err)
+		}
+		line := logged.String()[before:]
+		for _, part := range want {
+			if !strings.Contains(line, part) {
+				return false
+			}
+		}
+		return true
+	}
+	if !warned("a commit failed") || warned("missing") {
+		t.Errorf("all topics are there: %s", logged.String())
+	}
+	if _, err := r.client.DeleteTopics(t.Context(), &kafka.DeleteTopicsRequest{Topics: []string{retryTopic}}); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); !warned(`"missing":["`+retryTopic+`"]`, "topics create"); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) { // the client's metadata is a little old
+			t.Fatalf("the topic isn't named: %s", logged.String())
+		}
+	}
 }
 
 func grow(ctx context.Context, client *kafka.Client, topics ...string) error {

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -24,6 +25,19 @@ func (g *Group) shardsOfAll(ctx context.Context) (shards, source int, err error)
 		shards = min(shards, count[t])
 	}
 	return shards, source, nil
+}
+
+// missing are the group's topics that don't exist, as far as that can be had
+// before the next commit.
+func (g *Group) missing() (topics []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), g.cfg.CommitInterval)
+	defer cancel()
+	all := g.topics()
+	count, err := g.parts.Cluster.Count(ctx, all...)
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(all, func(topic string) bool { return count[topic] > 0 })
 }
 
 // partitionsChanged reports that there are more or fewer shards than when the

@@ -265,6 +265,35 @@ func TestTopicsMadeAnew(t *testing.T) {
 	r.onceEach(30)
 }
 
+// TestARetryTopicThatIsGone: nothing is sent without it, the log names it, and
+// `topics create` is all that it takes.
+func TestARetryTopicThatIsGone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{partitions: 3})
+	r.start()
+	r.produce(people(10, "")...)
+	r.awaitDone(20 * time.Second)
+	tier := r.cfg.RetryTopics("onboarding")[1]
+	if res, err := r.client.DeleteTopics(t.Context(), &kafka.DeleteTopicsRequest{Topics: []string{tier}}); err != nil || res.Errors[tier] != nil {
+		t.Fatal(res, err)
+	}
+	r.await(20*time.Second, func() error {
+		if !r.logs.contains(`"missing":["` + tier + `"]`) {
+			return fmt.Errorf("the log doesn't name %s", tier)
+		}
+		return nil
+	})
+	r.await(10*time.Second, func() error {
+		_, err := topics.Ensure(t.Context(), r.client, topics.Of(r.cfg), topics.Sizes{Partitions: 3})
+		return err
+	})
+	for i := 10; i < 30; i++ {
+		r.produce(person(i, ""))
+	}
+	r.awaitDone(60 * time.Second)
+	r.onceEach(30)
+}
+
 // TestTopicsMissing: run ends with a line that says what to do.
 func TestTopicsMissing(t *testing.T) {
 	t.Parallel()
