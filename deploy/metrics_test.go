@@ -48,8 +48,8 @@ var (
 	recorded = regexp.MustCompile(`\b([a-z_]+):engage_\w+:\w+`) // labels:metric:operation
 )
 
-// fromElsewhere are labels that the scrape adds, and those of other metrics.
-var fromElsewhere = []string{"instance", "job", "le"}
+// fromElsewhere are labels that the scrape and the alerts add, and those of other metrics.
+var fromElsewhere = []string{"instance", "job", "le", "alertname", "severity"}
 
 // family is the metric whose series a name is.
 func family(known map[string][]string, name string) (string, bool) {

@@ -3,6 +3,7 @@ package twilio
 import (
 	"cmp"
 	"slices"
+	"strconv"
 
 	"engage-worker/actions/outcome"
 )
@@ -103,6 +104,14 @@ func classOf(number int) class {
 		return c.class
 	}
 	return classOther
+}
+
+// CodeLabel is a code as a metric's label: itself where it is known, or other.
+func CodeLabel(number int) string {
+	if find(number) == nil {
+		return "other"
+	}
+	return strconv.Itoa(number)
 }
 
 // Explain says for people what one of Twilio's error codes means and what

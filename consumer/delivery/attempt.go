@@ -214,4 +214,7 @@ func verdict(r twilio.Result, work context.Context) ratelimit.Verdict {
 
 func (d *delivery) observeRequest(start time.Time, r twilio.Result) {
 	d.parts.Metrics.RequestDuration.WithLabelValues(d.cfg.Destination, d.plan.Region, r.Kind.String()).Observe(time.Since(start).Seconds())
+	if r.Code != 0 {
+		d.parts.Metrics.TwilioErrors.WithLabelValues(d.cfg.Destination, twilio.CodeLabel(r.Code)).Inc()
+	}
 }

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -34,7 +35,22 @@ func TestLagIsThereOnceItIsKnown(t *testing.T) {
 	if s.Measure(); testutil.ToFloat64(m.Lag.WithLabelValues("d", "source", "3")) != 6 || testutil.ToFloat64(m.Watermark.WithLabelValues("d", "source", "3")) != 40 {
 		t.Error("the lag isn't 6 behind the watermark of 40")
 	}
-	if s.Forget(); series() != [3]int{} {
+	// The records are dated as they were put: just now, or the clock is ahead.
+	if lag := testutil.ToFloat64(m.LagSeconds.WithLabelValues("d", "source", "3")); lag < 0 || testutil.ToFloat64(m.OldestOpen.WithLabelValues("d", "source", "3")) != 0 {
+		t.Errorf("none is open, and the lag is %v s", lag)
+	}
+	hourAgo := time.Now().Add(-time.Hour).UnixMilli()
+	s.mark.open(40, hourAgo)
+	s.Measure()
+	for name, gauge := range map[string]*prometheus.GaugeVec{"oldest open event": m.OldestOpen, "lag": m.LagSeconds} {
+		if got := testutil.ToFloat64(gauge.WithLabelValues("d", "source", "3")); got < 3600 {
+			t.Errorf("the %s is %v s, and an hour old", name, got)
+		}
+	}
+	if s.Forget(); testutil.CollectAndCount(m.LagSeconds)+testutil.CollectAndCount(m.OldestOpen) != 0 {
+		t.Error("what was given up left an age")
+	}
+	if series() != [3]int{} {
 		t.Errorf("what was given up left %v series", series())
 	}
 }

@@ -48,6 +48,9 @@ type Stream struct {
 
 	awaited []awaited // traced events that are settled and not committed; guarded by mu
 
+	reached  atomic.Int64 // the timestamp of a record that was taken in lately, Unix ms
+	caughtUp time.Time    // when all was seen to be done; Measure's
+
 	full  atomic.Bool // an event waits for the span to get shorter
 	fetch fetchMetrics
 }
@@ -159,25 +162,59 @@ func (s *Stream) Committable() int64 {
 	return s.mark.commit
 }
 
-// Measure sets the gauges and returns the open span. A gauge isn't there
+// Measure sets the gauges and returns the open span. One goroutine calls it. A gauge isn't there
 // before it is known: a new owner's lag of 0 would say that all is done.
 func (s *Stream) Measure() int {
 	s.mu.Lock()
 	commit, span := s.mark.commit, s.mark.span()
+	dated, open := s.mark.oldest()
 	s.mu.Unlock()
 	m, labels := s.parts.Metrics, s.labels()
 	m.UncommittedSpan.WithLabelValues(labels...).Set(float64(span))
 	m.Watermark.WithLabelValues(labels...).Set(float64(commit))
+	now := time.Now()
+	oldest := 0.0
+	if open {
+		oldest = age(now, dated)
+	}
+	m.OldestOpen.WithLabelValues(labels...).Set(oldest)
 	if end := s.log.End(); end >= 0 {
+		if lag, known := s.lagSeconds(now, oldest, open, end <= commit); known {
+			m.LagSeconds.WithLabelValues(labels...).Set(lag)
+		}
 		m.Lag.WithLabelValues(labels...).Set(float64(max(0, end-commit)))
 	}
 	return span
+}
+
+// lagSeconds is the age of the oldest record that isn't committed. Where none
+// is open, it isn't taken in yet: it is no older than what was taken in
+// lately, and came after the stream was last seen to have caught up.
+func (s *Stream) lagSeconds(now time.Time, oldest float64, open, done bool) (lag float64, known bool) {
+	switch reached := s.reached.Load(); {
+	case done:
+		s.caughtUp = now
+		return 0, true
+	case open:
+		return oldest, true
+	case reached == 0:
+		return 0, false
+	default:
+		return age(now, max(reached, s.caughtUp.UnixMilli())), true
+	}
+}
+
+// age is how old a record is by its timestamp in Unix ms, in seconds, at least 0.
+func age(now time.Time, dated int64) float64 {
+	return max(0, now.Sub(time.UnixMilli(dated)).Seconds())
 }
 
 // Forget takes the stream's gauges away: a former owner must not show them.
 func (s *Stream) Forget() {
 	m, labels := s.parts.Metrics, s.labels()
 	m.Lag.DeleteLabelValues(labels...)
+	m.LagSeconds.DeleteLabelValues(labels...)
+	m.OldestOpen.DeleteLabelValues(labels...)
 	m.UncommittedSpan.DeleteLabelValues(labels...)
 	m.Watermark.DeleteLabelValues(labels...)
 }

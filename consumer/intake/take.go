@@ -14,7 +14,15 @@ import (
 // or the open bytes are at their bounds, and for a tier's record to be due. It
 // reports whether it got to the block's end: when ctx ends it doesn't, and when
 // it had to wait for so long that it gave the block up.
-func (s *Stream) takeAll(ctx context.Context, block []records.Record) bool {
+func (s *Stream) takeAll(ctx context.Context, block []records.Record) (whole bool) {
+	if len(block) > 0 {
+		s.reached.Store(block[0].Time.UnixMilli())
+		defer func(last time.Time) { // unless it stops before
+			if whole {
+				s.reached.Store(last.UnixMilli())
+			}
+		}(block[len(block)-1].Time)
+	}
 	for i := range block {
 		r := &block[i]
 		ev, due := s.examine(r)
@@ -175,7 +183,7 @@ func (s *Stream) open(ev *Event) bool {
 	if s.mark.span() >= s.cfg.MaxUncommitted {
 		return false
 	}
-	ev.mark, ev.ticket = s.mark, s.mark.open(ev.Message.Offset)
+	ev.mark, ev.ticket = s.mark, s.mark.open(ev.Message.Offset, ev.Message.Time.UnixMilli())
 	return true
 }
 

@@ -17,6 +17,7 @@ type watermark struct {
 
 type slot struct {
 	offset int64
+	dated  int64 // the record's timestamp, Unix ms
 	done   bool
 }
 
@@ -38,12 +39,13 @@ func (w *watermark) pass(offset int64) {
 	w.next = offset + 1
 }
 
-// open adds the event at offset to the open ones.
-func (w *watermark) open(offset int64) ticket {
+// open adds the event at offset to the open ones; dated is its record's
+// timestamp in Unix ms.
+func (w *watermark) open(offset, dated int64) ticket {
 	if w.tail-w.head == uint64(len(w.ring)) {
 		w.grow()
 	}
-	w.ring[w.tail&uint64(len(w.ring)-1)] = slot{offset: offset}
+	w.ring[w.tail&uint64(len(w.ring)-1)] = slot{offset: offset, dated: dated}
 	if w.head == w.tail {
 		w.commit = offset
 	}
@@ -75,6 +77,14 @@ func (w *watermark) advance(offset int64) {
 	if w.head == w.tail {
 		w.commit = offset
 	}
+}
+
+// oldest is the timestamp of the oldest open event, Unix ms.
+func (w *watermark) oldest() (dated int64, ok bool) {
+	if w.head == w.tail {
+		return 0, false
+	}
+	return w.ring[w.head&uint64(len(w.ring)-1)].dated, true
 }
 
 // span is the number of events from the oldest open one on, done or not.

@@ -34,7 +34,7 @@ func checkWatermark(t interface{ Fatalf(string, ...any) }, start int64, steps []
 		switch s & 3 {
 		case 0:
 			o := m.next + gap
-			open = append(open, opened{o, w.open(o)})
+			open = append(open, opened{o, w.open(o, 0)})
 			m.open[o], m.next = true, o+1
 		case 1:
 			o := m.next + gap
@@ -83,9 +83,9 @@ func FuzzWatermark(f *testing.F) {
 
 func TestWatermarkGrowsByOpenEventsNotByOffsets(t *testing.T) {
 	w := newWatermark(0)
-	first := w.open(0)
+	first := w.open(0, 0)
 	w.advance(1 << 40)
-	second := w.open(1 << 40)
+	second := w.open(1<<40, 0)
 	if w.span() != 2 || len(w.ring) != 64 {
 		t.Fatalf("span %d, ring %d; want 2, 64", w.span(), len(w.ring))
 	}
@@ -123,7 +123,7 @@ func TestWatermarkGrows(t *testing.T) {
 	}
 	checkWatermark(t, 5, steps)
 	for offset := range int64(65) {
-		w.open(offset)
+		w.open(offset, 0)
 	}
 	if len(w.ring) != 128 {
 		t.Errorf("the ring has %d slots for 65 events, want 128", len(w.ring))

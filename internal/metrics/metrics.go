@@ -28,6 +28,9 @@ type Metrics struct {
 	AccountClosed   *prometheus.GaugeVec     // destination: 1 while Twilio refuses its account
 	SendersClosed   *prometheus.GaugeVec     // destination
 	Lag             *prometheus.GaugeVec     // destination, stream, partition
+	LagSeconds      *prometheus.GaugeVec     // destination, stream, partition
+	OldestOpen      *prometheus.GaugeVec     // destination, stream, partition
+	TwilioErrors    *prometheus.CounterVec   // destination, code: those of twilio.Explain, or other
 	UncommittedSpan *prometheus.GaugeVec     // destination, stream, partition
 	Watermark       *prometheus.GaugeVec     // destination, stream, partition
 	Shards          *prometheus.GaugeVec     // destination
@@ -84,7 +87,10 @@ func New(reg prometheus.Registerer) *Metrics {
 		Throttled:       counter("engage_throttled_total", "Answers by which Twilio asked to slow down.", "region"),
 		AccountClosed:   gauge("engage_account_closed", "1 while the destination's messages are held because Twilio refuses its account or key.", "destination"),
 		SendersClosed:   gauge("engage_senders_closed", "Senders of the destination whose messages are held because Twilio refuses them.", "destination"),
-		Lag:             gauge("engage_lag", "Records between the committed offset and the end of the log.", "destination", "stream", "partition"),
+		Lag:             gauge("engage_lag_records", "Records between the committed offset and the end of the log.", "destination", "stream", "partition"),
+		LagSeconds:      gauge("engage_lag_seconds", "Age of the oldest record that isn't committed, by its timestamp; 0 where there is none.", "destination", "stream", "partition"),
+		OldestOpen:      gauge("engage_oldest_open_seconds", "Age of the oldest open event, by its record's timestamp; 0 where none is open.", "destination", "stream", "partition"),
+		TwilioErrors:    counter("engage_twilio_errors_total", "Answers of Twilio's with an error code; other stands for codes that the worker doesn't know.", "destination", "code"),
 		UncommittedSpan: gauge("engage_uncommitted_span", "Offsets between the watermark and the fetch position.", "destination", "stream", "partition"),
 		Watermark:       gauge("engage_watermark", "The offset up to which everything is done; what is committed next.", "destination", "stream", "partition"),
 		Shards:          gauge("engage_shards", "Shards that this replica owns.", "destination"),
@@ -137,6 +143,7 @@ func (m *Metrics) Begin(destination string, regions, tiers []string) {
 			m.Lookups.WithLabelValues(destination, kind, result)
 		}
 	}
+	m.TwilioErrors.WithLabelValues(destination, "other")
 	for _, tier := range tiers {
 		m.Retries.WithLabelValues(destination, tier)
 	}

@@ -25,6 +25,7 @@ import (
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/kafka/topics"
+	"engage-worker/internal/metrics"
 )
 
 // operating is the operators' HTTP server: probes and metrics for everyone,
@@ -67,7 +68,7 @@ func newOperating(cfg *config.Config, w *Worker) *operating {
 			fmt.Fprintf(rw, "%s: owns %d shards\n", g.Config().Destination, s.Owned)
 		}
 	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(w.registry, promhttp.HandlerOpts{EnableOpenMetrics: true}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics.WithFormerNames(w.registry), promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	if token := cfg.HTTP.Token.Reveal(); token != "" {
 		guarded := http.NewServeMux()
 		guarded.HandleFunc("GET /loglevel", func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintln(rw, zerolog.GlobalLevel()) })

@@ -68,7 +68,7 @@ func (s *summary) take(name string, labels map[string]string, m *dto.Metric) {
 		if labels["stream"] == "source" {
 			s.read += n
 		}
-	case "engage_lag":
+	case "engage_lag_records":
 		if labels["stream"] == "source" {
 			s.lag += m.GetGauge().GetValue()
 		}

@@ -67,7 +67,7 @@ func TestAbortedTransactions(t *testing.T) {
 		t.Errorf("%d messages for 200 committed and %d aborted events", got, aborted-200)
 	}
 	r.await(10*time.Second, func() error {
-		if lag := value(t, w.Registry(), "engage_lag", map[string]string{"stream": "source"}); lag != 0 {
+		if lag := value(t, w.Registry(), "engage_lag_records", map[string]string{"stream": "source"}); lag != 0 {
 			return fmt.Errorf("the lag is %v", lag)
 		}
 		return nil
