@@ -35,7 +35,7 @@ func New(def Definition, opts Options) (*Destination, []Fault) {
 	}
 	c.settings()
 	c.compileActions()
-	c.regions()
+	c.regions(opts.Regions)
 	profiles := c.profiles(opts)
 	client := c.client(opts)
 	c.formerAccesses(opts)
@@ -158,8 +158,9 @@ func (c *compiler) compileTrigger(expr, path string, i int) {
 	c.d.triggers = append(c.d.triggers, sharedTrigger{t, wants})
 }
 
-// regions finds the hosts of the regions that the definition names.
-func (c *compiler) regions() {
+// regions finds the hosts of the regions that deliveries may go through; events
+// may choose among others where a mapping computes the region.
+func (c *compiler) regions(others []string) {
 	add := func(path, region string) {
 		if _, ok := c.d.endpoints[region]; ok {
 			return
@@ -171,11 +172,17 @@ func (c *compiler) regions() {
 		c.d.endpoints[region] = e
 	}
 	add("settings.region", c.d.region)
+	computed := false
 	for i, a := range c.d.actions {
 		if a.static.region != "" {
 			add(fmt.Sprintf("actions[%d].mapping.region", i), a.static.region)
 		}
-		c.d.dynamic = c.d.dynamic || a.isDynamic(fieldRegion)
+		computed = computed || a.isDynamic(fieldRegion)
+	}
+	if computed {
+		for _, region := range others {
+			add("mapping.region", region)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package actions
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -17,6 +18,9 @@ type Options struct {
 	Log    zerolog.Logger                                        // failures of look-ups, at debug
 	Now    func() time.Time                                      // nil: time.Now
 	Region func(region string) (twilioRegion, twilioEdge string) // nil: neither
+	// Regions are those that an event may choose where a mapping computes the
+	// region, beside those that the definition names.
+	Regions []string
 	// Lookup, which may be nil, is told of each look-up: kind is "profile" or
 	// "content", result "ok", "hit", "merged" or "error".
 	Lookup func(kind, result string)
@@ -33,8 +37,8 @@ type Destination struct {
 
 	settings     Settings
 	twilioRegion func(region string) (twilioRegion, twilioEdge string)
-	endpoints    map[string]endpoints // of the regions that the definition names
-	dynamic      bool                 // a mapping computes a region
+	endpoints    map[string]endpoints // of the regions that deliveries may go through
+	strangers    strangers            // regions that events name and nothing else does
 
 	http   *http.Client
 	twilio *twilio.Client
@@ -73,16 +77,10 @@ func (d *Destination) Actions() []string {
 // Disabled reports whether action i is switched off.
 func (d *Destination) Disabled(i int) bool { return d.actions[i].disabled }
 
-// Regions are the regions that deliveries may name as far as the definition
-// tells, sorted: the settings' and those that mappings fix. Dynamic is true
-// when a mapping computes a region from the event.
-func (d *Destination) Regions() (names []string, dynamic bool) {
-	for name := range d.endpoints {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names, d.dynamic
-}
+// Regions are those that deliveries may go through, sorted: the settings',
+// those that mappings fix and, where a mapping computes one from the event,
+// those of Options.
+func (d *Destination) Regions() []string { return slices.Sorted(maps.Keys(d.endpoints)) }
 
 // newEndpoints are the hosts of a region.
 func (d *Destination) newEndpoints(region string) (e endpoints, err error) {

@@ -34,10 +34,7 @@ func (d *Destination) prepare(ctx context.Context, ev *Event, a *action, made *p
 	if a.disabled {
 		return delivery.skip(outcome.ReasonSendDisabled)
 	}
-	apiURL, failure := d.route(p)
-	if failure != nil {
-		return delivery.fail(failure)
-	}
+	apiURL := d.route(p)
 	delivery.Region = p.region
 	if a.kind == SendMessage {
 		return d.prepareMessage(a, p, apiURL, delivery, made)
@@ -115,23 +112,19 @@ func (a *action) number(id string) (string, *Failure) {
 	return number, nil
 }
 
-// route settles the delivery's region, and with it where its requests go.
-func (d *Destination) route(p *payload) (apiURL string, failure *Failure) {
-	if p.region == "" {
-		p.region = d.region
-	}
+// route settles the delivery's region, and with it where its requests go. A
+// region that only an event names is the destination's own.
+func (d *Destination) route(p *payload) (apiURL string) {
 	e, ok := d.endpoints[p.region]
 	if !ok {
-		var err error
-		if e, err = d.newEndpoints(p.region); err != nil {
-			return "", &Failure{
-				Reason: outcome.ReasonMappingFailed, Code: "invalid_region",
-				Message: "mapping.region: " + err.Error(), Err: err,
-			}
+		if p.region != "" {
+			d.strangers.met(d, p.region)
 		}
+		p.region = d.region
+		e = d.endpoints[d.region]
 	}
 	p.contentURL = e.content
-	return e.api, nil
+	return e.api
 }
 
 // hasLink reports whether a body holds a link that Twilio may shorten.

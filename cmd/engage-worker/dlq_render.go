@@ -25,7 +25,7 @@ func (d *dlqDesk) render(ctx context.Context, app *app, r *deadletter.Record) ([
 	if i < 0 {
 		return nil, fmt.Errorf("the configuration has no destination %q", r.Destination)
 	}
-	destination, faults := actions.New(d.cfg.Destinations[i].Definition, actions.Options{Log: zerolog.Nop(), Region: d.cfg.TwilioRegion})
+	destination, faults := actions.New(d.cfg.Destinations[i].Definition, actions.Options{Log: zerolog.Nop(), Region: d.cfg.TwilioRegion, Regions: d.cfg.RegionNames()})
 	if len(faults) > 0 {
 		return nil, fmt.Errorf("the destination %q doesn't compile: %s: %s", r.Destination, faults[0].Path, faults[0].Message)
 	}

@@ -139,7 +139,7 @@ func newPreview(cfg *config.Config, out io.Writer) (*preview, error) {
 	p.encoder = json.NewEncoder(terminal.JSON{To: p.out})
 	p.encoder.SetEscapeHTML(false)
 	for i, definition := range cfg.Destinations {
-		d, faults := actions.New(definition.Definition, actions.Options{Region: cfg.TwilioRegion})
+		d, faults := actions.New(definition.Definition, actions.Options{Region: cfg.TwilioRegion, Regions: cfg.RegionNames()})
 		if len(faults) > 0 { // which Load would have found
 			p.close()
 			return nil, badInput(fmt.Errorf("destination %s: %s: %s", definition.Name, faults[0].Path, faults[0].Message))

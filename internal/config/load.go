@@ -54,7 +54,7 @@ func compileDefinition(def actions.Definition, opts actions.Options) (regions []
 		return nil, faults, warnings
 	}
 	defer d.Close()
-	regions, _ = d.Regions()
+	regions = d.Regions()
 	return regions, faults, warnings
 }
 

@@ -24,7 +24,6 @@ type shares struct {
 
 type destinationShare struct {
 	regions []string
-	dynamic bool // events may name any region
 
 	owned   []int
 	total   int // shards
@@ -33,8 +32,8 @@ type destinationShare struct {
 	gains   int   // how often shards were gained
 }
 
-func (s *shares) add(name string, regions []string, dynamic bool) {
-	s.of[name] = destinationShare{regions: regions, dynamic: dynamic}
+func (s *shares) add(name string, regions []string) {
+	s.of[name] = destinationShare{regions: regions}
 }
 
 // set says which of a destination's shards this replica owns until a time.
@@ -82,7 +81,7 @@ func (s *shares) apply(caughtUp bool) {
 func partsOf(region string, destinations map[string]destinationShare) []ratelimit.Part {
 	var users []destinationShare
 	for _, name := range slices.Sorted(maps.Keys(destinations)) {
-		if d := destinations[name]; d.dynamic || slices.Contains(d.regions, region) {
+		if d := destinations[name]; slices.Contains(d.regions, region) {
 			users = append(users, d)
 		}
 	}

@@ -12,8 +12,8 @@ import (
 // rate has one owner.
 func TestPartsAreTheWholeRate(t *testing.T) {
 	replicas := []map[string]destinationShare{
-		{"a": {regions: []string{"us"}, counted: []int{0, 3, 4}, total: 5}, "b": {regions: []string{"us", "eu"}, counted: []int{0}, total: 2}, "c": {dynamic: true, counted: []int{0, 1, 2}, total: 3}},
-		{"a": {regions: []string{"us"}, counted: []int{1, 2}, total: 5}, "b": {regions: []string{"us", "eu"}, counted: []int{1}, total: 2}, "c": {dynamic: true}},
+		{"a": {regions: []string{"us"}, counted: []int{0, 3, 4}, total: 5}, "b": {regions: []string{"us", "eu"}, counted: []int{0}, total: 2}, "c": {regions: []string{"us", "eu", "elsewhere"}, counted: []int{0, 1, 2}, total: 3}},
+		{"a": {regions: []string{"us"}, counted: []int{1, 2}, total: 5}, "b": {regions: []string{"us", "eu"}, counted: []int{1}, total: 2}, "c": {regions: []string{"us", "eu", "elsewhere"}}},
 	}
 	for _, region := range []string{"us", "eu", "elsewhere"} {
 		var all []ratelimit.Part

@@ -103,15 +103,15 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 	shares := &shares{gates: w.gates, exchange: w.exchange, of: map[string]destinationShare{}}
 	for _, d := range cfg.Destinations {
 		destination, faults := actions.New(d.Definition, actions.Options{
-			HTTP: http, Log: log, Region: cfg.TwilioRegion,
+			HTTP: http, Log: log, Region: cfg.TwilioRegion, Regions: cfg.RegionNames(),
 			Lookup: func(kind, result string) { w.metrics.Lookups.WithLabelValues(d.Name, kind, result).Inc() },
 		})
 		if len(faults) > 0 {
 			return nil, fmt.Errorf("destination %s: %s: %s", d.Name, faults[0].Path, faults[0].Message)
 		}
 		w.close = append(w.close, destination.Close)
-		names, dynamic := destination.Regions()
-		shares.add(d.Name, names, dynamic)
+		names := destination.Regions()
+		shares.add(d.Name, names)
 		tiers := config.RetryTierNames()
 		w.metrics.Begin(d.Name, names, tiers[:])
 		group := groupConfig(cfg, d.Name)
@@ -129,7 +129,7 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 			// One each, so that a destination whose vendor is away keeps
 			// none of the others'.
 			Budget:         intake.NewBudget(max(openBytes/int64(len(cfg.Destinations)), leastOpenBytes), w.metrics.OpenBytes),
-			SeveralRegions: dynamic || len(names) > 1,
+			SeveralRegions: len(names) > 1,
 			Metrics:        w.metrics,
 			Tracer:         tracer,
 			Log:            log,
