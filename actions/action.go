@@ -14,8 +14,9 @@ import (
 
 // action is a compiled action. It is immutable.
 type action struct {
-	name string
-	kind ActionType
+	name        string
+	formerNames []string
+	kind        ActionType
 
 	disabled    bool
 	asksConsent bool // a sendMessage that has a subscriptionStatus
@@ -59,7 +60,7 @@ func (a *action) mayHave(id fieldID, static string) bool {
 // compileAction compiles def, whose faults have paths that begin with path.
 func compileAction(def ActionDefinition, path string) (*action, []Fault) {
 	c := actionCompiler{path: path + ".mapping", def: def, fields: fieldTable(def.Type)}
-	c.a = &action{name: def.Name, kind: def.Type, disabled: def.Disabled, trusting: def.LiquidFromEvents}
+	c.a = &action{name: def.Name, formerNames: def.FormerNames, kind: def.Type, disabled: def.Disabled, trusting: def.LiquidFromEvents}
 	c.compileFields()
 	if len(c.faults) > 0 { // or what follows would repeat them
 		return c.a, c.faults

@@ -74,6 +74,15 @@ func (d *Destination) Actions() []string {
 	return names
 }
 
+// FormerNames are what each of the actions was called before.
+func (d *Destination) FormerNames() [][]string {
+	names := make([][]string, len(d.actions))
+	for i, a := range d.actions {
+		names[i] = a.formerNames
+	}
+	return names
+}
+
 // Disabled reports whether action i is switched off.
 func (d *Destination) Disabled(i int) bool { return d.actions[i].disabled }
 

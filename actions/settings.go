@@ -47,6 +47,9 @@ type ActionDefinition struct {
 	Name    string
 	Type    ActionType
 	Trigger string // FQL; empty means DefaultTrigger
+	// FormerNames are what the action was called before: what was sent, waits
+	// or is in doubt under them is the action's.
+	FormerNames []string
 	// Disabled keeps an action without sending: it wants no event, and what
 	// was under way is skipped as send_disabled.
 	Disabled bool

@@ -86,6 +86,7 @@ type Parts struct {
 // destination is what *actions.Destination does.
 type destination interface {
 	Actions() []string
+	FormerNames() [][]string
 	Match(value []byte) actions.Match
 	Decode(value []byte) (*actions.Event, error)
 	Wants(value []byte, action int) bool

@@ -183,6 +183,8 @@ func (r *rig) Decode(value []byte) (*actions.Event, error) {
 	return new(actions.Destination).Decode(value)
 }
 
+func (r *rig) FormerNames() [][]string { return make([][]string, len(r.Actions())) }
+
 func (r *rig) Wants([]byte, int) bool { return true }
 
 func (r *rig) Former(*twilio.Message) []*twilio.Message { return nil }

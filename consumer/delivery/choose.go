@@ -27,7 +27,7 @@ func (d *delivery) choose(q inquiry, found []twilio.Candidate) (c choice, sid st
 	if d.parts.Peers.flights.to(q.message) {
 		return notYet, "", nil
 	}
-	open, c = pick(q, open, d.parts.Peers.rivals(q.message, d.key))
+	open, c = pick(q, open, d.parts.Peers.rivals(q.message, d.doubtful()))
 	for _, m := range open {
 		if d.parts.Peers.flights.claim(m.SID) {
 			if !d.parts.Peers.claimed(m.SID) { // nor meanwhile

@@ -62,6 +62,7 @@ type Parts struct {
 // destination is what *actions.Destination does.
 type destination interface {
 	Actions() []string
+	FormerNames() [][]string
 	Decode(value []byte) (*actions.Event, error)
 	Wants(value []byte, action int) bool
 	Former(m *twilio.Message) []*twilio.Message

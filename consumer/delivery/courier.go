@@ -18,6 +18,7 @@ type Courier struct {
 	cfg     Config
 	parts   Parts
 	actions []string
+	former  [][]string // what each was called before
 
 	mu     sync.Mutex
 	active map[ledger.Key]chan struct{} // deliveries in work; closed at their end
@@ -29,7 +30,7 @@ func New(cfg Config, parts Parts) *Courier {
 	if parts.Ledger != nil {
 		parts.Peers.ledgers = append(parts.Peers.ledgers, parts.Ledger)
 	}
-	return &Courier{cfg: cfg, parts: parts, actions: parts.Destination.Actions(), active: map[ledger.Key]chan struct{}{}}
+	return &Courier{cfg: cfg, parts: parts, actions: parts.Destination.Actions(), former: parts.Destination.FormerNames(), active: map[ledger.Key]chan struct{}{}}
 }
 
 // Settle makes the event's deliveries, in the order of the actions, and

@@ -32,6 +32,8 @@ type delivery struct {
 	attempts int                         // over all tiers
 	tries    int                         // in place, this time
 	pauses   *backoff.ExponentialBackOff // between tries; nil before the first
+	former   [][]byte                    // keys by which it was known before
+	formerly []byte                      // the one of them under which the intent in doubt is, or nil
 	intended bool                        // the ledger holds an intent
 	doubt    bool                        // and it isn't known what came of it
 
@@ -54,6 +56,9 @@ const (
 // otherwise its event stays open.
 func (d *delivery) run() bool {
 	d.key = ledger.AppendKey(nil, d.action, d.ev.Origin.IdempotencyKey(d.event.MessageID()))
+	for _, name := range d.courier.former[d.index] {
+		d.former = append(d.former, ledger.AppendKey(nil, name, d.ev.Origin.IdempotencyKey(d.event.MessageID())))
+	}
 	release, ok := d.exclusiveKey()
 	if !ok {
 		return false
@@ -98,34 +103,52 @@ func (d *delivery) consultLedger() (next step, intent ledger.Entry) {
 	if d.alreadySent() {
 		return settled, intent
 	}
-	known, ok := d.parts.Ledger.Get(d.key)
-	switch {
-	case !ok:
-		return onward, intent
-	case known.State == ledger.Dead && known.Position == d.position():
-		d.count("already_dead", outcome.ReasonNone)
-		return settled, intent
-	case known.State == ledger.Intent:
-		d.intended, d.doubt = true, true
-		return onward, known
-	default:
-		return onward, intent
+	for i, key := range d.keys() {
+		known, _ := d.parts.Ledger.Get(key)
+		switch {
+		case known.State == ledger.Dead && known.Position == d.position() && !d.doubt:
+			d.count("already_dead", outcome.ReasonNone)
+			return settled, intent
+		case known.State != ledger.Intent, d.doubt && known.Generation <= intent.Generation:
+			continue
+		}
+		// Of two under different names the later owner's counts: it has
+		// settled the other, or the other came too late to be sent.
+		d.intended, d.doubt, d.formerly, intent = true, true, nil, known
+		if i > 0 {
+			d.formerly = key
+		}
 	}
+	return onward, intent
+}
+
+// keys are those that the ledger may know the delivery by, the present first.
+func (d *delivery) keys() [][]byte { return append([][]byte{d.key}, d.former...) }
+
+// doubtful is the key of the intent in doubt.
+func (d *delivery) doubtful() []byte {
+	if d.formerly != nil {
+		return d.formerly
+	}
+	return d.key
 }
 
 // alreadySent reports whether the ledger says that the delivery was sent. A
 // former owner's record may say so late, while this one is at work.
 func (d *delivery) alreadySent() bool {
-	known, ok := d.parts.Ledger.Get(d.key)
-	switch {
-	case !ok || known.State != ledger.Sent:
-		return false
-	case known.Position == d.position():
-		d.count("already_sent", outcome.ReasonNone)
-	default:
-		d.count("skipped", outcome.ReasonDuplicate)
+	for _, key := range d.keys() {
+		known, _ := d.parts.Ledger.Get(key)
+		switch {
+		case known.State != ledger.Sent:
+			continue
+		case known.Position == d.position():
+			d.count("already_sent", outcome.ReasonNone)
+		default:
+			d.count("skipped", outcome.ReasonDuplicate)
+		}
+		return true
 	}
-	return true
+	return false
 }
 
 // wanted reports whether the action's trigger still wants the event. A source

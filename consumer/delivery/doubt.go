@@ -30,10 +30,17 @@ func (d *delivery) settle(intent ledger.Entry) step {
 	if deadline == 0 {
 		deadline = max(d.cfg.RequestTimeout, leastDeadline)
 	}
-	return d.reconcile(inquiry{
+	next := d.reconcile(inquiry{
 		message: asked, body: intent.Tags.Body, since: d.earliest(intent.Time), settled: d.listSettled(intent.Time, deadline),
 		certain: intent.Made != ledger.Made{} || !d.cfg.Changed,
 	})
+	if next == onward && d.formerly != nil { // it surely wasn't sent, and goes on under its present name
+		if err := d.closeFormer(ledger.Refused); err != nil {
+			return d.refused(err)
+		}
+		d.intended = false
+	}
+	return next
 }
 
 // asked is the message as it was sent, by the present settings or by one of

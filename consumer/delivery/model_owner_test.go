@@ -287,7 +287,22 @@ func (o *owner) step() bool {
 
 // Actions, Decode, Wants, Prepare: the delivery's decision is always to send,
 // until the plan's trigger is corrected.
-func (o *owner) Actions() []string { return []string{action} }
+func (o *owner) Actions() []string { return []string{o.name()} }
+
+// name is what the owner's configuration calls the action.
+func (o *owner) name() string {
+	if o.tenure.Renamed {
+		return renamed
+	}
+	return action
+}
+
+func (o *owner) FormerNames() [][]string {
+	if o.tenure.Renamed {
+		return [][]string{{action}}
+	}
+	return [][]string{{renamed}} // after going back
+}
 
 func (o *owner) Decode(value []byte) (*actions.Event, error) {
 	return new(actions.Destination).Decode(value)
@@ -310,7 +325,7 @@ func (o *owner) Prepare(_ context.Context, ev *actions.Event, _ int) actions.Del
 	o.step()
 	m := o.world.vendor.message(ev.MessageID())
 	m.Account = account(o.tenure.Settings)
-	d := actions.Delivery{Action: action, Decision: actions.DecisionSend, Region: "region", MessageID: ev.MessageID(), Recipient: m.To, Message: m}
+	d := actions.Delivery{Action: o.name(), Decision: actions.DecisionSend, Region: "region", MessageID: ev.MessageID(), Recipient: m.To, Message: m}
 	if o.world.decide != nil {
 		o.world.decide(&d)
 	}

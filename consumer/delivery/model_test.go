@@ -24,6 +24,7 @@ type plan struct {
 	Writes  []bool      // to the retry and the dead-letter topic: whether they fail
 	Tenures []tenure    // of the shard; then somebody owns it until all is settled
 
+	Renamed   int  // from which owner on the action has another name
 	Settings  int  // the last owner's
 	Former    bool // likewise
 	Corrected bool // the last owner's trigger
@@ -33,6 +34,7 @@ type plan struct {
 type tenure struct {
 	Stays     bool // the former owner's process goes on, if that left in good order
 	Compacted bool // the ledger's topic is compacted before
+	Renamed   bool // the action has another name
 	Settings  int  // the owner's account: 0 or 1
 	Former    bool // and it knows the other one's key still
 	Corrected bool // the owner's trigger doesn't want the events any more
@@ -108,7 +110,7 @@ func drawPlan(t *rapid.T) plan {
 			}
 		}), 0, 12).Draw(t, "appends"),
 		Writes: rapid.SliceOfN(rapid.Bool(), 0, 4).Draw(t, "writes"), Corrected: rapid.IntRange(0, 3).Draw(t, "lastCorrected") == 3,
-		Settings: rapid.SampledFrom([]int{0, 0, 0, 1}).Draw(t, "lastSettings"), Former: rapid.Bool().Draw(t, "lastFormer"),
+		Renamed: rapid.IntRange(0, 5).Draw(t, "renamed"), Settings: rapid.SampledFrom([]int{0, 0, 0, 1}).Draw(t, "lastSettings"), Former: rapid.Bool().Draw(t, "lastFormer"),
 		Tenures: rapid.SliceOfN(tenures, 0, 4).Draw(t, "tenures"),
 	}
 	for range p.Texts {

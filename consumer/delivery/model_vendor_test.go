@@ -10,6 +10,7 @@ import (
 
 	"engage-worker/actions/outcome"
 	"engage-worker/actions/twilio"
+	"engage-worker/consumer/ledger"
 	"engage-worker/internal/pause"
 )
 
@@ -139,7 +140,7 @@ func (o *owner) Send(ctx context.Context, m *twilio.Message, leave func() error)
 	if !w.owns(o) {
 		w.fault("generation %d sends %s without a lease", o.generation, id)
 	}
-	if !w.intended(o, recordKey(id)) {
+	if !w.intended(o, string(ledger.AppendKey(nil, o.name(), id))) {
 		w.fault("generation %d sends %s without an intent", o.generation, id)
 	}
 	w.note(o, "%s leaves: %v", id, a)

@@ -25,6 +25,7 @@ const (
 	commitInterval = time.Second
 	requestTimeout = 8 * time.Second
 	action         = "sms"
+	renamed        = "sms2"
 	patience       = 30 * time.Minute // until all must be settled
 )
 
@@ -93,6 +94,7 @@ func newWorld(p plan) *world {
 func run(w *world) (faults []string) {
 	var all []*owner
 	for i, tenure := range append(w.plan.Tenures, tenure{Ends: never, Corrected: w.plan.Corrected, Settings: w.plan.Settings, Former: w.plan.Former}) {
+		tenure.Renamed = i >= w.plan.Renamed
 		var former *owner
 		if i > 0 {
 			former = all[i-1]
@@ -227,7 +229,8 @@ func (w *world) append(records []ledger.Record) (base int64) {
 		w.next++
 		w.note(nil, "the ledger's %d: %q %s", w.next-1, r.Key, r.Value)
 		if e, _ := ledger.ParseEntry(r.Value); e.State == ledger.Sent {
-			w.outcomes[string(r.Key)] = true
+			_, id, _ := bytes.Cut(r.Key, []byte{0})
+			w.outcomes[recordKey(string(id))] = true
 		}
 	}
 	return base

@@ -21,6 +21,19 @@ func (d *delivery) record(state ledger.State, sid string) error {
 		return err
 	}
 	d.intended, d.doubt = false, false
+	return d.closeFormer(state)
+}
+
+// closeFormer writes what came of the intent under a former name there, too,
+// without the SID, which is the present name's.
+func (d *delivery) closeFormer(state ledger.State) error {
+	if d.formerly == nil {
+		return nil
+	}
+	if err := d.parts.Ledger.Append(d.parts.Work, d.formerly, d.entry(state, "")); err != nil {
+		return err
+	}
+	d.formerly = nil
 	return nil
 }
 

@@ -85,7 +85,7 @@ func TestWhatBecomesOfADelivery(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(plan{Texts: []int{0}, Answers: [][]answer{c.answers}, Lists: c.lists, Writes: []bool{true}, Corrected: c.corrected})
+				w := newWorld(plan{Renamed: 9, Texts: []int{0}, Answers: [][]answer{c.answers}, Lists: c.lists, Writes: []bool{true}, Corrected: c.corrected})
 				w.decide, w.tune = c.decide, c.tune
 				if c.change != nil {
 					c.change(w.records[0])

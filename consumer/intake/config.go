@@ -34,7 +34,8 @@ type Config struct {
 type Parts struct {
 	Cluster *records.Cluster
 	Matcher matcher
-	Actions []string // the destination's, in the order of their bits
+	Actions []string   // the destination's, in the order of their bits
+	Former  [][]string // what each was called before
 	Budget  *Budget
 	Metrics *metrics.Metrics
 	// Envelopes is told of events that are wrapped in something.

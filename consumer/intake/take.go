@@ -87,12 +87,21 @@ func (s *Stream) event(r *records.Record) *Event {
 
 // replayed masks the actions that a replayed dead letter isn't for.
 func (s *Stream) replayed(mask uint64, o *Origin) uint64 {
-	for i, name := range s.parts.Actions {
-		if !o.Replay.Wants(s.cfg.Destination, name) {
+	for i := range s.parts.Actions {
+		if !slices.ContainsFunc(s.names(i), func(name string) bool { return o.Replay.Wants(s.cfg.Destination, name) }) {
 			mask &^= 1 << i
 		}
 	}
 	return mask
+}
+
+// names are the present name of the action i, and what it was called before.
+func (s *Stream) names(i int) []string {
+	names := []string{s.parts.Actions[i]}
+	if i < len(s.parts.Former) {
+		names = append(names, s.parts.Former[i]...)
+	}
+	return names
 }
 
 // examineRetry is examine for a tier's record.
@@ -105,8 +114,10 @@ func (s *Stream) examineRetry(r *records.Record) (ev *Event, due time.Time) {
 		return ev, time.Time{}
 	}
 	ev.Origin = o
-	if i := slices.Index(s.parts.Actions, o.Action); i >= 0 {
-		ev.Actions = 1 << i
+	for i := range s.parts.Actions {
+		if slices.Contains(s.names(i), o.Action) {
+			ev.Actions = 1 << i
+		}
 	}
 	return ev, s.due(r.Offset, s.log.End(), o.NotBefore)
 }

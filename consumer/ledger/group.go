@@ -51,6 +51,15 @@ func (o *Others) isOurs(group []byte) bool {
 		slices.ContainsFunc(o.Adopted, func(adopted string) bool { return string(group) == adopted })
 }
 
+// ordered puts an adopted group's generations, which count by themselves, before
+// all of our own.
+func (o *Others) ordered(group []byte, e Entry) Entry {
+	if len(group) > 0 && string(group) != o.Group {
+		e.Generation -= 1 << 30
+	}
+	return e
+}
+
 // sighting is what is known of other groups in a ledger. It is guarded by Ledger.mu.
 type sighting struct {
 	own  bool   // there are records of our own group

@@ -95,6 +95,32 @@ func TestUsurper(t *testing.T) {
 	}
 }
 
+// TestAnAdoptedGroupsGenerations: a group counts its generations anew, and what
+// its first says of an adopted intent counts all the same.
+func TestAnAdoptedGroupsGenerations(t *testing.T) {
+	key := AppendKey(nil, "sms", "m1")
+	now := time.Now().UnixMilli()
+	log := memory{records: []Record{
+		{Key: key, Value: fmt.Appendf(nil, "1 intent %d 0/1 57 ~1/2 @c", now)},
+		{Key: key, Value: fmt.Appendf(nil, "1 refused %d 0/1 56  @c", now)}, // of one that had lost the shard
+	}}
+	l := New(Config{Retention: 7 * 24 * time.Hour, Log: zerolog.Nop(), Others: Others{Group: "a", Adopted: []string{"c"}}}, &log)
+	for _, c := range []struct {
+		more string
+		want State
+	}{{"", Intent}, {"refused %d 0/1 1  @a", Refused}, {"intent %d 0/1 2  @a", Intent}} {
+		if c.more != "" {
+			log.records = append(log.records, Record{Key: key, Value: fmt.Appendf(nil, "1 "+c.more, now)})
+		}
+		if _, err := l.Restore(t.Context()); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+			t.Fatal(err)
+		}
+		if e, _ := l.Get(key); e.State != c.want {
+			t.Errorf("after %q: %+v, want %v", c.more, e, c.want)
+		}
+	}
+}
+
 // memory is a log that is only read.
 type memory struct{ records []Record }
 

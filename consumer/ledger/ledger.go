@@ -119,8 +119,9 @@ func (l *Ledger) read(ctx context.Context, from, end int64, fold func(recordKey 
 		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if l.see(groupOf(r.Value), e) {
-			fold(r.Key, e)
+		group := groupOf(r.Value)
+		if l.see(group, e) {
+			fold(r.Key, l.cfg.Others.ordered(group, e))
 		}
 	})
 	return n, err

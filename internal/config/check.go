@@ -88,6 +88,11 @@ func (r *reader) checkDestinations(n *node, c *Config) {
 		for j, a := range d.Actions {
 			r.checkUnique(firstAction, list.resolve(element("", j)).resolve("name"), a.Name)
 		}
+		for j, a := range d.Actions {
+			for k, name := range a.FormerNames {
+				r.checkUnique(firstAction, list.resolve(element("", j)).resolve("formerNames").resolve(element("", k)), name)
+			}
+		}
 	}
 }
 

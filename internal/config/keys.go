@@ -192,7 +192,9 @@ func actionShape(a *actions.ActionDefinition) shape {
 	enabled := true
 	switchedOn := boolean(&enabled, true).shown(func() any { return !a.Disabled })
 	return object(
-		key("name", "unique in its destination; part of the ledger's keys: don't change it later", text(&a.Name, "", word("an action's name"))).must(),
+		key("name", "unique in its destination; part of the ledger's keys: one that is changed goes to `formerNames`", text(&a.Name, "", word("an action's name"))).must(),
+		key("formerNames", "what the action was called before: what was sent, waits or is in doubt under these names is the action's, see [changing](changing.md)",
+			list(&a.FormerNames, "name", func(s *string) shape { return text(s, "", word("an action's name")) }).orNone()),
 		key("type", "what it sends", choice(&a.Type, "", actions.SendSMS, actions.SendWhatsApp, actions.SendMessage)).must().also("partnerAction"),
 		key("trigger", "which events it wants", text(&a.Trigger, actions.DefaultTrigger).as("FQL").orDefault()).also("subscribe"),
 		key("enabled", "`false` keeps the action and sends nothing", switchedOn.then(func(*reader, *node) { a.Disabled = !enabled })),

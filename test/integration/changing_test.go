@@ -254,3 +254,49 @@ func TestASecondEnvironment(t *testing.T) {
 		t.Errorf("%d messages, want %d", got, n+1)
 	}
 }
+
+// TestARenamedAction: what was sent, waits or is in doubt under the former name
+// is the action's, and so is what comes again.
+func TestARenamedAction(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{regions: patient, partitions: 2, sim: twiliosim.Options{Faults: twiliosim.Faults{Behaviour: twiliosim.Behaviour{AcceptedThen500: 1, ListErrors: 1}}}})
+	const sent, doubtful, waiting = 10, 20, 30 // up to each
+	w := r.start()
+	awaitRetries := func(n float64) {
+		r.await(40*time.Second, func() error {
+			if got := value(t, w.Registry(), "engage_events_total", map[string]string{"outcome": "retry"}); got < n {
+				return fmt.Errorf("%v wait", got)
+			}
+			return nil
+		})
+	}
+	for i := sent; i < doubtful; i++ {
+		r.produce(person(i, ""))
+	}
+	awaitRetries(doubtful - sent)
+	faults := func(b twiliosim.Behaviour) {
+		if err := r.sim.SetFaults(twiliosim.Faults{Behaviour: b}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	faults(twiliosim.Behaviour{Outage: twiliosim.Refused})
+	for i := doubtful; i < waiting; i++ {
+		r.produce(person(i, ""))
+	}
+	awaitRetries(waiting - sent)
+	faults(twiliosim.Behaviour{})
+	r.produce(people(sent, "")...)
+	r.awaitDone(20 * time.Second)
+	w.stop()
+	r.change("name: welcome-sms\n", "name: hello-sms\n        formerNames: [welcome-sms]\n")
+	w = r.start(shortTiers)
+	r.produce(people(sent, "")...) // again
+	r.awaitSettled(60 * time.Second)
+	r.onceEach(waiting)
+	if dead := r.deadLetters(); len(dead) > 0 {
+		t.Errorf("%d dead letters, the first because of %s: %s", len(dead), dead[0].Reason, dead[0].Message)
+	}
+	if got := value(t, w.Registry(), "engage_events_total", map[string]string{"action": "hello-sms", "reason": "duplicate"}); got != sent {
+		t.Errorf("%v duplicates, want %d", got, sent)
+	}
+}
