@@ -298,7 +298,7 @@ func (w *world) review() {
 			switch {
 			case ok:
 				sent++
-				if len(letters) == 0 {
+				if len(letters) == 0 && !w.stopped[id] { // whose word may have counted for nothing
 					only++
 				}
 			case len(letters) == 0 && !w.stopped[id]:
