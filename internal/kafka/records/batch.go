@@ -124,7 +124,8 @@ type decoder struct {
 	batch  batch
 	left   int                           // records of the batch that weren't read
 	raw    []byte                        // of the batch, behind the last record; nil when it is compressed
-	codec  io.ReadCloser                 // nil when it isn't, or when all is decompressed
+	frame  frame                         // of LZ4; without a rest where it is compressed otherwise, or all is decompressed
+	codec  io.ReadCloser                 // nil when it isn't compressed, or when all is decompressed
 	start  func(io.Reader) io.ReadCloser // makes the codec; nil once it did
 	spare  bytes.Reader                  // below codec
 	packed bool                          // the batch is compressed
@@ -163,9 +164,15 @@ func (d *decoder) open(b batch) error {
 		d.left = 0
 		return fmt.Errorf("a record batch is compressed in an unknown way (%d)", code)
 	}
+	d.packed, d.broken = true, fmt.Errorf("%w: %w", errBatch, io.ErrUnexpectedEOF)
+	if kafka.Compression(code) == kafka.Lz4 {
+		var ok bool
+		if d.frame, ok = openFrame(b.body); ok {
+			return nil
+		}
+	}
 	d.spare.Reset(b.body)
 	d.start = codec.NewReader
-	d.packed, d.broken = true, fmt.Errorf("%w: %w", errBatch, io.ErrUnexpectedEOF)
 	return nil
 }
 
@@ -177,7 +184,7 @@ func (d *decoder) close() {
 
 // closeCodec gives the decompressor back, as early as can be.
 func (d *decoder) closeCodec() {
-	d.start = nil
+	d.start, d.frame = nil, frame{}
 	if d.codec != nil {
 		d.codec.Close()
 		d.codec = nil
@@ -191,7 +198,7 @@ func (d *decoder) record(from int64) (full bool, err error) {
 	size, head, err := d.size()
 	for ; err == nil && head+size > len(d.ahead()); size, head, err = d.size() {
 		// Only where the batch is compressed may there be more.
-		if len(d.block) == cap(d.block) {
+		if len(d.block) == cap(d.block) || len(d.block) >= wholeBatch {
 			switch {
 			case len(d.records) > 0:
 				return true, nil
@@ -265,29 +272,51 @@ func (d *decoder) size() (size, head int, err error) {
 	return int(n), head, nil
 }
 
-// decompressing bounds the decompressors that are at work to what processors
-// can do: one of lz4's holds twice the frame's block size, 8 MiB for kafka-go's
-// own frames, and is free again as soon as the batch is in the block.
-var decompressing = make(chan struct{}, runtime.GOMAXPROCS(0))
-
 // wholeBatch is how far a block grows for the rest of a batch, so that the
-// decompressor, which is larger, can be given back.
+// answer and the decompressor, which is larger, can be given back.
 const wholeBatch = 4 << 20
 
-// more decompresses the batch, or as much as the block has room for.
+// more decompresses the batch, or as much as the block has room for. What was
+// given out stays where it was.
 func (d *decoder) more() error {
+	before := len(d.block)
+	if d.frame.rest != nil {
+		d.moreOfFrame()
+	} else {
+		d.moreOfCodec()
+	}
+	if len(d.block) == before {
+		return d.broken
+	}
+	return nil
+}
+
+func (d *decoder) moreOfFrame() {
+	before := len(d.block)
+	for d.frame.rest != nil && (len(d.block) == before || len(d.block) < wholeBatch) {
+		var err error
+		if d.block, err = d.frame.next(d.block); err != nil {
+			d.end(err)
+		}
+	}
+}
+
+// decompressing bounds the decompressors that are at work to what processors
+// can do: they hold megabytes.
+var decompressing = make(chan struct{}, runtime.GOMAXPROCS(0))
+
+func (d *decoder) moreOfCodec() {
 	decompressing <- struct{}{}
 	defer func() { <-decompressing }()
 	if d.start != nil {
 		d.codec, d.start = d.start(&d.spare), nil
 	}
-	before := len(d.block)
 	for tries := 0; d.codec != nil; tries++ {
 		if len(d.block) == cap(d.block) {
 			if cap(d.block) >= wholeBatch {
 				break
 			}
-			d.block = slices.Grow(d.block, 1) // what was given out stays where it was
+			d.block = slices.Grow(d.block, 1)
 		}
 		n, err := d.codec.Read(d.block[len(d.block):cap(d.block)])
 		d.block = d.block[:len(d.block)+n]
@@ -298,12 +327,14 @@ func (d *decoder) more() error {
 			err = io.ErrNoProgress
 		}
 		if err != nil {
-			d.broken = fmt.Errorf("%w: %w", errBatch, noEOF(err)) // where there should be more
-			d.closeCodec()
+			d.end(err)
 		}
 	}
-	if len(d.block) == before {
-		return d.broken
-	}
-	return nil
+}
+
+// end says that there is no more to decompress, and why: that is what is wrong
+// where there should be.
+func (d *decoder) end(err error) {
+	d.broken = fmt.Errorf("%w: %w", errBatch, noEOF(err))
+	d.closeCodec()
 }
