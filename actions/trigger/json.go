@@ -21,7 +21,7 @@ const maxDepth = 10_000
 // skipSpace returns the offset of the first byte at or after i that isn't
 // white space.
 func skipSpace(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+	for i < len(b) && b[i] <= ' ' && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
 		i++
 	}
 	return i
@@ -95,7 +95,9 @@ key:
 	if i >= len(b) || b[i] != '"' {
 		return ^i
 	}
-	if i = scanString(b, i); i < 0 {
+	if n := shortString(b, i); n > 0 {
+		i += n
+	} else if i = scanString(b, i); i < 0 {
 		return i
 	}
 	if i >= len(b) || b[i] != ':' {
@@ -111,7 +113,11 @@ value:
 	}
 	switch b[i] {
 	case '"':
-		i = scanString(b, i)
+		if n := shortString(b, i); n > 0 {
+			i += n
+		} else {
+			i = scanString(b, i)
+		}
 	case '{', '[':
 		goto open
 	default:
@@ -266,23 +272,42 @@ func scanDigits(b []byte, i int) int {
 	return i
 }
 
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// special is a word whose lowest bit that is set is the highest of the first
+// byte of w (little endian) that isn't plain within a string: a quote, a
+// backslash or a control character.
+func special(w uint64) uint64 {
+	// A quote is the one byte from 0x20 on that the bit 0x02 takes
+	// below 0x21; what is below 0x20 stays there.
+	low, slash := w^(ones*0x02), w^(ones*'\\')
+	return ((low-ones*0x21)&^low | (slash-ones)&^slash) & highs
+}
+
+// shortString is the length of the string that opens at b[i], with its quotes,
+// if that is simple and short, as nearly all are; else 0: scanString is to be asked.
+func shortString(b []byte, i int) int {
+	if len(b)-i < 9 {
+		return 0
+	}
+	n := bits.TrailingZeros64(special(binary.LittleEndian.Uint64(b[i+1:]))) / 8
+	if n == 8 || b[i+1+n] != '"' {
+		return 0
+	}
+	return n + 2
+}
+
 // scanString reads the string that opens at b[i].
 func scanString(b []byte, i int) int {
-	const (
-		ones  = 0x0101010101010101
-		highs = 0x8080808080808080
-	)
 	i++
 next:
 	// Eight bytes at a time, until one of them needs a look.
 	for i+8 <= len(b) {
-		w := binary.LittleEndian.Uint64(b[i:])
-		// A quote is the one byte from 0x20 on that the bit 0x02 takes
-		// below 0x21; what is below 0x20 stays there.
-		low, slash := w^(ones*0x02), w^(ones*'\\')
-		special := (low-ones*0x21)&^low | (slash-ones)&^slash
-		if special &= highs; special != 0 {
-			i += bits.TrailingZeros64(special) / 8
+		if s := special(binary.LittleEndian.Uint64(b[i:])); s != 0 {
+			i += bits.TrailingZeros64(s) / 8
 			break
 		}
 		i += 8
