@@ -117,6 +117,7 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 			}
 		})
 	}
+	readers.Go(func() { gen.followEnds(begin, endsAsked) })
 	events := make(chan struct{}) // closed when no event is in work any more
 	go func() {
 		readers.Wait()

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -52,5 +53,35 @@ func TestLagIsThereOnceItIsKnown(t *testing.T) {
 	}
 	if series() != [3]int{} {
 		t.Errorf("what was given up left %v series", series())
+	}
+}
+
+// TestLagGrowsWhileNothingIsFetched: a stream that waits for room is told where
+// its log ends.
+func TestLagGrowsWhileNothingIsFetched(t *testing.T) {
+	m := metrics.New(prometheus.NewRegistry())
+	cluster := start(t, 4)
+	put(t, cluster, 3, 5, wanted)
+	s := New(Config{Destination: "d", Topic: topic, Name: "source", Shard: 3, Offset: 0}, Parts{Cluster: cluster, Metrics: m})
+	if err := s.Begin(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !s.EndIsOld(time.Hour) {
+		t.Error("an end that was never seen isn't old")
+	}
+	if _, err := s.log.Next(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s.EndIsOld(time.Hour) {
+		t.Error("what the broker has just said is old")
+	}
+	put(t, cluster, 3, 7, wanted)
+	ends, err := cluster.Ends(t.Context(), topic, []int{0, 3})
+	if err != nil || !slices.Equal(ends, []int64{0, 12}) {
+		t.Fatalf("ends %v, %v; want 0 and 12", ends, err)
+	}
+	s.EndsAt(ends[1])
+	if s.Measure(); testutil.ToFloat64(m.Lag.WithLabelValues("d", "source", "3")) != 12 {
+		t.Error("the lag isn't 12")
 	}
 }

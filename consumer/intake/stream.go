@@ -209,6 +209,13 @@ func age(now time.Time, dated int64) float64 {
 	return max(0, now.Sub(time.UnixMilli(dated)).Seconds())
 }
 
+// EndIsOld reports whether nobody has told the stream for so long where its log
+// ends: while it waits for room it doesn't fetch, and hears of nothing.
+func (s *Stream) EndIsOld(after time.Duration) bool { return time.Since(s.log.Seen()) > after }
+
+// EndsAt tells the stream where its log ends, as Cluster.Ends says.
+func (s *Stream) EndsAt(end int64) { s.log.EndsAt(end) }
+
 // Forget takes the stream's gauges away: a former owner must not show them.
 func (s *Stream) Forget() {
 	m, labels := s.parts.Metrics, s.labels()

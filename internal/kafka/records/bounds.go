@@ -67,6 +67,16 @@ const offsetsVersion = 5
 // kafka.FirstOffset and kafka.LastOffset are times as well. Each leader is
 // asked once: kafka-go's ListOffsets takes a connection for each partition.
 func (c *Cluster) Offsets(ctx context.Context, topic string, partitions []int, at int64) ([]int64, error) {
+	return c.offsets(ctx, topic, partitions, at, false)
+}
+
+// Ends are what Log.End is of partitions of a topic, in their order: where what
+// can be read ends. Each leader is asked once.
+func (c *Cluster) Ends(ctx context.Context, topic string, partitions []int) ([]int64, error) {
+	return c.offsets(ctx, topic, partitions, kafka.LastOffset, true)
+}
+
+func (c *Cluster) offsets(ctx context.Context, topic string, partitions []int, at int64, committed bool) ([]int64, error) {
 	failed := func(p int, err error) ([]int64, error) {
 		return nil, fmt.Errorf("read the bounds of %s/%d: %w", topic, p, routed(err))
 	}
@@ -75,6 +85,10 @@ func (c *Cluster) Offsets(ctx context.Context, topic string, partitions []int, a
 	leaders, err := c.recentLeaders(ctx, topic)
 	if err != nil {
 		return nil, fmt.Errorf("read the bounds of %s: %w", topic, err)
+	}
+	isolation := int8(0)
+	if committed {
+		isolation = 1
 	}
 	asked := map[int][]listoffsets.RequestPartition{}
 	for _, p := range partitions {
@@ -87,7 +101,7 @@ func (c *Cluster) Offsets(ctx context.Context, topic string, partitions []int, a
 	found := make(map[int]int64, len(partitions))
 	for id, of := range asked {
 		q := &offsetsQuestion{clientID: c.options.ClientID, broker: id, request: listoffsets.Request{
-			ReplicaID: -1, Topics: []listoffsets.RequestTopic{{Topic: topic, Partitions: of}},
+			ReplicaID: -1, IsolationLevel: isolation, Topics: []listoffsets.RequestTopic{{Topic: topic, Partitions: of}},
 		}}
 		res, err := c.transport().RoundTrip(ctx, c.Client.Addr, q)
 		if err != nil {

@@ -144,21 +144,23 @@ func (b *broker) patience(now time.Time) time.Duration {
 	return pollWait
 }
 
-// heed notes what pause a broker asked for, with an answer of some bytes. A
+// heed notes what pause a broker asked for with its answer to a question. A
 // broker whose quota is used up pauses for as long as the answer that it held
 // back is above it. So the next ones are smaller: that makes many short pauses
-// of one long pause.
-func (b *broker) heed(pause time.Duration, bytes int) {
-	if bytes > 0 {
-		b.lately = bytes
+// of one long pause. What was held back has about as much as the last answer,
+// and not more than it was asked for.
+func (b *broker) heed(q *question) {
+	if q.bytes > 0 {
+		b.lately = q.bytes
 	}
+	pause := q.throttle
 	if pause <= 0 {
 		return
 	}
 	now := time.Now()
 	b.cluster.throttled(pause)
 	if pause > longPause || b.pace(now) < answerBytes {
-		b.small = max(leastAnswer, int(float64(b.lately)/pause.Seconds()))
+		b.small = max(leastAnswer, int(float64(min(b.lately, q.maxBytes))/pause.Seconds()))
 		b.smallUntil = now.Add(pause + pacing)
 	}
 	b.paused = now.Add(pause)
@@ -228,7 +230,7 @@ func (p *place) waits() bool { return p.seat.waiting && p.seat.turn == p.turn }
 // room for go to the front.
 func (b *broker) settle(q *question, empty []place, served bool, err error) {
 	c := b.cluster
-	b.heed(q.throttle, q.bytes)
+	b.heed(q)
 	var front []place
 	for _, p := range empty {
 		p.done, p.tried = false, false

@@ -96,7 +96,7 @@ func (c *Cluster) Open(topic string, partition int, offset int64, bytes Bytes) *
 // seat is where a Log waits for answers.
 type seat struct {
 	cluster   *Cluster
-	log       *Log // only its start and end
+	log       *Log // only to tell it what was seen
 	topic     string
 	partition int32
 	maxBytes  int32
@@ -156,8 +156,7 @@ func (s *seat) reply(a answer, err error) {
 // saw notes what an answer says of the log. The caller holds the Cluster's mu.
 func (s *seat) saw(a answer) {
 	s.end = a.end
-	s.log.start.Store(a.start)
-	s.log.end.Store(a.end)
+	s.log.saw(a)
 }
 
 // give takes an answer's memory back.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // blockRecords bounds the records of a block, beside its bytes.
@@ -13,7 +14,7 @@ const blockRecords = 1000
 // errPartial is an answer that holds nothing that is whole.
 var errPartial = errors.New("the broker's answer holds only a part of a record batch")
 
-// Log reads one partition. It is not safe for concurrent use, but for Start and End.
+// Log reads one partition. It is not safe for concurrent use, but for Start, End, Seen and EndsAt.
 type Log struct {
 	// fetch waits for an answer that isn't empty; give gives its memory back.
 	fetch func(ctx context.Context, offset int64) (answer, error)
@@ -23,6 +24,7 @@ type Log struct {
 
 	next       int64 // the first offset that wasn't given out
 	start, end atomic.Int64
+	seen       atomic.Int64 // when they were, Unix ns
 
 	held    bool // there is an answer
 	answer  answer
@@ -50,6 +52,23 @@ func (l *Log) Offset() int64 { return l.next }
 // what can be read. Both are safe for concurrent use.
 func (l *Log) Start() int64 { return l.start.Load() }
 func (l *Log) End() int64   { return l.end.Load() }
+
+// Seen is when the broker said so; the zero time of Unix before it did. It is
+// safe for concurrent use.
+func (l *Log) Seen() time.Time { return time.Unix(0, l.seen.Load()) }
+
+// EndsAt tells the Log where it ends, from Cluster.Ends: a Log that nobody
+// reads hears of nothing. It is safe for concurrent use.
+func (l *Log) EndsAt(end int64) {
+	l.end.Store(end)
+	l.seen.Store(time.Now().UnixNano())
+}
+
+// saw notes what an answer says.
+func (l *Log) saw(a answer) {
+	l.start.Store(a.start)
+	l.EndsAt(a.end)
+}
 
 // Close gives the memory of what was fetched back, and of the last block. The
 // Log may be used again.
@@ -90,8 +109,7 @@ func (l *Log) Next(ctx context.Context) ([]Record, error) {
 
 // take begins an answer.
 func (l *Log) take(a answer) {
-	l.start.Store(a.start)
-	l.end.Store(a.end)
+	l.saw(a)
 	l.held, l.answer, l.rest, l.ongoing = true, a, a.batches, a.aborted
 	clear(l.dead)
 	l.decoder = decoders.Get().(*decoder)
