@@ -315,8 +315,7 @@ func (p *Planner) findSent(ctx context.Context, chosen map[string]*item) (map[st
 	sent := map[string]bool{}
 	for part := range parts {
 		err := p.Sent(ctx, part.destination, part.partition, func(action, key string) {
-			r := Record{Destination: part.destination, Action: action, MessageID: key}
-			if id := r.ID(); chosen[id] != nil {
+			if id := deliveryID(part.destination, action, key); chosen[id] != nil {
 				sent[id] = true
 			}
 		})

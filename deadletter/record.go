@@ -78,22 +78,21 @@ func (r *Record) ID() string {
 	if r.id != "" {
 		return r.id
 	}
+	return deliveryID(r.Destination, r.Action, r.IdempotencyKey())
+}
+
+// deliveryID is the id of the dead letters of a delivery.
+func deliveryID(destination, action, idempotencyKey string) string {
 	h := sha256.New()
-	for _, part := range []string{r.Destination, r.Action, r.IdempotencyKey()} {
+	for _, part := range []string{destination, action, idempotencyKey} {
 		// The length keeps ("a", "bc") and ("ab", "c") apart.
 		h.Write([]byte(strconv.Itoa(len(part)) + ":" + part))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// IdempotencyKey is the event's identity: its messageId, or else
-// "topic/partition/offset" of its first appearance.
-func (r *Record) IdempotencyKey() string {
-	if r.MessageID != "" {
-		return r.MessageID
-	}
-	return r.origin()
-}
+// IdempotencyKey is the event's identity; see EventKey.
+func (r *Record) IdempotencyKey() string { return EventKey(r.MessageID, r.origin()) }
 
 func (r *Record) origin() string {
 	if r.Origin != "" {

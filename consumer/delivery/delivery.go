@@ -55,9 +55,10 @@ const (
 // run takes the delivery all the way and reports whether it is settled;
 // otherwise its event stays open.
 func (d *delivery) run() bool {
-	d.key = ledger.AppendKey(nil, d.action, d.ev.Origin.IdempotencyKey(d.event.MessageID()))
+	key := d.ev.Origin.IdempotencyKey(d.event.MessageID())
+	d.key = d.ledgerKey(key)
 	for _, name := range d.courier.former[d.index] {
-		d.former = append(d.former, ledger.AppendKey(nil, name, d.ev.Origin.IdempotencyKey(d.event.MessageID())))
+		d.former = append(d.former, ledger.AppendKey(nil, name, key))
 	}
 	release, ok := d.exclusiveKey()
 	if !ok {
@@ -83,6 +84,25 @@ func (d *delivery) run() bool {
 		}
 	}
 	return next == settled
+}
+
+// ledgerKey is the delivery's key in the ledger. Earlier versions took an odd
+// messageId as it is: what they wrote counts where it is of this very record,
+// and then the delivery goes on under that key.
+func (d *delivery) ledgerKey(idempotencyKey string) []byte {
+	id := d.event.MessageID()
+	key := ledger.AppendKey(nil, d.action, idempotencyKey)
+	if d.parts.Ledger == nil || !deadletter.OddMessageID(id) {
+		return key
+	}
+	former := ledger.AppendKey(nil, d.action, id)
+	if known, ok := d.parts.Ledger.Get(former); !ok || known.Position != d.position() {
+		return key
+	}
+	if _, ok := d.parts.Ledger.Get(key); ok {
+		return key
+	}
+	return former
 }
 
 // exclusiveKey takes the delivery's key in the shard.

@@ -121,16 +121,15 @@ func WithoutRetry(headers []kafka.Header) []kafka.Header {
 
 func (o *Origin) position() string { return deadletter.Origin(o.Topic, o.Partition, o.Offset) }
 
-// idempotencyKey is the event's messageId, or where it appeared first.
+// IdempotencyKey is the event's identity; see deadletter.EventKey.
 func (o *Origin) IdempotencyKey(messageID string) string {
-	switch {
-	case messageID != "":
-		return messageID
-	case o.Replayed && o.Replay.Origin != "":
-		return o.Replay.Origin
-	default:
-		return o.position()
+	if o.Replayed && o.Replay.Origin != "" {
+		return deadletter.EventKey(messageID, o.Replay.Origin)
 	}
+	if messageID != "" {
+		return deadletter.EventKey(messageID, "") // the position needn't be written
+	}
+	return o.position()
 }
 
 // parsePosition is position's inverse; topics hold no slash.

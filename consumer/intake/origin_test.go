@@ -83,6 +83,7 @@ func TestIdempotencyKey(t *testing.T) {
 		{o, "", "events/3/5"},
 		{replay, "m-1", "m-1"},
 		{replay, "", "events/3/1"},
+		{o, "events/3/4", "\x000760e84f99f02cb1c0b308deb372243c249f7cd2140312b77c4bace322ad483d"},
 	} {
 		if got := c.origin.IdempotencyKey(c.messageID); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)
