@@ -45,6 +45,7 @@ const (
 // of the event.
 type Audit struct {
 	ID          string      `json:"id,omitempty"`     // of the dead letter
+	Origin      string      `json:"origin,omitempty"` // topic/partition/offset of the event's first appearance; earlier versions don't say
 	Replay      int         `json:"replay,omitempty"` // its number, from 1
 	Plan        string      `json:"plan"`
 	Series      string      `json:"series"` // the first plan, when this one goes on with an interrupted one
@@ -63,7 +64,7 @@ type Audit struct {
 // that compaction keeps the last state of each plan.
 func (a Audit) encode() (kafka.Message, error) {
 	value, err := json.Marshal(a)
-	key := a.ID + "/" + strconv.Itoa(a.Replay) + "/" + a.Plan
+	key := a.ID + "/" + strconv.Itoa(a.Replay) + "/" + a.Plan + "/" + a.Origin
 	if a.ofSeries() {
 		key = "series/" + a.Series
 	}
@@ -185,11 +186,11 @@ const auditPatience = 3 * time.Second
 
 // replayKey is one replay of one dead letter, whoever plans it.
 type replayKey struct {
-	id     string
-	replay int
+	id, origin string
+	replay     int
 }
 
-func (a Audit) key() replayKey { return replayKey{a.ID, a.Replay} }
+func (a Audit) key() replayKey { return replayKey{a.ID, a.Origin, a.Replay} }
 
 // position writes a dead letter's position for people.
 func (p Position) String() string {

@@ -22,14 +22,15 @@ type Fold struct {
 // NewFold has seen nothing.
 func NewFold() *Fold { return &Fold{seed: maphash.MakeSeed()} }
 
-// Repeated reports whether the same death, which is an id and a number of
-// replays, was offered before. A record without an id of its own is never a
-// repetition.
+// Repeated reports whether the same death, which is an id, a number of replays
+// and the event's position, was offered before: events at two positions are two,
+// though one says that it is the other. A record without an id of its own is
+// never a repetition.
 func (f *Fold) Repeated(r *Record) bool {
 	if r.id == "" {
 		return false
 	}
-	death := hash(max(1, maphash.Comparable(f.seed, replayKey{r.id, r.Replays})))
+	death := hash(max(1, maphash.Comparable(f.seed, deathKey{r.id, r.Replays, r.Topic, r.Partition, r.Offset})))
 	if _, old := f.old.Get(death); old {
 		return true
 	}
@@ -42,6 +43,15 @@ func (f *Fold) Repeated(r *Record) bool {
 		f.young.Clear()
 	}
 	return false
+}
+
+// deathKey is what makes a death that one.
+type deathKey struct {
+	id        string
+	replays   int
+	topic     string // of the event, as what follows
+	partition int
+	offset    int64
 }
 
 // hash is a death's; the zero hash is none.

@@ -19,6 +19,10 @@ func TestFold(t *testing.T) {
 		{death("a", 1), false}, // died again after a replay
 		{death("a", 1), true},
 		{death("a", 0), true},
+		{&Record{id: "a", Topic: "events"}, false}, // another event that says it is the same one
+		{&Record{id: "a", Partition: 1}, false},
+		{&Record{id: "a", Offset: 1}, false},
+		{&Record{id: "a", Offset: 1, Reason: "y"}, true},
 		{death("", 0), false}, // nobody knows whether they are the same
 		{death("", 0), false},
 	} {

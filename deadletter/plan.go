@@ -81,6 +81,7 @@ const seriesLife = 24 * time.Hour
 // item is a dead letter that is to be replayed.
 type item struct {
 	id          string
+	origin      string // where its event appeared first
 	destination string
 	action      string
 	reason      string
@@ -100,7 +101,11 @@ type intent struct {
 	from int64 // it would be in the source from here on
 }
 
-func (i *item) key() replayKey { return replayKey{i.id, i.replay} }
+func (i *item) key() replayKey { return replayKey{i.id, i.origin, i.replay} }
+
+// eventKey is one event under one action. An id alone isn't: it is made of the
+// messageId, and another event may say that it has the same.
+type eventKey struct{ id, origin string }
 
 // Send is how many dead letters will be replayed.
 func (p *Plan) Send() int { return len(p.items) }
@@ -135,33 +140,35 @@ func (p *Planner) Plan(ctx context.Context, progress *Progress) (*Plan, error) {
 		return nil, err
 	}
 	plan.Chosen = len(chosen)
-	pass := func(id string, why Why) {
+	pass := func(key eventKey, why Why) {
 		plan.PassedOver[why]++
-		delete(chosen, id)
+		delete(chosen, key)
 	}
-	for id, i := range chosen {
+	for key, i := range chosen {
 		if i.source < 0 || i.source >= counts[p.Source] || !slices.Contains(p.Destinations, i.destination) {
-			pass(id, OtherSource)
+			pass(key, OtherSource)
 		}
 	}
 	sent, err := p.findSent(ctx, chosen)
 	if err != nil {
 		return nil, err
 	}
-	for id := range sent {
-		pass(id, AlreadySent)
+	for key := range chosen {
+		if sent[key.id] {
+			pass(key, AlreadySent)
+		}
 	}
 	if err := p.findReplays(ctx, plan, chosen); err != nil {
 		return nil, err
 	}
-	for id, i := range chosen {
+	for key, i := range chosen {
 		switch {
 		case i.published, plan.Continues() && i.series == plan.Series:
-			pass(id, AlreadyReplayed)
+			pass(key, AlreadyReplayed)
 		case i.replay > p.MaxReplays:
-			pass(id, TooOften)
+			pass(key, TooOften)
 		case i.ambiguous && !p.Ambiguous:
-			pass(id, MayBeSent)
+			pass(key, MayBeSent)
 		}
 	}
 	plan.items = slices.SortedFunc(maps.Values(chosen), func(a, b *item) int {
@@ -178,12 +185,12 @@ func (p *Planner) Plan(ctx context.Context, progress *Progress) (*Plan, error) {
 
 // choose folds the deaths of each delivery, which are all in one partition in
 // their order, into the last one, if the filter wants that.
-func (p *Planner) choose(ctx context.Context, plan *Plan, progress *Progress) (map[string]*item, error) {
+func (p *Planner) choose(ctx context.Context, plan *Plan, progress *Progress) (map[eventKey]*item, error) {
 	spans, err := p.Reader.Spans(ctx, p.Filter.Since)
 	if err != nil {
 		return nil, err
 	}
-	chosen := map[string]*item{}
+	chosen := map[eventKey]*item{}
 	fold := NewFold()
 	err = p.Reader.Read(ctx, spans, progress, func(r *Record, fault error) error {
 		if errors.Is(fault, ErrForeign) {
@@ -193,17 +200,17 @@ func (p *Planner) choose(ctx context.Context, plan *Plan, progress *Progress) (m
 		if fold.Repeated(r) {
 			return nil
 		}
-		id := r.ID()
+		key := eventKey{r.ID(), r.origin()}
 		if !p.Filter.Match(r) {
-			delete(chosen, id)
+			delete(chosen, key)
 			return nil
 		}
 		source := r.Partition
 		if r.Topic != p.Source {
 			source = -1
 		}
-		chosen[id] = &item{
-			id: id, destination: r.Destination, action: r.Action, reason: r.Reason, source: source, replay: r.Replays + 1,
+		chosen[key] = &item{
+			id: key.id, origin: key.origin, destination: r.Destination, action: r.Action, reason: r.Reason, source: source, replay: r.Replays + 1,
 			ambiguous: r.Disposition == Ambiguous,
 			partition: r.Position.Partition, offset: r.Position.Offset,
 		}
@@ -214,29 +221,28 @@ func (p *Planner) choose(ctx context.Context, plan *Plan, progress *Progress) (m
 
 // findReplays marks the items whose replay was begun or done by anybody, and
 // finds the series that the plan belongs to.
-func (p *Planner) findReplays(ctx context.Context, plan *Plan, chosen map[string]*item) error {
+func (p *Planner) findReplays(ctx context.Context, plan *Plan, chosen map[eventKey]*item) error {
 	plan.Series = plan.ID
 	if p.Audit == nil {
 		return nil
 	}
 	interrupted := map[string]Audit{} // series
+	byID := map[string][]*item{}
+	for _, i := range chosen {
+		byID[i.id] = append(byID[i.id], i)
+	}
 	err := p.Audit.Read(ctx, func(a Audit) {
-		i := chosen[a.ID]
 		switch {
 		case a.State == Begun && a.Selection == p.Selection && plan.made.Sub(a.At) < seriesLife:
 			interrupted[a.Series] = a
 		case a.State == Finished:
 			delete(interrupted, a.Series)
-		case i == nil:
-		case a.Replay == i.replay-1 && a.State != Abandoned:
-			i.series = a.Series
-		case a.Replay != i.replay:
-		case a.State == Published:
-			i.published = true
-		case a.State == Intended:
-			i.intents = append(i.intents, intent{a.Plan, a.SourceEnd})
-		case a.State == Abandoned:
-			i.intents = slices.DeleteFunc(i.intents, func(open intent) bool { return open.plan == a.Plan })
+		default:
+			for _, i := range byID[a.ID] {
+				if a.Origin == "" || a.Origin == i.origin { // earlier versions don't say
+					i.note(a)
+				}
+			}
 		}
 	})
 	if err != nil {
@@ -249,6 +255,21 @@ func (p *Planner) findReplays(ctx context.Context, plan *Plan, chosen map[string
 		}
 	}
 	return findPublished(ctx, p.Cluster, p.Source, maps.Values(chosen))
+}
+
+// note takes in what was written down of the item.
+func (i *item) note(a Audit) {
+	switch {
+	case a.Replay == i.replay-1 && a.State != Abandoned:
+		i.series = a.Series
+	case a.Replay != i.replay:
+	case a.State == Published:
+		i.published = true
+	case a.State == Intended:
+		i.intents = append(i.intents, intent{a.Plan, a.SourceEnd})
+	case a.State == Abandoned:
+		i.intents = slices.DeleteFunc(i.intents, func(open intent) bool { return open.plan == a.Plan })
+	}
 }
 
 // findPublished looks into the source topic for replays that were begun, and
@@ -277,7 +298,7 @@ func findPublished(ctx context.Context, cluster *records.Cluster, source string,
 		err = scanner.Scan(ctx, span, func(block []records.Record) error {
 			for i := range block {
 				if r, ok := replayed(&block[i]); ok {
-					if i := wanted[replayKey{r.ID, r.Replays}]; i != nil {
+					if i := wanted[replayKey{r.ID, r.Origin, r.Replays}]; i != nil {
 						i.published = true
 					}
 				}
@@ -302,20 +323,20 @@ func replayed(rec *records.Record) (Replayed, bool) {
 	return ParseReplayed(headers)
 }
 
-// findSent asks the ledger.
-func (p *Planner) findSent(ctx context.Context, chosen map[string]*item) (map[string]bool, error) {
+// findSent asks the ledger which ids were sent.
+func (p *Planner) findSent(ctx context.Context, chosen map[eventKey]*item) (map[string]bool, error) {
 	type part struct {
 		destination string
 		partition   int
 	}
-	parts := map[part]bool{}
+	parts, ids := map[part]bool{}, map[string]bool{}
 	for _, i := range chosen {
-		parts[part{i.destination, i.source}] = true
+		parts[part{i.destination, i.source}], ids[i.id] = true, true
 	}
 	sent := map[string]bool{}
 	for part := range parts {
 		err := p.Sent(ctx, part.destination, part.partition, func(action, key string) {
-			if id := deliveryID(part.destination, action, key); chosen[id] != nil {
+			if id := deliveryID(part.destination, action, key); ids[id] {
 				sent[id] = true
 			}
 		})

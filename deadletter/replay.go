@@ -272,7 +272,7 @@ func (r *replaying) audits(items []*item, state ReplayState, sourceEnd int64) []
 	at := now()
 	for k, i := range items {
 		as[k] = Audit{
-			ID: i.id, Replay: i.replay, Plan: r.plan.ID, Series: r.plan.Series, State: state, By: r.By, At: at,
+			ID: i.id, Origin: i.origin, Replay: i.replay, Plan: r.plan.ID, Series: r.plan.Series, State: state, By: r.By, At: at,
 			Destination: i.destination, Action: i.action, Reason: i.reason, DeadLetter: Origin(r.Reader.Topic, i.partition, i.offset), SourceEnd: sourceEnd,
 		}
 	}

@@ -197,7 +197,7 @@ func TestReplayLeavesARecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Audit{
-		ID: r.ID(), Replay: 1, Plan: plan.ID, Series: plan.ID, State: Intended, By: "jane@desk", Destination: "onboarding",
+		ID: r.ID(), Origin: r.origin(), Replay: 1, Plan: plan.ID, Series: plan.ID, State: Intended, By: "jane@desk", Destination: "onboarding",
 		Action: "welcome-sms", Reason: "opted_out", DeadLetter: "dlq/2/0", SourceEnd: 0,
 	}
 	done := want
@@ -256,6 +256,30 @@ func TestPlanFoldsDeaths(t *testing.T) {
 	want := map[string]int{first[0].ID() + "/1": 1, first[1].ID() + "/1": 1, first[2].ID() + "/1": 1, first[0].ID() + "/2": 1, first[1].ID() + "/2": 1}
 	if got := d.replays(); !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// Another event with the messageId of a dead letter's neither hides it nor
+// stands for it: each is replayed, once.
+func TestPlanKeepsEventsApart(t *testing.T) {
+	d := newDesk(t)
+	victim := firstDeaths(1)[0]
+	for _, reason := range []string{victim.Reason, "expired"} {
+		other := firstDeaths(1)[0]
+		other.Offset, other.Reason = victim.Offset+100, reason
+		d.put(t, "dlq", victim, other, victim)
+		chosen := 2
+		if reason != victim.Reason {
+			chosen = 1
+		}
+		only := func(r *Replayer) { r.Filter.Reasons = []string{victim.Reason} }
+		if plan, report := d.run(only); plan.Chosen != chosen || plan.Send() != chosen || report.Published != chosen {
+			t.Errorf("another that is %s: plan %+v, report %+v", reason, plan, report)
+		}
+		if plan := d.plan(d.replayer(only)); plan.Send() != 0 || plan.PassedOver[AlreadyReplayed] != chosen {
+			t.Errorf("again, another that is %s: %+v", reason, plan)
+		}
+		d = newDesk(t)
 	}
 }
 
