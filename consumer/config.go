@@ -63,6 +63,7 @@ type Parts struct {
 	Dialer      *kafka.Dialer
 	Destination destination
 	Gates       gates
+	Doors       *ratelimit.Doors // nil: the group's own
 	DeadLetters deadLetters
 	Retries     retries
 	Budget      *intake.Budget

@@ -201,7 +201,7 @@ func (gen *generation) newShard(id int, offsets map[string]map[int]int64) *shard
 	s := &shard{id: id, gen: gen, budget: g.parts.Budget, seed: maphash.MakeSeed(), chains: map[uint64]*link{}, log: g.log.With().Int("shard", id).Logger()}
 	s.progress.Store(time.Now().UnixNano())
 	parts := delivery.Parts{
-		Destination: g.parts.Destination, Gates: g.parts.Gates, Lease: gen.lease, DeadLetters: g.parts.DeadLetters, Retries: g.parts.Retries,
+		Destination: g.parts.Destination, Gates: g.parts.Gates, Doors: g.parts.Doors, Lease: gen.lease, DeadLetters: g.parts.DeadLetters, Retries: g.parts.Retries,
 		Pressure: s, Peers: gen.peers, Metrics: g.parts.Metrics, Tracer: g.parts.Tracer, Log: s.log, Failures: g.failures, Skips: g.skips,
 		Intake: gen.intake, Work: gen.work,
 	}

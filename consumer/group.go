@@ -15,6 +15,7 @@ import (
 	"engage-worker/consumer/intake"
 	"engage-worker/consumer/ledger"
 	"engage-worker/internal/pause"
+	"engage-worker/ratelimit"
 )
 
 // Group is one destination's member of its consumer group.
@@ -60,6 +61,9 @@ const (
 
 // NewGroup makes a Group. It does nothing until Run.
 func NewGroup(cfg Config, parts Parts) *Group {
+	if parts.Doors == nil {
+		parts.Doors = ratelimit.NewDoors(parts.Metrics, parts.Log)
+	}
 	log := parts.Log.With().Str("destination", cfg.Destination).Logger()
 	return &Group{
 		cfg:      cfg,

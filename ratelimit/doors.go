@@ -115,6 +115,29 @@ type Pass struct {
 	accountProbe, senderProbe     bool
 }
 
+// Check says with a *ClosedError what is closed, without letting anything
+// through: who would have to wait for other things first asks before and after.
+// A sender without From asks for the account alone.
+func (d *Doors) Check(s Sender) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if closed := d.refusal(d.account(s.Destination), s, time.Now()); closed != nil {
+		return closed
+	}
+	return nil
+}
+
+// refusal is what holds a request back, if anything does.
+func (d *Doors) refusal(a *account, s Sender, now time.Time) *ClosedError {
+	if a.refuses(now) {
+		return a.error(Sender{Destination: s.Destination}, now)
+	}
+	if from := d.senders[s]; from != nil && from.refuses(now) {
+		return from.error(s, now)
+	}
+	return nil
+}
+
 // Enter lets a request through, or says with a *ClosedError what is closed.
 // It waits only where the account may no longer be good and others are being
 // tried; otherwise the only error is the context's.
@@ -138,12 +161,10 @@ func (d *Doors) try(s Sender, now time.Time) (pass *Pass, wait <-chan struct{}, 
 	defer d.mu.Unlock()
 	a := d.account(s.Destination)
 	from := d.senders[s]
-	switch {
-	case a.refuses(now):
-		return nil, nil, a.error(Sender{Destination: s.Destination}, now)
-	case from != nil && from.refuses(now):
-		return nil, nil, from.error(s, now)
-	case !a.closed && a.under >= cautious && now.Sub(a.heard) > unheard:
+	if closed := d.refusal(a, s, now); closed != nil {
+		return nil, nil, closed
+	}
+	if !a.closed && a.under >= cautious && now.Sub(a.heard) > unheard {
 		return nil, a.moved, nil
 	}
 	a.under++

@@ -45,6 +45,12 @@ func (c class) outcome() (outcome.Kind, outcome.Reason) {
 	return outcome.Refused, outcome.ReasonTwilioRejected
 }
 
+// ReasonOf is why a delivery fails that Twilio refuses with a code.
+func ReasonOf(code int) outcome.Reason {
+	_, reason := classOf(code).outcome()
+	return reason
+}
+
 // concerns is what a refusal of this class is about.
 func (c class) concerns() Concern {
 	switch c {

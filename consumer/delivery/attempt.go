@@ -13,18 +13,18 @@ import (
 	"engage-worker/ratelimit"
 )
 
-// attempt makes one attempt at sending: gate, lease, intent, request, outcome.
+// attempt makes one attempt at sending: doors, gate, lease, intent, request,
+// outcome.
 func (d *delivery) attempt() step {
 	if !d.awaitLease() {
 		return leftOpen
 	}
-	waiting := time.Now()
-	permit, err := d.gate.Acquire(d.parts.Intake)
+	permit, pass, err := d.enter(d.sender())
 	if err != nil {
 		return d.hold(err)
 	}
-	d.traceGate(waiting)
 	if leave, next := d.writeIntent(permit); !leave {
+		pass.Done(ratelimit.Unheard, "", ratelimit.Refusal{})
 		return next
 	}
 	intentAt := time.Now()
@@ -49,6 +49,8 @@ func (d *delivery) attempt() step {
 	cancel()
 	verdict := verdict(result, d.parts.Work)
 	permit.Done(verdict)
+	f := failureOf(result)
+	closed := pass.Done(answerOf(result), d.plan.Message.To, ratelimit.Refusal{Code: f.code, Message: f.message})
 	d.observeRequest(intentAt, result)
 	d.traceRequest(intentAt, result)
 	if result.Kind == outcome.Sent {
@@ -60,7 +62,9 @@ func (d *delivery) attempt() step {
 	if result.Kind == outcome.Unavailable && verdict.Kind == ratelimit.Abandoned {
 		return onward // it was kept back, and is no attempt
 	}
-	f := failureOf(result)
+	if closed && result.Kind == outcome.Refused {
+		return d.keepBack() // which is no event's fault, and no attempt
+	}
 	if result.Kind == outcome.Throttled {
 		return d.throttled(f, result.RetryAfter) // which costs no attempt
 	}
@@ -92,6 +96,27 @@ func (d *delivery) attempt() step {
 		f.reason = outcome.ReasonTwilioUnavailable // it surely wasn't sent
 		return d.failed(f, 0)
 	}
+}
+
+// enter passes the doors of a sender and the region's gate. The doors are asked
+// before the gate, so that nobody queues in vain, and behind it, as they may
+// have closed meanwhile.
+func (d *delivery) enter(s ratelimit.Sender) (*ratelimit.Permit, *ratelimit.Pass, error) {
+	if err := d.parts.Doors.Check(s); err != nil {
+		return nil, nil, err
+	}
+	waiting := time.Now()
+	permit, err := d.gate.Acquire(d.parts.Intake)
+	if err != nil {
+		return nil, nil, err
+	}
+	pass, err := d.parts.Doors.Enter(d.parts.Intake, s)
+	if err != nil {
+		permit.Done(ratelimit.Verdict{Kind: ratelimit.Abandoned})
+		return nil, nil, err
+	}
+	d.traceGate(waiting)
+	return permit, pass, nil
 }
 
 // sent records the SID; only then is the delivery done. Where the ledger knows

@@ -41,6 +41,7 @@ type Config struct {
 type Parts struct {
 	Destination destination
 	Gates       gates
+	Doors       doors       // nil: doors of its own
 	Ledger      shardLedger // nil without a ledger
 	Lease       sendingRight
 	DeadLetters deadLetters

@@ -10,6 +10,7 @@ import (
 	"engage-worker/consumer/intake"
 	"engage-worker/consumer/ledger"
 	"engage-worker/internal/pause"
+	"engage-worker/ratelimit"
 )
 
 // Courier makes the deliveries of one shard in one generation. It is safe for
@@ -29,6 +30,9 @@ type Courier struct {
 func New(cfg Config, parts Parts) *Courier {
 	if parts.Ledger != nil {
 		parts.Peers.ledgers = append(parts.Peers.ledgers, parts.Ledger)
+	}
+	if parts.Doors == nil {
+		parts.Doors = ratelimit.NewDoors(parts.Metrics, parts.Log)
 	}
 	return &Courier{cfg: cfg, parts: parts, actions: parts.Destination.Actions(), former: parts.Destination.FormerNames(), active: map[ledger.Key]chan struct{}{}}
 }

@@ -216,6 +216,7 @@ func (d *delivery) prepare() step {
 			}
 			d.gate = gate
 			d.parts.Peers.use(gate)
+			d.parts.Peers.sends(d.plan.Message.From)
 			d.tries, d.pauses = 0, nil
 			return onward
 		case actions.DecisionFail:

@@ -25,23 +25,37 @@ const (
 	throttledInPlace = time.Minute
 )
 
-// hold waits for what Acquire's err says; a retry topic takes what would
-// hold others up.
+// hold waits for what keeps an attempt from being made: an open breaker, or an
+// account or a sender that is closed. A retry topic takes what would hold
+// others up.
 func (d *delivery) hold(err error) step {
+	var closed *ratelimit.ClosedError
 	var open *ratelimit.OpenError
-	if !errors.As(err, &open) {
+	switch {
+	case errors.As(err, &closed):
+		return d.holdClosed(closed)
+	case !errors.As(err, &open):
 		return leftOpen // intake ended
 	}
+	if d.blocksOthers(d.heldFor()) {
+		return d.retryLater(0, d.ev.Origin.Tier, failure{reason: outcome.ReasonTwilioUnavailable, message: open.Error()})
+	}
+	return d.wait("breaker", open.RetryAfter)
+}
+
+// heldFor is since when the delivery has been held, in all.
+func (d *delivery) heldFor() time.Duration {
 	now := time.Now()
 	if d.heldSince.IsZero() {
 		d.heldSince = now
 	}
-	held := now.Sub(d.heldSince)
-	if d.blocksOthers(held) {
-		return d.retryLater(0, d.ev.Origin.Tier, failure{reason: outcome.ReasonTwilioUnavailable, message: open.Error()})
-	}
-	defer d.courier.holding("breaker")()
-	if !pause.For(d.parts.Intake, min(open.RetryAfter, holdPoll)) {
+	return now.Sub(d.heldSince)
+}
+
+// wait holds the delivery for a while, and counts it as held for a cause.
+func (d *delivery) wait(cause string, until time.Duration) step {
+	defer d.courier.holding(cause)()
+	if !pause.For(d.parts.Intake, min(until, holdPoll)) {
 		return leftOpen
 	}
 	return onward

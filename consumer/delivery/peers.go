@@ -17,8 +17,9 @@ type Peers struct {
 	restored <-chan struct{} // closed when all of the shards' ledgers are read
 	ledgers  []claims
 
-	mu   sync.Mutex
-	used []*ratelimit.Gate // those that deliveries went through
+	mu      sync.Mutex
+	used    []*ratelimit.Gate // those that deliveries went through
+	senders [2]string         // two of those that they had
 }
 
 // NewPeers makes a generation's. restored is closed when the ledgers of all
@@ -34,6 +35,22 @@ func (p *Peers) use(gate *ratelimit.Gate) {
 	if !slices.Contains(p.used, gate) {
 		p.used = append(p.used, gate)
 	}
+}
+
+// sends remembers a sender that deliveries of this destination have.
+func (p *Peers) sends(from string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.senders[0] != from {
+		p.senders = [2]string{from, p.senders[0]}
+	}
+}
+
+// otherSenders reports whether deliveries had another sender, too.
+func (p *Peers) otherSenders(from string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(p.senders[:], func(s string) bool { return s != "" && s != from })
 }
 
 // othersGoOn reports whether a region other than gate's, which deliveries went

@@ -56,9 +56,10 @@ func (d *delivery) reconcile(q inquiry) step {
 		if !pause.For(d.parts.Intake, wait) || !d.awaitLease() {
 			return leftOpen
 		}
-		permit, err := d.gate.Acquire(d.parts.Intake)
+		permit, pass, err := d.enter(d.account())
 		if err != nil {
-			// Under an open breaker the list isn't asked either.
+			// Under an open breaker, or with a key that is refused, the list
+			// isn't asked either.
 			if s := d.hold(err); s != onward {
 				return s
 			}
@@ -66,6 +67,7 @@ func (d *delivery) reconcile(q inquiry) step {
 		}
 		if !permit.Start() {
 			permit.Done(ratelimit.Verdict{Kind: ratelimit.Abandoned})
+			pass.Done(ratelimit.Unheard, "", ratelimit.Refusal{})
 			continue
 		}
 		asked := time.Now()
@@ -75,6 +77,13 @@ func (d *delivery) reconcile(q inquiry) step {
 		ours := err != nil && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded)
 		cancel()
 		permit.Done(listVerdict(err, ours))
+		answer, refusal := answerOfList(err)
+		if q.message.Access != 0 {
+			answer = ratelimit.Unheard // former credentials, which say nothing of the present ones
+		}
+		if pass.Done(answer, "", refusal) {
+			continue // to where it is held, still in doubt
+		}
 		if ours {
 			if d.parts.Work.Err() != nil {
 				return leftOpen

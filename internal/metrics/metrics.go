@@ -129,7 +129,7 @@ func (m *Metrics) Begin(destination string, regions, tiers []string) {
 	for _, histogram := range []*prometheus.HistogramVec{m.LedgerRestore, m.LedgerWrite} {
 		histogram.WithLabelValues(destination)
 	}
-	for _, cause := range []string{"breaker", "dead_letter", "retry"} {
+	for _, cause := range []string{"breaker", "refused", "dead_letter", "retry"} {
 		m.Held.WithLabelValues(destination, cause)
 	}
 	for _, result := range []string{"ok", "failed"} {

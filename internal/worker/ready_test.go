@@ -20,6 +20,7 @@ import (
 	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/kafka/topics"
 	"engage-worker/internal/sim/embedded"
+	"engage-worker/ratelimit"
 )
 
 // onBroker is the HTTP surface of a worker with one destination, and none of
@@ -39,7 +40,7 @@ func onBroker(t *testing.T) (*operating, *Worker) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { connect.CloseClient(client) })
-	w := &Worker{cfg: cfg, log: zerolog.Nop(), registry: prometheus.NewRegistry(), client: client}
+	w := &Worker{doors: ratelimit.NewDoors(nil, zerolog.Nop()), cfg: cfg, log: zerolog.Nop(), registry: prometheus.NewRegistry(), client: client}
 	return newOperating(cfg, w), w
 }
 

@@ -53,6 +53,7 @@ type Worker struct {
 	registry  *prometheus.Registry // this worker's metrics and its process's
 	metrics   *metrics.Metrics
 	gates     *ratelimit.Gates
+	doors     *ratelimit.Doors
 	exchange  *ratelimit.Exchange
 	groups    []*consumer.Group
 	client    *kafka.Client
@@ -96,6 +97,7 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 		inFlight += cfg.Region(name).MaxInFlight
 	}
 	w.gates = ratelimit.NewGates(regions, gateConfig(cfg.Region("")), w.metrics, log)
+	w.doors = ratelimit.NewDoors(w.metrics, log)
 	http := twilio.NewHTTPClient(inFlight)
 	w.close = append(w.close, http.CloseIdleConnections)
 
@@ -124,6 +126,7 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 			Dialer:      dialer,
 			Destination: destination,
 			Gates:       w.gates,
+			Doors:       w.doors,
 			DeadLetters: deadLetters,
 			Retries:     retries,
 			// One each, so that a destination whose vendor is away keeps

@@ -36,6 +36,10 @@ func (s *Sim) create(w http.ResponseWriter, r *http.Request, account string) {
 	if s.out(w, r, rule) {
 		return
 	}
+	if rule.KeyRefused {
+		s.refuse(w, r, errAuthenticate)
+		return
+	}
 	draw := rules.draw()
 	latency := rule.latency(draw)
 	if rule.Storm || rule.MaxConcurrent > 0 && busy > int64(rule.MaxConcurrent) || rule.limiter != nil && !rule.limiter.Allow() {

@@ -243,6 +243,10 @@ func (s *Sim) admit(w http.ResponseWriter, r *http.Request, account, sender stri
 	if s.out(w, r, rule) {
 		return nil, false
 	}
+	if rule.KeyRefused {
+		s.refuse(w, r, errAuthenticate)
+		return nil, false
+	}
 	if !s.pause(r, rule.latency(rules.draw())) {
 		s.hangUp(w)
 		return nil, false
