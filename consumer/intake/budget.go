@@ -27,6 +27,9 @@ func NewBudget(size int64, gauge prometheus.Gauge) *Budget {
 // goroutine's stack, its decoded form and its request.
 const eventOverhead = 12 << 10
 
+// decodedOverhead is how much of it is for the decoded form.
+const decodedOverhead = 6 << 10
+
 // Acquire waits for room for an event of n bytes and returns what it took. An
 // event larger than the whole budget takes all of it.
 func (b *Budget) Acquire(ctx context.Context, n int) (int64, error) {

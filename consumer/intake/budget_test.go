@@ -3,11 +3,16 @@ package intake
 import (
 	"context"
 	"errors"
+	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/segmentio/kafka-go"
+
+	"engage-worker/actions/jsvalue"
 )
 
 // TestBudget: what doesn't fit waits its turn, and gives nothing up that it
@@ -53,4 +58,40 @@ func TestBudget(t *testing.T) {
 		}
 		b.Release(take(size-eventOverhead, size)) // all of it is there again
 	})
+}
+
+// TestBudgetOfDecoded: of sixty events of 1 MB that decode to many times that,
+// no more are open at once than the budget has memory for.
+func TestBudgetOfDecoded(t *testing.T) {
+	const size = 100 << 20
+	b := NewBudget(size, prometheus.NewGauge(prometheus.GaugeOpts{Name: "open"}))
+	value := []byte(`{"a":[` + strings.Repeat("{},", 333_000) + `{}]}`)
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	var open []any
+	for range 60 {
+		ev := &Event{Message: kafka.Message{Value: append([]byte(nil), value...)}}
+		if _, ok := b.TryAcquire(ev.size()); !ok {
+			break
+		}
+		decoded, err := jsvalue.Decode(string(ev.Message.Value))
+		if err != nil {
+			t.Fatal(err)
+		}
+		open = append(open, ev, decoded)
+	}
+	if used := heap() - before; used > size || len(open) < 2*3 {
+		t.Errorf("%d events are open and take %d bytes of %d", len(open)/2, used, size)
+	}
+	runtime.KeepAlive(open)
+
+	small := &Event{Message: kafka.Message{Value: []byte(`{"type":"track","properties":{"a":1,"b":[1,2,3]}}`)}}
+	if got, want := small.size(), len(small.Message.Value); got != want {
+		t.Errorf("an event whose decoded form is small takes %d bytes, want %d", got, want)
+	}
 }

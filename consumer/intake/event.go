@@ -3,6 +3,8 @@ package intake
 import (
 	"github.com/segmentio/kafka-go"
 	"go.opentelemetry.io/otel/trace"
+
+	"engage-worker/actions/jsvalue"
 )
 
 // Event is a record that some action wants, or that is malformed, from when
@@ -16,6 +18,7 @@ type Event struct {
 	stream *Stream
 	mark   *watermark // guarded by stream.mu
 	ticket ticket
+	bytes  int               // see size; 0 before it is known
 	cost   int64             // of the budget
 	traced trace.SpanContext // of its process span
 }
@@ -27,11 +30,19 @@ func (ev *Event) Settled() { ev.stream.done(ev) }
 // the event was settled or stays open.
 func (ev *Event) Release() { ev.stream.parts.Budget.Release(ev.cost) }
 
-// size is what the event's record takes in memory.
+// size is what the event's record takes in memory, and its decoded form where
+// that is more than eventOverhead has room for.
 func (ev *Event) size() int {
+	if ev.bytes > 0 {
+		return ev.bytes
+	}
 	n := len(ev.Message.Key) + len(ev.Message.Value)
 	for _, h := range ev.Message.Headers {
 		n += len(h.Key) + len(h.Value)
 	}
+	if ev.Malformed == nil {
+		n += max(0, jsvalue.Footprint(ev.Message.Value)-decodedOverhead)
+	}
+	ev.bytes = n
 	return n
 }

@@ -1,0 +1,70 @@
+package jsvalue
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+func footprintCases() map[string]string {
+	rep := func(open, one, end string) string {
+		n := 1_000_000 / len(one)
+		return open + strings.TrimSuffix(strings.Repeat(one, n), ",") + end
+	}
+	var many strings.Builder
+	many.WriteString("{")
+	for i := 0; many.Len() < 1_000_000; i++ {
+		fmt.Fprintf(&many, `"k%d":%d,`, i, i)
+	}
+	var nums strings.Builder
+	nums.WriteString("{")
+	for i := 0; nums.Len() < 1_000_000; i++ {
+		fmt.Fprintf(&nums, `"%d":0,`, i)
+	}
+	return map[string]string{
+		"objects": `{"a":` + rep("[", "{},", "]") + "}",
+		"arrays":  `{"a":` + rep("[", "[],", "]") + "}",
+		"numbers": `{"a":` + rep("[", "0,", "]") + "}",
+		"big":     `{"a":` + rep("[", "12345,", "]") + "}",
+		"texts":   `{"a":` + rep("[", `"",`, "]") + "}",
+		"escaped": `{"a":` + rep("[", `"\n",`, "]") + "}",
+		"members": strings.TrimSuffix(many.String(), ",") + "}",
+		"indices": strings.TrimSuffix(nums.String(), ",") + "}",
+		"small":   `{"a":` + rep("[", `{"a":0},`, "]") + "}",
+		"nested":  `{"a":` + rep("[", `[[[[[[[[0]]]]]]]],`, "]") + "}",
+		"onetext": `{"a":"` + strings.Repeat("x", 1_000_000) + `"}`,
+		"five":    `{"a":` + rep("[", `{"a":0,"b":0,"c":0,"d":0,"e":0},`, "]") + "}",
+	}
+}
+
+// TestFootprint: nothing takes more than is foretold, and that is no multiple
+// of what it takes.
+func TestFootprint(t *testing.T) {
+	for name, text := range footprintCases() {
+		text = strings.Clone(text)
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		v, err := Decode(text)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		runtime.KeepAlive(v)
+		took := int64(after.HeapAlloc) - int64(before.HeapAlloc) + int64(len(text))
+		told := int64(Footprint([]byte(text)))
+		if told+4096 < took || told > 3*took { // a small one is in the overhead of an event
+			t.Errorf("%s takes %d bytes, %d are foretold", name, took, told)
+		}
+		runtime.KeepAlive(text)
+	}
+	for text, want := range map[string]int{
+		"": 0, `"{[,:\\\"{"`: 11, `{"a":[1,2]}`: 11 + 2*perBracket + perComma + perColon, `"\`: 2, `"`: 1,
+	} {
+		if got := Footprint([]byte(text)); got != want {
+			t.Errorf("%q: %d, want %d", text, got, want)
+		}
+	}
+}
