@@ -34,7 +34,7 @@ func TestReplayOfAThousandOfWhich300AreFixable(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := newDLQPlace(t)
-	deploy := func(from string) {
+	deploy := func(body string) {
 		t.Helper()
 		const text = `
 kafka: {brokers: [%q], topic: audience-events, startOffset: earliest}
@@ -55,9 +55,9 @@ destinations:
       twilioHostname: %[2]q
       region: us-west-2
     actions:
-      - {name: welcome-sms, type: sendSms, mapping: {from: %[3]q, body: {"@template": "Welcome, {{userId}}!"}}}
+      - {name: welcome-sms, type: sendSms, mapping: {from: "+15005550006", body: {"@template": %[3]q}}}
 `
-		if err := os.WriteFile(p.config, fmt.Appendf(nil, text, p.broker.Brokers()[0], vendor.URL(), from), 0o600); err != nil {
+		if err := os.WriteFile(p.config, fmt.Appendf(nil, text, p.broker.Brokers()[0], vendor.URL(), body), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -71,7 +71,7 @@ destinations:
 				`"external_ids":[{"type":"phone","id":%q,"channelType":"sms","isSubscribed":true}]}`, i, i, phone)})
 	}
 
-	deploy("+15005550007") // a number that isn't the account's
+	deploy("Welcome, {{userId}}!" + strings.Repeat(" And more.", 200)) // longer than Twilio takes
 	stop := p.work()
 	p.awaitEnd(dlq, n)
 	stop()
@@ -79,7 +79,7 @@ destinations:
 		t.Fatalf("%d deliveries died, want %d", got, n)
 	}
 
-	deploy("+15005550006")
+	deploy("Welcome, {{userId}}!")
 	stop = p.work()
 	ctx, cancel := context.WithCancel(t.Context())
 	p.broker.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
