@@ -43,13 +43,14 @@ func (g *Group) members(ctx context.Context, group string) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("describe the group %s: %w", group, err)
 	}
+	members := 0
 	for _, described := range res.Groups {
 		if described.Error != nil && !errors.Is(described.Error, kafka.GroupIdNotFound) {
 			return 0, fmt.Errorf("describe the group %s: %w", group, described.Error)
 		}
-		return len(described.Members), nil
+		members += len(described.Members)
 	}
-	return 0, nil
+	return members, nil
 }
 
 // adoptOffsets are the offsets at which an adopted group has stopped, by topic;

@@ -48,6 +48,14 @@ type generation struct {
 // unknown is a number of shards that couldn't be found out yet.
 const unknown = -1
 
+// cantBegin says why, and waits before the group is joined again.
+func (g *Group) cantBegin(ctx context.Context, err error) {
+	if ctx.Err() == nil {
+		g.log.Warn().Err(err).Msg("the generation can't begin; joining again")
+		pause.For(ctx, joinBackoff)
+	}
+}
+
 // serve owns the generation's shards until it has ended or ctx asks to stop:
 // restore, read and deliver, commit; then drain and commit once more. ended
 // is the generation's own context.
@@ -65,10 +73,7 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 	}
 	gen.peers = delivery.NewPeers(g.flights, gen.restored)
 	if err := g.settleNewSource(begin, next, next.Assignments[g.cfg.Topics.Source]); err != nil {
-		if begin.Err() == nil {
-			g.log.Warn().Err(err).Msg("the generation can't begin; joining again")
-			pause.For(begin, joinBackoff)
-		}
+		g.cantBegin(begin, err)
 		return
 	}
 	owned := gen.assign(next.Assignments)
@@ -94,10 +99,7 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 	g.share.hold(owned, gen.total, ratelimit.Window) // until there is a lease
 
 	if err := gen.begin(); err != nil {
-		if begin.Err() == nil {
-			log.Warn().Err(err).Msg("the generation can't begin; joining again")
-			pause.For(begin, joinBackoff)
-		}
+		g.cantBegin(begin, err)
 		return
 	}
 

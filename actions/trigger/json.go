@@ -62,6 +62,8 @@ func scanScalar(b []byte, i int) int {
 // time goes, for it runs over nearly every byte of the topic: so it keeps
 // what is open in the bits of a word and calls itself only when they are
 // used up.
+//
+//nolint:funlen // one loop, as a call for each byte would cost more than it does
 func scanNested(b []byte, i, depth int) int {
 	var (
 		objects uint64 // the lowest bit: whether the innermost is an object

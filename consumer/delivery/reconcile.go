@@ -94,18 +94,9 @@ func (d *delivery) reconcile(q inquiry) step {
 			if d.parts.Intake.Err() != nil {
 				return leftOpen
 			}
-			var list *twilio.LookupError
-			if errors.As(err, &list) && !list.Retryable {
-				return d.unknown("list_refused", err)
-			}
-			if failed++; failed >= listTries {
-				d.reconciled("list_failed")
-				f := failure{reason: outcome.ReasonOutcomeUnknown, disposition: deadletter.Ambiguous, message: "Twilio's message list can't be had: " + err.Error()}
-				d.logFailure(f)
-				if d.ev.Origin.Tier >= len(d.cfg.Retry) {
-					return d.unknown("list_failed", err)
-				}
-				return d.nextTier(f)
+			failed++
+			if again, next := d.listFailed(err, failed); !again {
+				return next
 			}
 			continue
 		}
@@ -146,6 +137,25 @@ func (d *delivery) undecidable(q inquiry) error {
 		return errors.New("Twilio's list has a message to this recipient that may be this one, but with another text")
 	}
 	return errors.New("several deliveries to this recipient are in doubt, and Twilio's list can't tell them apart")
+}
+
+// listFailed reports whether the list is to be asked again; otherwise next says
+// how the delivery goes on.
+func (d *delivery) listFailed(err error, inARow int) (again bool, next step) {
+	var list *twilio.LookupError
+	if errors.As(err, &list) && !list.Retryable {
+		return false, d.unknown("list_refused", err)
+	}
+	if inARow < listTries {
+		return true, 0
+	}
+	d.reconciled("list_failed")
+	f := failure{reason: outcome.ReasonOutcomeUnknown, disposition: deadletter.Ambiguous, message: "Twilio's message list can't be had: " + err.Error()}
+	d.logFailure(f)
+	if d.ev.Origin.Tier >= len(d.cfg.Retry) {
+		return false, d.unknown("list_failed", err)
+	}
+	return false, d.nextTier(f)
 }
 
 // nextLook is when to ask the list again: as soon as its silence counts, but

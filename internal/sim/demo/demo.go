@@ -58,6 +58,22 @@ const (
 	kept = 200_000
 )
 
+// conclude tells how it ended, with what the drain settled.
+func (s *show) conclude(ctx context.Context, cfg *config.Config, settled bool) error {
+	malformed, err := readDeadLetters(ctx, cfg, s.tally)
+	if err != nil {
+		return err
+	}
+	if err := s.countOthers(ctx); err != nil {
+		return err
+	}
+	last, err := takeReadings(s.metrics)
+	if err != nil {
+		return err
+	}
+	return s.report(last, settled, s.tally.judge(malformed))
+}
+
 // Run shows the demo until everything is settled, or ctx ends.
 func Run(ctx context.Context, opts Options) error {
 	start := time.Now()
@@ -137,19 +153,7 @@ func Run(ctx context.Context, opts Options) error {
 	if err != nil {
 		return fmt.Errorf("%w (the worker's log is %s)", err, log.Name())
 	}
-	malformed, err := readDeadLetters(context.WithoutCancel(ctx), cfg, tally)
-	if err != nil {
-		return err
-	}
-	// Once more, with what the drain settled.
-	if err := show.countOthers(context.WithoutCancel(ctx)); err != nil {
-		return err
-	}
-	last, err := takeReadings(w.Registry())
-	if err != nil {
-		return err
-	}
-	return show.report(last, settled, tally.judge(malformed))
+	return show.conclude(context.WithoutCancel(ctx), cfg, settled)
 }
 
 // startVendors starts the simulated Twilio, which listens once for each

@@ -49,12 +49,11 @@ func (s *source) close() {
 // some, these may be more by as many as are on their way to the topic.
 func (s *show) countOthers(ctx context.Context) error {
 	n, err := s.source.records(ctx)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil // interrupted: what was counted stays
-		}
-		return err
+	switch {
+	case err == nil:
+		s.others = max(s.others, n-s.tally.made())
+	case ctx.Err() != nil:
+		err = nil // interrupted: what was counted stays
 	}
-	s.others = max(s.others, n-s.tally.made())
-	return nil
+	return err
 }
