@@ -19,13 +19,22 @@ func (d *delivery) attempt() step {
 	if !d.awaitLease() {
 		return leftOpen
 	}
-	permit, pass, err := d.enter(d.sender())
+	permit, err := d.awaitGate(d.sender())
 	if err != nil {
 		return d.hold(err)
 	}
 	if leave, next := d.writeIntent(permit); !leave {
-		pass.Done(ratelimit.Unheard, "", ratelimit.Refusal{})
 		return next
+	}
+	// Only now, as who waits for its ledger must not keep others from trying
+	// the account.
+	pass, err := d.parts.Doors.Enter(d.parts.Intake, d.sender())
+	if err != nil {
+		permit.Done(ratelimit.Verdict{Kind: ratelimit.Abandoned})
+		if next := d.keepBack(); next != onward {
+			return next
+		}
+		return d.hold(err)
 	}
 	intentAt := time.Now()
 	d.parts.Peers.flights.move(d.plan.Message, 1)
@@ -98,15 +107,24 @@ func (d *delivery) attempt() step {
 	}
 }
 
-// enter passes the doors of a sender and the region's gate. The doors are asked
-// before the gate, so that nobody queues in vain, and behind it, as they may
-// have closed meanwhile.
-func (d *delivery) enter(s ratelimit.Sender) (*ratelimit.Permit, *ratelimit.Pass, error) {
+// awaitGate waits for the region's gate. The doors are asked before, so that
+// nobody queues in vain.
+func (d *delivery) awaitGate(s ratelimit.Sender) (*ratelimit.Permit, error) {
 	if err := d.parts.Doors.Check(s); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	waiting := time.Now()
 	permit, err := d.gate.Acquire(d.parts.Intake)
+	if err == nil {
+		d.traceGate(waiting)
+	}
+	return permit, err
+}
+
+// enter passes the region's gate, and then the doors, which may have closed
+// meanwhile.
+func (d *delivery) enter(s ratelimit.Sender) (*ratelimit.Permit, *ratelimit.Pass, error) {
+	permit, err := d.awaitGate(s)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -115,7 +133,6 @@ func (d *delivery) enter(s ratelimit.Sender) (*ratelimit.Permit, *ratelimit.Pass
 		permit.Done(ratelimit.Verdict{Kind: ratelimit.Abandoned})
 		return nil, nil, err
 	}
-	d.traceGate(waiting)
 	return permit, pass, nil
 }
 
