@@ -142,6 +142,13 @@ func TestTopicsMadeAnewWhileTheGroupRebalances(t *testing.T) {
 	if res, err := r.client.DeleteTopics(t.Context(), &kafka.DeleteTopicsRequest{Topics: []string{tier}}); err != nil || res.Errors[tier] != nil {
 		t.Fatal(res, err)
 	}
+	r.await(30*time.Second, func() error { // a broker deletes behind its answer
+		meta, err := r.client.Metadata(t.Context(), &kafka.MetadataRequest{Topics: []string{tier}})
+		if err == nil && (len(meta.Topics) == 0 || meta.Topics[0].Error == nil) {
+			return fmt.Errorf("%s is still there", tier)
+		}
+		return err
+	})
 	second.stop()
 	r.await(30*time.Second, func() error {
 		if n := first.Groups()[0].State(); !n.Joined || n.Owned != 0 {
