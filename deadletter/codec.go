@@ -30,7 +30,7 @@ const HeaderRoom = 64 << 10
 // when it is written. The message shares r's memory.
 func Encode(r *Record) kafka.Message {
 	own := Foreign(r.Headers)
-	b := headerBuilder{headers: append(make([]kafka.Header, 0, len(own)+23), own...)}
+	b := headerBuilder{headers: append(make([]kafka.Header, 0, len(own)+24), own...)}
 	if r.Topic != "" {
 		b.text(HeaderTopic, r.Topic)
 		b.number(HeaderPartition, int64(r.Partition))
@@ -51,6 +51,7 @@ func Encode(r *Record) kafka.Message {
 	b.positive(HeaderTwilioCode, r.TwilioCode)
 	b.positive(HeaderTwilioStatus, r.TwilioStatus)
 	b.text(HeaderTwilioRequestID, r.RequestID)
+	b.text(HeaderTwilioSID, r.TwilioSID)
 	b.time(HeaderFirstFailedAt, r.FirstFailedAt)
 	b.time(HeaderLastFailedAt, r.LastFailedAt)
 	b.time(HeaderRecordTimestamp, r.Timestamp)
@@ -217,6 +218,8 @@ func (r *Record) setHeader(d *decoder, name, value []byte) (known bool, err erro
 		err = setInt(&r.TwilioStatus, value)
 	case HeaderTwilioRequestID:
 		r.RequestID = string(value)
+	case HeaderTwilioSID:
+		r.TwilioSID = string(value)
 	case HeaderFirstFailedAt:
 		err = setTime(&r.FirstFailedAt, value)
 	case HeaderLastFailedAt:

@@ -33,6 +33,7 @@ func full() *Record {
 		TwilioCode:    21610,
 		TwilioStatus:  400,
 		RequestID:     "RQ1",
+		TwilioSID:     "SM1",
 		FirstFailedAt: at("2026-03-01T10:00:01Z"),
 		LastFailedAt:  at("2026-03-01T10:00:02.5Z"),
 		Replays:       2,
@@ -63,6 +64,7 @@ engage.recipient=+15***567
 engage.twilio.code=21610
 engage.twilio.status=400
 engage.twilio.request_id=RQ1
+engage.twilio.sid=SM1
 engage.first_failed_at=2026-03-01T10:00:01.000Z
 engage.last_failed_at=2026-03-01T10:00:02.500Z
 engage.record.timestamp=2026-03-01T10:00:00.123Z

@@ -17,11 +17,14 @@ const (
 	Expired Disposition = "expired"
 	// Malformed: no event at all.
 	Malformed Disposition = "malformed"
+	// Undelivered: Twilio accepted the message, and said later that it
+	// failed or wasn't delivered.
+	Undelivered Disposition = "undelivered"
 )
 
 // Dispositions are all of them.
 func Dispositions() []Disposition {
-	return []Disposition{Permanent, Exhausted, Ambiguous, Expired, Malformed}
+	return []Disposition{Permanent, Exhausted, Ambiguous, Expired, Malformed, Undelivered}
 }
 
 // Valid reports whether d is one of Dispositions.

@@ -30,6 +30,7 @@ const (
 	HeaderTwilioCode      = "engage.twilio.code"
 	HeaderTwilioStatus    = "engage.twilio.status"
 	HeaderTwilioRequestID = "engage.twilio.request_id"
+	HeaderTwilioSID       = "engage.twilio.sid"
 	HeaderFirstFailedAt   = "engage.first_failed_at"
 	HeaderLastFailedAt    = "engage.last_failed_at"
 	HeaderRecordTimestamp = "engage.record.timestamp"
@@ -63,7 +64,7 @@ func ours(name string) bool {
 	case HeaderTopic, HeaderPartition, HeaderOffset, HeaderGroup, HeaderDeliveryCount, HeaderMessage,
 		HeaderID, HeaderDestination, HeaderAction, HeaderReason, HeaderDisposition, HeaderMessageID,
 		HeaderUserID, HeaderRegion, HeaderRecipient, HeaderTwilioCode, HeaderTwilioStatus,
-		HeaderTwilioRequestID, HeaderFirstFailedAt, HeaderLastFailedAt, HeaderRecordTimestamp, HeaderReplays,
+		HeaderTwilioRequestID, HeaderTwilioSID, HeaderFirstFailedAt, HeaderLastFailedAt, HeaderRecordTimestamp, HeaderReplays,
 		HeaderReplayID, HeaderReplayDestination, HeaderReplayAction, HeaderReplayOrigin:
 		return true
 	}

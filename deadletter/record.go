@@ -43,6 +43,7 @@ type Record struct {
 	TwilioCode    int
 	TwilioStatus  int // HTTP
 	RequestID     string
+	TwilioSID     string // of the message that Twilio accepted first; Undelivered only
 	FirstFailedAt time.Time
 	LastFailedAt  time.Time
 	Replays       int // how often the event was replayed before this death

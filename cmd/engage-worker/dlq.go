@@ -53,7 +53,7 @@ func (c *dlqCmd) Validate(kctx *kong.Context) error {
 // option any may match; all options must.
 type dlqFilter struct {
 	Reason      []string  `help:"Only with this engage.reason, such as opted_out." placeholder:"REASON"`
-	Disposition []string  `help:"Only of this disposition: permanent, exhausted, ambiguous, expired, malformed." placeholder:"KIND"`
+	Disposition []string  `help:"Only of this disposition: permanent, exhausted, ambiguous, expired, malformed, undelivered." placeholder:"KIND"`
 	Destination []string  `help:"Only of this destination." placeholder:"NAME"`
 	Action      []string  `help:"Only of this action." placeholder:"NAME"`
 	Region      []string  `help:"Only of this region." placeholder:"NAME"`

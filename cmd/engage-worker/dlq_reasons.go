@@ -82,6 +82,8 @@ func dispositionInWords(d deadletter.Disposition) string {
 		return "too old"
 	case deadletter.Malformed:
 		return "no event at all"
+	case deadletter.Undelivered:
+		return "Twilio accepted the message, and said later that it failed or wasn't delivered"
 	default:
 		return ""
 	}
