@@ -39,6 +39,7 @@ const (
 	ReasonNoRecipient
 	ReasonSendDisabled
 	ReasonDuplicate
+	ReasonDuplicateDiffers // to somebody else, or with another text, than the message that was sent
 	ReasonTombstone
 
 	// Failures.
@@ -69,6 +70,7 @@ var reasonNames = [...]string{
 	ReasonNoRecipient:               "no_recipient",
 	ReasonSendDisabled:              "send_disabled",
 	ReasonDuplicate:                 "duplicate",
+	ReasonDuplicateDiffers:          "duplicate_differs",
 	ReasonTombstone:                 "tombstone",
 	ReasonMalformedEvent:            "malformed_event",
 	ReasonMappingFailed:             "mapping_failed",

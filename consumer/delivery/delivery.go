@@ -36,6 +36,7 @@ type delivery struct {
 	formerly []byte                      // the one of them under which the intent in doubt is, or nil
 	intended bool                        // the ledger holds an intent
 	doubt    bool                        // and it isn't known what came of it
+	other    string                      // where the event is that was sent in place of this one, which differs; or ""
 
 	begun                       time.Time
 	firstFailedAt, lastFailedAt time.Time
@@ -164,7 +165,7 @@ func (d *delivery) alreadySent() bool {
 		case known.Position == d.position():
 			d.count("already_sent", outcome.ReasonNone)
 		default:
-			d.count("skipped", outcome.ReasonDuplicate)
+			d.duplicate(known)
 		}
 		return true
 	}

@@ -46,6 +46,9 @@ func (d *delivery) entry(state ledger.State, sid string) ledger.Entry {
 		e.Tags, e.Made = tagsOf(d.plan.Message), madeWith(d.plan.Message)
 		e.Made.Deadline = d.cfg.RequestTimeout
 	}
+	if state == ledger.Sent {
+		e.Mark = markOf(d.plan.Message)
+	}
 	return e
 }
 

@@ -145,7 +145,7 @@ func (d *delivery) count(became string, reason outcome.Reason) {
 	d.parts.Metrics.Events.WithLabelValues(d.cfg.Destination, d.action, became, reason.String()).Inc()
 	if became == "skipped" && d.parts.Skips != nil {
 		o := &d.ev.Origin
-		d.parts.Skips.add(reason, Skip{Time: time.Now(), Action: d.action, MessageID: d.event.MessageID(), Topic: o.Topic, Partition: o.Partition, Offset: o.Offset})
+		d.parts.Skips.add(reason, Skip{Time: time.Now(), Action: d.action, MessageID: d.event.MessageID(), Topic: o.Topic, Partition: o.Partition, Offset: o.Offset, Other: d.other})
 	}
 	d.traceSettle(became, reason)
 }

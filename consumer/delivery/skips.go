@@ -25,6 +25,7 @@ type Skip struct {
 	Topic     string    `json:"topic"` // where the event is in the source, also after retries
 	Partition int       `json:"partition"`
 	Offset    int64     `json:"offset"`
+	Other     string    `json:"other,omitempty"` // where the event is whose message was sent under the same messageId
 }
 
 // Skips are a destination's last skips, of which the log has samples. It is
@@ -82,9 +83,14 @@ func (s *Skips) add(reason outcome.Reason, skip Skip) {
 		return
 	}
 	event := s.log.Info()
-	if reason == outcome.ReasonNoRecipient || reason == outcome.ReasonInvalidSubscriptionStatus {
+	message := "a matching event isn't sent"
+	switch reason {
+	case outcome.ReasonNoRecipient, outcome.ReasonInvalidSubscriptionStatus:
 		event = s.log.Warn() // the events aren't as the mapping wants them
+	case outcome.ReasonDuplicateDiffers:
+		event = s.log.Warn().Str("other", skip.Other)
+		message = "a matching event isn't sent: its messageId was another event's, whose message, for another recipient or with another text, was sent"
 	}
 	event.Str("reason", reason.String()).Str("action", skip.Action).Str("messageId", skip.MessageID).Str("topic", skip.Topic).
-		Int("partition", skip.Partition).Int64("offset", skip.Offset).Int("skipped", n).Msg("a matching event isn't sent")
+		Int("partition", skip.Partition).Int64("offset", skip.Offset).Int("skipped", n).Msg(message)
 }

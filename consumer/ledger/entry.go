@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"math"
 	"strconv"
 	"time"
 )
@@ -45,6 +46,7 @@ type Entry struct {
 	Generation int32 // of the consumer group, when it was written
 	Tags       Tags  // of an Intent; else zero
 	Made       Made  // likewise
+	Mark       Mark  // of a Sent; else zero
 }
 
 // Tags tell the message of an intent without an outcome apart from others to
@@ -54,6 +56,11 @@ type Tags struct {
 	Recipient uint32 // and sender
 	Body      uint32
 }
+
+// Mark is a hash of whom a message was for and of what it said, so that a
+// repetition of its key can be told from another message under the same key: of
+// 65,536 others one passes for a repetition. 0 is unknown.
+type Mark uint16
 
 // version leads every value, so that a later format can be told apart.
 const version = "1"
@@ -81,8 +88,8 @@ func AppendKey(b []byte, action, idempotencyKey string) []byte {
 // version, state, time in Unix milliseconds, source position, generation, SID.
 // An intent has its tags in the SID's place: ~recipient/body in hexadecimal.
 // Behind that may be more, each led by a sign of its own: what an intent was
-// made with (=, see Made), the group that writes it (@, see Others). Earlier
-// versions don't read on there.
+// made with (=, see Made), the mark of what was sent (#, in hexadecimal), the group
+// that writes it (@, see Others). Earlier versions don't read on there.
 func (e Entry) AppendValue(b []byte) []byte {
 	b = append(b, version...)
 	b = append(b, ' ')
@@ -103,12 +110,16 @@ func (e Entry) AppendValue(b []byte) []byte {
 		b = strconv.AppendUint(b, uint64(e.Tags.Recipient), 16)
 		b = append(b, '/')
 		b = strconv.AppendUint(b, uint64(e.Tags.Body), 16)
-	} else if e.Made != (Made{}) {
+	} else if e.Made != (Made{}) || e.Mark != 0 {
 		b = append(b, ' ') // neither SID nor tags
 	}
 	if e.Made != (Made{}) {
 		b = append(b, ' ')
 		b = e.Made.append(b)
+	}
+	if e.Mark != 0 {
+		b = append(b, " #"...)
+		b = strconv.AppendUint(b, uint64(e.Mark), 16)
 	}
 	return b
 }
@@ -158,8 +169,11 @@ func ParseEntry(value []byte) (Entry, error) {
 	e.Generation = int32(generation)
 	last := field()
 	for len(value) > 0 {
-		if more := field(); len(more) > 0 && more[0] == '=' && e.State == Intent {
+		switch more := field(); {
+		case len(more) > 0 && more[0] == '=' && e.State == Intent:
 			e.Made = parseMade(more)
+		case len(more) > 0 && more[0] == '#' && e.State == Sent:
+			e.Mark = parseMark(more[1:])
 		}
 	}
 	tags, ok := bytes.CutPrefix(last, []byte{'~'})
@@ -174,6 +188,16 @@ func ParseEntry(value []byte) (Entry, error) {
 		return e, fmt.Errorf("%w: its tags are no recipient/body", ErrFormat)
 	}
 	return e, nil
+}
+
+// parseMark reads a mark. What it can't read is unknown: a later version's
+// entry is still one.
+func parseMark(b []byte) Mark {
+	n, ok := parseHex(b)
+	if !ok || n > math.MaxUint16 {
+		return 0
+	}
+	return Mark(n)
 }
 
 // parseHex reads a number of up to 32 bits without allocating.

@@ -35,6 +35,7 @@ func TestEntriesThatAreNone(t *testing.T) {
 func FuzzParseEntry(f *testing.F) {
 	f.Add([]byte("1 sent 1732390000123 3/12345 7 SM0123"))
 	f.Add([]byte("1 intent -5 0/0 -1"))
+	f.Add([]byte("1 sent 1 1/1 1 SM0123 #a1f @group"))
 	f.Add([]byte("1 intent 1 1/1 1 ~9f/2c =1/a1/b2/c3/d4/e5/2500"))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		e, err := ParseEntry(value)
@@ -42,7 +43,7 @@ func FuzzParseEntry(f *testing.F) {
 			return
 		}
 		again, err := ParseEntry(e.AppendValue(nil))
-		if err != nil || again.State != e.State || again.Position != e.Position || again.SID != e.SID || again.Made != e.Made || !again.Time.Equal(e.Time) {
+		if err != nil || again.State != e.State || again.Position != e.Position || again.SID != e.SID || again.Made != e.Made || again.Mark != e.Mark || !again.Time.Equal(e.Time) {
 			t.Fatalf("%q: %+v became %+v, %v", value, e, again, err)
 		}
 	})

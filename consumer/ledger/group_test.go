@@ -18,6 +18,8 @@ func TestWhoseRecord(t *testing.T) {
 	at := time.UnixMilli(1732390000123)
 	for text, e := range map[string]Entry{
 		"1 sent 1732390000123 3/5 7 SM0 @engage-worker.onboarding":                      {State: Sent, SID: "SM0"},
+		"1 sent 1732390000123 3/5 7 SM0 #9f @engage-worker.onboarding":                  {State: Sent, SID: "SM0", Mark: 0x9f},
+		"1 sent 1732390000123 3/5 7  #ffff @engage-worker.onboarding":                   {State: Sent, Mark: 0xffff},
 		"1 refused 1732390000123 3/5 7  @engage-worker.onboarding":                      {State: Refused},
 		"1 intent 1732390000123 3/5 7 ~1/2 @engage-worker.onboarding":                   {State: Intent, Tags: Tags{1, 2}},
 		"1 intent 1732390000123 3/5 7 ~1/2 =1/1/2/3/4/5/1000 @engage-worker.onboarding": {State: Intent, Tags: Tags{1, 2}, Made: Made{1, 2, 3, 4, 5, time.Second}},

@@ -13,16 +13,19 @@ const bucketsPerRetention = 8
 // fact is an Entry as the index keeps it: 32 bytes and no pointer.
 type fact struct {
 	key       Key
-	offset    int64  // of the position
+	offset    int64  // of the position; the lowest bits are the mark
 	at        uint32 // Unix seconds
 	partition uint32 // of the position; the lowest bits are the state
 }
 
-const stateBits = 3
+const (
+	stateBits = 3
+	markBits  = 16 // which leaves an offset 47
+)
 
 func newFact(k Key, e Entry) fact {
 	return fact{
-		key: k, offset: e.Position.Offset, at: uint32(e.Time.Unix()),
+		key: k, offset: e.Position.Offset<<markBits | int64(e.Mark), at: uint32(e.Time.Unix()),
 		partition: uint32(e.Position.Partition)<<stateBits | uint32(e.State),
 	}
 }
@@ -33,7 +36,10 @@ func (f fact) Hash() uint64     { return f.key.hi }
 func (f fact) Same(g fact) bool { return f.key == g.key }
 
 func (f fact) entry() Entry {
-	return Entry{State: f.state(), Time: time.Unix(int64(f.at), 0), Position: Position{int(f.partition >> stateBits), f.offset}}
+	return Entry{
+		State: f.state(), Time: time.Unix(int64(f.at), 0), Mark: Mark(f.offset),
+		Position: Position{int(f.partition >> stateBits), f.offset >> markBits},
+	}
 }
 
 // claim is the hash of a SID that an entry holds; 0 is none.

@@ -32,6 +32,25 @@ func TestAnIntentInDoubtOutlivesItsOlderRecords(t *testing.T) {
 	}
 }
 
+// TestTheMarkOfWhatWasSent is kept beside the largest position, and by what
+// stands in the log again.
+func TestTheMarkOfWhatWasSent(t *testing.T) {
+	x := newIndex(time.Hour)
+	for n, e := range []Entry{
+		{State: Sent, SID: "SM1", Mark: 1, Position: Position{1<<29 - 1, 1<<47 - 1}},
+		{State: Sent, SID: "SM2", Mark: 0xffff, Position: Position{0, 0}},
+		{State: Sent, SID: "SM3", Position: Position{7, 9}},
+	} {
+		e.Time = time.Unix(epoch.Unix(), 0)
+		k := x.keys.of(key(n))
+		x.put(k, e, epoch)
+		e.SID = "" // isn't kept
+		if got, ok := x.get(k); !ok || got != e {
+			t.Errorf("%+v, %t; want %+v", got, ok, e)
+		}
+	}
+}
+
 // TestAClockAheadDoesNotStopForgetting: an entry dated in the future is kept
 // for the retention, and doesn't keep all that follows it.
 func TestAClockAheadDoesNotStopForgetting(t *testing.T) {

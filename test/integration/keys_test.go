@@ -67,3 +67,45 @@ func TestFormerKeyOfAMessageID(t *testing.T) {
 		t.Errorf("%v already sent, want 1", got)
 	}
 }
+
+// TestAMessageIDOfTwo: a messageId that stood for another message already sends
+// nothing, but that somebody is without theirs now is counted and said, with
+// where the other is. A restart forgets none of it.
+func TestAMessageIDOfTwo(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{partitions: 1})
+	otherText := withID(0, "shared")
+	otherText.Value = bytes.Replace(otherText.Value, []byte(`"first_name":"P0"`), []byte(`"first_name":"Eve"`), 1)
+	unsubscribed := withID(2, "shared")
+	unsubscribed.Value = bytes.Replace(unsubscribed.Value, []byte(`"isSubscribed":true`), []byte(`"isSubscribed":false`), 1)
+	inOrder := func(messages ...kafka.Message) {
+		for i := range messages {
+			messages[i].Key = []byte("one")
+		}
+		r.produce(messages...)
+	}
+	inOrder(person(7, ""), withID(0, "shared"), withID(0, "shared"), withID(1, "shared"), unsubscribed)
+	w := r.start()
+	r.awaitDone(20 * time.Second)
+	counted := func(w *replica, reason string, want float64) {
+		t.Helper()
+		if got := value(t, w.Registry(), "engage_events_total", map[string]string{"action": "welcome-sms", "outcome": "skipped", "reason": reason}); got != want {
+			t.Errorf("%v skipped for %s, want %v", got, reason, want)
+		}
+	}
+	counted(w, "duplicate", 2) // the repetition, and who wouldn't have got one anyhow
+	counted(w, "duplicate_differs", 1)
+	line := fmt.Sprintf(`"other":"%s/0/1","reason":"duplicate_differs","action":"welcome-sms","messageId":"shared","topic":"%s","partition":0,"offset":3,`, r.topic, r.topic)
+	if !r.logs.contains(line) {
+		t.Errorf("the log has no %s", line)
+	}
+	w.stop()
+	inOrder(otherText, withID(0, "shared"))
+	w = r.start()
+	r.awaitDone(20 * time.Second)
+	counted(w, "duplicate", 1)
+	counted(w, "duplicate_differs", 1)
+	if got := len(r.accepted()); got != 2 {
+		t.Errorf("%d messages, want 2", got)
+	}
+}

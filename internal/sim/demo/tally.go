@@ -69,7 +69,7 @@ func (t *tally) expect(ev sample.Event, again bool) {
 func skipping(r outcome.Reason) bool {
 	switch r {
 	case outcome.ReasonNotSubscribed, outcome.ReasonInvalidSubscriptionStatus, outcome.ReasonNoRecipient,
-		outcome.ReasonSendDisabled, outcome.ReasonDuplicate, outcome.ReasonTombstone, outcome.ReasonNoMatch:
+		outcome.ReasonSendDisabled, outcome.ReasonDuplicate, outcome.ReasonDuplicateDiffers, outcome.ReasonTombstone, outcome.ReasonNoMatch:
 		return true
 	}
 	return false
