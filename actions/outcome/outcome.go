@@ -59,6 +59,7 @@ const (
 	ReasonRateLimited
 	ReasonTwilioUnavailable
 	ReasonOutcomeUnknown
+	ReasonNotDelivered // after Twilio accepted it
 	ReasonExpired
 )
 
@@ -88,6 +89,7 @@ var reasonNames = [...]string{
 	ReasonRateLimited:               "rate_limited",
 	ReasonTwilioUnavailable:         "twilio_unavailable",
 	ReasonOutcomeUnknown:            "outcome_unknown",
+	ReasonNotDelivered:              "not_delivered",
 	ReasonExpired:                   "expired",
 }
 

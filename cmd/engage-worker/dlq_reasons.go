@@ -61,6 +61,9 @@ func inWords(reason string) (means, mend string, ok bool) {
 	case outcome.ReasonOutcomeUnknown:
 		return "The message was sent or not: neither the answer nor Twilio's message list could tell.",
 			"Look the recipient up in Twilio's console. Replay (with --ambiguous) only if getting it twice does less harm than not getting it.", true
+	case outcome.ReasonNotDelivered:
+		return "Twilio accepted the message, and said later that it failed or wasn't delivered.",
+			"Read what the code means. Replay (with --undelivered) only what the code says may be replayed.", true
 	case outcome.ReasonExpired:
 		return "The event was older than delivery.maxEventAge when its turn came.",
 			"If the message still makes sense, replay: a replay counts as new.", true

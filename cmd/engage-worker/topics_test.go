@@ -21,7 +21,8 @@ func TestTopics(t *testing.T) {
 		args []string
 		want result
 	}{
-		{[]string{"topics", "check"}, result{exitFailure, "", `engage-worker: warning: events.rates: the topic doesn't exist: replicas can't lend each other what they don't use of a region's rate, and where there are more replicas than messages per second some send nothing; run ` + "`engage-worker topics create`" + `
+		{[]string{"topics", "check"}, result{exitFailure, "", `engage-worker: warning: events.onboarding.status: the topic doesn't exist: what becomes of messages once Twilio has accepted them isn't known, and those that fail then leave no dead letter; run ` + "`engage-worker topics create`" + `
+engage-worker: warning: events.rates: the topic doesn't exist: replicas can't lend each other what they don't use of a region's rate, and where there are more replicas than messages per second some send nothing; run ` + "`engage-worker topics create`" + `
 engage-worker: events: the source topic doesn't exist; correct kafka.topic, or run ` + "`engage-worker topics create`" + `
 engage-worker: events.dlq: the topic doesn't exist; run ` + "`engage-worker topics create`" + `
 engage-worker: events.onboarding.retry.30s: the topic doesn't exist; run ` + "`engage-worker topics create`" + `
@@ -36,6 +37,7 @@ events.onboarding.retry.30s  retry        3           1         created
 events.onboarding.retry.5m   retry        3           1         created
 events.onboarding.retry.30m  retry        3           1         created
 events.onboarding.ledger     ledger       3           1         created
+events.onboarding.status     status       3           1         created
 events.rates                 rates        3           1         created
 `, ""}},
 		{[]string{"topics", "create"}, result{exitOK, `TOPIC                        ROLE         PARTITIONS  REPLICAS  DONE
@@ -45,9 +47,10 @@ events.onboarding.retry.30s  retry        3           1         exists
 events.onboarding.retry.5m   retry        3           1         exists
 events.onboarding.retry.30m  retry        3           1         exists
 events.onboarding.ledger     ledger       3           1         exists
+events.onboarding.status     status       3           1         exists
 events.rates                 rates        3           1         exists
 `, ""}},
-		{[]string{"topics", "check"}, result{exitOK, "7 topics are as they should be.\n", ""}},
+		{[]string{"topics", "check"}, result{exitOK, "8 topics are as they should be.\n", ""}},
 	}
 	for _, step := range steps {
 		if got := command(t, append(step.args, "--config", path)...); got != step.want {
@@ -98,6 +101,7 @@ events.onboarding.retry.5m   retry        3           1         exists, and diff
                                                                   retention.bytes is 1000000 (set on the topic), not -1
 events.onboarding.retry.30m  retry        3           1         created
 events.onboarding.ledger     ledger       3           1         created
+events.onboarding.status     status       3           1         created
 events.rates                 rates        3           1         created
 `, deletes}},
 		{[]string{"topics", "check"}, result{exitFailure, "", deletes}},

@@ -25,10 +25,28 @@ func (r *reader) checkWhole(root *node, c *Config) {
 	if adopt := c.Ledger.Adopt; adopt != "" && adopt == c.Kafka.GroupPrefix {
 		r.fault(at("ledger.adopt"), "is this configuration's own kafka.groupPrefix; name the former one, or take it out")
 	}
+	r.checkCallbacks(at("callbacks"), c.Callbacks)
 	r.checkTLS(at("kafka.tls"), c.Kafka.TLS)
 	r.checkSASL(at("kafka.sasl"), c.Kafka.SASL)
 	r.checkDestinations(at("destinations"), c)
 	r.checkTopics(root, c)
+}
+
+// leastKey is how long a key that signs must be, in bytes.
+const leastKey = 32
+
+func (r *reader) checkCallbacks(n *node, c Callbacks) {
+	for name, key := range map[string]Secret{"key": c.Key, "formerKey": c.FormerKey} {
+		if at := n.get(name); len(key) > 0 && len(key) < leastKey && !at.isBroken() {
+			r.fault(cmp.Or(at, n), "%s has %d bytes, and needs %d or more: `openssl rand -base64 32` makes one", name, len(key), leastKey)
+		}
+	}
+	switch at := n.get("key"); {
+	case c.PublicURL != "" && c.Key == "" && !at.isBroken():
+		r.fault(cmp.Or(n.get("publicUrl"), n), "publicUrl needs key, which signs the path of each message's callback: `openssl rand -base64 32` makes one")
+	case c.Key == "" && c.FormerKey != "" && !at.isBroken():
+		r.fault(n, "formerKey stands beside key, not in its place: set key")
+	}
 }
 
 // checkTLS reads the files, so that a wrong one is known before the start.
@@ -141,5 +159,7 @@ func (r *reader) checkTopics(root *node, c *Config) {
 			claim(at, topic, "a retry topic of "+path)
 		}
 		claim(at, c.LedgerTopic(d.Name), "the ledger of "+path)
+		claim(at, c.StatusTopic(d.Name), "the status topic of "+path)
+		claim(at, c.CallbacksTopic(d.Name), "the callbacks topic of "+path)
 	}
 }

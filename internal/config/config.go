@@ -17,6 +17,8 @@ type Config struct {
 	ShutdownTimeout time.Duration
 	Delivery        Delivery
 	Ledger          Ledger
+	Status          Status
+	Callbacks       Callbacks
 	Regions         map[string]Region // those with an entry; ask Region for any
 	Destinations    []Destination
 
@@ -119,6 +121,22 @@ type Delivery struct {
 // Ledger is whose ledger it is.
 type Ledger struct {
 	Adopt string // a group, or its prefix; see Config.Adopted
+}
+
+// Status is how Twilio is asked what became of messages.
+type Status struct {
+	SweepAfter  time.Duration // after the acceptance, for the first time
+	GiveUpAfter time.Duration // since the acceptance
+	Rate        float64       // requests per second, of the whole fleet
+}
+
+// Callbacks is where Twilio reports what became of messages.
+type Callbacks struct {
+	PublicURL string // of the receivers; "": nobody is told to call
+	Listen    string
+	Key       Secret // signs the path of each message's callback
+	FormerKey Secret // paths signed with it are taken, too
+	AuthToken Secret // of the account; "": X-Twilio-Signature isn't checked
 }
 
 // Backoff is the wait between attempts in place.
@@ -244,6 +262,24 @@ func (c *Config) Adopted(destination string) []string {
 // LedgerTopic is where a destination remembers what it sent.
 func (c *Config) LedgerTopic(destination string) string {
 	return c.Kafka.Topic + "." + destination + ".ledger"
+}
+
+// StatusTopic is where a destination keeps what became of its messages.
+func (c *Config) StatusTopic(destination string) string {
+	return c.Kafka.Topic + "." + destination + ".status"
+}
+
+// CallbacksTopic is where what Twilio reports of a destination's messages waits.
+func (c *Config) CallbacksTopic(destination string) string {
+	return c.Kafka.Topic + "." + destination + ".callbacks"
+}
+
+// CallsBack reports whether Twilio is told to report to our receivers what
+// becomes of a destination's messages: where it has a webhook, that one is told.
+func (c *Config) CallsBack(destination string) bool {
+	return c.Callbacks.PublicURL != "" && slices.ContainsFunc(c.Destinations, func(d Destination) bool {
+		return d.Name == destination && d.Settings.WebhookURL == ""
+	})
 }
 
 // File is the path that the configuration was read from.

@@ -168,6 +168,7 @@ func TestPrintIsAConfiguration(t *testing.T) {
 #   retry           events.onboarding.retry.5m
 #   retry           events.onboarding.retry.30m
 #   ledger          events.onboarding.ledger
+#   status          events.onboarding.status
 `) {
 		t.Error(out.String())
 	}

@@ -43,6 +43,20 @@ func shapeOf(c *Config) shape {
 			key("adopt", "a consumer group that this one goes on for, or its `groupPrefix`: what it wrote into the ledger counts, and its offsets are where a group without any begins. See [changing](changing.md#another-group-prefix)",
 				text(&c.Ledger.Adopt, "", groupPrefix().orEmpty())),
 		)),
+		key("status", "", object(
+			key("sweepAfter", "how long after its acceptance Twilio is asked what became of a message, unless that was called back; then again after twice as long each time, up to 6 hours",
+				duration(&c.Status.SweepAfter, 2*time.Minute, 100*time.Millisecond, day)),
+			key("giveUpAfter", "after how long a message whose end nobody tells is `unknown`", duration(&c.Status.GiveUpAfter, 72*time.Hour, time.Second, 30*day)),
+			key("rate", "requests per second of the whole fleet with which Twilio is asked; deliveries go first", number(&c.Status.Rate, 5, maxRate)),
+		)),
+		key("callbacks", "", object(
+			key("publicUrl", "where Twilio reaches `engage-worker callbacks`; without it nobody is told to call. A destination's own `webhookUrl` goes before it",
+				text(&c.Callbacks.PublicURL, "", publicAddress().orEmpty())),
+			key("listen", "where `engage-worker callbacks` listens", text(&c.Callbacks.Listen, ":8081", listenAddress())),
+			key("key", "signs the path of each message's callback; 32 bytes or more, required with `publicUrl`", secret(&c.Callbacks.Key)),
+			key("formerKey", "the key before: paths signed with it are taken as well, for as long as it is here", secret(&c.Callbacks.FormerKey)),
+			key("authToken", "the account's auth token; with it `X-Twilio-Signature` is checked, too", secret(&c.Callbacks.AuthToken)),
+		)),
 		key("regions", "", named(&c.Regions, word("a region's name"), regionShape).shown(c.regionPairs)),
 		key("destinations", "", list(&c.Destinations, "destination", destinationShape)).must(),
 	)

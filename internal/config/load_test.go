@@ -100,6 +100,13 @@ delivery:
   requestTimeout: 15s
   unknownOutcome: resend
   maxUncommitted: 500
+status: {sweepAfter: 1m, giveUpAfter: 24h, rate: 2.5}
+callbacks:
+  publicUrl: https://callbacks.example.com/twilio
+  listen: ":9091"
+  key: 0123456789abcdef0123456789abcdef
+  formerKey: fedcba9876543210fedcba9876543210
+  authToken: auth
 regions:
   us-west-2: {rate: 100, burst: 100, maxInFlight: 64, breaker: {failureRatio: 0.25, minRequests: 10, openFor: 1m, halfOpenRequests: 2}}
   eu-west-1: {rate: 50.5, twilioRegion: ie1, twilioEdge: dublin}
@@ -155,6 +162,11 @@ func TestEveryKey(t *testing.T) {
 		Delivery: Delivery{
 			Attempts: 5, Backoff: Backoff{Initial: 100 * time.Millisecond, Max: 5 * time.Second},
 			RequestTimeout: 15 * time.Second, UnknownOutcome: UnknownResend, MaxUncommitted: 500,
+		},
+		Status: Status{SweepAfter: time.Minute, GiveUpAfter: 24 * time.Hour, Rate: 2.5},
+		Callbacks: Callbacks{
+			PublicURL: "https://callbacks.example.com/twilio", Listen: ":9091",
+			Key: "0123456789abcdef0123456789abcdef", FormerKey: "fedcba9876543210fedcba9876543210", AuthToken: "auth",
 		},
 		Regions: map[string]Region{
 			"us-west-2": {Rate: 100, Burst: 100, MaxInFlight: 64, Breaker: Breaker{FailureRatio: 0.25, MinRequests: 10, OpenFor: time.Minute, HalfOpenRequests: 2}},

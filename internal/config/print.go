@@ -120,13 +120,17 @@ func (c *Config) printNames(out *bytes.Buffer) {
 	fmt.Fprintf(out, "\n# Topics and consumer groups that follow from this\n")
 	fmt.Fprintf(out, "#   source          %s\n", v.Kafka.Topic)
 	fmt.Fprintf(out, "#   dead letters    %s\n", v.DeadLetterTopic())
-	for _, d := range v.Destinations {
+	for i, d := range v.Destinations {
 		fmt.Fprintf(out, "# %s\n", d.Name)
 		fmt.Fprintf(out, "#   consumer group  %s\n", v.GroupID(d.Name))
 		for _, topic := range v.RetryTopics(d.Name) {
 			fmt.Fprintf(out, "#   retry           %s\n", topic)
 		}
 		fmt.Fprintf(out, "#   ledger          %s\n", v.LedgerTopic(d.Name))
+		fmt.Fprintf(out, "#   status          %s\n", v.StatusTopic(d.Name))
+		if c.CallsBack(c.Destinations[i].Name) {
+			fmt.Fprintf(out, "#   callbacks       %s\n", v.CallbacksTopic(d.Name))
+		}
 	}
 }
 

@@ -92,6 +92,18 @@ func webAddress() rule {
 	}}
 }
 
+// publicAddress is where a vendor calls from outside: an address to which
+// path segments can be added, whose host Twilio takes (no underscores).
+func publicAddress() rule {
+	return rule{"URL", `^https?://[^/\s_?#@]+(/[^\s?#]*)?$`, func(s string) error {
+		u, err := url.Parse(s)
+		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || strings.ContainsAny(s, "?#") || strings.Contains(u.Host, "_") {
+			return errors.New("must be an address like https://callbacks.example.com, without a user, a query or a fragment, and with a host without '_', which Twilio doesn't take")
+		}
+		return nil
+	}}
+}
+
 // extensionName and extensionValue are those of SASL's OAUTHBEARER (RFC 7628).
 func extensionName() rule {
 	return rule{"letters", `^[A-Za-z]+$`, func(s string) error {

@@ -215,10 +215,8 @@ func (w *Worker) checkTopics(ctx context.Context) error {
 	if err != nil {
 		return explain(err)
 	}
-	if slices.ContainsFunc(problems, func(p topics.Problem) bool { return p.Topic == w.cfg.RatesTopic() }) {
-		if problems, err = w.makeRates(ctx, problems); err != nil {
-			return explain(err)
-		}
+	if problems, err = w.makeOptional(ctx, problems); err != nil {
+		return explain(err)
 	}
 	var fatal []error
 	for _, p := range problems {
@@ -231,19 +229,27 @@ func (w *Worker) checkTopics(ctx context.Context) error {
 	return errors.Join(fatal...)
 }
 
-// makeRates makes the rates' topic, which earlier versions didn't have, and
-// returns the problems without those that this mends.
-func (w *Worker) makeRates(ctx context.Context, problems []topics.Problem) ([]topics.Problem, error) {
+// makeOptional makes the topics that are missing and that the worker works
+// without, which earlier versions didn't have, and returns the problems without
+// those that this mends.
+func (w *Worker) makeOptional(ctx context.Context, problems []topics.Problem) ([]topics.Problem, error) {
 	all := topics.Of(w.cfg)
-	rates := slices.IndexFunc(all, func(s topics.Spec) bool { return s.Role == topics.RoleRates })
-	specs := []topics.Spec{all[0], all[rates]}
+	specs := slices.DeleteFunc(slices.Clone(all[1:]), func(s topics.Spec) bool {
+		return !s.Role.Optional() || !slices.ContainsFunc(problems, func(p topics.Problem) bool { return p.Topic == s.Name })
+	})
+	if len(specs) == 0 {
+		return problems, nil
+	}
+	specs = append([]topics.Spec{all[0]}, specs...)
 	if _, err := topics.Ensure(ctx, w.client, specs, topics.Sizes{}); err != nil {
-		return problems, nil //nolint:nilerr // who may not make topics is told that it isn't there
+		return problems, nil //nolint:nilerr // who may not make topics is told what isn't there
 	}
 	still, err := topics.Check(ctx, w.client, specs)
-	of := func(p topics.Problem) bool { return p.Topic == all[rates].Name }
-	problems = slices.DeleteFunc(problems, of)
-	return append(problems, slices.DeleteFunc(still, func(p topics.Problem) bool { return !of(p) })...), err
+	made := func(p topics.Problem) bool {
+		return slices.ContainsFunc(specs[1:], func(s topics.Spec) bool { return s.Name == p.Topic })
+	}
+	problems = slices.DeleteFunc(problems, made)
+	return append(problems, slices.DeleteFunc(still, func(p topics.Problem) bool { return !made(p) })...), err
 }
 
 // grow makes the topics that go with the source as wide as it is.

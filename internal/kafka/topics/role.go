@@ -26,6 +26,9 @@ func (r Role) String() string {
 	return [...]string{"", "source", "dead letter", "retry", "ledger", "callbacks", "status", "replays", "rates"}[r]
 }
 
+// Optional reports whether the worker works without the topic.
+func (r Role) Optional() bool { return needs[r].optional != "" }
+
 const day = 24 * time.Hour
 
 // need is what a role needs of its topic.
@@ -78,13 +81,15 @@ var needs = map[Role]need{
 	},
 	RoleCallbacks: {
 		retention: day, least: time.Hour, lost: "a status may be deleted before it is read",
-		more:   map[string]string{"compression.type": "producer"},
-		rights: []Operation{OpRead, OpWrite},
+		more:     map[string]string{"compression.type": "producer"},
+		optional: "what Twilio calls back is lost, and statuses come later, when Twilio is asked",
+		rights:   []Operation{OpRead, OpWrite},
 	},
 	RoleStatus: {
 		compact: true, retention: 30 * day, least: 4 * day, lost: "a message may be forgotten before its final status",
-		more:   map[string]string{"compression.type": "producer"},
-		rights: []Operation{OpRead, OpWrite},
+		more:     map[string]string{"compression.type": "producer"},
+		optional: "what becomes of messages once Twilio has accepted them isn't known, and those that fail then leave no dead letter",
+		rights:   []Operation{OpRead, OpWrite},
 	},
 	RoleReplays: {
 		compact: true, retention: 90 * day, spare: true, // longer than the dead letters that they are about

@@ -19,8 +19,10 @@ import (
 var names = []string{
 	"events", "events.dlq",
 	"events.onboarding.retry.30s", "events.onboarding.retry.5m", "events.onboarding.retry.30m",
-	"events.onboarding.ledger", "events.rates",
+	"events.onboarding.ledger", "events.onboarding.status", "events.rates",
 }
+
+const noStatus = "the topic doesn't exist: what becomes of messages once Twilio has accepted them isn't known, and those that fail then leave no dead letter"
 
 const noRates = "the topic doesn't exist: replicas can't lend each other what they don't use of a region's rate, and where there are more replicas than messages per second some send nothing"
 
@@ -54,7 +56,7 @@ func changes(partitions, replication int, done ...topics.Done) []topics.Change {
 	roles := []topics.Role{
 		topics.RoleSource, topics.RoleDeadLetter,
 		topics.RoleRetry, topics.RoleRetry, topics.RoleRetry,
-		topics.RoleLedger, topics.RoleRates,
+		topics.RoleLedger, topics.RoleStatus, topics.RoleRates,
 	}
 	var list []topics.Change
 	for i, name := range names {
@@ -193,6 +195,7 @@ func TestProblemsSayTheWayOut(t *testing.T) {
 		"! events.onboarding.ledger: cleanup.policy is delete (set on the topic), so that the topic grows without bounds; set cleanup.policy=[compact,delete]" + set,
 		"! events.onboarding.ledger: retention.ms is 3600000 (set on the topic): with less than a day, what is still under way may be forgotten and sent again; set retention.ms=604800000" + set,
 		"! events.onboarding.ledger: min.insync.replicas is 9 (set on the topic) and there are 1 replicas: nothing can be written; lower the one or raise the other",
+		"events.onboarding.status: " + noStatus + "; run `engage-worker topics create`",
 		"events.rates: " + noRates + "; run `engage-worker topics create`",
 	})
 }
@@ -222,6 +225,7 @@ func TestSettingsThatDeleteOrLose(t *testing.T) {
 		"! events.dlq: unclean.leader.election.enable is true (set on the topic), so that acknowledged records may be lost with a broker; set unclean.leader.election.enable=false" + set,
 		"! events.onboarding.retry.30s: retention.bytes is 100000 (set on the topic)" + deletes,
 		"events.onboarding.ledger: retention.ms is 172800000 (set on the topic): with less than 7 days, an event that comes again later is sent again; set retention.ms=604800000" + set,
+		"events.onboarding.status: " + noStatus + "; run `engage-worker topics create`",
 		"events.rates: " + noRates + "; run `engage-worker topics create`",
 	})
 }
@@ -231,7 +235,7 @@ func TestMissingTopics(t *testing.T) {
 	for _, name := range names[1:6] {
 		want = append(want, "! "+name+": the topic doesn't exist; run `engage-worker topics create`")
 	}
-	want = append(want, "events.rates: "+noRates+"; run `engage-worker topics create`")
+	want = append(want, "events.onboarding.status: "+noStatus+"; run `engage-worker topics create`", "events.rates: "+noRates+"; run `engage-worker topics create`")
 	equal(t, check(t, broker(t)), want)
 }
 
@@ -349,6 +353,7 @@ func TestRights(t *testing.T) {
 		{Topic: "events.dlq", Message: "its settings aren't checked: this user may not read them", WayOut: "give it the right DESCRIBE_CONFIGS on the topic", Unchecked: true},
 		{Topic: "events.onboarding.retry.5m", Fatal: true, Message: "this user may not describe the topic, if there is one",
 			WayOut: "give it the right DESCRIBE on the topic, or run `engage-worker topics create`"},
+		{Topic: "events.onboarding.status", Message: "this user may not describe the topic, if there is one", WayOut: "give it the right DESCRIBE on the topic, or run `engage-worker topics create`"},
 		{Topic: "events.rates", Message: "this user may not describe the topic, if there is one", WayOut: "give it the right DESCRIBE on the topic, or run `engage-worker topics create`"},
 	})
 }
