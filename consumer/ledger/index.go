@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"hash/maphash"
+	"slices"
 	"time"
 
 	"engage-worker/internal/packed"
@@ -10,24 +11,18 @@ import (
 // bucketsPerRetention is in how many steps the index forgets.
 const bucketsPerRetention = 8
 
-// fact is an Entry as the index keeps it: 32 bytes and no pointer.
+// fact is an Entry as a table keeps it: 32 bytes and no pointer.
 type fact struct {
 	key       Key
-	offset    int64  // of the position; the lowest bits are the mark
-	at        uint32 // Unix seconds
+	offset    int64  // of the position
 	partition uint32 // of the position; the lowest bits are the state
+	mark      Mark
 }
 
-const (
-	stateBits = 3
-	markBits  = 16 // which leaves an offset 47
-)
+const stateBits = 3
 
 func newFact(k Key, e Entry) fact {
-	return fact{
-		key: k, offset: e.Position.Offset<<markBits | int64(e.Mark), at: uint32(e.Time.Unix()),
-		partition: uint32(e.Position.Partition)<<stateBits | uint32(e.State),
-	}
+	return fact{key: k, offset: e.Position.Offset, partition: uint32(e.Position.Partition)<<stateBits | uint32(e.State), mark: e.Mark}
 }
 
 func (f fact) state() State     { return State(f.partition & (1<<stateBits - 1)) }
@@ -35,12 +30,9 @@ func (f fact) Empty() bool      { return f.state() == 0 }
 func (f fact) Hash() uint64     { return f.key.hi }
 func (f fact) Same(g fact) bool { return f.key == g.key }
 
-func (f fact) entry() Entry {
-	return Entry{
-		State: f.state(), Time: time.Unix(int64(f.at), 0), Mark: Mark(f.offset),
-		Position: Position{int(f.partition >> stateBits), f.offset >> markBits},
-	}
-}
+func (f fact) position() Position { return Position{int(f.partition >> stateBits), f.offset} }
+
+func (f fact) entry() Entry { return Entry{State: f.state(), Position: f.position(), Mark: f.mark} }
 
 // claim is the hash of a SID that an entry holds; 0 is none.
 type claim uint64
@@ -50,26 +42,34 @@ func (c claim) Hash() uint64      { return uint64(c) }
 func (c claim) Same(d claim) bool { return c == d }
 
 // index holds a shard's entries for the retention, bounded by how many
-// deliveries the shard makes in that time (52 to 56 bytes each, as measured, with the
-// SIDs' hashes). Whole buckets of time are forgotten at once. It is not safe for
-// concurrent use.
+// deliveries the shard makes in that time. Whole buckets of time are forgotten
+// at once. It is not safe for concurrent use.
 type index struct {
 	keys    keys
 	sids    maphash.Seed
 	span    time.Duration // of one bucket
 	keep    time.Duration
-	buckets []*bucket     // oldest first; an entry is in one of them
+	length  int           // of a segment, when it's made
+	buckets []*bucket     // oldest first
 	open    map[Key]Entry // the intents without an outcome, whole: few
+	touched byte          // so that reading ahead isn't left out
 }
 
+// bucket holds the entries of a span of time: the latest in a table, which
+// changes, and what has gathered there before in segments, which don't. An entry of
+// a segment may be out of date: a later bucket, segment or table counts before it.
+// The SIDs are in a table and in sets likewise.
 type bucket struct {
-	until   time.Time // of the clock at insertion
-	facts   packed.Table[fact]
-	claimed packed.Table[claim]
+	since, until time.Time
+	facts        packed.Table[fact]
+	base         Position  // of the segments
+	segments     []segment // oldest first, each longer than the one behind it
+	claimed      packed.Table[claim]
+	claims       []*packed.Sorted
 }
 
 func newIndex(retention time.Duration) *index {
-	return &index{keys: newKeys(), sids: maphash.MakeSeed(), span: retention / bucketsPerRetention, keep: retention, open: map[Key]Entry{}}
+	return &index{keys: newKeys(), sids: maphash.MakeSeed(), span: retention / bucketsPerRetention, keep: retention, length: segmentLength, open: map[Key]Entry{}}
 }
 
 // put stores e unless what is known is stronger: sent stays sent, and whoever
@@ -90,13 +90,13 @@ func (x *index) put(k Key, e Entry, now time.Time) (stored bool) {
 	b := x.buckets[newest]
 	if e.SID != "" {
 		// Of a delivery that was sent only the same SID is no news.
-		_, taken := b.claimed.Get(x.claim(e.SID))
+		taken := b.hasClaimed(x.claim(e.SID))
 		if again := i >= 0 && old.state() == Sent; taken != again {
 			return false
 		}
 	}
 	if i >= 0 && i != newest {
-		x.buckets[i].facts.Remove(old)
+		x.buckets[i].facts.Remove(old) // if it isn't in a segment
 	}
 	b.facts.Put(newFact(k, e))
 	if e.SID != "" {
@@ -107,6 +107,12 @@ func (x *index) put(k Key, e Entry, now time.Time) (stored bool) {
 	} else {
 		delete(x.open, k)
 	}
+	if b.facts.Len()-len(x.open) >= x.length {
+		b.seal()
+	}
+	if b.claimed.Len() >= x.length*claimsLength/segmentLength {
+		b.sealClaims()
+	}
 	return true
 }
 
@@ -116,18 +122,37 @@ func earlier(e, intent Entry) bool {
 	return e.Generation < intent.Generation || e.Generation == intent.Generation && e.Time.UnixMilli() < intent.Time.UnixMilli()
 }
 
-// find is the bucket that holds an entry, or -1.
+// find is the bucket that holds what is known last of a delivery, or -1.
 func (x *index) find(k Key) (i int, f fact) {
+	var touched byte
+	for _, b := range x.buckets {
+		for i := range b.segments {
+			touched ^= b.segments[i].facts.Touch(k.hi)
+		}
+	}
+	x.touched = touched
 	for i := len(x.buckets) - 1; i >= 0; i-- {
-		if f, ok := x.buckets[i].facts.Get(fact{key: k}); ok {
+		if f, ok := x.buckets[i].find(k); ok {
 			return i, f
 		}
 	}
 	return -1, fact{}
 }
 
-// get is what is known of a delivery; of an outcome, neither its SID nor its
-// generation, and its time to the second.
+func (b *bucket) find(k Key) (fact, bool) {
+	if f, ok := b.facts.Get(fact{key: k}); ok {
+		return f, true
+	}
+	for i := len(b.segments) - 1; i >= 0; i-- {
+		if f, ok := b.segments[i].find(k); ok {
+			return f, true
+		}
+	}
+	return fact{}, false
+}
+
+// get is what is known of a delivery; of an outcome its state, position
+// and mark alone.
 func (x *index) get(k Key) (Entry, bool) {
 	if e, ok := x.open[k]; ok {
 		return e, true
@@ -150,25 +175,36 @@ func (x *index) bodies(recipient uint32, but Key) (bodies []uint32) {
 	return bodies
 }
 
-// hasClaimed tells whether an entry holds the SID.
+// hasClaimed tells whether an entry holds the SID. Of SIDs that no delivery in
+// doubt can come upon it may have forgotten.
 func (x *index) hasClaimed(sid string) bool {
 	c := x.claim(sid)
-	for _, b := range x.buckets {
-		if _, ok := b.claimed.Get(c); ok {
-			return true
-		}
+	return slices.ContainsFunc(x.buckets, func(b *bucket) bool { return b.hasClaimed(c) })
+}
+
+func (b *bucket) hasClaimed(c claim) bool {
+	if _, ok := b.claimed.Get(c); ok {
+		return true
 	}
-	return false
+	return slices.ContainsFunc(b.claims, func(known *packed.Sorted) bool {
+		_, ok := known.Get(c.Hash())
+		return ok
+	})
 }
 
 func (x *index) claim(sid string) claim {
 	return claim(max(1, maphash.String(x.sids, sid)))
 }
 
+// len is the number of entries in memory. A delivery that was settled again
+// may count twice.
 func (x *index) len() int {
 	n := 0
 	for _, b := range x.buckets {
 		n += b.facts.Len()
+		for _, s := range b.segments {
+			n += s.facts.Len()
+		}
 	}
 	return n
 }
@@ -196,8 +232,34 @@ func (x *index) current(at, now time.Time) (newest int) {
 	}
 	newest = len(x.buckets) - 1
 	if newest < 0 || at.After(x.buckets[newest].until) {
-		x.buckets = append(x.buckets, &bucket{until: at.Add(x.span)})
+		if newest >= 0 {
+			x.buckets[newest].close(x.length)
+		}
+		x.buckets = append(x.buckets, &bucket{since: at, until: at.Add(x.span)})
 		newest++
+		x.forgetClaims()
 	}
 	return newest
+}
+
+// claimsKept is how much older than a delivery in doubt a message can be that
+// is asked whether it is this delivery's: minutes, as Twilio's list is asked
+// from the intent's time on; here half a day, so that no clock matters.
+const claimsKept = 12 * time.Hour
+
+// forgetClaims drops the SIDs that no delivery in doubt can come upon any more:
+// those of messages that are half a day older than each intent without an outcome,
+// and than those which may follow.
+func (x *index) forgetClaims() {
+	oldest := x.buckets[len(x.buckets)-1].since
+	for _, e := range x.open {
+		if e.Time.Before(oldest) {
+			oldest = e.Time
+		}
+	}
+	for _, b := range x.buckets {
+		if oldest.Sub(b.until) > claimsKept {
+			b.claimed, b.claims = packed.Table[claim]{}, nil
+		}
+	}
 }

@@ -41,10 +41,10 @@ func TestTheMarkOfWhatWasSent(t *testing.T) {
 		{State: Sent, SID: "SM2", Mark: 0xffff, Position: Position{0, 0}},
 		{State: Sent, SID: "SM3", Position: Position{7, 9}},
 	} {
-		e.Time = time.Unix(epoch.Unix(), 0)
+		e.Time = epoch
 		k := x.keys.of(key(n))
 		x.put(k, e, epoch)
-		e.SID = "" // isn't kept
+		e.SID, e.Time = "", time.Time{} // aren't kept
 		if got, ok := x.get(k); !ok || got != e {
 			t.Errorf("%+v, %t; want %+v", got, ok, e)
 		}

@@ -386,9 +386,9 @@ func (l *Ledger) fold(ctx context.Context, from, end int64) (n int, hidden map[s
 	return n, hidden, err
 }
 
-// again writes entries once more, before all that is pending. The index
-// doesn't keep SIDs: the log has them, up to end. Which of a delivery's SIDs
-// counts is found as at a restore: by an index that takes the log in.
+// again writes entries once more, before all that is pending. The index keeps
+// neither SIDs nor times: the log has them, up to end. Which of a delivery's
+// SIDs counts is found as at a restore: by an index that takes the log in.
 func (l *Ledger) again(ctx context.Context, hidden map[string]Entry, end int64) error {
 	if len(hidden) == 0 {
 		return nil
@@ -400,8 +400,11 @@ func (l *Ledger) again(ctx context.Context, hidden map[string]Entry, end int64) 
 	anew, now := newIndex(l.cfg.Retention), time.Now()
 	if _, err = l.read(ctx, first, end, func(recordKey []byte, e Entry) {
 		stored := anew.put(anew.keys.of(recordKey), e, now)
-		if h, ok := hidden[string(recordKey)]; ok && stored && h.State == Sent && e.SID != "" {
-			h.SID = e.SID
+		if h, ok := hidden[string(recordKey)]; ok && stored && e.State == h.State {
+			h.Time = e.Time
+			if e.SID != "" {
+				h.SID = e.SID
+			}
 			hidden[string(recordKey)] = h
 		}
 	}); err != nil {
@@ -409,6 +412,9 @@ func (l *Ledger) again(ctx context.Context, hidden map[string]Entry, end int64) 
 	}
 	var records []pending
 	for recordKey, e := range hidden {
+		if e.Time.IsZero() {
+			e.Time = now
+		}
 		records = append(records, pending{key: []byte(recordKey), value: l.value(e), entry: e, done: make(chan error, 1)})
 	}
 	l.mu.Lock()

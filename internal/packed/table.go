@@ -1,7 +1,10 @@
 // Package packed holds many small things in little memory.
 package packed
 
-import "math/bits"
+import (
+	"iter"
+	"math/bits"
+)
 
 // Table is a hash table in one array without pointers, so that an entry
 // costs little more than itself and the garbage collector passes it by: open
@@ -54,6 +57,17 @@ func (p *Table[E]) Len() int { return p.n }
 func (p *Table[E]) Clear() {
 	clear(p.slots)
 	p.n = 0
+}
+
+// All are the entries, roughly in the order of their hashes.
+func (p *Table[E]) All() iter.Seq[E] {
+	return func(yield func(E) bool) {
+		for _, e := range p.slots {
+			if !e.Empty() && !yield(e) {
+				return
+			}
+		}
+	}
 }
 
 // Get returns the entry with e's key.
