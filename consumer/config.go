@@ -38,6 +38,7 @@ type Config struct {
 	Changed        bool // there are former settings or names; see delivery.Config
 	MaxUncommitted int  // open events of a stream before its fetching pauses
 
+	LedgerRetention time.Duration // how long a delivery is remembered
 	// Adopted are groups that this one goes on for: what they wrote into the
 	// ledger counts, and a group without offsets begins at theirs.
 	Adopted []string

@@ -55,7 +55,6 @@ const (
 	maxHeartbeat     = time.Second
 	joinBackoff      = time.Second
 	failureBurst     = 20 // lines a second
-	ledgerRetention  = 7 * 24 * time.Hour
 	partitionsPolled = 5 * time.Second
 )
 

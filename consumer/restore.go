@@ -18,7 +18,7 @@ func (g *Group) ledger(shard int) *ledger.Ledger {
 	if g.ledgers[shard] == nil {
 		topic := g.cfg.Topics.Ledger
 		g.ledgers[shard] = ledger.New(ledger.Config{
-			Retention: ledgerRetention,
+			Retention: g.cfg.LedgerRetention,
 			Observe: func(d time.Duration) {
 				g.parts.Metrics.LedgerWrite.WithLabelValues(g.cfg.Destination).Observe(d.Seconds())
 			},

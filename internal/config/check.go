@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"fmt"
 	"crypto/tls"
 	"crypto/x509"
 	"os"
@@ -21,6 +22,10 @@ func (r *reader) checkWhole(root *node, c *Config) {
 	if backoff := at("delivery.backoff"); c.Delivery.Backoff.Initial > c.Delivery.Backoff.Max && !backoff.get("initial").isBroken() && !backoff.get("max").isBroken() {
 		r.fault(backoff, "initial (%s) is longer than max (%s)",
 			durationText(c.Delivery.Backoff.Initial), durationText(c.Delivery.Backoff.Max))
+	}
+	if age := at("delivery").get("maxEventAge"); c.Delivery.MaxEventAge > c.Ledger.Retention && !age.isBroken() && !at("ledger").get("retention").isBroken() {
+		r.warn(cmp.Or(at("ledger").get("retention"), age), fmt.Sprintf("the ledger remembers a delivery for %s, so that an older event, which delivery.maxEventAge allows, is sent again when it comes again", durationText(c.Ledger.Retention)),
+			"raise ledger.retention, or lower delivery.maxEventAge")
 	}
 	if adopt := c.Ledger.Adopt; adopt != "" && adopt == c.Kafka.GroupPrefix {
 		r.fault(at("ledger.adopt"), "is this configuration's own kafka.groupPrefix; name the former one, or take it out")

@@ -118,8 +118,9 @@ type Delivery struct {
 	MaxUncommitted int // offsets open in a shard before its fetching pauses
 }
 
-// Ledger is whose ledger it is.
+// Ledger is how long it remembers, and whose it is.
 type Ledger struct {
+	Retention time.Duration
 	Adopt string // a group, or its prefix; see Config.Adopted
 }
 

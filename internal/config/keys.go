@@ -40,6 +40,8 @@ func shapeOf(c *Config) shape {
 		key("shutdownTimeout", "how long SIGTERM waits for what is in flight", duration(&c.ShutdownTimeout, 20*time.Second, time.Millisecond, time.Hour)),
 		key("delivery", "", deliveryShape(&c.Delivery)),
 		key("ledger", "", object(
+			key("retention", "how long a delivery is remembered, and the ledger's topic keeps it; at least `delivery.maxEventAge`. About 15 bytes of memory a delivery, over the fleet",
+				duration(&c.Ledger.Retention, 7*day, day, 90*day)),
 			key("adopt", "a consumer group that this one goes on for, or its `groupPrefix`: what it wrote into the ledger counts, and its offsets are where a group without any begins. See [changing](changing.md#another-group-prefix)",
 				text(&c.Ledger.Adopt, "", groupPrefix().orEmpty())),
 		)),

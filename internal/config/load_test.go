@@ -93,6 +93,7 @@ kafka:
 http: {listen: ":9090", token: opensesame}
 log: {level: debug, format: console}
 shutdownTimeout: 30s
+ledger: {retention: 3d}
 delivery:
   maxEventAge: 0
   attempts: 5
@@ -163,6 +164,7 @@ func TestEveryKey(t *testing.T) {
 			Attempts: 5, Backoff: Backoff{Initial: 100 * time.Millisecond, Max: 5 * time.Second},
 			RequestTimeout: 15 * time.Second, UnknownOutcome: UnknownResend, MaxUncommitted: 500,
 		},
+		Ledger: Ledger{Retention: 3 * 24 * time.Hour},
 		Status: Status{SweepAfter: time.Minute, GiveUpAfter: 24 * time.Hour, Rate: 2.5},
 		Callbacks: Callbacks{
 			PublicURL: "https://callbacks.example.com/twilio", Listen: ":9091",

@@ -74,6 +74,10 @@ func TestWarnings(t *testing.T) {
 			"9:13: warning: destinations[0].actions[0].mapping.body: profile.first_name is empty for every event: a template has profile.phone, profile.traits, profile.user_id only; write profile.traits.first_name for a trait",
 			"9:13: warning: destinations[0].actions[0].mapping.body: traits.x is empty for every event: a template has profile.phone, profile.traits, profile.user_id only; write profile.traits.x for a trait",
 		}},
+		{"an age that the ledger doesn't remember", "delivery: {maxEventAge: 8d}\n" + mapping("from: MG1\n      body: hi"), 0o600, []string{
+			"1:25: warning: delivery.maxEventAge: the ledger remembers a delivery for 7d, so that an older event, which delivery.maxEventAge allows, is sent again when it comes again; raise ledger.retention, or lower delivery.maxEventAge",
+		}},
+		{"an age that it does", "delivery: {maxEventAge: 8d}\nledger: {retention: 8d}\n" + mapping("from: MG1\n      body: hi"), 0o600, nil},
 		{"a profile in a directive", mapping("from: MG1\n      body: {\"@template\": \"Hi {{profile.traits.x}}\"}"), 0o600, []string{
 			"9:27: warning: destinations[0].actions[0].mapping.body.@template: profile is empty for every event: a directive reads the event, which has none; write properties.NAME or traits.NAME here, or the template without @template",
 		}},

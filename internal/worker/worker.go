@@ -297,6 +297,7 @@ func groupConfig(cfg *config.Config, destination string) consumer.Config {
 		ResendUnknown:   cfg.Delivery.UnknownOutcome == config.UnknownResend,
 		MaxUncommitted:  cfg.Delivery.MaxUncommitted,
 		Adopted:         cfg.Adopted(destination),
+		LedgerRetention: cfg.Ledger.Retention,
 		QuietLedger:     quietLedger,
 		WithoutLedger:   os.Getenv(withoutLedger) != "",
 	}

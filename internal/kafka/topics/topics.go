@@ -32,7 +32,7 @@ func Of(cfg *config.Config) []Spec {
 		for _, topic := range cfg.RetryTopics(d.Name) {
 			specs = append(specs, Spec{Name: topic, Role: RoleRetry})
 		}
-		specs = append(specs, Spec{Name: cfg.LedgerTopic(d.Name), Role: RoleLedger}, Spec{Name: cfg.StatusTopic(d.Name), Role: RoleStatus})
+		specs = append(specs, Spec{Name: cfg.LedgerTopic(d.Name), Role: RoleLedger, Retention: cfg.Ledger.Retention}, Spec{Name: cfg.StatusTopic(d.Name), Role: RoleStatus})
 		if cfg.CallsBack(d.Name) {
 			specs = append(specs, Spec{Name: cfg.CallbacksTopic(d.Name), Role: RoleCallbacks})
 		}

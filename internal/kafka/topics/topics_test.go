@@ -357,3 +357,22 @@ func TestRights(t *testing.T) {
 		{Topic: "events.rates", Message: "this user may not describe the topic, if there is one", WayOut: "give it the right DESCRIBE on the topic, or run `engage-worker topics create`"},
 	})
 }
+
+// TestLedgerRetention: the ledger's topic keeps what the configuration wants
+// remembered, and one that keeps less is warned of.
+func TestLedgerRetention(t *testing.T) {
+	b := broker(t)
+	cfg := settings(b)
+	cfg.Ledger.Retention = 3 * 24 * time.Hour
+	c := client(t, cfg.Kafka)
+	if _, err := topics.Ensure(brief(t), c, topics.Of(cfg), topics.Sizes{Partitions: 2}); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, configsOf(b, "events.onboarding.ledger")["retention.ms"], "259200000")
+	cfg.Ledger.Retention = 14 * 24 * time.Hour
+	problems, err := topics.Check(brief(t), c, topics.Of(cfg))
+	if err != nil || len(problems) != 1 || problems[0].Fatal ||
+		problems[0].String() != "events.onboarding.ledger: retention.ms is 259200000 (set on the topic): with less than 14 days, an event that comes again later is sent again; set retention.ms=1209600000 on the topic (kafka-configs.sh --alter --add-config)" {
+		t.Errorf("%v, %v", problems, err)
+	}
+}
