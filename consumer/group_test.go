@@ -81,7 +81,7 @@ func (r *rig) group(log zerolog.Logger, change func(*Config, *Parts)) *Group {
 	gates := ratelimit.NewGates(nil, ratelimit.Config{Rate: 10_000, Burst: 10_000, MaxInFlight: 50}, m, log)
 	cfg := Config{
 		Destination: "d", GroupID: "g", Brokers: []string{r.client.Addr.String()},
-		Topics:         Topics{Source: source, Ledger: ledgerTopic, Retry: []intake.Tier{{Topic: retryTopic, Name: "1s", Delay: 100 * time.Millisecond}}},
+		Topics:          Topics{Source: source, Ledger: ledgerTopic, Retry: []intake.Tier{{Topic: retryTopic, Name: "1s", Delay: 100 * time.Millisecond}}},
 		LedgerRetention: 7 * 24 * time.Hour, SessionTimeout: 3 * time.Second, CommitInterval: 50 * time.Millisecond, ShutdownTimeout: 5 * time.Second, StartEarliest: true,
 		Attempts: 1, RequestTimeout: 5 * time.Second, MaxUncommitted: 100,
 	}

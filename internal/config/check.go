@@ -2,9 +2,9 @@ package config
 
 import (
 	"cmp"
-	"fmt"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"os"
 	"strings"
 

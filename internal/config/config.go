@@ -121,7 +121,7 @@ type Delivery struct {
 // Ledger is how long it remembers, and whose it is.
 type Ledger struct {
 	Retention time.Duration
-	Adopt string // a group, or its prefix; see Config.Adopted
+	Adopt     string // a group, or its prefix; see Config.Adopted
 }
 
 // Status is how Twilio is asked what became of messages.
