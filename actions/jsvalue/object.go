@@ -112,7 +112,9 @@ func (o *Object) fill(members []Member, at map[string]int) {
 	}
 	if o.indexes > 0 {
 		slices.SortStableFunc(o.members, func(a, b Member) int { return indexesFirst(a.key, b.key) })
-		o.reindex()
+		if o.at != nil {
+			o.place()
+		}
 	}
 }
 
@@ -242,6 +244,11 @@ func (o *Object) reindex() {
 		return
 	}
 	o.at = make(map[string]int, 2*len(o.members))
+	o.place()
+}
+
+// place tells the map where each member is.
+func (o *Object) place() {
 	for i, m := range o.members {
 		o.at[m.key] = i
 	}
