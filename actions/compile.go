@@ -48,6 +48,7 @@ func New(def Definition, opts Options) (*Destination, []Fault) {
 		a.profiles, a.contents, a.templates = profiles, contents, templates
 	}
 	c.d.twilio = client
+	c.d.fingerprint = c.fingerprint()
 	return c.d, nil
 }
 

@@ -43,7 +43,10 @@ type Destination struct {
 	http   *http.Client
 	twilio *twilio.Client
 	former []former // accesses
-	log    zerolog.Logger
+
+	fingerprint uint64
+
+	log zerolog.Logger
 }
 
 // endpoints are Twilio's for one region.

@@ -2,8 +2,6 @@ package consumer
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -19,7 +17,8 @@ const adoptPoll = time.Second
 func (g *Group) awaitAdopted(ctx context.Context) bool {
 	for _, group := range g.cfg.Adopted {
 		for said := false; ; {
-			members, err := g.members(ctx, group)
+			described, err := g.describe(ctx, group)
+			members := len(described.Members)
 			if err == nil && members == 0 {
 				break
 			}
@@ -33,24 +32,6 @@ func (g *Group) awaitAdopted(ctx context.Context) bool {
 		}
 	}
 	return true
-}
-
-// members is how many a group has.
-func (g *Group) members(ctx context.Context, group string) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
-	defer cancel()
-	res, err := g.parts.Cluster.Client.DescribeGroups(ctx, &kafka.DescribeGroupsRequest{GroupIDs: []string{group}})
-	if err != nil {
-		return 0, fmt.Errorf("describe the group %s: %w", group, err)
-	}
-	members := 0
-	for _, described := range res.Groups {
-		if described.Error != nil && !errors.Is(described.Error, kafka.GroupIdNotFound) {
-			return 0, fmt.Errorf("describe the group %s: %w", group, described.Error)
-		}
-		members += len(described.Members)
-	}
-	return members, nil
 }
 
 // adoptOffsets are the offsets at which an adopted group has stopped, by topic;

@@ -2,7 +2,6 @@ package consumer
 
 import (
 	"cmp"
-	"encoding/binary"
 	"maps"
 	"slices"
 	"sync"
@@ -17,46 +16,38 @@ import (
 // Members of one group may read different sources, while a rollout changes the
 // topic, or by mistake. Each source is then split among those that read it.
 //
-// Each member says in its join request which shards it owns.
+// Each member says in its join request which shards it owns, since which
+// generation, and a fingerprint of its actions and settings: shards go to
+// members of one fingerprint only; see atWork.
 type balancer struct {
-	source string
-	others func(sources []string) // is told, as the leader, of a group with several sources
+	source      string
+	fingerprint uint64                 // of 62 bits; 0: it isn't told
+	others      func(sources []string) // is told, as the leader, of a group with several sources
 
 	mu    sync.Mutex
 	owned []int
-	split int // how many shards of the source this member assigned as its generation's leader
+	since int32 // the generation that owned is of
+	split int   // how many shards of the source this member assigned as its generation's leader
 	led   bool
 }
 
-func (b *balancer) setOwned(shards []int) {
+func (b *balancer) setOwned(shards []int, generation int32) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.owned = slices.Clone(shards)
+	b.owned, b.since = slices.Clone(shards), generation
 }
 
 // ProtocolName implements kafka.GroupBalancer. It changes when the meaning of
 // UserData does.
 func (b *balancer) ProtocolName() string { return "engage-shards" }
 
-// UserData implements kafka.GroupBalancer: the owned shards, four bytes each.
-// kafka-go asks for it before each join.
+// UserData implements kafka.GroupBalancer; see claim. kafka-go asks for it
+// before each join.
 func (b *balancer) UserData() ([]byte, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.split, b.led = 0, false
-	data := make([]byte, 0, 4*len(b.owned))
-	for _, s := range b.owned {
-		data = binary.BigEndian.AppendUint32(data, uint32(s))
-	}
-	return data, nil
-}
-
-func decodeOwned(data []byte) []int {
-	var shards []int
-	for ; len(data) >= 4; data = data[4:] {
-		shards = append(shards, int(binary.BigEndian.Uint32(data)))
-	}
-	return shards
+	return claim{owned: b.owned, since: b.since, fingerprint: b.fingerprint}.append(nil), nil
 }
 
 // AssignGroups implements kafka.GroupBalancer; the group's leader calls it.
@@ -89,17 +80,25 @@ func (b *balancer) AssignGroups(members []kafka.GroupMember, partitions []kafka.
 	return result
 }
 
-// assignSource splits a source among the members that read it, and says how
-// many shards it has. The source is the first topic of each.
+// assignSource splits a source among the members that read it and whose
+// configuration is at work, and says how many shards it has. The source is the
+// first topic of each.
 func assignSource(members []kafka.GroupMember, ids map[string][]int, result kafka.GroupMemberAssignments) (split int) {
 	topics := map[string][]int{}
-	owned := make(map[string][]int, len(members))
+	claims := make(map[string]claim, len(members))
 	for _, m := range members {
-		owned[m.ID] = decodeOwned(m.UserData)
+		claims[m.ID] = parseClaim(m.UserData)
 		for _, topic := range m.Topics {
 			if len(ids[topic]) > 0 {
 				topics[topic] = ids[topic]
 			}
+		}
+	}
+	chosen := atWork(slices.Collect(maps.Values(claims)))
+	owned := make(map[string][]int, len(members))
+	for id, c := range claims {
+		if chosen == 0 || c.fingerprint == chosen {
+			owned[id] = c.owned
 		}
 	}
 	shards := commonShards(topics)

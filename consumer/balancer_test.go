@@ -84,7 +84,7 @@ func TestBalancerKeepsAShardTogether(t *testing.T) {
 	partitions = append(partitions, kafka.Partition{Topic: "events", ID: 4}) // the retry topic hasn't grown yet
 	b := &balancer{}
 	topics := []string{"events", "events.retry"}
-	b.setOwned([]int{3})
+	b.setOwned([]int{3}, 1)
 	data, err := b.UserData()
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +112,7 @@ func seq(n int) []int {
 func TestTheLeaderKnowsWhatItAssigned(t *testing.T) {
 	b := balancer{source: "source"}
 	topics := []string{"source", "retry", "ledger"}
-	b.setOwned([]int{1})
+	b.setOwned([]int{1}, 1)
 	data, err := b.UserData()
 	if err != nil {
 		t.Fatal(err)

@@ -46,6 +46,10 @@ type Config struct {
 	// ledger before this one sends.
 	QuietLedger time.Duration
 
+	// Fingerprint is the configuration's; see actions.Destination. Members with
+	// another own no shards while this one's do. 0: it isn't told.
+	Fingerprint uint64
+
 	// WithoutLedger gives guarantee 2 up. It exists to show what the ledger
 	// is for, and what it costs.
 	WithoutLedger bool

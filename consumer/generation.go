@@ -32,6 +32,7 @@ type generation struct {
 	peers      *delivery.Peers
 	lease      *lease.Lease
 	total      int // shards of the whole group, or unknown
+	look       *look
 
 	sourceMissed int // how often in a row the source topic wasn't there; commitUntil's
 
@@ -68,7 +69,7 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 
 	gen := &generation{
 		group: g, commits: next, number: next.ID, assignedAt: time.Now(),
-		intake: begin, work: work, ended: ended, lease: &lease.Lease{},
+		intake: begin, work: work, ended: ended, lease: &lease.Lease{}, look: newLook(),
 		reading: semaphore.NewWeighted(restoreAtOnce), restored: make(chan struct{}),
 	}
 	gen.peers = delivery.NewPeers(g.flights, gen.restored)
@@ -81,7 +82,7 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 	log.Info().Ints("shards", owned).Msg("shards assigned")
 	g.parts.Metrics.Rebalances.WithLabelValues(g.cfg.Destination).Inc()
 	g.parts.Metrics.Shards.WithLabelValues(g.cfg.Destination).Set(float64(len(owned)))
-	g.balancer.setOwned(owned)
+	g.balancer.setOwned(owned, next.ID)
 	g.setState(true, len(owned))
 	defer g.setState(false, 0)
 	defer gen.forgetGauges()
@@ -120,6 +121,7 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 		})
 	}
 	readers.Go(func() { gen.followEnds(begin, endsAsked) })
+	readers.Go(func() { gen.lookAround(begin) })
 	events := make(chan struct{}) // closed when no event is in work any more
 	go func() {
 		readers.Wait()
@@ -205,7 +207,7 @@ func (gen *generation) newShard(id int, offsets map[string]map[int]int64) *shard
 	parts := delivery.Parts{
 		Destination: g.parts.Destination, Gates: g.parts.Gates, Doors: g.parts.Doors, Lease: gen.lease, DeadLetters: g.parts.DeadLetters, Retries: g.parts.Retries,
 		Pressure: s, Peers: gen.peers, Metrics: g.parts.Metrics, Tracer: g.parts.Tracer, Log: s.log, Failures: g.failures, Skips: g.skips,
-		Intake: gen.intake, Work: gen.work,
+		Strangers: gen.look.strangers, Intake: gen.intake, Work: gen.work,
 	}
 	if !g.cfg.WithoutLedger {
 		s.ledger = g.ledger(id)

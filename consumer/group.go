@@ -44,7 +44,10 @@ type State struct {
 	// Usurper is another group that writes into the ledger of one of the
 	// shards, for which nothing is sent therefore; or "".
 	Usurper string
-	Since   time.Time // when it joined, or ceased to be in a generation; zero before it first joined
+	// StandsBy tells that others own the shards, with other actions or
+	// settings.
+	StandsBy bool
+	Since    time.Time // when it joined, or ceased to be in a generation; zero before it first joined
 }
 
 const (
@@ -69,7 +72,7 @@ func NewGroup(cfg Config, parts Parts) *Group {
 		parts:    parts,
 		log:      log,
 		failures: log.Sample(&zerolog.BurstSampler{Burst: failureBurst, Period: time.Second}),
-		balancer: &balancer{source: cfg.Topics.Source, others: func(sources []string) {
+		balancer: &balancer{source: cfg.Topics.Source, fingerprint: cfg.Fingerprint, others: func(sources []string) {
 			log.Error().Str("group", cfg.GroupID).Strs("topics", sources).Msg("members of one consumer group read different source topics: each topic is read by those members that want it; give other configurations another kafka.groupPrefix, unless the topic is just being changed")
 		}},
 		flights: delivery.NewFlights(),
@@ -214,6 +217,9 @@ func (g *Group) topics() []string {
 func (g *Group) close(group *kafka.ConsumerGroup) {
 	g.setState(false, 0)
 	g.setUsurper("")
+	g.mu.Lock()
+	g.state.StandsBy = false
+	g.mu.Unlock()
 	g.share.giveUp()
 	if err := group.Close(); err != nil {
 		g.log.Warn().Err(err).Msg("leaving the consumer group failed; its shards go to others after the session timeout")

@@ -55,6 +55,11 @@ type Parts struct {
 
 	Skips *Skips // nil: only counted
 
+	// Strangers reports whether a member of the group has another
+	// configuration than this one; ok is false when ctx ended before that was
+	// known. nil: nobody has.
+	Strangers func(ctx context.Context) (strangers, ok bool)
+
 	// Intake ends first: nothing new is begun. Work ends at the drain's
 	// limit: what is under way is given up.
 	Intake, Work context.Context

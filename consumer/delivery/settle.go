@@ -2,10 +2,8 @@ package delivery
 
 import (
 	"context"
-	"fmt"
 	"time"
 
-	"engage-worker/actions"
 	"engage-worker/actions/outcome"
 	"engage-worker/actions/twilio"
 	"engage-worker/consumer/intake"
@@ -69,17 +67,6 @@ func (c *Courier) buryMalformed(ev *intake.Event, why error) bool {
 	r.FirstFailedAt = time.Now()
 	r.LastFailedAt = r.FirstFailedAt
 	c.parts.Failures.Warn().Str("reason", r.Reason).Str("topic", r.Topic).Int("partition", r.Partition).Int64("offset", r.Offset).Str("why", r.Message).Msg("an event failed")
-	return c.buryWhole(ev, r)
-}
-
-// buryOrphan writes the dead letter of a retry whose action is gone.
-func (c *Courier) buryOrphan(ev *intake.Event, decoded *actions.Event) bool {
-	r := c.deadLetter(ev)
-	r.Action, r.Reason, r.Disposition = ev.Origin.Action, outcome.ReasonMappingFailed.String(), deadletter.Permanent
-	r.Message = fmt.Sprintf("the configuration has no action %q any more", ev.Origin.Action)
-	r.MessageID, r.UserID = decoded.MessageID(), decoded.UserID()
-	r.FirstFailedAt, r.LastFailedAt, r.DeliveryCount = ev.Origin.FirstFailedAt, time.Now(), ev.Origin.Attempts
-	c.parts.Failures.Warn().Str("reason", r.Reason).Str("action", r.Action).Str("messageId", r.MessageID).Str("topic", r.Topic).Int("partition", r.Partition).Int64("offset", r.Offset).Str("why", r.Message).Msg("an event failed")
 	return c.buryWhole(ev, r)
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"engage-worker/deadletter"
 	"engage-worker/internal/kafka/records"
 	"engage-worker/internal/pause"
 )
@@ -66,14 +67,19 @@ func (s *Stream) examine(r *records.Record) (ev *Event, due time.Time) {
 	case match.Tombstone:
 		s.passed.tombstones++
 		return nil, time.Time{}
-	case match.Malformed == nil && match.Actions == 0:
+	case match.Malformed == nil && match.Actions == 0 && !s.replaysUnknown(r.Headers):
 		s.passed.unwanted(match.Envelope)
 		return nil, time.Time{}
 	}
 	ev = s.event(r)
 	ev.Origin, ev.Actions, ev.Malformed = SourceOrigin(&ev.Message), match.Actions, match.Malformed
 	if ev.Origin.Replayed {
-		if ev.Actions = s.replayed(match.Actions, &ev.Origin); ev.Actions == 0 && match.Malformed == nil {
+		ev.Actions = s.replayed(match.Actions, &ev.Origin)
+		if ev.Actions == 0 && match.Malformed == nil {
+			if s.unknown(ev.Origin.Replay.Destination, ev.Origin.Replay.Action) {
+				ev.Origin.Action = ev.Origin.Replay.Action
+				return ev, time.Time{}
+			}
 			s.passed.noMatch++
 			return nil, time.Time{}
 		}
@@ -93,6 +99,35 @@ func (s *Stream) replayed(mask uint64, o *Origin) uint64 {
 		}
 	}
 	return mask
+}
+
+// replaysUnknown reports whether headers are those of a replay for an action
+// that this destination's configuration hasn't.
+func (s *Stream) replaysUnknown(headers []records.Header) bool {
+	var destination, action []byte
+	for _, h := range headers {
+		switch string(h.Name) {
+		case deadletter.HeaderReplayDestination:
+			destination = h.Value
+		case deadletter.HeaderReplayAction:
+			action = h.Value
+		}
+	}
+	return len(action) > 0 && s.unknown(string(destination), string(action))
+}
+
+// unknown reports whether a replay's action is one of this destination that its
+// configuration hasn't.
+func (s *Stream) unknown(destination, action string) bool {
+	if destination != s.cfg.Destination || action == "" {
+		return false
+	}
+	for i := range s.parts.Actions {
+		if slices.Contains(s.names(i), action) {
+			return false
+		}
+	}
+	return true
 }
 
 // names are the present name of the action i, and what it was called before.

@@ -35,6 +35,7 @@ type Metrics struct {
 	Watermark       *prometheus.GaugeVec     // destination, stream, partition
 	Shards          *prometheus.GaugeVec     // destination
 	StuckShards     *prometheus.GaugeVec     // destination
+	StandingBy      *prometheus.GaugeVec     // destination: 1 while others own the shards, configured otherwise
 	Rebalances      *prometheus.CounterVec   // destination
 	Commits         *prometheus.CounterVec   // destination, result
 	Held            *prometheus.GaugeVec     // destination, cause
@@ -95,6 +96,7 @@ func New(reg prometheus.Registerer) *Metrics {
 		Watermark:       gauge("engage_watermark", "The offset up to which everything is done; what is committed next.", "destination", "stream", "partition"),
 		Shards:          gauge("engage_shards", "Shards that this replica owns.", "destination"),
 		StuckShards:     gauge("engage_stuck_shards", "Owned shards with open events and no progress for a while.", "destination"),
+		StandingBy:      gauge("engage_standing_by", "1 while this replica owns no shards because those that do have other actions or settings.", "destination"),
 		Rebalances:      counter("engage_rebalances_total", "Generations of the consumer group that this replica joined.", "destination"),
 		Commits:         counter("engage_commits_total", "Offset commits by result.", "destination", "result"),
 		Held:            gauge("engage_held", "Deliveries held: their region's breaker is open, or a topic can't be written.", "destination", "cause"),
@@ -120,7 +122,7 @@ func New(reg prometheus.Registerer) *Metrics {
 // from there. regions are those that the configuration names, tiers the retry
 // topics'. What belongs to a shard comes and goes with it.
 func (m *Metrics) Begin(destination string, regions, tiers []string) {
-	for _, gauge := range []*prometheus.GaugeVec{m.Shards, m.StuckShards, m.Restoring, m.LedgerEntries, m.AccountClosed, m.SendersClosed} {
+	for _, gauge := range []*prometheus.GaugeVec{m.Shards, m.StuckShards, m.StandingBy, m.Restoring, m.LedgerEntries, m.AccountClosed, m.SendersClosed} {
 		gauge.WithLabelValues(destination)
 	}
 	for _, counter := range []*prometheus.CounterVec{m.Rebalances, m.LedgerRestored} {

@@ -65,7 +65,11 @@ func newOperating(cfg *config.Config, w *Worker) *operating {
 		}
 		for _, g := range w.groups {
 			s := g.State()
-			fmt.Fprintf(rw, "%s: owns %d shards\n", g.Config().Destination, s.Owned)
+			what := ""
+			if s.StandsBy {
+				what = ", stands by: the replicas that have them have other actions or settings"
+			}
+			fmt.Fprintf(rw, "%s: owns %d shards%s\n", g.Config().Destination, s.Owned, what)
 		}
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics.WithFormerNames(w.registry), promhttp.HandlerOpts{EnableOpenMetrics: true}))

@@ -117,7 +117,7 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 		tiers := config.RetryTierNames()
 		w.metrics.Begin(d.Name, names, tiers[:])
 		group := groupConfig(cfg, d.Name)
-		group.Changed = d.Changed()
+		group.Changed, group.Fingerprint = d.Changed(), destination.Fingerprint()
 		for _, t := range tune {
 			t(&group)
 		}
