@@ -1,0 +1,92 @@
+package ratelimit
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// need is what one replica should have of our home slots.
+type need struct {
+	name      string // empty for ourselves
+	elsewhere int    // slots that it has beside these
+	part      float64
+	whole     int
+	none      bool // it would have no slot at all without
+	turn      *turns
+}
+
+// due is how many of the home slots another should have now, and whether it
+// takes turns for one. The whole rate is divided by need: who needs little has it
+// all, the others have equal parts. Where that comes to less than a slot for
+// some, they take turns.
+func (b *book) due(now time.Time, other *party) (slots int, turns bool) {
+	demands := []int{needed(b.demand(), b.fleet)}
+	needs := []need{{elsewhere: total(b.borrowed), turn: &b.turn}}
+	for _, p := range b.needy(now) {
+		demands = append(demands, p.ask.Demand)
+		needs = append(needs, need{name: p.name, elsewhere: max(0, p.elsewhere), turn: &p.turn})
+	}
+	fair, sum := level(b.fleet, demands), 0.0
+	for i := range needs {
+		part := min(float64(demands[i]), fair) - float64(needs[i].elsewhere)
+		needs[i].part = min(max(part, 0), float64(b.home))
+		sum += needs[i].part
+	}
+	left := b.home
+	for i := range needs {
+		n := &needs[i]
+		if sum > float64(b.home) {
+			n.part *= float64(b.home) / sum
+		}
+		n.whole = int(whole(n.part))
+		n.none = n.whole == 0 && n.part > 0 && n.elsewhere == 0
+		left -= n.whole
+	}
+	slices.SortStableFunc(needs, func(a, b need) int { return cmp.Or(a.rank(now)-b.rank(now), a.turn.since.Compare(b.turn.since)) })
+	for _, n := range needs {
+		more := left > 0 && n.part > float64(n.whole)+rounding
+		if more {
+			n.whole++
+			left--
+		}
+		if n.none {
+			n.turn.set(more, now)
+		}
+		if n.name == other.name {
+			slots, turns = n.whole, n.none
+		}
+	}
+	return slots, turns
+}
+
+// rank orders who is given what can't be divided: those whose turn it is,
+// those who have waited for one, those whose turn is over; then, where
+// something is left, we ourselves, and last who has others.
+func (n need) rank(now time.Time) int {
+	switch {
+	case n.none && n.turn.has && now.Sub(n.turn.since) < turn:
+		return 0
+	case n.none && !n.turn.has:
+		return 1
+	case n.none:
+		return 2
+	case n.name == "":
+		return 3
+	default:
+		return 4
+	}
+}
+
+// level is how much each has at most when n is divided by need.
+func level(n int, needs []int) float64 {
+	sorted := slices.Sorted(slices.Values(needs))
+	left := float64(n)
+	for i, need := range sorted {
+		if equal := left / float64(len(sorted)-i); equal <= float64(need) {
+			return equal
+		}
+		left -= float64(need)
+	}
+	return float64(n)
+}
