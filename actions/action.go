@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,6 +18,7 @@ type action struct {
 	name        string
 	formerNames []string
 	kind        ActionType
+	purpose     Purpose
 
 	disabled    bool
 	asksConsent bool // a sendMessage that has a subscriptionStatus
@@ -60,7 +62,7 @@ func (a *action) mayHave(id fieldID, static string) bool {
 // compileAction compiles def, whose faults have paths that begin with path.
 func compileAction(def ActionDefinition, path string) (*action, []Fault) {
 	c := actionCompiler{path: path + ".mapping", def: def, fields: fieldTable(def.Type)}
-	c.a = &action{name: def.Name, formerNames: def.FormerNames, kind: def.Type, disabled: def.Disabled, trusting: def.LiquidFromEvents}
+	c.a = &action{name: def.Name, formerNames: def.FormerNames, kind: def.Type, purpose: cmp.Or(def.Purpose, Marketing), disabled: def.Disabled, trusting: def.LiquidFromEvents}
 	c.compileFields()
 	if len(c.faults) > 0 { // or what follows would repeat them
 		return c.a, c.faults

@@ -122,6 +122,9 @@ func (c *compiler) compileActions() {
 			c.fault(path+".type", "%s", unknownType(string(def.Type), types))
 			continue
 		}
+		if p := def.Purpose; p != "" && p != Marketing && p != Transactional {
+			c.fault(path+".purpose", "is %q; there are marketing and transactional", p)
+		}
 		a, faults := compileAction(def, path)
 		c.faults = append(c.faults, faults...)
 		c.d.actions = append(c.d.actions, a)

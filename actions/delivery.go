@@ -1,6 +1,8 @@
 package actions
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"engage-worker/actions/outcome"
@@ -33,9 +35,20 @@ type Delivery struct {
 	Decision  Decision
 	Reason    outcome.Reason  // of a skip or a failure
 	Failure   *Failure        // set when Decision is DecisionFail
+	Purpose   Purpose         // the action's
 	Region    string          // the gate it goes through; set whenever known
 	MessageID string          // the event's messageId, or ""
 	UserID    string          // the event's userId, or ""
 	Recipient string          // the chosen recipient, unmasked, or ""
 	Message   *twilio.Message // set when Decision is DecisionSend
+}
+
+// Segments is how much of its sender's rate the message takes: an SMS's
+// segments, as far as its text is known here, and one of anything else.
+func (d *Delivery) Segments() int {
+	m := d.Message
+	if m == nil || strings.Contains(m.To, ":") || slices.ContainsFunc(m.Form, func(v twilio.FormValue) bool { return v.Name == "MediaUrl" }) {
+		return 1
+	}
+	return max(1, countSegments(m.Body).Segments)
 }

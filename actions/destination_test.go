@@ -364,7 +364,7 @@ func TestDelivery(t *testing.T) {
 	}, sms(map[string]any{"from": "MG1", "body": "see HTTPS://x.io", "region": "eu-west-1"}))
 	got := prepare(t, d, event(smsAddress))
 	want := actions.Delivery{
-		Action: "sms", Decision: actions.DecisionSend, Region: "eu-west-1", MessageID: "m1", UserID: "jane", Recipient: "+15551234567",
+		Action: "sms", Purpose: actions.Marketing, Decision: actions.DecisionSend, Region: "eu-west-1", MessageID: "m1", UserID: "jane", Recipient: "+15551234567",
 		Message: &twilio.Message{
 			BaseURL: "https://api.dublin.ie1.twilio.com", To: "+15551234567", From: "MG1", Body: "see HTTPS://x.io", HasLink: true, Account: "AC1",
 			Form: []twilio.FormValue{

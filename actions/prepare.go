@@ -25,7 +25,7 @@ type prepared struct {
 // prepare is the way of one event under one action:
 // mapping, recipient, content, form.
 func (d *Destination) prepare(ctx context.Context, ev *Event, a *action, made *prepared) Delivery {
-	delivery := Delivery{Action: a.name, Region: d.region, MessageID: ev.messageID, UserID: ev.userID}
+	delivery := Delivery{Action: a.name, Purpose: a.purpose, Region: d.region, MessageID: ev.messageID, UserID: ev.userID}
 	p := &made.payload
 	if failure := a.resolve(ctx, ev.root, p); failure != nil {
 		return delivery.fail(failure)

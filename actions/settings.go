@@ -46,7 +46,8 @@ const (
 type ActionDefinition struct {
 	Name    string
 	Type    ActionType
-	Trigger string // FQL; empty means DefaultTrigger
+	Trigger string  // FQL; empty means DefaultTrigger
+	Purpose Purpose // of its messages; empty means Marketing
 	// FormerNames are what the action was called before: what was sent, waits
 	// or is in doubt under them is the action's.
 	FormerNames []string
@@ -58,6 +59,15 @@ type ActionDefinition struct {
 	LiquidFromEvents bool
 	Mapping          map[string]any // field -> JSON-like value: nil, bool, float64, string, []any, *jsvalue.Object
 }
+
+// Purpose is what an action's messages are for: where a rate is short,
+// transactional ones go first.
+type Purpose string
+
+const (
+	Marketing     Purpose = "marketing"
+	Transactional Purpose = "transactional"
+)
 
 // DefaultTrigger is the hosted destination's.
 const DefaultTrigger = `type = "track" and event = "Audience Entered"`

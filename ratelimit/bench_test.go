@@ -22,7 +22,7 @@ func BenchmarkUncontended(b *testing.B) {
 	g := benchGate(8)
 	b.ReportAllocs()
 	for b.Loop() {
-		p, err := g.Acquire(b.Context())
+		p, err := g.Acquire(b.Context(), Request{})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -37,7 +37,7 @@ func BenchmarkContended512(b *testing.B) {
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			p, err := g.Acquire(b.Context())
+			p, err := g.Acquire(b.Context(), Request{})
 			if err != nil {
 				b.Error(err)
 				return

@@ -46,8 +46,9 @@ type book struct {
 	others  map[string]*party
 	asks    []asked   // our last ones, oldest first
 	lastAsk time.Time // when anybody's ask was read last
-	waiting int       // deliveries, at the last tick
+	waiting int       // uses, at the last tick
 	turn    turns
+	grants  int // slots lent, since somebody counted
 }
 
 type asked struct {

@@ -11,8 +11,9 @@ import (
 )
 
 // fleet is a model of replicas that share one rate by a log: real books and
-// slots, and a coordinator that gives shards away when their owner wasn't
-// heard for a session timeout.
+// slots of a sender, whose messages take one use of its rate or several, and a
+// coordinator that gives shards away when their owner wasn't heard for a
+// session timeout.
 type fleet struct {
 	t       interface{ Fatalf(string, ...any) }
 	rand    *rand.Rand
@@ -22,8 +23,10 @@ type fleet struct {
 	shards  int
 	log     []entry
 	members []*member
-	owner   []*member // of each shard
-	started []time.Time
+	owner   []*member   // of each shard
+	most    int         // uses of a message
+	started []time.Time // once for each slot
+	used    int         // uses
 }
 
 type entry struct {
@@ -33,6 +36,7 @@ type entry struct {
 
 type member struct {
 	*book
+	sender   *sender
 	read     int // of the log
 	load     float64
 	queue    float64
@@ -42,9 +46,12 @@ type member struct {
 	dead     bool
 	gained   time.Time // shards were assigned then, and the log wasn't read to its end since
 	lastTick time.Time
-	open     int // permits that are taken and not started
-	sent     int
+	open     []permit // that are taken and not started
+	head     int      // uses of the next message; 0: not drawn yet
+	sent     int      // uses
 }
+
+type permit struct{ slots, uses int }
 
 const (
 	modelStep    = 5 * time.Millisecond
@@ -53,7 +60,7 @@ const (
 
 func newFleet(t interface{ Fatalf(string, ...any) }, seed uint64, rate float64, replicas, shards int) *fleet {
 	n, span := slotsOf(rate)
-	f := &fleet{t: t, rand: rand.New(rand.NewPCG(seed, 1)), now: time.Now(), n: n, span: span, shards: shards, owner: make([]*member, shards)}
+	f := &fleet{t: t, rand: rand.New(rand.NewPCG(seed, 1)), now: time.Now(), n: n, span: span, shards: shards, most: 1, owner: make([]*member, shards)}
 	for i := range replicas {
 		f.join(fmt.Sprint("r", i))
 	}
@@ -62,8 +69,9 @@ func newFleet(t interface{ Fatalf(string, ...any) }, seed uint64, rate float64, 
 }
 
 func (f *fleet) join(name string) {
-	s := &slots{span: f.span}
-	m := &member{book: newBook(name, "us", f.n, s), read: len(f.log)}
+	s := newSender("us", "mg", SenderRate{Rate: float64(f.n) * float64(Window) / float64(f.span)})
+	s.book.me = name
+	m := &member{book: s.book, sender: s, read: len(f.log)}
 	if len(f.log) > 0 {
 		m.lastAsk = f.now
 	}
@@ -151,36 +159,57 @@ func (f *fleet) run(m *member) {
 	m.queue += m.load * modelStep.Seconds()
 	if f.now.Sub(m.lastTick) >= 100*time.Millisecond {
 		m.lastTick = f.now
+		if m.queue < 1 {
+			m.sender.short = 0
+		}
 		notes := m.tick(int(m.queue), f.now)
 		if online {
 			f.append(notes)
 		} // else they are lost
 	}
 	// Some requests leave at once, some only later, some never.
-	for m.open > 0 && f.rand.IntN(3) > 0 {
-		m.open--
+	for len(m.open) > 0 && f.rand.IntN(3) > 0 {
+		p := m.open[0]
+		m.open = m.open[1:]
 		if f.rand.IntN(10) == 0 {
-			m.slots.giveBack()
-			m.queue++
-		} else if m.slots.start(f.now) {
-			m.sent++
-			f.started = append(f.started, f.now)
+			m.slots.giveBack(p.slots)
+			m.queue += float64(p.uses)
 		} else {
-			m.queue++
+			f.start(m, p)
 		}
 	}
-	for m.queue >= 1 {
-		if at, ok := m.slots.next(f.now); !ok || at.After(f.now) {
-			break
+	for {
+		if m.head == 0 {
+			m.head = 1 + f.rand.IntN(f.most)
 		}
-		m.queue--
-		m.slots.take()
+		if m.queue < float64(m.head) {
+			return
+		}
+		if at, ok := m.sender.next(m.head, f.now); !ok || at.After(f.now) {
+			return
+		}
+		p := permit{m.sender.take(m.head), m.head}
+		m.queue -= float64(m.head)
+		m.head = 0
 		if f.rand.IntN(10) == 0 {
-			m.open++
-		} else if m.slots.start(f.now) {
-			m.sent++
-			f.started = append(f.started, f.now)
+			m.open = append(m.open, p)
+		} else {
+			f.start(m, p)
 		}
+	}
+}
+
+func (f *fleet) start(m *member, p permit) {
+	if m.slots.lost() {
+		m.slots.giveBack(p.slots)
+		m.queue += float64(p.uses)
+		return
+	}
+	m.slots.start(p.slots, p.uses, f.now)
+	m.sent += p.uses
+	f.used += p.uses
+	for range p.slots {
+		f.started = append(f.started, f.now)
 	}
 }
 
@@ -193,11 +222,11 @@ func (f *fleet) append(notes []Note) {
 	}
 }
 
-// check fails when any span holds more requests than there are slots.
+// check fails when any span holds more starts on slots than there are slots.
 func (f *fleet) check() {
 	for i := f.n; i < len(f.started); i++ {
 		if d := f.started[i].Sub(f.started[i-f.n]); d < f.span {
-			f.t.Fatalf("%d requests within %v, and only %d in %v are allowed", f.n+1, d, f.n, f.span)
+			f.t.Fatalf("%d slots used within %v, and only %d in %v are allowed", f.n+1, d, f.n, f.span)
 		}
 	}
 }
@@ -208,11 +237,11 @@ func (f *fleet) pass(d time.Duration) {
 	}
 }
 
-// used is which part of the rate was used during d.
-func (f *fleet) used(d time.Duration) float64 {
-	before := len(f.started)
+// use is which part of the rate was used during d.
+func (f *fleet) use(d time.Duration) float64 {
+	before := f.used
 	f.pass(d)
-	return float64(len(f.started)-before) / d.Seconds() / (float64(f.n) * float64(Window) / float64(f.span))
+	return float64(f.used-before) / d.Seconds() / (float64(f.n) * float64(Window) / float64(f.span))
 }
 
 // TestTheRateGoesWhereTheLoadIs: 3 s after its start, a load uses 95% of the
@@ -229,7 +258,7 @@ func TestTheRateGoesWhereTheLoadIs(t *testing.T) {
 					}
 					f.pass(3 * time.Second)
 					long := max(60*time.Second, 20*f.span)
-					if got := f.used(long); got < 0.95 {
+					if got := f.use(long); got < 0.95 {
 						t.Errorf("%.1f%% of the rate is used", 100*got)
 					}
 					var sent []int
@@ -238,6 +267,31 @@ func TestTheRateGoesWhereTheLoadIs(t *testing.T) {
 					}
 					if least := slices.Min(sent); float64(least) < float64(slices.Max(sent))/3 {
 						t.Errorf("sent by each: %v", sent)
+					}
+					f.check()
+				})
+			}
+		}
+	}
+}
+
+// TestMessagesOfSeveralSegments: a sender's rate is used to three quarters and
+// more, whatever its messages take of it and however few slots a replica has.
+// The rest is what stays over where no whole message fits in any more.
+func TestMessagesOfSeveralSegments(t *testing.T) {
+	for _, rate := range []float64{0.5, 1, 3, 10, 30} {
+		for _, most := range []int{2, 3, 11} {
+			for name, loaded := range map[string]int{"one": 1, "all": 3} {
+				t.Run(fmt.Sprintf("%v/s, up to %d segments, %s of 3", rate, most, name), func(t *testing.T) {
+					f := newFleet(t, 7, rate, 3, 12)
+					f.most = most
+					f.pass(10 * time.Second) // idle
+					for _, m := range f.members[:loaded] {
+						m.load = 2*rate + 1
+					}
+					f.pass(5 * time.Second)
+					if got := f.use(max(120*time.Second, 40*f.span)); got < 0.75 || got > 1.05 {
+						t.Errorf("%.1f%% of the rate is used", 100*got)
 					}
 					f.check()
 				})
@@ -267,6 +321,7 @@ func TestTheFleetHoldsTheRate(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rate := rapid.SampledFrom([]float64{0.5, 1, 2.5, 3, 7, 10, 40}).Draw(t, "rate")
 		f := newFleet(t, rapid.Uint64().Draw(t, "seed"), rate, rapid.IntRange(1, 4).Draw(t, "replicas"), rapid.IntRange(1, 12).Draw(t, "shards"))
+		f.most = rapid.SampledFrom([]int{1, 1, 3, 11}).Draw(t, "segments")
 		some := func() *member { return f.members[rapid.IntRange(0, len(f.members)-1).Draw(t, "which")] }
 		for range rapid.IntRange(1, 25).Draw(t, "events") {
 			d := time.Duration(rapid.IntRange(0, 4500).Draw(t, "ms")) * time.Millisecond

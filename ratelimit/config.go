@@ -15,6 +15,9 @@ type Config struct {
 	// least 1.
 	MaxInFlight int
 	Breaker     BreakerConfig
+	// Senders are those that have a rate of their own, by what Request.Sender
+	// says of them.
+	Senders map[string]SenderRate
 }
 
 // BreakerConfig is a region's circuit breaker.

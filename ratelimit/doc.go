@@ -1,11 +1,14 @@
 // Package ratelimit is the gate that every message to a region passes: the
-// region's rate, the requests in flight and a circuit breaker; and the doors
-// that close for an account or a sender that Twilio refuses.
+// region's rate, the rates of senders, the requests in flight and a circuit
+// breaker; and the doors that close for an account or a sender that Twilio
+// refuses.
 //
-//	Acquire ─ breaker ─ queue (first in, first out) ─ in flight ─ pause ─ slot ─ pace ─ probe ─▶ Permit
-//	Start   ─ the request leaves: its slot rests from now
-//	Done    ─ breaker counts ─ in flight freed ─ throttled: fewer in flight, pause ─▶ the queue moves on
+//	Acquire ─ breaker ─┬─ its sender's line ─ slots ─┬─ turn ─ in flight ─ pause ─ slot ─ pace ─ probe ─▶ Permit
+//	                   └─ the region's line ─────────┘
+//	Start   ─ the request leaves: its slots rest from now
+//	Done    ─ breaker counts ─ in flight freed ─ throttled: fewer in flight, pause ─▶ the lines move on
 //
+//	line      who waits for a rate, in flows that take turns
 //	slots     what a replica holds of a rate: ready, resting, or taken by permits
 //	book      whose they are: our own, lent to others, borrowed from others
 //	Exchange  carries what the books of all replicas tell each other
@@ -67,6 +70,31 @@
 // Without the log (Kafka is away) nobody asks or grants: loans run out, and each
 // replica has its own slots for as long as it has its lease.
 //
+// # Senders
+//
+// A sender's rate is slots of its own, with the same two rules, owners and
+// lending; a message passes when it has slots of both rates, and uses them at the
+// same moment. A message of c uses takes c of the sender's n slots, each once,
+// so that for c up to n the bound above is one of uses. One that takes fewer
+// slots uses some several times at once, and each of them then rests for a
+// span for each of its uses: no slot comes to more uses than spans over time, and
+// still none is started twice within one. Only the uses that are at
+// the same moment may be more than n. That happens when c is above n, when nothing
+// else can be done, and when the replica holds less than c slots and had none
+// lent for LoanTerm. A replica that dies right after such a message
+// takes the knowledge of its slots' longer rest with it.
+//
+// # Turns
+//
+// Who waits for a sender waits in its line; the first one there, once the
+// sender has slots for it, comes up for the region's turn. So a sender without
+// slots holds nobody else up, and a message of many segments isn't
+// passed for ever by those of few. In each line, the region's and the senders',
+// flows take turns by what they had of that rate (start-time fair queueing,
+// Goyal, Vin and Cheng, 1996): who had least is next, and who had nothing for a while
+// starts level with the others. Transactional flows come before marketing,
+// which has one turn in ten while both wait.
+//
 // # Who has how much
 //
 // The whole rate is divided by need: who needs little has it all, the others
@@ -81,7 +109,7 @@
 // # Who runs what
 //
 // A Gate has no goroutine of its own. The state is guarded by one mutex; a
-// timer wakes the queue's head when its time comes, and a permit, an error or
+// timer wakes the lines when the next one's time comes, and a permit, an error or
 // nothing else ends a wait. Thousands of waiters cost one timer. Slots and books
 // are pure: they are told the time.
 package ratelimit

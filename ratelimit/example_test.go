@@ -23,7 +23,7 @@ func ExampleGate() {
 	gate.SetParts([]ratelimit.Part{{From: 0, To: 1, Until: time.Now().Add(time.Minute)}}, true) // this replica has all of the fleet's rate
 
 	for _, verdict := range []ratelimit.VerdictKind{ratelimit.Delivered, ratelimit.VendorFault, ratelimit.Delivered} {
-		permit, err := gate.Acquire(context.Background())
+		permit, err := gate.Acquire(context.Background(), ratelimit.Request{})
 		if open, ok := errors.AsType[*ratelimit.OpenError](err); ok {
 			fmt.Println(open.Region, "is closed off")
 			continue

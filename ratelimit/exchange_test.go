@@ -113,7 +113,7 @@ func TestExchange(t *testing.T) {
 			for range 100 {
 				wg.Go(func() {
 					for {
-						p, err := gate.Acquire(ctx)
+						p, err := gate.Acquire(ctx, Request{})
 						if err != nil {
 							return
 						}

@@ -1,12 +1,11 @@
 package ratelimit
 
 import (
-	"container/list"
 	"context"
+	"iter"
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"engage-worker/internal/metrics"
@@ -20,7 +19,10 @@ type Gate struct {
 	meters meters
 
 	mu       sync.Mutex
-	queue    list.List // of *waiter, first in, first out
+	line     line               // those that wait for the region alone, and what all flows had
+	senders  map[string]*sender // those that have a rate
+	arrived  uint64             // requests
+	waiting  int                // those that wait, in all lines
 	inFlight int
 	pacer    *pacer
 	book     *book
@@ -30,66 +32,45 @@ type Gate struct {
 	wakeAt   time.Time   // when the timer fires; zero when it doesn't
 }
 
-// meters are the region's own metrics, looked up once.
-type meters struct {
-	wait      prometheus.Observer
-	breaker   prometheus.Gauge
-	inFlight  prometheus.Gauge
-	limit     prometheus.Gauge
-	rate      prometheus.Gauge
-	slots     [4]prometheus.Gauge // home, lent, borrowed, lacking
-	throttled prometheus.Counter
-}
-
-// waiter is an Acquire that waits. All is guarded by Gate.mu until resolved
-// is closed.
-type waiter struct {
-	since    time.Time
-	place    *list.Element // nil once resolved
-	resolved chan struct{}
-	permit   *Permit
-	err      error
-}
-
 // New returns a region's gate. Nothing passes before the first SetParts.
 func New(region string, cfg Config, m *metrics.Metrics, log zerolog.Logger) *Gate {
 	g := &Gate{
-		region: region,
-		log:    log.With().Str("region", region).Logger(),
-		meters: meters{
-			wait:     m.GateWait.WithLabelValues(region),
-			breaker:  m.BreakerState.WithLabelValues(region),
-			inFlight: m.InFlight.WithLabelValues(region),
-			limit:    m.InFlightLimit.WithLabelValues(region),
-			rate:     m.RateLimit.WithLabelValues(region),
-			slots: [4]prometheus.Gauge{
-				m.RateSlots.WithLabelValues(region, "home"), m.RateSlots.WithLabelValues(region, "lent"),
-				m.RateSlots.WithLabelValues(region, "borrowed"), m.RateSlots.WithLabelValues(region, "lacking"),
-			},
-			throttled: m.Throttled.WithLabelValues(region),
-		},
+		region:   region,
+		log:      log.With().Str("region", region).Logger(),
+		line:     newLine(),
+		senders:  make(map[string]*sender, len(cfg.Senders)),
 		pacer:    newPacer(cfg.Rate, cfg.Burst, time.Now()),
 		throttle: newThrottle(cfg.MaxInFlight),
 	}
 	g.book = newBook("", region, g.pacer.fleet, &g.pacer.slots)
+	for id, c := range cfg.Senders {
+		g.senders[id] = newSender(region, id, c)
+	}
+	g.meters = newMeters(m, region, g.senders)
 	g.breaker = newBreaker(region, cfg.Breaker, g.breakerChanged)
 	g.meters.breaker.Set(0)
 	g.measure()
 	return g
 }
 
-// Acquire waits, first in, first out, until the region's rate and requests
-// in flight leave room for one more. An open breaker ends the wait at once
-// with an *OpenError, and so does a half-open one that has no probe left;
-// otherwise the only error is the context's. A permit may be returned although
-// ctx ended at the same moment.
-func (g *Gate) Acquire(ctx context.Context) (*Permit, error) {
+// Acquire waits until it is the request's turn and the region's rate, its
+// requests in flight and the sender's rate leave room for one more. Who waits
+// for a sender holds nobody else up. An open breaker ends the wait at once
+// with an *OpenError, and so does a half-open one that has no probe left; a
+// sender that is too busy for the request's patience ends it with a *BusyError
+// before it begins. Otherwise the only error is the context's. A permit may be
+// returned although ctx ended at the same moment.
+func (g *Gate) Acquire(ctx context.Context, r Request) (*Permit, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	w, permit, err := g.enter()
-	if w == nil {
-		return permit, err
+	r.Purpose = max(r.Purpose, Marketing)
+	w := &waiter{sender: g.senders[r.Sender]}
+	if w.sender != nil {
+		w.uses = max(1, r.Uses())
+	}
+	if resolved, err := g.enter(w, r); resolved {
+		return w.permit, err
 	}
 	select {
 	case <-w.resolved:
@@ -100,24 +81,58 @@ func (g *Gate) Acquire(ctx context.Context) (*Permit, error) {
 }
 
 // enter answers at once where it can, and queues otherwise.
-func (g *Gate) enter() (*waiter, *Permit, error) {
+func (g *Gate) enter(w *waiter, r Request) (resolved bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
-	if hold := g.breaker.refusesFor(now, g.queue.Len()); hold > 0 {
-		return nil, nil, &OpenError{Region: g.region, RetryAfter: hold}
+	if hold := g.breaker.refusesFor(now, g.waiting); hold > 0 {
+		return true, &OpenError{Region: g.region, RetryAfter: hold}
 	}
-	if g.queue.Len() == 0 {
-		g.pacer.idle()
-		if at, ok := g.next(now); ok && !at.After(now) {
-			permit, err := g.grant(now, now)
-			return nil, permit, err
+	w.flow = g.line.flow(r.Flow, r.Purpose)
+	w.since, w.number, w.lane = now, g.arrived, w.flow
+	g.arrived++
+	if s := w.sender; s != nil {
+		w.lane = s.line.flow(r.Flow, r.Purpose)
+		if wait := s.wait(r.Purpose); r.Patience > 0 && wait > r.Patience {
+			return true, &BusyError{Region: g.region, Sender: s.name, Wait: wait}
 		}
 	}
-	w := &waiter{since: now, resolved: make(chan struct{})}
-	w.place = g.queue.PushBack(w)
+	if g.waiting == 0 {
+		g.pacer.idle()
+		if g.passes(w, now) {
+			if w.permit, err = g.grant(now, w); err == nil {
+				g.line.serve(choice{w: w, f: w.flow}, 1)
+			}
+			return true, err
+		}
+	}
+	if w.sender != nil && g.breaker.state() == HalfOpen && !g.passes(w, now) {
+		return true, &OpenError{Region: g.region, RetryAfter: probeWait} // it would keep others from probing
+	}
+	g.push(w)
 	g.advance(now)
-	return w, nil, nil
+	return false, nil
+}
+
+// push lets w wait.
+func (g *Gate) push(w *waiter) {
+	w.resolved = make(chan struct{})
+	g.lineOf(w).push(w)
+	g.waiting++
+}
+
+// remove ends w's wait.
+func (g *Gate) remove(w *waiter) {
+	g.lineOf(w).remove(w)
+	g.waiting--
+}
+
+// lineOf is where w waits.
+func (g *Gate) lineOf(w *waiter) *line {
+	if w.sender != nil {
+		return &w.sender.line
+	}
+	return &g.line
 }
 
 // leave gives up a wait, unless it was answered meanwhile.
@@ -127,60 +142,9 @@ func (g *Gate) leave(w *waiter, cause error) (*Permit, error) {
 	if w.place == nil {
 		return w.permit, w.err
 	}
-	g.queue.Remove(w.place)
-	w.place = nil
+	g.remove(w)
+	g.advance(time.Now()) // who comes next may need less
 	return nil, cause
-}
-
-// start uses a permit's slot from now on, unless it was lost.
-func (g *Gate) start(p *Permit) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if p.started || p.done {
-		return p.started
-	}
-	now := time.Now()
-	g.settle(now) // the process may have been frozen for longer than a loan lasts
-	p.settled = true
-	p.started = g.pacer.slots.start(now)
-	g.advance(now) // who waits may know now for how long
-	return p.started
-}
-
-// done takes a permit back.
-func (g *Gate) done(p *Permit, v Verdict) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if p.done {
-		return
-	}
-	p.done = true
-	now := time.Now()
-	switch asked := v.Kind >= Delivered && v.Kind <= Throttled; {
-	case p.settled:
-	case asked:
-		g.pacer.slots.start(now)
-	default:
-		g.pacer.slots.giveBack()
-	}
-	switch v.Kind {
-	case Delivered, Refused:
-		g.breaker.ended(p.ticket, nil)
-		g.throttle.succeeded(p.granted)
-	case VendorFault:
-		g.breaker.ended(p.ticket, errVendorFault)
-	case Throttled:
-		g.breaker.ended(p.ticket, errExcluded)
-		g.meters.throttled.Inc()
-		if g.throttle.slowDown(now, p.granted, v.RetryAfter, g.inFlight) {
-			g.log.Warn().Dur("pause", g.throttle.until.Sub(now)).Int("in_flight_limit", g.throttle.inFlight()).
-				Msg("throttled: the region pauses and goes on with fewer requests in flight")
-		}
-	default:
-		g.breaker.ended(p.ticket, errExcluded)
-	}
-	g.inFlight--
-	g.advance(now)
 }
 
 // SetParts tells this replica's parts of the fleet: of the rate and of the
@@ -193,7 +157,9 @@ func (g *Gate) SetParts(parts []Part, caughtUp bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
-	g.book.setParts(parts, caughtUp, now)
+	for b := range g.books() {
+		b.setParts(parts, caughtUp, now)
+	}
 	g.settle(now)
 	g.advance(now)
 }
@@ -203,33 +169,58 @@ func (g *Gate) SetParts(parts []Part, caughtUp bool) {
 func (g *Gate) join(name string, since time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.book.me, g.book.lastAsk = name, since
+	for b := range g.books() {
+		b.me, b.lastAsk = name, since
+	}
 }
 
-// hear takes in what another replica wrote of this rate, and says what to
-// answer.
-func (g *Gate) hear(n Note) []Note {
+// hear takes in what another replica wrote of one of the rates, and says what
+// to answer.
+func (g *Gate) hear(n Note) (notes []Note) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
-	notes := g.book.hear(n, now)
+	for b := range g.books() {
+		if b.rate == n.Rate {
+			notes = b.hear(n, now)
+		}
+	}
 	g.settle(now)
 	g.advance(now)
 	return notes
 }
 
-// tick says what to write of this rate now.
+// tick says what to write of the rates now.
 func (g *Gate) tick() []Note {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
-	notes := g.book.tick(g.queue.Len(), now)
+	passable := g.line.n
+	for _, s := range g.senders {
+		passable += s.passable()
+	}
+	notes := g.book.tick(passable, now)
+	for _, s := range g.senders {
+		notes = append(notes, s.tick(now)...)
+	}
 	g.settle(now)
 	g.advance(now)
-	for i, n := range [4]int{g.book.home, total(g.book.lent), total(g.book.borrowed), g.book.lacks()} {
-		g.meters.slots[i].Set(float64(n))
-	}
+	g.measureRates()
 	return notes
+}
+
+// books are the rates', the region's first.
+func (g *Gate) books() iter.Seq[*book] {
+	return func(yield func(*book) bool) {
+		if !yield(g.book) {
+			return
+		}
+		for _, s := range g.senders {
+			if !yield(s.book) {
+				return
+			}
+		}
+	}
 }
 
 // settle ends loans that are over, and fits the pace to what is held.
@@ -238,44 +229,9 @@ func (g *Gate) settle(now time.Time) {
 	g.pacer.adjust(now)
 }
 
-// Snapshot is a gate at one moment.
-type Snapshot struct {
-	Region        string
-	Breaker       State
-	Rate          float64 // messages per second that this replica may send now
-	Home          int     // slots that are its own
-	Lent          int     // of these, to others
-	Borrowed      int     // slots of others
-	InFlight      int
-	InFlightLimit int
-	Waiting       int
-	PausedUntil   time.Time // the end of the last pause that the vendor asked for; zero if there was none
-}
-
-// Snapshot returns the gate as it is now.
-func (g *Gate) Snapshot() Snapshot {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	now := time.Now()
-	g.settle(now)
-	g.advance(now)
-	return Snapshot{
-		Region:        g.region,
-		Breaker:       g.breaker.state(),
-		Rate:          g.pacer.perSec(),
-		Home:          g.book.home,
-		Lent:          total(g.book.lent),
-		Borrowed:      total(g.book.borrowed),
-		InFlight:      g.inFlight,
-		InFlightLimit: g.throttle.inFlight(),
-		Waiting:       g.queue.Len(),
-		PausedUntil:   g.throttle.until,
-	}
-}
-
-// next returns when the queue's head may go, or when to look again. ok is
-// false when only another call can change the answer. The caller holds g.mu,
-// here and below.
+// next returns when the region lets another one through, or when to look
+// again. ok is false when only another call can change the answer. The caller
+// holds g.mu, here and below.
 func (g *Gate) next(now time.Time) (at time.Time, ok bool) {
 	if g.inFlight >= g.throttle.inFlight() {
 		return time.Time{}, false
@@ -287,48 +243,92 @@ func (g *Gate) next(now time.Time) (at time.Time, ok bool) {
 	return g.pacer.next(now)
 }
 
-// grant gives a permit to who waited since then; next said that it may be.
-func (g *Gate) grant(now, since time.Time) (*Permit, error) {
+// passes reports whether w may have its permit now.
+func (g *Gate) passes(w *waiter, now time.Time) bool {
+	if s := w.sender; s != nil {
+		s.turn = choice{w: w, f: w.lane}
+		if at, ok := s.next(w.uses, now); !ok || at.After(now) {
+			return false
+		}
+	}
+	at, ok := g.next(now)
+	return ok && !at.After(now)
+}
+
+// choose says whose turn it is, of those whose sender lets them through now.
+// Where there is none, at is when to look again, and zero when only another
+// call can change the answer.
+func (g *Gate) choose(now time.Time) (c choice, at time.Time) {
+	c = g.line.first()
+	for _, s := range g.senders {
+		if s.line.n == 0 {
+			continue
+		}
+		s.turn = s.line.first()
+		switch ready, ok := s.next(s.turn.w.uses, now); {
+		case ok && !ready.After(now):
+			g.line.offer(&c, s.turn.w, s.turn.w.flow)
+		case ok && (at.IsZero() || ready.Before(at)):
+			at = ready
+		}
+	}
+	return c, at
+}
+
+// grant gives a permit to w, which may have it now.
+func (g *Gate) grant(now time.Time, w *waiter) (*Permit, error) {
 	ticket, ok := g.breaker.allow()
 	if !ok {
 		return nil, g.openError(now)
 	}
+	p := &Permit{gate: g, granted: now, ticket: ticket, sender: w.sender, uses: w.uses}
 	g.pacer.take(now)
+	if s := w.sender; s != nil {
+		p.slots = s.take(w.uses)
+		s.line.serve(s.turn, w.uses)
+	}
 	g.inFlight++
-	g.meters.wait.Observe(now.Sub(since).Seconds())
+	g.meters.wait.Observe(now.Sub(w.since).Seconds())
 	g.meters.inFlight.Set(float64(g.inFlight))
-	return &Permit{gate: g, granted: now, ticket: ticket}, nil
+	return p, nil
 }
 
-// advance moves the queue on as far as it goes, and sets the timer for the
+// advance moves the lines on as far as they go, and sets the timer for the
 // rest.
 func (g *Gate) advance(now time.Time) {
 	defer g.measure()
-	for g.queue.Len() > 0 {
+	for g.waiting > 0 {
 		if g.breaker.state() == Open {
 			g.refuseAll(g.openError(now))
-			break
+			return
 		}
 		at, ok := g.next(now)
 		if !ok {
-			break
+			return
 		}
 		if at.After(now) {
 			g.wake(now, at)
 			return
 		}
-		w := g.queue.Front().Value.(*waiter)
-		permit, err := g.grant(now, w.since)
+		c, at := g.choose(now)
+		if c.w == nil {
+			if !at.IsZero() {
+				g.wake(now, at)
+			}
+			return
+		}
+		permit, err := g.grant(now, c.w)
 		if err != nil {
 			g.refuseAll(err)
-			break
+			return
 		}
-		g.resolve(w, permit, nil)
+		g.line.serve(c, 1)
+		g.resolve(c.w, permit, nil)
 	}
 }
 
 func (g *Gate) openError(now time.Time) *OpenError {
-	hold := g.breaker.refusesFor(now, g.queue.Len())
+	hold := g.breaker.refusesFor(now, g.waiting)
 	if hold <= 0 {
 		hold = probeWait
 	}
@@ -336,14 +336,20 @@ func (g *Gate) openError(now time.Time) *OpenError {
 }
 
 func (g *Gate) refuseAll(err error) {
-	for g.queue.Len() > 0 {
-		g.resolve(g.queue.Front().Value.(*waiter), nil, err)
+	lines := []*line{&g.line}
+	for _, s := range g.senders {
+		lines = append(lines, &s.line)
+	}
+	for _, l := range lines {
+		for l.n > 0 {
+			g.resolve(l.first().w, nil, err)
+		}
 	}
 }
 
 func (g *Gate) resolve(w *waiter, permit *Permit, err error) {
-	g.queue.Remove(w.place)
-	w.place, w.permit, w.err = nil, permit, err
+	g.remove(w)
+	w.permit, w.err = permit, err
 	close(w.resolved)
 }
 
@@ -367,12 +373,6 @@ func (g *Gate) woken() {
 	now := time.Now()
 	g.settle(now)
 	g.advance(now)
-}
-
-func (g *Gate) measure() {
-	g.meters.inFlight.Set(float64(g.inFlight))
-	g.meters.limit.Set(float64(g.throttle.inFlight()))
-	g.meters.rate.Set(g.pacer.perSec())
 }
 
 // breakerChanged runs within calls of the breaker, that is, under g.mu.

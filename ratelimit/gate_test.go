@@ -44,7 +44,7 @@ func newGate(t testing.TB, c Config) *Gate {
 
 func mustAcquire(t testing.TB, g *Gate) *Permit {
 	t.Helper()
-	p, err := g.Acquire(t.Context())
+	p, err := g.Acquire(t.Context(), Request{})
 	if err != nil {
 		t.Fatalf("acquire: %v", err)
 	}
@@ -53,7 +53,7 @@ func mustAcquire(t testing.TB, g *Gate) *Permit {
 
 func mustBeOpen(t testing.TB, g *Gate) time.Duration {
 	t.Helper()
-	p, err := g.Acquire(t.Context())
+	p, err := g.Acquire(t.Context(), Request{})
 	var open *OpenError
 	if !errors.As(err, &open) {
 		t.Fatalf("acquire gave %v, %v; want an OpenError", p, err)
@@ -79,7 +79,7 @@ func TestNothingPassesWithoutAShare(t *testing.T) {
 		g := New("us", wide, metrics.New(prometheus.NewRegistry()), zerolog.Nop())
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		if _, err := g.Acquire(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := g.Acquire(ctx, Request{}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("acquire without a share: %v, want deadline exceeded", err)
 		}
 		start := time.Now()
@@ -153,7 +153,7 @@ func TestNoPermitIsLost(t *testing.T) {
 				time.Sleep(time.Duration(rand.N(int64(3 * time.Second))))
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.N(int64(20*time.Millisecond))))
 				defer cancel()
-				p, err := g.Acquire(ctx)
+				p, err := g.Acquire(ctx, Request{})
 				if err != nil {
 					if !errors.Is(err, context.DeadlineExceeded) {
 						t.Errorf("acquire: %v", err)
@@ -184,7 +184,7 @@ func TestEndedContextGetsNothing(t *testing.T) {
 		g := newGate(t, wide)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if p, err := g.Acquire(ctx); p != nil || !errors.Is(err, context.Canceled) {
+		if p, err := g.Acquire(ctx, Request{}); p != nil || !errors.Is(err, context.Canceled) {
 			t.Errorf("acquire with an ended context gave %v, %v", p, err)
 		}
 	})
@@ -268,7 +268,7 @@ func TestOpeningWakesWhoWaits(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 100 {
 			wg.Go(func() {
-				_, err := g.Acquire(t.Context())
+				_, err := g.Acquire(t.Context(), Request{})
 				if open := (*OpenError)(nil); errors.As(err, &open) && open.RetryAfter > 29*time.Second {
 					opened.Add(1)
 				}
@@ -347,7 +347,7 @@ func TestOutageIsProbedSparingly(t *testing.T) {
 		for range 1000 {
 			wg.Go(func() {
 				for {
-					p, err := g.Acquire(t.Context())
+					p, err := g.Acquire(t.Context(), Request{})
 					if open := (*OpenError)(nil); errors.As(err, &open) {
 						time.Sleep(open.RetryAfter)
 						continue
@@ -448,7 +448,7 @@ func TestFleetThroughRebalances(t *testing.T) {
 			for range 100 {
 				wg.Go(func() {
 					for {
-						p, err := g.Acquire(ctx)
+						p, err := g.Acquire(ctx, Request{})
 						if err != nil {
 							return
 						}
@@ -617,7 +617,7 @@ func TestConcurrentUse(t *testing.T) {
 		wg.Go(func() {
 			for ctx.Err() == nil {
 				one, stop := context.WithTimeout(ctx, time.Duration(rand.N(int64(5*time.Millisecond))))
-				if p, err := g.Acquire(one); err == nil {
+				if p, err := g.Acquire(one, Request{}); err == nil {
 					p.Done(Verdict{Kind: kinds[rand.N(len(kinds))], RetryAfter: time.Millisecond})
 				}
 				stop()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -111,7 +112,8 @@ func (g *Gates) join(name string, since time.Time) {
 // has no gate for is none of its business.
 func (g *Gates) hear(n Note) []Note {
 	g.mu.RLock()
-	gate := g.gates[n.Rate]
+	region, _, _ := strings.Cut(n.Rate, "/")
+	gate := g.gates[region]
 	g.mu.RUnlock()
 	if gate == nil {
 		return nil

@@ -80,6 +80,7 @@ func (b *book) answer(notes []Note, p *party, asks bool, now time.Time) []Note {
 	n := b.note()
 	n.Grant = &g
 	if g.Slots > 0 {
+		b.grants += g.Slots
 		b.lent = append(b.lent, loan{id: n.Seq, with: p.name, slots: g.Slots, until: now.Add(LoanTerm)})
 	}
 	return append(notes, n)

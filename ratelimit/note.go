@@ -6,7 +6,7 @@ import "time"
 // of them read in the same order. It is an Ask, a Grant or a Return.
 type Note struct {
 	From   string  `json:"from"` // the replica's name, which no other has
-	Rate   string  `json:"rate"` // the region's
+	Rate   string  `json:"rate"` // the region's, or "region/sender"
 	Of     int     `json:"of"`   // its slots; replicas that are configured otherwise don't share
 	Seq    uint64  `json:"seq"`  // rises with each of From's notes
 	Ask    *Ask    `json:"ask,omitempty"`

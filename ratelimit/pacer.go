@@ -49,7 +49,7 @@ func (p *pacer) adjust(now time.Time) {
 // next returns the earliest time at which a permit may be given. ok is false
 // when no time will come unless something else happens.
 func (p *pacer) next(now time.Time) (at time.Time, ok bool) {
-	at, ok = p.slots.next(now)
+	at, ok = p.slots.next(1, now)
 	if !ok || at.After(now) {
 		p.waited = true
 		return at, ok
@@ -78,7 +78,7 @@ func (p *pacer) tokens(now time.Time) float64 {
 // alone until start or giveBack.
 func (p *pacer) take(now time.Time) {
 	p.bucket.AllowN(now, 1)
-	p.slots.take()
+	p.slots.take(1)
 }
 
 // wait says that somebody is kept waiting by something other than the pace.

@@ -34,7 +34,7 @@ func drive(p *pacer, now, end time.Time) (given []time.Time) {
 			continue
 		}
 		p.take(now)
-		p.slots.start(now)
+		p.slots.start(1, 1, now)
 		given = append(given, now)
 	}
 }
@@ -101,7 +101,7 @@ func TestPacerBurst(t *testing.T) {
 				return n
 			}
 			p.take(now)
-			p.slots.start(now)
+			p.slots.start(1, 1, now)
 			n++
 		}
 	}
@@ -170,28 +170,33 @@ func TestSlots(t *testing.T) {
 				s.lose(n, now)
 				held -= n
 			case 2:
-				if at, ok := s.next(now); ok && !at.After(now) {
-					s.take()
-					taken++
+				if k := rapid.IntRange(1, 3).Draw(t, "together"); k > 0 {
+					if at, ok := s.next(k, now); ok && !at.After(now) {
+						s.take(k)
+						taken += k
+					}
 				}
 			case 3:
 				if taken > 0 {
-					taken--
-					owed := s.owed
-					if s.start(now) {
+					k, uses := rapid.IntRange(1, taken).Draw(t, "start"), rapid.IntRange(0, 3).Draw(t, "more")
+					taken -= k
+					if s.lost() {
+						s.giveBack(k)
+						break
+					}
+					s.start(k, k+uses, now)
+					for range k {
 						started = append(started, now)
-					} else if owed == 0 {
-						t.Fatal("a permit may not start, though none was lost")
 					}
 				}
 			case 4:
 				if taken > 0 {
 					taken--
-					s.giveBack()
+					s.giveBack(1)
 				}
 			default:
 				after, n := s.part(rapid.IntRange(0, max(held, 0)).Draw(t, "part"), now)
-				if after > s.span {
+				if after > 4*s.span { // of four uses
 					t.Fatalf("parted slots rest for %v", after)
 				}
 				held -= n

@@ -43,7 +43,11 @@ type Permit struct {
 	granted time.Time
 	ticket  ticket
 
-	// Guarded by gate.mu. settled: its slot is used or lost.
+	sender *sender // nil, or whose slots it has, too
+	slots  int     // of the sender's
+	uses   int     // of these
+
+	// Guarded by gate.mu. settled: its slots are used or lost.
 	started, settled, done bool
 }
 
@@ -58,3 +62,79 @@ func (p *Permit) Start() bool { return p.gate.start(p) }
 // Done returns the permit with what came of the request. Only the first call
 // counts.
 func (p *Permit) Done(v Verdict) { p.gate.done(p, v) }
+
+// settle uses the permit's slots, and reports whether they could be used.
+func (p *Permit) settle(now time.Time) bool {
+	p.settled = true
+	region := &p.gate.pacer.slots
+	if region.lost() || p.sender != nil && p.sender.slots.lost() {
+		p.giveBack()
+		return false
+	}
+	region.start(1, 1, now)
+	if p.sender != nil {
+		p.sender.slots.start(p.slots, p.uses, now)
+	}
+	return true
+}
+
+// giveBack returns the permit's slots unused.
+func (p *Permit) giveBack() {
+	p.gate.pacer.slots.giveBack(1)
+	if p.sender != nil {
+		p.sender.slots.giveBack(p.slots)
+	}
+}
+
+// start uses a permit's slots from now on, unless they were lost.
+func (g *Gate) start(p *Permit) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if p.started || p.done {
+		return p.started
+	}
+	now := time.Now()
+	g.settle(now) // the process may have been frozen for longer than a loan lasts
+	if p.sender != nil {
+		p.sender.book.expire(now)
+	}
+	p.started = p.settle(now)
+	g.advance(now) // who waits may know now for how long
+	return p.started
+}
+
+// done takes a permit back.
+func (g *Gate) done(p *Permit, v Verdict) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if p.done {
+		return
+	}
+	p.done = true
+	now := time.Now()
+	switch asked := v.Kind >= Delivered && v.Kind <= Throttled; {
+	case p.settled:
+	case asked:
+		p.settle(now)
+	default:
+		p.giveBack()
+	}
+	switch v.Kind {
+	case Delivered, Refused:
+		g.breaker.ended(p.ticket, nil)
+		g.throttle.succeeded(p.granted)
+	case VendorFault:
+		g.breaker.ended(p.ticket, errVendorFault)
+	case Throttled:
+		g.breaker.ended(p.ticket, errExcluded)
+		g.meters.throttled.Inc()
+		if g.throttle.slowDown(now, p.granted, v.RetryAfter, g.inFlight) {
+			g.log.Warn().Dur("pause", g.throttle.until.Sub(now)).Int("in_flight_limit", g.throttle.inFlight()).
+				Msg("throttled: the region pauses and goes on with fewer requests in flight")
+		}
+	default:
+		g.breaker.ended(p.ticket, errExcluded)
+	}
+	g.inFlight--
+	g.advance(now)
+}

@@ -80,38 +80,40 @@ func (s *slots) part(n int, now time.Time) (after time.Duration, parted int) {
 	return last.Sub(now), parted + k
 }
 
-// next is when a slot may be taken, or false when none rests.
-func (s *slots) next(now time.Time) (at time.Time, ok bool) {
+// next is when k slots may be taken together, or false when no time will come
+// unless something else happens.
+func (s *slots) next(k int, now time.Time) (at time.Time, ok bool) {
 	s.settle(now)
-	if s.ready > 0 {
+	if s.ready >= k {
 		return now, true
 	}
-	return s.resting.first()
+	return s.resting.nth(k - s.ready)
 }
 
-// take lets a permit have a slot; next said that one is ready.
-func (s *slots) take() { s.ready--; s.taken++ }
+// take lets a permit have k slots; next said that they are ready.
+func (s *slots) take(k int) { s.ready -= k; s.taken += k }
 
-// start uses a taken slot, and reports whether it may be used: it can have
-// been lost meanwhile.
-func (s *slots) start(now time.Time) bool {
-	s.taken--
-	if s.owed > 0 {
-		s.owed--
-		return false
+// lost reports whether a permit's slots can't be used: as many were lost while
+// permits had them.
+func (s *slots) lost() bool { return s.owed > 0 }
+
+// start uses k taken slots that aren't lost. Each is used once, or as often as
+// it takes to come to that many uses: then it rests for as many spans.
+func (s *slots) start(k, uses int, now time.Time) {
+	s.taken -= k
+	each, more := uses/k, uses%k
+	s.resting.add(now.Add(time.Duration(each)*s.span), k-more)
+	if more > 0 {
+		s.resting.add(now.Add(time.Duration(each+1)*s.span), more)
 	}
-	s.resting.add(now.Add(s.span), 1)
-	return true
 }
 
-// giveBack returns a taken slot unused.
-func (s *slots) giveBack() {
-	s.taken--
-	if s.owed > 0 {
-		s.owed--
-		return
-	}
-	s.ready++
+// giveBack returns k taken slots unused.
+func (s *slots) giveBack(k int) {
+	s.taken -= k
+	paid := min(s.owed, k)
+	s.owed -= paid
+	s.ready += k - paid
 }
 
 // rests are the times until which slots rest, in order. Slots that rest
@@ -178,10 +180,12 @@ func (r *rests) drop() {
 	r.used--
 }
 
-// first is when the first of them has rested.
-func (r *rests) first() (at time.Time, ok bool) {
-	if r.used == 0 {
-		return time.Time{}, false
+// nth is when the n-th of them has rested.
+func (r *rests) nth(n int) (at time.Time, ok bool) {
+	for i := 0; i < r.used; i++ {
+		if n -= r.at(i).n; n <= 0 {
+			return r.at(i).until, true
+		}
 	}
-	return r.at(0).until, true
+	return time.Time{}, false
 }

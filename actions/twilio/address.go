@@ -92,3 +92,9 @@ func Canonical(address string) (channel, id string) {
 	}
 	return channel, strings.ToLower(id)
 }
+
+// SenderKey is the same for all ways to write a sender, and no other's.
+func SenderKey(from string) string {
+	channel, id := Canonical(from)
+	return channel + id
+}

@@ -114,7 +114,7 @@ func (d *delivery) awaitGate(s ratelimit.Sender) (*ratelimit.Permit, error) {
 		return nil, err
 	}
 	waiting := time.Now()
-	permit, err := d.gate.Acquire(d.parts.Intake)
+	permit, err := d.gate.Acquire(d.parts.Intake, d.request(s))
 	if err == nil {
 		d.traceGate(waiting)
 	}

@@ -43,7 +43,7 @@ func TestBlocksOthers(t *testing.T) {
 					g := ratelimit.New(region, ratelimit.Config{Rate: 1000, Burst: 10, MaxInFlight: 1, Breaker: ratelimit.BreakerConfig{FailureRatio: 0.5, MinRequests: 1, OpenFor: time.Hour}}, m, zerolog.Nop())
 					if open {
 						g.SetParts([]ratelimit.Part{{From: 0, To: 1, Until: time.Now().Add(time.Hour)}}, true)
-						permit, err := g.Acquire(t.Context())
+						permit, err := g.Acquire(t.Context(), ratelimit.Request{})
 						if err != nil {
 							t.Fatal(err)
 						}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"engage-worker/actions"
 	"engage-worker/actions/outcome"
 	"engage-worker/actions/twilio"
 	"engage-worker/consumer/ledger"
@@ -27,6 +28,36 @@ func (d *delivery) sender() ratelimit.Sender {
 // account asks for the account alone.
 func (d *delivery) account() ratelimit.Sender {
 	return ratelimit.Sender{Destination: d.cfg.Destination}
+}
+
+// request is what the gate is asked for: a message of the sender's, or without
+// one a look at Twilio's list.
+func (d *delivery) request(s ratelimit.Sender) ratelimit.Request {
+	r := ratelimit.Request{Flow: d.cfg.Destination + "/" + d.action, Purpose: ratelimit.Marketing}
+	if d.plan.Purpose == actions.Transactional {
+		r.Purpose = ratelimit.Transactional
+	}
+	if s.From == "" {
+		return r
+	}
+	r.Sender, r.Uses = twilio.SenderKey(s.From), d.plan.Segments
+	if len(d.cfg.Retry) > 0 && d.parts.Peers.otherSenders(s.From) {
+		r.Patience = d.cfg.Retry[0].Delay
+	}
+	return r
+}
+
+// holdBusy lets a delivery whose sender's rate is used up for longer than a
+// retry topic's delay wait there, where it takes no room from those of other
+// senders.
+func (d *delivery) holdBusy(busy *ratelimit.BusyError) step {
+	tier := 0
+	for i, t := range d.cfg.Retry {
+		if t.Delay <= busy.Wait {
+			tier = i
+		}
+	}
+	return d.retryLater(tier, d.ev.Origin.Tier, failure{reason: outcome.ReasonRateLimited, message: busy.Error()})
 }
 
 // answerOf is what a result tells the doors.

@@ -25,13 +25,16 @@ const (
 	throttledInPlace = time.Minute
 )
 
-// hold waits for what keeps an attempt from being made: an open breaker, or an
-// account or a sender that is closed. A retry topic takes what would hold
+// hold waits for what keeps an attempt from being made: an open breaker, an
+// account or a sender that is closed, or a sender with too much to send. A retry topic takes what would hold
 // others up.
 func (d *delivery) hold(err error) step {
 	var closed *ratelimit.ClosedError
 	var open *ratelimit.OpenError
+	var busy *ratelimit.BusyError
 	switch {
+	case errors.As(err, &busy):
+		return d.holdBusy(busy)
 	case errors.As(err, &closed):
 		return d.holdClosed(closed)
 	case !errors.As(err, &open):

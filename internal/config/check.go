@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"engage-worker/actions"
+	"engage-worker/actions/twilio"
 )
 
 // checkWhole checks what lies between keys.
@@ -31,6 +32,7 @@ func (r *reader) checkWhole(root *node, c *Config) {
 		r.fault(at("ledger.adopt"), "is this configuration's own kafka.groupPrefix; name the former one, or take it out")
 	}
 	r.checkCallbacks(at("callbacks"), c.Callbacks)
+	r.checkSenders(at("regions"), c)
 	r.checkTLS(at("kafka.tls"), c.Kafka.TLS)
 	r.checkSASL(at("kafka.sasl"), c.Kafka.SASL)
 	r.checkDestinations(at("destinations"), c)
@@ -115,6 +117,25 @@ func (r *reader) checkDestinations(n *node, c *Config) {
 			for k, name := range a.FormerNames {
 				r.checkUnique(firstAction, list.resolve(element("", j)).resolve("formerNames").resolve(element("", k)), name)
 			}
+		}
+	}
+}
+
+// checkSenders finds senders that stand twice, written in two ways.
+func (r *reader) checkSenders(regions *node, c *Config) {
+	for _, name := range c.entryNames() {
+		senders := regions.get(name).get("senders")
+		if senders == nil {
+			continue
+		}
+		first := map[string]entry{}
+		for _, e := range senders.entries {
+			key := twilio.SenderKey(e.key)
+			if earlier, double := first[key]; double {
+				r.faultKey(senders, e, "is the sender %s of line %d, written otherwise; keep one", earlier.key, earlier.line)
+				continue
+			}
+			first[key] = e
 		}
 	}
 }

@@ -160,8 +160,14 @@ type Region struct {
 	Burst        int     // messages that may leave at once after a lull, of the whole fleet
 	MaxInFlight  int     // requests in flight of one replica
 	Breaker      Breaker
-	TwilioRegion string // with TwilioEdge, or neither
+	Senders      map[string]Sender // those that have a rate, as configured
+	TwilioRegion string            // with TwilioEdge, or neither
 	TwilioEdge   string
+}
+
+// Sender is a sender's rate.
+type Sender struct {
+	Rate float64 // segments of an SMS per second, messages of anything else, of the whole fleet
 }
 
 // Breaker opens for OpenFor when, of at least MinRequests, FailureRatio

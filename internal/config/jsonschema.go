@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -65,7 +66,9 @@ func needs(keys ...string) map[string]any { return map[string]any{"required": ke
 
 func namedSchema(names rule, inner shape) map[string]any {
 	values := inner.schema()
-	nullable(values)
+	if !slices.ContainsFunc(inner.fields, func(f field) bool { return f.required }) {
+		nullable(values)
+	}
 	return map[string]any{
 		"type":                 []string{"object"},
 		"propertyNames":        map[string]any{"pattern": names.pattern},

@@ -101,6 +101,8 @@ func TestSchemaAgreesOnValues(t *testing.T) {
 		"regions: {a: {rate: %s}}":                                 {"0.5", "0", "-1", "1000000", "1000001", "\"${X}\"", "~"},
 		"regions: {%s: {}}":                                        {"a", "a.b", "-a", "a_b"},
 		"regions: {a: %s}":                                         {"{}", "~", "1", "{rat: 1}"},
+		"regions: {a: {senders: {%s: {rate: 1}}}}":                 {"MG1", "\"+15005550006\"", "\"whatsapp:+15005550006\"", "\"12345\"", "My Shop", "\"a!\"", "\"\"", "\" a\""},
+		"regions: {a: {senders: {MG1: %s}}}":                       {"{rate: 0.5}", "{}", "~", "{rat: 1}"},
 		"http: {listen: %s}":                                       {"\":1\"", "\"a:1\"", "\"a\"", "\":x\"", "8080", "\"${X}\""},
 		"x-%s: {a: [1, {b: c}]}":                                   {"a", "", "kafka"},
 		"y-%s: {}":                                                 {"a"},

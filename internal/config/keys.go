@@ -134,6 +134,10 @@ func regionShape(region *Region) shape {
 			key("openFor", "how long the breaker stays open", duration(&region.Breaker.OpenFor, 30*time.Second, time.Millisecond, day)),
 			key("halfOpenRequests", "requests that then try whether Twilio is back", whole(&region.Breaker.HalfOpenRequests, 5, 1, maxRequests)),
 		)),
+		key("senders", "senders that may send less than the region: numbers, short codes, names, messaging services (`MG...`), `whatsapp:+...`, as a message's `From` has them. See [capacity](operations.md#senders)",
+			named(&region.Senders, senderName(), func(s *Sender) shape {
+				return object(key("rate", "what the sender may send, of the whole fleet: segments of an SMS per second, messages of anything else", number(&s.Rate, 0, maxRate)).must())
+			})),
 		key("twilioRegion", "Twilio's processing region: `ie1`, `au1`, `jp1`", text(&region.TwilioRegion, "", hostLabel().orEmpty())),
 		key("twilioEdge", "its edge: `dublin`, `sydney`, `tokyo`. Set both or neither", text(&region.TwilioEdge, "", hostLabel().orEmpty())),
 	)
@@ -146,10 +150,13 @@ func regionShape(region *Region) shape {
 }
 
 // fill derives what isn't set: a burst of a second's messages, since the rate
-// holds in every second anyway.
+// holds in every second anyway. No senders are nil.
 func (region *Region) fill() {
 	if region.Burst == 0 {
 		region.Burst = max(1, int(region.Rate))
+	}
+	if len(region.Senders) == 0 {
+		region.Senders = nil
 	}
 }
 
@@ -212,6 +219,7 @@ func actionShape(a *actions.ActionDefinition) shape {
 		key("formerNames", "what the action was called before: what was sent, waits or is in doubt under these names is the action's, see [changing](changing.md)",
 			list(&a.FormerNames, "name", func(s *string) shape { return text(s, "", word("an action's name")) }).orNone()),
 		key("type", "what it sends", choice(&a.Type, "", actions.SendSMS, actions.SendWhatsApp, actions.SendMessage)).must().also("partnerAction"),
+		key("purpose", "what its messages are for: where a rate is short, transactional ones go first, and marketing has one in ten", choice(&a.Purpose, actions.Marketing, actions.Marketing, actions.Transactional)),
 		key("trigger", "which events it wants", text(&a.Trigger, actions.DefaultTrigger).as("FQL").orDefault()).also("subscribe"),
 		key("enabled", "`false` keeps the action and sends nothing", switchedOn.then(func(*reader, *node) { a.Disabled = !enabled })),
 		key("liquidFromEvents", "`true` renders what stands in an event as a template, too: see [security](security.md)", boolean(&a.LiquidFromEvents, false)),

@@ -109,7 +109,7 @@ callbacks:
   formerKey: fedcba9876543210fedcba9876543210
   authToken: auth
 regions:
-  us-west-2: {rate: 100, burst: 100, maxInFlight: 64, breaker: {failureRatio: 0.25, minRequests: 10, openFor: 1m, halfOpenRequests: 2}}
+  us-west-2: {rate: 100, burst: 100, maxInFlight: 64, breaker: {failureRatio: 0.25, minRequests: 10, openFor: 1m, halfOpenRequests: 2}, senders: {MG1: {rate: 30}}}
   eu-west-1: {rate: 50.5, twilioRegion: ie1, twilioEdge: dublin}
   slow: {rate: 0.5}
 destinations:
@@ -131,6 +131,7 @@ destinations:
     actions:
       - name: welcome-sms
         type: sendSms
+        purpose: transactional
         trigger: type = "track" and event = "Audience Entered" and properties.audience_key = "high_value"
         mapping:
           from: MG1
@@ -171,7 +172,7 @@ func TestEveryKey(t *testing.T) {
 			Key: "0123456789abcdef0123456789abcdef", FormerKey: "fedcba9876543210fedcba9876543210", AuthToken: "auth",
 		},
 		Regions: map[string]Region{
-			"us-west-2": {Rate: 100, Burst: 100, MaxInFlight: 64, Breaker: Breaker{FailureRatio: 0.25, MinRequests: 10, OpenFor: time.Minute, HalfOpenRequests: 2}},
+			"us-west-2": {Rate: 100, Burst: 100, MaxInFlight: 64, Breaker: Breaker{FailureRatio: 0.25, MinRequests: 10, OpenFor: time.Minute, HalfOpenRequests: 2}, Senders: map[string]Sender{"MG1": {30}}},
 			"eu-west-1": {Rate: 50.5, Burst: 50, MaxInFlight: 128, Breaker: defaultRegion().Breaker, TwilioRegion: "ie1", TwilioEdge: "dublin"},
 			"slow":      {Rate: 0.5, Burst: 1, MaxInFlight: 128, Breaker: defaultRegion().Breaker},
 		},
@@ -185,7 +186,7 @@ func TestEveryKey(t *testing.T) {
 					ProfileAPIHostname: "localhost:3", ConnectionOverrides: "rc=1", Region: "eu-west-1",
 				},
 				Actions: []actions.ActionDefinition{{
-					Name: "welcome-sms", Type: actions.SendSMS,
+					Name: "welcome-sms", Type: actions.SendSMS, Purpose: actions.Transactional,
 					Trigger: `type = "track" and event = "Audience Entered" and properties.audience_key = "high_value"`,
 					Mapping: map[string]any{
 						"from": "MG1", "body": "Hi {{ profile.traits.first_name | default: 'there' }}, welcome! $.x",
@@ -196,7 +197,7 @@ func TestEveryKey(t *testing.T) {
 			}},
 			{actions.Definition{
 				Name: "plain", Settings: defaultSettings,
-				Actions: []actions.ActionDefinition{{Name: "a", Type: actions.SendWhatsApp, Trigger: actions.DefaultTrigger, Mapping: map[string]any{}}},
+				Actions: []actions.ActionDefinition{{Name: "a", Type: actions.SendWhatsApp, Purpose: actions.Marketing, Trigger: actions.DefaultTrigger, Mapping: map[string]any{}}},
 			}},
 		},
 		file:   "engage.yaml",
@@ -219,7 +220,7 @@ func TestAFileWithDestinationsOnlyHasTheDefaults(t *testing.T) {
 	want := Default()
 	want.Destinations = []Destination{{actions.Definition{
 		Name: "onboarding", Settings: defaultSettings,
-		Actions: []actions.ActionDefinition{{Name: "welcome", Type: actions.SendSMS, Trigger: actions.DefaultTrigger, Mapping: map[string]any{}}},
+		Actions: []actions.ActionDefinition{{Name: "welcome", Type: actions.SendSMS, Purpose: actions.Marketing, Trigger: actions.DefaultTrigger, Mapping: map[string]any{}}},
 	}}}
 	want.file, want.veiled = "engage.yaml", map[string]bool{}
 	equal(t, cfg, want)
@@ -363,6 +364,15 @@ func brokenConfigurations() []brokenConfiguration {
 			"3:13: regions.b.rate: JSON has no such number; put it in quotes if it is meant as text",
 			"4:3: regions.c d: a region's name begins with a letter or digit and holds letters, digits, '_' and '-' only",
 			"5:21: regions.e.twilioRegion: must be a part of a host name: lower-case letters, digits and '-'",
+		}},
+		{"senders", "regions:\n  a: {senders: {\"+1 500\": {rate: 0}, \"+1500\": {rate: 1}, x y z!: {rate: 1}, MG1: {}}}\n" + good, []string{
+			"2:34: regions.a.senders.+1 500.rate: must be above 0 and at most 1000000, not 0",
+			"2:38: regions.a.senders.+1500: is the sender +1 500 of line 2, written otherwise; keep one",
+			"2:58: regions.a.senders.x y z!: a sender is a number (+15551234567), a short code, a name, a messaging service (MG...), or whatsapp: and a number, as a message's From has it",
+			"2:82: regions.a.senders.MG1.rate: required, and missing",
+		}},
+		{"a purpose", "destinations:\n  - {name: a, settings: {}, actions: [{name: x, type: sendSms, purpose: marketin, mapping: {}}]}\n", []string{
+			"2:73: destinations[0].actions[0].purpose: \"marketin\" isn't allowed; did you mean marketing?",
 		}},
 		{"http", "http: {listen: 8080}\n" + good, []string{"1:16: http.listen: must be text, not a number; put it in quotes"}},
 		{"listen", "http: {listen: \"8080\"}\n" + good, []string{"1:16: http.listen: must be an address to listen on: host:port, or :port for every network"}},

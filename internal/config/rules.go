@@ -16,17 +16,19 @@ const maxTopicName = 249
 
 // The rules of texts. A pattern is necessary and not always enough.
 const (
-	topicPattern = `^[A-Za-z0-9._-]+$`
-	wordPattern  = `^[A-Za-z0-9][A-Za-z0-9_-]*$`
-	labelPattern = `^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
+	topicPattern  = `^[A-Za-z0-9._-]+$`
+	wordPattern   = `^[A-Za-z0-9][A-Za-z0-9_-]*$`
+	senderPattern = `^([a-z]+:)?\+?[A-Za-z0-9]([A-Za-z0-9 _.&()-]*[A-Za-z0-9.])?$`
+	labelPattern  = `^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
 )
 
 var (
-	topicCharacters = regexp.MustCompile(topicPattern)
-	wordCharacters  = regexp.MustCompile(wordPattern)
-	extensionNames  = regexp.MustCompile(`^[A-Za-z]+$`)
-	extensionValues = regexp.MustCompile(`^[\x20-\x7E]+$`)
-	labelCharacters = regexp.MustCompile(labelPattern)
+	topicCharacters  = regexp.MustCompile(topicPattern)
+	wordCharacters   = regexp.MustCompile(wordPattern)
+	extensionNames   = regexp.MustCompile(`^[A-Za-z]+$`)
+	extensionValues  = regexp.MustCompile(`^[\x20-\x7E]+$`)
+	senderCharacters = regexp.MustCompile(senderPattern)
+	labelCharacters  = regexp.MustCompile(labelPattern)
 )
 
 // topicName holds Kafka's rules for a topic's name.
@@ -66,6 +68,16 @@ func word(what string) rule {
 	return rule{"letters, digits, `_`, `-`", wordPattern, func(s string) error {
 		if !wordCharacters.MatchString(s) {
 			return fmt.Errorf("%s begins with a letter or digit and holds letters, digits, '_' and '-' only", what)
+		}
+		return nil
+	}}
+}
+
+// senderName is a sender as Twilio gets it.
+func senderName() rule {
+	return rule{"sender", senderPattern, func(s string) error {
+		if !senderCharacters.MatchString(s) {
+			return errors.New("a sender is a number (+15551234567), a short code, a name, a messaging service (MG...), or whatsapp: and a number, as a message's From has it")
 		}
 		return nil
 	}}

@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"engage-worker/actions"
+	"engage-worker/actions/twilio"
 	"engage-worker/internal/nearest"
 )
 
@@ -90,6 +91,38 @@ func (r *reader) warnOfRegions(root *node, c *Config) {
 			if name, ok := a.Mapping["region"].(string); ok {
 				path := element(base+".actions", j) + ".mapping.region"
 				warn(root.resolve(path), path, name)
+			}
+		}
+	}
+}
+
+// warnOfSenders tells of a sender's rate that holds for nobody, since no action
+// sends from it. Where a mapping takes the sender from the event, nobody knows.
+func (r *reader) warnOfSenders(root *node, c *Config) {
+	known := map[string]bool{}
+	for _, d := range c.Destinations {
+		for _, a := range d.Actions {
+			for _, field := range []string{"from", "fromPhoneNumber", "messagingServiceSid", "fromMessengerSenderId", "fromFacebookPageId"} {
+				switch from := a.Mapping[field].(type) {
+				case nil:
+				case string:
+					for _, channel := range []string{"", "whatsapp:", "messenger:"} {
+						known[twilio.SenderKey(channel+from)] = true
+					}
+				default:
+					return
+				}
+			}
+		}
+	}
+	for _, name := range c.entryNames() {
+		senders := root.resolve("regions").get(name).get("senders")
+		if senders == nil {
+			continue
+		}
+		for _, e := range senders.entries {
+			if !known[twilio.SenderKey(e.key)] {
+				r.warn(e.value, "no action sends from "+e.key+", so that its rate holds for nothing", "write it as the mapping has it, or take it out")
 			}
 		}
 	}

@@ -120,6 +120,10 @@ func TestWarnings(t *testing.T) {
 			"4:22: warning: destinations[0].settings.region: us-west2 has no entry under regions, so that it has the built-in rate of 100; add an entry for it under regions, or did you mean us-west-2?",
 			"5:77: warning: destinations[0].actions[0].mapping.region: elsewhere has no entry under regions, so that it has the built-in rate of 100; add an entry for it under regions",
 		}},
+		{"senders that nobody sends from", "regions: {us-west-2: {senders: {MG1: {rate: 1}, MG2: {rate: 1}}}}\n" + secret("${file:"+dir+"/good}"), 0o600, []string{
+			"1:54: warning: regions.us-west-2.senders.MG2: no action sends from MG2, so that its rate holds for nothing; write it as the mapping has it, or take it out",
+		}},
+		{"senders that events choose", "regions: {us-west-2: {senders: {MG2: {rate: 1}}}}\n" + mapping("from: {\"@path\": \"$.properties.from\"}\n      body: hi") + "", 0o600, nil},
 		{"a key's SID", "destinations:\n- name: a\n  settings: {twilioAccountSID: AC1, twilioApiKeySID: AC1, twilioApiKeySecret: \"${file:" + dir + "/good}\"}\n  actions: [{name: x, type: sendSms, mapping: {from: MG1, body: hi}}]\n", 0o600, []string{
 			"3:54: warning: destinations[0].settings.twilioApiKeySID: begins with AC, as an account's SID does: that works only with the account's auth token as the secret; give an API key's SID (SK...) and its secret, which can be taken back alone",
 		}},

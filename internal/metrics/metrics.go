@@ -23,7 +23,9 @@ type Metrics struct {
 	InFlight        *prometheus.GaugeVec     // region
 	InFlightLimit   *prometheus.GaugeVec     // region
 	RateLimit       *prometheus.GaugeVec     // region: this replica's share, messages/s
-	RateSlots       *prometheus.GaugeVec     // region, whose: home, lent, borrowed, lacking
+	RateSlots       *prometheus.GaugeVec     // region, sender (empty: the region's own), whose: home, lent, borrowed, wanted, lacking
+	RateGranted     *prometheus.CounterVec   // region, sender
+	GateWaiting     *prometheus.GaugeVec     // region, sender
 	Throttled       *prometheus.CounterVec   // region
 	AccountClosed   *prometheus.GaugeVec     // destination: 1 while Twilio refuses its account
 	SendersClosed   *prometheus.GaugeVec     // destination
@@ -84,7 +86,9 @@ func New(reg prometheus.Registerer) *Metrics {
 		InFlight:        gauge("engage_in_flight", "Requests to Twilio in flight.", "region"),
 		InFlightLimit:   gauge("engage_in_flight_limit", "Requests in flight that the region allows at the moment.", "region"),
 		RateLimit:       gauge("engage_rate_limit", "This replica's share of the region's rate, in messages per second.", "region"),
-		RateSlots:       gauge("engage_rate_slots", "Slots of the region's rate, about one per message a second: this replica's own (home), what of these is lent, what it borrows, and what it lacks.", "region", "whose"),
+		RateSlots:       gauge("engage_rate_slots", "Slots of the region's rate, or of a sender's in it, about one per use a second: this replica's own (home), what of these is lent, what it borrows, what it could use (wanted) and what of that it lacks.", "region", "sender", "whose"),
+		RateGranted:     counter("engage_rate_granted_total", "Slots of the region's or the sender's rate that this replica lent to others.", "region", "sender"),
+		GateWaiting:     gauge("engage_gate_waiting", "Deliveries that wait for the region's rate, or first for their sender's.", "region", "sender"),
 		Throttled:       counter("engage_throttled_total", "Answers by which Twilio asked to slow down.", "region"),
 		AccountClosed:   gauge("engage_account_closed", "1 while the destination's messages are held because Twilio refuses its account or key.", "destination"),
 		SendersClosed:   gauge("engage_senders_closed", "Senders of the destination whose messages are held because Twilio refuses them.", "destination"),

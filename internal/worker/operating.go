@@ -26,6 +26,7 @@ import (
 	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/kafka/topics"
 	"engage-worker/internal/metrics"
+	"engage-worker/ratelimit"
 )
 
 // operating is the operators' HTTP server: probes and metrics for everyone,
@@ -78,6 +79,7 @@ func newOperating(cfg *config.Config, w *Worker) *operating {
 		guarded.HandleFunc("GET /loglevel", func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintln(rw, zerolog.GlobalLevel()) })
 		guarded.HandleFunc("PUT /loglevel", setLogLevel(w.log))
 		guarded.HandleFunc("GET /debug/skips", func(rw http.ResponseWriter, _ *http.Request) { w.showSkips(rw) })
+		guarded.HandleFunc("GET /debug/rates", func(rw http.ResponseWriter, _ *http.Request) { w.showJSON(rw, w.holdings()) })
 		guarded.HandleFunc("GET /debug/pprof/", pprof.Index)
 		guarded.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 		guarded.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
@@ -85,6 +87,7 @@ func newOperating(cfg *config.Config, w *Worker) *operating {
 		guarded.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 		mux.Handle("/loglevel", withToken(token, guarded))
 		mux.Handle("/debug/skips", withToken(token, guarded))
+		mux.Handle("/debug/rates", withToken(token, guarded))
 		mux.Handle("/debug/pprof/", withToken(token, guarded))
 	}
 	o.server = &http.Server{
@@ -101,11 +104,23 @@ func (w *Worker) showSkips(rw http.ResponseWriter) {
 	for _, g := range w.groups {
 		all[g.Config().Destination] = g.Skips().Last()
 	}
+	w.showJSON(rw, all)
+}
+
+// holdings is who has what of the rates, as far as this replica knows.
+func (w *Worker) holdings() any {
+	return struct {
+		Replica string              `json:"replica"` // as the others call it
+		Rates   []ratelimit.Holding `json:"rates"`
+	}{w.name, w.gates.Holdings()}
+}
+
+func (w *Worker) showJSON(rw http.ResponseWriter, v any) {
 	rw.Header().Set("Content-Type", "application/json")
 	body := json.NewEncoder(rw)
 	body.SetIndent("", "  ")
-	if err := body.Encode(all); err != nil {
-		w.log.Debug().Err(err).Msg("writing the last skips") // whoever asked has gone
+	if err := body.Encode(v); err != nil {
+		w.log.Debug().Err(err).Msg("writing an answer") // whoever asked has gone
 	}
 }
 

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"bytes"
+	"encoding/json"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 
 	"engage-worker/internal/config"
 	"engage-worker/internal/metrics"
+	"engage-worker/ratelimit"
 )
 
 // operated is a worker's HTTP surface, without Kafka.
@@ -22,8 +24,11 @@ func operated(t *testing.T, token string) (http.Handler, *operating, *bytes.Buff
 	t.Helper()
 	logged := &bytes.Buffer{}
 	registry := prometheus.NewRegistry()
-	metrics.New(registry).BuildInfo.WithLabelValues("1", "2", "3").Set(1)
+	m := metrics.New(registry)
+	m.BuildInfo.WithLabelValues("1", "2", "3").Set(1)
+	rates := map[string]ratelimit.Config{"us": {Rate: 10, Senders: map[string]ratelimit.SenderRate{"mg1": {Name: "MG1", Rate: 2.5}}}}
 	w := &Worker{
+		name: "r1", gates: ratelimit.NewGates(rates, ratelimit.Config{}, m, zerolog.Nop()),
 		cfg: &config.Config{HTTP: config.HTTP{Token: config.Secret(token)}}, log: zerolog.New(logged), registry: registry,
 		client: &kafka.Client{Addr: refusing(t), Timeout: time.Second},
 	}
@@ -55,7 +60,7 @@ func answer(h http.Handler, method, path, authorization, body string) *httptest.
 func TestGuardedPathsNeedTheToken(t *testing.T) {
 	level := zerolog.GlobalLevel()
 	defer zerolog.SetGlobalLevel(level)
-	paths := []string{"GET /loglevel", "PUT /loglevel", "GET /debug/skips", "GET /debug/pprof/", "GET /debug/pprof/heap", "GET /debug/pprof/cmdline", "GET /debug/pprof/symbol"}
+	paths := []string{"GET /loglevel", "PUT /loglevel", "GET /debug/skips", "GET /debug/rates", "GET /debug/pprof/", "GET /debug/pprof/heap", "GET /debug/pprof/cmdline", "GET /debug/pprof/symbol"}
 	for _, test := range []struct {
 		name, token, authorization string
 		want                       int
@@ -80,6 +85,19 @@ func TestGuardedPathsNeedTheToken(t *testing.T) {
 				t.Errorf("%s: %s %s: asks for the token: %v", test.name, method, path, asked)
 			}
 		}
+	}
+}
+
+func TestRatesAreShown(t *testing.T) {
+	h, _, _ := operated(t, "open")
+	const rest = `"home":0,"here":0,"wanted":0,"waiting":0,"lent":[],"borrowed":[],"others":[]}`
+	want := `{"replica":"r1","rates":[{"region":"us","slots":10,"span":1.02,` + rest + `,{"region":"us","sender":"MG1","slots":3,"span":1.224,` + rest + `]}`
+	var got bytes.Buffer
+	if err := json.Compact(&got, answer(h, "GET", "/debug/rates", "Bearer open", "").Body.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	if strings.TrimSpace(got.String()) != want {
+		t.Errorf("shows\n%s\nwant\n%s", got.String(), want)
 	}
 }
 

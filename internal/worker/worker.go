@@ -49,6 +49,7 @@ const withoutLedger = "ENGAGE_UNSAFE_WITHOUT_LEDGER"
 // Worker is all of the destinations' consumer groups, and what they share.
 type Worker struct {
 	cfg       *config.Config
+	name      string // this replica's, for the others
 	log       zerolog.Logger
 	registry  *prometheus.Registry // this worker's metrics and its process's
 	metrics   *metrics.Metrics
@@ -101,7 +102,8 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 	http := twilio.NewHTTPClient(inFlight)
 	w.close = append(w.close, http.CloseIdleConnections)
 
-	w.exchange = ratelimit.NewExchange(replicaName(), w.gates, newBoard(reading, cfg.RatesTopic(), cfg.Kafka.GroupPrefix, retries), log)
+	w.name = replicaName()
+	w.exchange = ratelimit.NewExchange(w.name, w.gates, newBoard(reading, cfg.RatesTopic(), cfg.Kafka.GroupPrefix, retries), log)
 	shares := &shares{gates: w.gates, exchange: w.exchange, of: map[string]destinationShare{}}
 	for _, d := range cfg.Destinations {
 		destination, faults := actions.New(d.Definition, actions.Options{
@@ -265,8 +267,12 @@ func (w *Worker) grow(ctx context.Context) error {
 }
 
 func gateConfig(r config.Region) ratelimit.Config {
+	senders := make(map[string]ratelimit.SenderRate, len(r.Senders))
+	for name, s := range r.Senders {
+		senders[twilio.SenderKey(name)] = ratelimit.SenderRate{Name: name, Rate: s.Rate}
+	}
 	return ratelimit.Config{
-		Rate: r.Rate, Burst: r.Burst, MaxInFlight: r.MaxInFlight,
+		Rate: r.Rate, Burst: r.Burst, MaxInFlight: r.MaxInFlight, Senders: senders,
 		Breaker: ratelimit.BreakerConfig{
 			FailureRatio: r.Breaker.FailureRatio, MinRequests: uint32(r.Breaker.MinRequests),
 			OpenFor: r.Breaker.OpenFor, HalfOpenRequests: uint32(r.Breaker.HalfOpenRequests),
