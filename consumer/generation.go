@@ -136,7 +136,7 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 
 	gen.drain(events, stopWork)
 	<-events
-	gen.commit()
+	_ = gen.commit() // says itself what became of it; what isn't committed is read again
 	gen.lease.End()
 	stopLedgers()
 	writers.Wait()

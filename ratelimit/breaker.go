@@ -58,7 +58,7 @@ func newBreaker(region string, config BreakerConfig, changed func(from, to State
 		BucketPeriod: failureBucket,
 		Timeout:      config.OpenFor,
 		ReadyToTrip:  b.readyToTrip,
-		IsExcluded:   func(err error) bool { return err == errExcluded },
+		IsExcluded:   func(err error) bool { return errors.Is(err, errExcluded) },
 		OnStateChange: func(_ string, from, to gobreaker.State) {
 			b.changes++
 			b.faults = 0
@@ -125,10 +125,10 @@ func (b *breaker) allow() (t ticket, ok bool) {
 // ended tells what came of a request: nil, errVendorFault or errExcluded.
 func (b *breaker) ended(t ticket, err error) {
 	if t.changes == b.changes {
-		switch err {
-		case nil:
+		switch {
+		case err == nil:
 			b.faults = 0
-		case errVendorFault:
+		case errors.Is(err, errVendorFault):
 			b.faults++
 		}
 	}

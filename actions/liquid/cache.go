@@ -36,14 +36,10 @@ func NewCache(size int) *Cache {
 func (c *Cache) Get(b *Budget, source *Source) (*Template, error) {
 	shape, _ := source.shape()
 	err := b.Spend(float64(len(shape)) * compileCost)
-	switch err := err.(type) {
-	case nil:
+	if err == nil {
 		return c.get(shape)
-	case *InterruptedError:
-		return nil, err
-	default:
-		return nil, &Error{Line: 1, Column: 1, Message: err.Error()}
 	}
+	return nil, told(err)
 }
 
 // compileCost is what compiling a byte costs.

@@ -1,6 +1,7 @@
 package liquid
 
 import (
+	"errors"
 	"math"
 	"strconv"
 
@@ -99,9 +100,9 @@ func (c *compiler) loop(t token, r *reader) (action, error) {
 			if err := st.spend(1); err != nil {
 				return err
 			}
-			switch err := body.render(st); err {
-			case nil, continueLoop:
-			case breakLoop:
+			switch err := body.render(st); {
+			case err == nil, errors.Is(err, continueLoop):
+			case errors.Is(err, breakLoop):
 				return nil
 			default:
 				return err
@@ -324,7 +325,7 @@ func (l *loop) rows(st *state, body sequence, items []any, cols float64) error {
 		if err == nil {
 			err = body.render(st)
 		}
-		if _, ok := err.(signal); ok {
+		if _, ok := errors.AsType[signal](err); ok {
 			stopped, err = err, nil // goes on with the next cell, ends what is around
 		}
 		if err == nil {

@@ -2,6 +2,7 @@ package liquid
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"engage-worker/actions/jsvalue"
@@ -134,8 +135,8 @@ func (st *state) variable(name string) (any, error) {
 }
 
 func (st *state) lookUp(name string) any {
-	for i := len(st.scopes) - 1; i >= 0; i-- {
-		switch s := st.scopes[i]; name {
+	for _, s := range slices.Backward(st.scopes) {
+		switch name {
 		case s.name:
 			return s.value
 		case s.loopName:

@@ -78,15 +78,17 @@ func (c *compiler) placed(t token, do action) action {
 		if err == nil {
 			err = do(st)
 		}
-		switch err := err.(type) {
-		case nil, *Error, *InterruptedError, signal:
-			return err
-		default:
-			if stop, ok := errors.AsType[*InterruptedError](err); ok {
-				return stop
-			}
-			return errorAt(source, t.pos, "%s", err)
+		if err == nil {
+			return nil
 		}
+		if stop, ok := errors.AsType[*InterruptedError](err); ok {
+			return stop
+		}
+		_, placed := errors.AsType[*Error](err)
+		if _, stopped := errors.AsType[signal](err); placed || stopped {
+			return err
+		}
+		return errorAt(source, t.pos, "%s", err)
 	}
 }
 
@@ -238,7 +240,7 @@ func (c *compiler) capture(t token, r *reader) (action, error) {
 	}
 	return func(st *state) error {
 		s, err := st.captured(b.body)
-		if _, ok := err.(signal); ok {
+		if _, ok := errors.AsType[signal](err); ok {
 			err = nil // a capture swallows what stops it
 		}
 		if err != nil {

@@ -1,6 +1,7 @@
 package liquid
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -111,12 +112,20 @@ func (t *Template) render(b *Budget, data []string, vars any, now func() time.Ti
 	st.vars, st.budget, st.data, st.now = vars, b, data, now
 	st.noting()
 	err := t.body.render(st)
-	switch err := err.(type) {
-	case nil, signal:
+	if _, stopped := errors.AsType[signal](err); err == nil || stopped {
 		return string(st.out), nil
-	case *Error, *InterruptedError:
-		return "", err
-	default:
-		return "", &Error{Line: 1, Column: 1, Message: err.Error()}
 	}
+	return "", told(err)
+}
+
+// told is err as an *Error or an *InterruptedError: what has no place of its own
+// is of the template as a whole.
+func told(err error) error {
+	if stop, ok := errors.AsType[*InterruptedError](err); ok {
+		return stop
+	}
+	if fault, ok := errors.AsType[*Error](err); ok {
+		return fault
+	}
+	return &Error{Line: 1, Column: 1, Message: err.Error()}
 }

@@ -102,8 +102,7 @@ func TestRenderingIsBounded(t *testing.T) {
 			continue
 		}
 		s, err := render(template, vars)
-		var known *Error
-		if !errors.As(err, &known) {
+		if _, ok := errors.AsType[*Error](err); !ok {
 			t.Errorf("%s: rendered %d bytes, want an error", source, len(s))
 		}
 	}
@@ -227,7 +226,7 @@ func TestCache(t *testing.T) {
 		t.Error("a is still there, behind b in a cache of one")
 	}
 	_, first := cache.get("{{")
-	if _, again := cache.get("{{"); first == nil || again != first {
+	if _, again := cache.get("{{"); first == nil || !errors.Is(again, first) {
 		t.Errorf("got %v, then %v", first, again)
 	}
 	long := strings.Repeat("x", maxCached+1)

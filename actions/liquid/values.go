@@ -206,7 +206,7 @@ func dropEquals(drop, v any) bool {
 		if s, ok := v.(string); ok {
 			return jsvalue.Trim(s) == ""
 		}
-		if v == false || jsvalue.Nullish(plain(v)) {
+		if yes, ok := v.(bool); ok && !yes || jsvalue.Nullish(plain(v)) {
 			return true
 		}
 	}

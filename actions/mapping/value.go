@@ -81,8 +81,7 @@ func (v *Value) resolve(r *run, event any) (value any, defined bool, err error) 
 		value, err = r.settle(value)
 	}
 	if err != nil {
-		var known *ResolveError
-		if !errors.As(err, &known) {
+		if _, known := errors.AsType[*ResolveError](err); !known {
 			err = &ResolveError{Err: err}
 		}
 		return nil, false, err

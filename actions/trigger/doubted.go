@@ -39,9 +39,9 @@ func (f *doubted) consider(x *predicate) {
 	}
 }
 
-func (f *doubted) value(json string) {
-	if !slices.Contains(f.values, json) {
-		f.values = append(f.values, json)
+func (f *doubted) value(text string) {
+	if !slices.Contains(f.values, text) {
+		f.values = append(f.values, text)
 	}
 }
 

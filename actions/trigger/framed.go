@@ -2,6 +2,7 @@ package trigger
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 )
 
@@ -43,7 +44,7 @@ func ParseRecord(value []byte) (Event, error) {
 		return Event{}, err
 	}
 	e, err := Parse(object)
-	if malformed, ok := err.(*MalformedError); ok {
+	if malformed, ok := errors.AsType[*MalformedError](err); ok {
 		malformed.Offset += len(value) - len(object)
 	}
 	return e, err

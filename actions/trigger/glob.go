@@ -3,6 +3,7 @@ package trigger
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -179,12 +180,12 @@ func (p globPart) suffix(s string) bool {
 	if p.runes == nil {
 		return strings.HasSuffix(s, p.literal)
 	}
-	for i := len(p.runes) - 1; i >= 0; i-- {
+	for _, wanted := range slices.Backward(p.runes) {
 		if s == "" {
 			return false
 		}
 		r, size := utf8.DecodeLastRuneInString(s)
-		if !p.runes[i].has(r) {
+		if !wanted.has(r) {
 			return false
 		}
 		s = s[:len(s)-size]

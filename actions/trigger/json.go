@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"math/bits"
@@ -383,12 +384,7 @@ func plain(raw []byte) bool {
 }
 
 func plainUnicode(raw []byte) bool {
-	for _, c := range raw {
-		if c == '\\' {
-			return false
-		}
-	}
-	return utf8.Valid(raw)
+	return bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw)
 }
 
 // view is raw as a string, without a copy. It lives as long as one

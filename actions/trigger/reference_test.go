@@ -2,8 +2,10 @@ package trigger
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,12 +16,7 @@ import (
 type reference struct{ event map[string]any }
 
 func (r reference) or(x *orExpr) bool {
-	for _, term := range x.Terms {
-		if r.and(term) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(x.Terms, r.and)
 }
 
 func (r reference) and(x *andExpr) bool {
@@ -62,7 +59,8 @@ func (r reference) predicate(x *predicate) bool {
 		return false
 	}
 	if x.Op == "" {
-		return left == true
+		yes, ok := left.(bool)
+		return yes && ok
 	}
 	right := r.operand(x.Right)
 	if x.Op == "=" || x.Op == "!=" {
@@ -260,7 +258,7 @@ func FuzzCompile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, expr string) {
 		trigger, err := Compile(expr)
 		if err != nil {
-			syntax, ok := err.(*SyntaxError)
+			syntax, ok := errors.AsType[*SyntaxError](err)
 			if !ok || syntax.Offset < 0 || syntax.Offset > len(expr) || syntax.Message == "" || syntax.Error() == "" {
 				t.Fatalf("%q: %#v", expr, err)
 			}
@@ -291,7 +289,7 @@ func FuzzValid(f *testing.F) {
 			t.Fatalf("%q: %v", event, err)
 		}
 		if err != nil {
-			at, ok := err.(*MalformedError)
+			at, ok := errors.AsType[*MalformedError](err)
 			if !ok || at.Offset < 0 || at.Offset > len(event) || at.Message == "" {
 				t.Fatalf("%q: %#v", event, err)
 			}

@@ -109,8 +109,8 @@ func contentType(name string, form any) ContentType {
 		items, t.Malformed = []any{media}, true
 	}
 	for _, item := range items {
-		url, ok := item.(string)
-		t.Media = append(t.Media, url)
+		address, ok := item.(string)
+		t.Media = append(t.Media, address)
 		t.Malformed = t.Malformed || !ok
 	}
 	return t

@@ -136,7 +136,7 @@ func (p *page) cause(err error) error {
 	if _, other := errors.AsType[*json.UnmarshalTypeError](err); other {
 		return errNoList
 	}
-	if _, broken := errors.AsType[*json.SyntaxError](err); broken || err == io.EOF {
+	if _, broken := errors.AsType[*json.SyntaxError](err); broken || errors.Is(err, io.EOF) {
 		return lookup.ErrNotJSON
 	}
 	return err

@@ -56,7 +56,7 @@ func (d *delivery) attempt() step {
 		return nil
 	})
 	cancel()
-	verdict := verdict(result, d.parts.Work)
+	verdict := verdictOf(d.parts.Work, result)
 	permit.Done(verdict)
 	f := failureOf(result)
 	closed := pass.Done(answerOf(result), d.plan.Message.To, ratelimit.Refusal{Code: f.code, Message: f.message})
@@ -237,8 +237,8 @@ func (d *delivery) writeIntent(permit *ratelimit.Permit) (leave bool, next step)
 // being written.
 const intentPatience = 500 * time.Millisecond
 
-// verdict is what a result tells the gate.
-func verdict(r twilio.Result, work context.Context) ratelimit.Verdict {
+// verdictOf is what a result tells the gate.
+func verdictOf(work context.Context, r twilio.Result) ratelimit.Verdict {
 	switch r.Kind {
 	case outcome.Sent:
 		return ratelimit.Verdict{Kind: ratelimit.Delivered}

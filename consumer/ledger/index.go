@@ -131,8 +131,8 @@ func (x *index) find(k Key) (i int, f fact) {
 		}
 	}
 	x.touched = touched
-	for i := len(x.buckets) - 1; i >= 0; i-- {
-		if f, ok := x.buckets[i].find(k); ok {
+	for i, b := range slices.Backward(x.buckets) {
+		if f, ok := b.find(k); ok {
 			return i, f
 		}
 	}
@@ -143,8 +143,8 @@ func (b *bucket) find(k Key) (fact, bool) {
 	if f, ok := b.facts.Get(fact{key: k}); ok {
 		return f, true
 	}
-	for i := len(b.segments) - 1; i >= 0; i-- {
-		if f, ok := b.segments[i].find(k); ok {
+	for _, s := range slices.Backward(b.segments) {
+		if f, ok := s.find(k); ok {
 			return f, true
 		}
 	}

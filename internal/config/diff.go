@@ -70,13 +70,11 @@ func flat(c *Config, order []string) (map[string]flatValue, []string) {
 		case []any:
 			for i, item := range v {
 				name := strings.TrimSuffix(strings.TrimPrefix(element("", i), "["), "]")
-				if pairs, ok := item.([]pair); ok && len(pairs) > 0 && pairs[0].key == "name" {
-					name, _ = pairs[0].value.(string)
-				} else {
-					walk(path+"["+name+"]", element(place, i), item)
-					continue
+				named, _ := item.([]pair)
+				if len(named) > 0 && named[0].key == "name" {
+					name, _ = named[0].value.(string)
+					put(path+"["+name+"]", flatValue{})
 				}
-				put(path+"["+name+"]", flatValue{})
 				walk(path+"["+name+"]", element(place, i), item)
 			}
 		case map[string]any:

@@ -61,7 +61,7 @@ func faults(t *testing.T, err error) []string {
 	if err == nil {
 		return nil
 	}
-	if _, ok := err.(*Faults); !ok {
+	if _, ok := errors.AsType[*Faults](err); !ok {
 		t.Fatalf("not *Faults: %T %v", err, err)
 	}
 	lines := strings.Split(err.Error(), "\n")

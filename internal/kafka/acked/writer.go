@@ -111,8 +111,7 @@ func (w *Writer) WriteAll(ctx context.Context, messages []kafka.Message, partiti
 
 // first is the error of the first message that failed.
 func first(err error) error {
-	var each kafka.WriteErrors
-	if errors.As(err, &each) {
+	if each, ok := errors.AsType[kafka.WriteErrors](err); ok {
 		for _, err := range each {
 			if err != nil {
 				return err
@@ -184,8 +183,7 @@ func (e *WriteError) Temporary() bool {
 	if e.TooLarge() {
 		return false
 	}
-	var broker kafka.Error
-	if errors.As(e.Err, &broker) {
+	if broker, ok := errors.AsType[kafka.Error](e.Err); ok {
 		return broker.Temporary()
 	}
 	return true

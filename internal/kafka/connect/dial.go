@@ -65,7 +65,7 @@ func (d dialer) logIn(ctx context.Context, conn net.Conn, broker string) (time.D
 	if err != nil {
 		return 0, err
 	}
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Now()) })
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) }) // fails on a connection that has ended, and nothing else
 	lasts, err := ready.on(ctx, conn)
 	if !stop() && err == nil {
 		err = ctx.Err()

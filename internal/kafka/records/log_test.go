@@ -180,18 +180,18 @@ func TestNextStepsOverWhatIsNoRecord(t *testing.T) {
 				t.Errorf("got %v, next %d; want %v, next %d", got, l.Offset(), tc.want, tc.next)
 			}
 			// The answer is used up.
-			if got, err := l.Next(t.Context()); len(got) != 0 || l.Offset() != tc.next || err != io.EOF {
+			if got, err := l.Next(t.Context()); len(got) != 0 || l.Offset() != tc.next || !errors.Is(err, io.EOF) {
 				t.Errorf("then %v (%v), next %d", got, err, l.Offset())
 			}
 		})
 	}
 	t.Run("a batch that was cut off", func(t *testing.T) {
-		for cut := range len(truncated) {
+		for cut := range truncated {
 			l := given(39, answer{batches: append(stored{base: 39, records: []Record{rec(39)}}.bytes(), truncated[:cut]...)}, answer{batches: truncated[:cut]})
 			if got := offsets(t, l, 1)[0]; !reflect.DeepEqual(got, []int64{39}) || l.Offset() != 40 {
 				t.Fatalf("cut after %d bytes: %v, next %d", cut, got, l.Offset())
 			}
-			if got, err := l.Next(t.Context()); len(got) > 0 || err != errPartial || l.Offset() != 40 {
+			if got, err := l.Next(t.Context()); len(got) > 0 || !errors.Is(err, errPartial) || l.Offset() != 40 {
 				t.Fatalf("cut after %d bytes, then %v (%v), next %d", cut, got, err, l.Offset())
 			}
 		}
@@ -268,16 +268,16 @@ func TestBlocksAreBounded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		bytes := 0
+		total := 0
 		for _, r := range block {
 			if r.Offset != next || len(r.Value) != size && r.Offset != n {
 				t.Fatalf("offset %d with %d bytes, want offset %d", r.Offset, len(r.Value), next)
 			}
 			next++
-			bytes += len(r.Value)
+			total += len(r.Value)
 		}
-		if len(block) == 0 || len(block) > blockRecords || bytes > 2*wholeBatch && next <= n {
-			t.Fatalf("a block of %d records and %d bytes", len(block), bytes)
+		if len(block) == 0 || len(block) > blockRecords || total > 2*wholeBatch && next <= n {
+			t.Fatalf("a block of %d records and %d bytes", len(block), total)
 		}
 	}
 }

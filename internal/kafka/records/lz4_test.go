@@ -36,7 +36,7 @@ func unframed(b []byte) ([]byte, error) {
 	var out []byte
 	for {
 		var err error
-		if out, err = f.next(out); err == io.EOF {
+		if out, err = f.next(out); errors.Is(err, io.EOF) {
 			return out, nil
 		} else if err != nil {
 			return out, err

@@ -138,7 +138,7 @@ func TestAnAnswerIsReadPartitionByPartition(t *testing.T) {
 	if !reflect.DeepEqual(open, []int32{9}) {
 		t.Errorf("not answered: %v", open)
 	}
-	for cut := range len(b) {
+	for cut := range b {
 		q, _ := asked(at("a", 3, 0), at("a", 1, 0), at("b", 0, 0))
 		short := reading(b[:cut])
 		short.left = len(b)

@@ -159,7 +159,7 @@ func TestScanEnds(t *testing.T) {
 	p := newSite(t)
 	p.put(300, 0)
 	enough := errors.New("enough")
-	if err := p.scanner().Scan(t.Context(), Span{topic, 0, 0, 300}, func([]Record) error { return enough }); err != enough {
+	if err := p.scanner().Scan(t.Context(), Span{topic, 0, 0, 300}, func([]Record) error { return enough }); !errors.Is(err, enough) {
 		t.Errorf("got %v, want the caller's error", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -156,7 +156,7 @@ func TestExistingTopicsFollowTheSource(t *testing.T) {
 		topics.DoneCreated, topics.DoneCreated, topics.DoneCreated, topics.DoneGrown, topics.DoneCreated)
 	for i := range want {
 		if exists := want[i].Done != topics.DoneCreated; exists {
-			want[i].Replication = int(b.TopicInfo(names[i]).NumReplicas)
+			want[i].Replication = b.TopicInfo(names[i]).NumReplicas
 		}
 	}
 	replication := b.TopicInfo("events").NumReplicas
