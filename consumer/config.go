@@ -60,6 +60,9 @@ type Topics struct {
 	Source string
 	Retry  []intake.Tier // in the order of their delays
 	Ledger string
+	// OtherLedgers are those of the destinations that send from the same
+	// accounts: of a message that they account for none of ours is told.
+	OtherLedgers []string
 }
 
 // Parts are what a Group works with; all are shared and safe for concurrent use.

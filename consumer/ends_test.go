@@ -24,7 +24,7 @@ func TestLagGrowsDuringAnOutage(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	// A generation whose streams were begun and are never run.
-	gen := &generation{group: g, intake: ctx, peers: delivery.NewPeers(g.flights, nil), lease: &lease.Lease{}}
+	gen := &generation{group: g, intake: ctx, peers: delivery.NewPeers(g.flights, nil, nil), lease: &lease.Lease{}}
 	s := gen.newShard(1, map[string]map[int]int64{source: {1: 0}})
 	gen.shards = []*shard{s}
 	for _, st := range s.streams {

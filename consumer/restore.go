@@ -3,6 +3,8 @@ package consumer
 import (
 	"time"
 
+	"github.com/segmentio/kafka-go"
+
 	"engage-worker/consumer/ledger"
 	"engage-worker/internal/pause"
 )
@@ -27,6 +29,15 @@ func (g *Group) ledger(shard int) *ledger.Ledger {
 		}, ledger.Partition{Cluster: g.parts.Cluster, Topic: topic, ID: shard})
 	}
 	return g.ledgers[shard]
+}
+
+// tails are of the ledgers that others write while this member owns those.
+func (g *Group) tails(owned []kafka.PartitionAssignment) *ledger.Tails {
+	var ids []int
+	for _, p := range owned {
+		ids = append(ids, p.ID)
+	}
+	return ledger.NewTails(ledger.ClusterLogs{Cluster: g.parts.Cluster}, g.cfg.Topics.Ledger, ids, g.cfg.Topics.OtherLedgers)
 }
 
 // restore reads what is new in a shard's ledger, trying again what may pass;

@@ -19,25 +19,38 @@ const (
 
 // choose picks the candidate that is this delivery's message: one that no
 // other record claims. A chosen SID is this delivery's until release.
-func (d *delivery) choose(q inquiry, found []twilio.Candidate) (c choice, sid string, release func()) {
-	open := slices.DeleteFunc(found, func(m twilio.Candidate) bool { return d.parts.Peers.claimed(m.SID) })
+func (d *delivery) choose(q inquiry, found []twilio.Candidate) (c choice, sid string, release func(), err error) {
+	peers := d.parts.Peers
+	open := slices.DeleteFunc(found, func(m twilio.Candidate) bool { return peers.claimed(m.SID) })
 	if len(open) == 0 {
-		return notThere, "", nil
+		return notThere, "", nil, nil
 	}
-	if d.parts.Peers.flights.to(q.message) {
-		return notYet, "", nil
+	if peers.flights.to(q.message) {
+		return notYet, "", nil, nil
 	}
-	open, c = pick(q, open, d.parts.Peers.rivals(q.message, d.doubtful()))
+	open, strange, err := d.elsewhere(q, open)
+	if err != nil {
+		return 0, "", nil, err
+	}
+	if len(open) == 0 {
+		return notThere, "", nil, nil
+	}
+	free := slices.DeleteFunc(slices.Clone(open), func(m twilio.Candidate) bool { return peers.flights.chosen(m.SID) })
+	chosen := len(free) < len(open)
+	open, c = pick(q, free, peers.rivals(q.message, d.doubtful()), strange)
 	for _, m := range open {
-		if d.parts.Peers.flights.claim(m.SID) {
-			if !d.parts.Peers.claimed(m.SID) { // nor meanwhile
-				return itsOwn, m.SID, func() { d.parts.Peers.flights.unclaim(m.SID) }
+		if peers.flights.claim(m.SID) {
+			if !peers.claimed(m.SID) { // nor meanwhile
+				return itsOwn, m.SID, func() { peers.flights.unclaim(m.SID) }, nil
 			}
-			d.parts.Peers.flights.unclaim(m.SID)
+			peers.flights.unclaim(m.SID)
 		}
 		c = notYet
 	}
-	return c, "", nil
+	if chosen || c == cantTell && strange.underWay() {
+		c = notYet
+	}
+	return c, "", nil, nil
 }
 
 // pick leaves of the candidates those that may be m, the likeliest first, or
@@ -47,7 +60,11 @@ func (d *delivery) choose(q inquiry, found []twilio.Candidate) (c choice, sid st
 // rival's, even if m's text is part of it, and of the others there must be
 // more than rivals without one. A message that has nothing in common with m is
 // hardly m, whoever sent it, but nor is it certain that m isn't there.
-func pick(q inquiry, open []twilio.Candidate, others []uint32) ([]twilio.Candidate, choice) {
+//
+// Of equal messages it doesn't matter which, as long as each is taken once.
+// What strangers, the rivals elsewhere, take nobody here can know: there must be
+// more messages than strangers they may be of.
+func pick(q inquiry, open []twilio.Candidate, others []uint32, strange strangers) ([]twilio.Candidate, choice) {
 	sent := essence(q.message.Body)
 	like := func(least float64) (like []twilio.Candidate) {
 		for _, c := range open {
@@ -57,11 +74,23 @@ func pick(q inquiry, open []twilio.Candidate, others []uint32) ([]twilio.Candida
 		}
 		return like
 	}
+	alike, before := strange.alike(q.tag())
+	enough := func(same []twilio.Candidate) ([]twilio.Candidate, choice) {
+		if len(same) <= alike {
+			return nil, cantTell
+		}
+		return append(same[before:], same[:before]...), itsOwn
+	}
 	if same := tagged(open, q.body); len(same) > 0 {
-		return same, itsOwn // of equal ones it doesn't matter which
+		return enough(same)
 	}
 	if same := like(theSame); len(same) > 0 && !q.reworded() {
-		return same, itsOwn
+		return enough(same)
+	}
+	for _, s := range strange {
+		if !s.alike(q.tag()) {
+			others = append(others, s.body)
+		}
 	}
 	open = slices.DeleteFunc(open, func(c twilio.Candidate) bool {
 		i := slices.Index(others, bodyTag(c.Body))
@@ -75,12 +104,20 @@ func pick(q inquiry, open []twilio.Candidate, others []uint32) ([]twilio.Candida
 		return nil, notThere
 	}
 	if whole := like(theWhole); len(whole) > 0 {
-		return whole, itsOwn
+		return enough(whole)
 	}
-	if plausible := like(leastLikeness); len(plausible) > len(others) {
+	if plausible := like(leastLikeness); len(plausible) > len(others)+alike {
 		return plausible, itsOwn
 	}
 	return nil, cantTell
+}
+
+// tag is that of the text that was sent; 0 where it can't be told.
+func (q inquiry) tag() uint32 {
+	if q.body != 0 {
+		return q.body
+	}
+	return bodyTag(q.message.Body)
 }
 
 // tagged are the candidates with a text of that tag; none where it is unknown.

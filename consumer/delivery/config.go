@@ -22,6 +22,7 @@ type Config struct {
 	Destination string // its name, the metrics' label
 	Group       string // the consumer group's id
 	Shard       int
+	LedgerTopic string
 	Generation  int32     // of the consumer group
 	AssignedAt  time.Time // when the shard came to this owner
 	Retry       []intake.Tier
@@ -96,6 +97,12 @@ type shardLedger interface {
 type claims interface {
 	Claimed(sid string) bool
 	Doubtful(recipient uint32, recordKey []byte) (bodies []uint32)
+}
+
+// others tell what the ledgers say that others write: of the account's other
+// destinations, and of the shards that other replicas own. See ledger.Tails.
+type others interface {
+	Look(ctx context.Context, since time.Time, sids []string) (ledger.Account, error)
 }
 
 // sendingRight is a lease on the shard; see the package of that name.

@@ -52,7 +52,7 @@ func TestBlocksOthers(t *testing.T) {
 					return g
 				}
 				closedOff := gate("closed-off", true)
-				peers := NewPeers(NewFlights(), nil)
+				peers := NewPeers(NewFlights(), nil, nil)
 				peers.use(closedOff)
 				if c.other != "" {
 					peers.use(gate("other", c.other == "open"))

@@ -102,3 +102,44 @@ func (l *ownersLog) Append(ctx context.Context, records []ledger.Record) (base i
 	<-ctx.Done()
 	return 0, ctx.Err()
 }
+
+// neighboursLog is the ledger of the destination beside, as a process reads it.
+type neighboursLog struct{ owner *owner }
+
+func (l neighboursLog) Count(ctx context.Context, _ ...string) (map[string]int, error) {
+	counts := map[string]int{l.owner.world.name: 1}
+	if l.owner.world.beside != nil {
+		counts[l.owner.world.beside.name] = 1
+	}
+	return counts, ctx.Err()
+}
+
+func (l neighboursLog) Ends(ctx context.Context, _ string, _ []int) ([]int64, error) {
+	if !l.owner.step() {
+		return nil, ctx.Err()
+	}
+	w := l.owner.world.beside
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return []int64{w.next}, ctx.Err()
+}
+
+func (l neighboursLog) Offsets(ctx context.Context, _ string, _ []int, _ int64) ([]int64, error) {
+	return []int64{0}, ctx.Err()
+}
+
+func (l neighboursLog) Read(ctx context.Context, _ string, _ int, from, end int64, each func(ledger.Record)) error {
+	if !l.owner.step() {
+		return ctx.Err()
+	}
+	w := l.owner.world.beside
+	w.mu.Lock()
+	log := w.log
+	w.mu.Unlock()
+	for _, r := range log {
+		if r.Offset >= from && r.Offset < end {
+			each(r)
+		}
+	}
+	return ctx.Err()
+}

@@ -80,7 +80,7 @@ func newOwner(w *world, generation int32, t tenure, former *owner) *owner {
 		o.gate.SetParts([]ratelimit.Part{{From: 0, To: 1, Until: time.Now().Add(1000 * time.Hour)}}, true)
 	}
 	cfg := delivery.Config{
-		Destination: "d", Group: "g", Generation: generation, AssignedAt: time.Now(), Retry: tiers,
+		Destination: "d", Group: "g", LedgerTopic: w.name, Generation: generation, AssignedAt: time.Now(), Retry: tiers,
 		SessionTimeout: session, Attempts: 2, BackoffInitial: 100 * time.Millisecond, BackoffMax: 2 * time.Second, RequestTimeout: requestTimeout,
 	}
 	if w.tune != nil {
@@ -88,7 +88,7 @@ func newOwner(w *world, generation int32, t tenure, former *owner) *owner {
 	}
 	o.courier = delivery.New(cfg, delivery.Parts{
 		Destination: o, Gates: o, Ledger: o.ledger, Lease: o.lease, DeadLetters: o, Retries: o, Pressure: o, Tracer: w.tracer,
-		Peers: delivery.NewPeers(o.flights, o.restored), Metrics: meters, Log: zerolog.Nop(), Failures: zerolog.Nop(),
+		Peers: delivery.NewPeers(o.flights, o.restored, ledger.NewTails(neighboursLog{o}, w.name, []int{0}, []string{neighbour})), Metrics: meters, Log: zerolog.Nop(), Failures: zerolog.Nop(),
 		Intake: o.intake, Work: o.work,
 	})
 	return o

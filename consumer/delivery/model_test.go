@@ -75,6 +75,24 @@ func TestInEveryOrder(t *testing.T) {
 	})
 }
 
+// TestTwoDestinationsInEveryOrder plays two destinations of one account, from
+// one sender to one person, in part with the same texts: neither takes the
+// other's message for its own.
+func TestTwoDestinationsInEveryOrder(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	checks := flag.Lookup("rapid.checks")
+	if checks.Value.String() == checks.DefValue {
+		checks.Value.Set("500")
+		defer checks.Value.Set(checks.DefValue)
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		p, q := drawPlan(rt), drawPlan(rt)
+		if faults := playBoth(t, p, q); len(faults) > 0 {
+			rt.Fatalf("%s", strings.Join(faults, "\n"))
+		}
+	})
+}
+
 func drawPlan(t *rapid.T) plan {
 	upTo := func(d time.Duration) *rapid.Generator[time.Duration] {
 		return rapid.Custom(func(t *rapid.T) time.Duration {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"engage-worker/actions/outcome"
@@ -48,11 +49,17 @@ type listing struct {
 	Takes  time.Duration
 }
 
-// vendor is Twilio. All is guarded by world.mu.
+// vendor is Twilio, as one destination meets it. All is guarded by world.mu.
 type vendor struct {
 	world    *world
 	attempts map[string]int // by messageId
 	asked    int            // for the list
+	*mailbox
+}
+
+// mailbox is what Twilio has taken, from whichever destination.
+type mailbox struct {
+	mu       sync.Mutex
 	messages []sent
 }
 
@@ -92,6 +99,8 @@ func (v *vendor) next(id string) answer {
 func (v *vendor) accept(m *twilio.Message, lag time.Duration) (sid string) {
 	v.world.mu.Lock()
 	defer v.world.mu.Unlock()
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	sid = fmt.Sprint("SM", len(v.messages))
 	v.messages = append(v.messages, sent{sid: sid, body: m.Body, account: m.Account, at: time.Now(), shown: time.Now().Add(lag)})
 	v.world.note(nil, "Twilio takes %s as %s", m.Form[0].Value, sid)
@@ -99,7 +108,7 @@ func (v *vendor) accept(m *twilio.Message, lag time.Duration) (sid string) {
 }
 
 // taken is how often a text was accepted.
-func (v *vendor) taken(body string) (n int) {
+func (v *mailbox) taken(body string) (n int) {
 	for _, m := range v.messages {
 		if m.body == body {
 			n++
@@ -204,11 +213,13 @@ func (o *owner) Find(ctx context.Context, m *twilio.Message, since time.Time) ([
 	if w.onList != nil {
 		l = w.onList(m.Form[0].Value)
 	}
+	w.vendor.mu.Lock()
 	for _, s := range w.vendor.messages {
 		if s.account == m.Account && !s.shown.After(time.Now()) && !s.at.Before(since) {
 			found = append(found, twilio.Candidate{SID: s.sid, Body: s.body, Created: s.at})
 		}
 	}
+	w.vendor.mu.Unlock()
 	w.note(o, "asks the list of %s: %d messages, %v", m.Account, len(found), l)
 	w.mu.Unlock()
 	if !pause.For(ctx, l.Takes) {

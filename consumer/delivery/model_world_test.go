@@ -36,6 +36,8 @@ var tiers = []intake.Tier{{Topic: "retry.10s", Name: "10s", Delay: 10 * time.Sec
 type world struct {
 	plan    plan
 	vendor  vendor
+	name    string                                                    // of its ledger's topic
+	beside  *world                                                    // another destination of the account; may be nil
 	decide  func(m *actions.Delivery)                                 // changes what is decided; may be nil
 	tune    func(*delivery.Config)                                    // may be nil
 	tracer  trace.Tracer                                              // may be nil
@@ -78,9 +80,31 @@ func play(t *testing.T, p plan) (faults []string) {
 	return faults
 }
 
+// neighbour is the ledger's topic of the destination beside.
+const neighbour = "beside"
+
+// playBoth runs the plans of two destinations of one account, which write to
+// the same person, and returns what went wrong with either.
+func playBoth(t *testing.T, p, q plan) (faults []string) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newWorld(p), newWorld(q)
+		a.beside, b.beside, b.vendor.mailbox = b, a, a.vendor.mailbox
+		a.name, b.name = "ledger", neighbour
+		var both sync.WaitGroup
+		both.Go(func() { a.live() })
+		both.Go(func() { b.live() })
+		both.Wait()
+		faults = append(append(a.faults, b.faults...), review(a, b)...)
+		if len(faults) > 0 {
+			faults = append(append(append(faults, a.trail...), "beside:"), b.trail...)
+		}
+	})
+	return faults
+}
+
 func newWorld(p plan) *world {
 	w := &world{plan: p, start: time.Now(), over: make(chan struct{}), letters: map[string][]*deadletter.Record{}, retried: map[string]int{}, outcomes: map[string]bool{}, stopped: map[string]bool{}}
-	w.vendor.world = w
+	w.vendor.world, w.vendor.mailbox = w, &mailbox{}
 	for i := range p.Texts {
 		w.produce(i)
 	}
@@ -92,6 +116,16 @@ func newWorld(p plan) *world {
 
 // run plays the world's plan and returns what went wrong, and what happened.
 func run(w *world) (faults []string) {
+	w.live()
+	w.faults = append(w.faults, review(w)...)
+	if len(w.faults) > 0 {
+		return append(w.faults, w.trail...)
+	}
+	return nil
+}
+
+// live plays all tenures of the plan.
+func (w *world) live() {
 	var all []*owner
 	for i, tenure := range append(w.plan.Tenures, tenure{Ends: never, Corrected: w.plan.Corrected, Settings: w.plan.Settings, Former: w.plan.Former}) {
 		tenure.Renamed = i >= w.plan.Renamed
@@ -111,11 +145,6 @@ func run(w *world) (faults []string) {
 	for _, o := range all {
 		o.stop()
 	}
-	w.review()
-	if len(w.faults) > 0 {
-		return append(w.faults, w.trail...)
-	}
-	return nil
 }
 
 func (w *world) produce(text int) {
@@ -286,38 +315,46 @@ func (w *world) acknowledged(r *record) {
 
 // review checks what came of the deliveries, by what they say: which of two
 // equal texts is whose nobody can tell.
-func (w *world) review() {
-	byText := map[int][]string{}
-	for i, text := range w.plan.Texts {
-		byText[text] = append(byText[text], messageID(i))
+func review(worlds ...*world) (faults []string) {
+	type of struct {
+		*world
+		id string
 	}
-	for text, ids := range byText {
-		taken, sent, only, unknown := w.vendor.taken(body(text)), 0, 0, 0
-		for _, id := range ids {
-			ok, letters := w.outcomes[recordKey(id)], w.letters[id]
+	byText := map[int][]of{}
+	for _, w := range worlds {
+		for i, text := range w.plan.Texts {
+			byText[text] = append(byText[text], of{w, messageID(i)})
+		}
+	}
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
+	for text, all := range byText {
+		taken, sent, only, unknown := worlds[0].vendor.taken(body(text)), 0, 0, 0
+		for _, w := range all {
+			ok, letters := w.outcomes[recordKey(w.id)], w.letters[w.id]
 			switch {
 			case ok:
 				sent++
-				if len(letters) == 0 && !w.stopped[id] { // whose word may have counted for nothing
+				if len(letters) == 0 && !w.stopped[w.id] { // whose word may have counted for nothing
 					only++
 				}
-			case len(letters) == 0 && !w.stopped[id]:
-				w.fault("%s is lost", id)
+			case len(letters) == 0 && !w.stopped[w.id]:
+				fault("%s is lost", w.id)
 			}
 			if slices.ContainsFunc(letters, func(r *deadletter.Record) bool { return r.Disposition == deadletter.Ambiguous }) {
 				unknown++
 			}
 		}
-		if taken > len(ids) {
-			w.fault("text %d was sent %d times for %d events", text, taken, len(ids))
+		if taken > len(all) {
+			fault("text %d was sent %d times for %d events", text, taken, len(all))
 		}
 		if only > taken {
-			w.fault("text %d: %d deliveries count as sent and have no dead letter, %d were", text, only, taken)
+			fault("text %d: %d deliveries count as sent and have no dead letter, %d were", text, only, taken)
 		}
 		if taken > sent+unknown {
-			w.fault("text %d was sent %d times, of which %d deliveries know, and %d don't know", text, taken, sent, unknown)
+			fault("text %d was sent %d times, of which %d deliveries know, and %d don't know", text, taken, sent, unknown)
 		}
 	}
+	return faults
 }
 
 func recordKey(id string) string { return string(ledger.AppendKey(nil, action, id)) }

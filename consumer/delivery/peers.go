@@ -10,10 +10,11 @@ import (
 
 // Peers is what the deliveries of all shards of a generation know of each
 // other: which regions they go through, whose request is on its way, and what
-// their ledgers claim. It is safe for concurrent use once all couriers are
-// made.
+// their ledgers claim; and what others' ledgers do. It is safe for concurrent
+// use once all couriers are made.
 type Peers struct {
 	flights  *Flights
+	others   others
 	restored <-chan struct{} // closed when all of the shards' ledgers are read
 	ledgers  []claims
 
@@ -23,9 +24,9 @@ type Peers struct {
 }
 
 // NewPeers makes a generation's. restored is closed when the ledgers of all
-// its shards are read; flights outlive it.
-func NewPeers(flights *Flights, restored <-chan struct{}) *Peers {
-	return &Peers{flights: flights, restored: restored}
+// its shards are read; flights outlive it. others are the ledgers beside those.
+func NewPeers(flights *Flights, restored <-chan struct{}, others others) *Peers {
+	return &Peers{flights: flights, restored: restored, others: others}
 }
 
 // use remembers a gate that deliveries of this destination go through.

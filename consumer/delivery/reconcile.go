@@ -7,6 +7,7 @@ import (
 
 	"engage-worker/actions/outcome"
 	"engage-worker/actions/twilio"
+	"engage-worker/consumer/ledger"
 	"engage-worker/deadletter"
 	"engage-worker/internal/pause"
 	"engage-worker/ratelimit"
@@ -100,11 +101,23 @@ func (d *delivery) reconcile(q inquiry) step {
 			}
 			continue
 		}
-		failed = 0
 		if d.alreadySent() {
 			return settled
 		}
-		choice, sid, release := d.choose(q, found)
+		choice, sid, release, err := d.choose(q, found)
+		switch {
+		case err != nil && d.parts.Intake.Err() != nil:
+			return leftOpen
+		case errors.Is(err, ledger.ErrTooMuch):
+			return d.unknown("undecidable", err)
+		case err != nil:
+			failed++
+			if again, next := d.listFailed(err, failed); !again {
+				return next
+			}
+			continue
+		}
+		failed = 0
 		switch {
 		case choice == itsOwn:
 			next := d.sent(sid)
@@ -134,7 +147,7 @@ func (q inquiry) reworded() bool { return q.body != 0 && q.body != bodyTag(q.mes
 // undecidable is why the list can't tell, though it has messages.
 func (d *delivery) undecidable(q inquiry) error {
 	if len(d.parts.Peers.rivals(q.message, d.doubtful())) == 0 {
-		return errors.New("Twilio's list has a message to this recipient that may be this one, but with another text")
+		return errors.New("Twilio's list has a message to this recipient that may be this one, but its text is another, or another destination or replica may have sent it")
 	}
 	return errors.New("several deliveries to this recipient are in doubt, and Twilio's list can't tell them apart")
 }
@@ -150,7 +163,7 @@ func (d *delivery) listFailed(err error, inARow int) (again bool, next step) {
 		return true, 0
 	}
 	d.reconciled("list_failed")
-	f := failure{reason: outcome.ReasonOutcomeUnknown, disposition: deadletter.Ambiguous, message: "Twilio's message list can't be had: " + err.Error()}
+	f := failure{reason: outcome.ReasonOutcomeUnknown, disposition: deadletter.Ambiguous, message: "what came of it can't be found out: " + err.Error()}
 	d.logFailure(f)
 	if d.ev.Origin.Tier >= len(d.cfg.Retry) {
 		return false, d.unknown("list_failed", err)

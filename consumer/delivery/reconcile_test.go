@@ -7,6 +7,7 @@ import (
 
 	"engage-worker/actions/twilio"
 	"engage-worker/consumer/intake"
+	"engage-worker/consumer/ledger"
 )
 
 // TestPick: whose of the messages that nobody claims.
@@ -49,7 +50,7 @@ func TestPick(t *testing.T) {
 			for _, body := range c.rivals {
 				rivals = append(rivals, bodyTag(body))
 			}
-			left, got := pick(inquiry{message: m}, open, rivals)
+			left, got := pick(inquiry{message: m}, open, rivals, nil)
 			if got != c.want {
 				t.Fatalf("choice %d, want %d", got, c.want)
 			}
@@ -57,6 +58,80 @@ func TestPick(t *testing.T) {
 				t.Errorf("the likeliest is %s, want the one of index %d", left[0].SID, c.first)
 			}
 		})
+	}
+}
+
+// TestPickBesideStrangers: what may be another destination's or replica's.
+func TestPickBesideStrangers(t *testing.T) {
+	const mine, other, unlike = "Hi Ann, your order 1 is here", "Hi Ann, your order 2 is here", "Your login code is 4711"
+	type doubt struct {
+		body   string
+		before bool
+	}
+	for _, c := range []struct {
+		name      string
+		bodies    []string // of the candidates
+		strange   []doubt
+		want      choice
+		likeliest int
+	}{
+		{"one message, and it may be either's", []string{mine}, []doubt{{mine, false}}, cantTell, 0},
+		{"one each, and ours is the first", []string{mine, mine}, []doubt{{mine, false}}, itsOwn, 0},
+		{"one each, and ours is the second", []string{mine, mine}, []doubt{{mine, true}}, itsOwn, 1},
+		{"ours is the second of three", []string{mine, mine, mine}, []doubt{{mine, true}, {mine, false}}, itsOwn, 1},
+		{"two of three", []string{mine, mine}, []doubt{{mine, true}, {mine, false}}, cantTell, 0},
+		{"a stranger with another text", []string{mine}, []doubt{{other, false}}, itsOwn, 0},
+		{"a stranger's text", []string{other}, []doubt{{other, false}}, notThere, 0},
+		{"a stranger's text, and one altered", []string{other, mine + " Reply STOP to end"}, []doubt{{other, false}}, itsOwn, 1},
+		{"a stranger whose text nobody knows", []string{mine}, []doubt{{"", false}}, cantTell, 0},
+		{"one altered, and a stranger", []string{"Hi Anne, ordr 1"}, []doubt{{mine, false}}, cantTell, 0},
+		{"two altered, and a stranger", []string{"Hi Anne, ordr 1", "Hi Ane your ordr 1"}, []doubt{{mine, false}}, itsOwn, 0},
+		{"quite another text, and a stranger", []string{unlike}, []doubt{{other, false}}, cantTell, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var open []twilio.Candidate
+			for i, body := range c.bodies {
+				open = append(open, twilio.Candidate{SID: string(rune('a' + i)), Body: body})
+			}
+			var strange strangers
+			for _, d := range c.strange {
+				strange = append(strange, stranger{body: bodyTag(d.body), before: d.before})
+			}
+			left, got := pick(inquiry{message: &twilio.Message{Body: mine}}, open, nil, strange)
+			if got != c.want || got == itsOwn && left[0].SID != string(rune('a'+c.likeliest)) {
+				t.Errorf("choice %d of %v, want %d", got, left, c.want)
+			}
+		})
+	}
+}
+
+// TestStrangers: whose messages the list that is asked for one may show.
+func TestStrangers(t *testing.T) {
+	const number, service = "+14155550199", "MG1"
+	made := func(account, from, to string) ledger.Doubt {
+		m := &twilio.Message{Account: account, From: from, To: to}
+		return ledger.Doubt{Tags: tagsOf(m), Made: madeWith(m)}
+	}
+	for _, c := range []struct {
+		name string
+		from string
+		o    ledger.Doubt
+		want bool
+	}{
+		{"the same", service, made("AC1", service, "+14155550100"), true},
+		{"the number written otherwise", service, made("AC1", service, "+1 (415) 555-0100"), true},
+		{"another person", service, made("AC1", service, "+14155550101"), false},
+		{"another channel", service, made("AC1", service, "whatsapp:+14155550100"), false},
+		{"another account", service, made("AC2", service, "+14155550100"), false},
+		{"a number beside a service", service, made("AC1", number, "+14155550100"), false},
+		{"a service beside a number, which may be one of its own", number, made("AC1", service, "+14155550100"), true},
+		{"an earlier version's", service, ledger.Doubt{Tags: tagsOf(&twilio.Message{From: service, To: "+14155550100"})}, true},
+		{"an earlier version's to another person", service, ledger.Doubt{Tags: tagsOf(&twilio.Message{From: service, To: "+14155550101"})}, false},
+		{"one that says nothing", service, ledger.Doubt{}, true},
+	} {
+		if got := mayBeOf(c.o, &twilio.Message{Account: "AC1", From: c.from, To: "+14155550100"}); got != c.want {
+			t.Errorf("%s: %t", c.name, got)
+		}
 	}
 }
 
@@ -128,7 +203,7 @@ func TestPickAnotherText(t *testing.T) {
 			for _, body := range c.rivals {
 				rivals = append(rivals, bodyTag(body))
 			}
-			left, got := pick(q, open, rivals)
+			left, got := pick(q, open, rivals, nil)
 			if got != c.want || got == itsOwn && left[0].SID != string(rune('a'+c.first)) {
 				t.Errorf("choice %d of %v, want %d", got, left, c.want)
 			}

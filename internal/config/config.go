@@ -188,6 +188,30 @@ type Destination struct {
 // messages were sent with before.
 func (d *Destination) Changed() bool { return len(d.Settings.Former) > 0 }
 
+// accounts are those that the destination's messages are sent from, or were
+// before.
+func (d *Destination) accounts() []string {
+	all := []string{d.Settings.TwilioAccountSID}
+	for _, f := range d.Settings.Former {
+		if f.TwilioAccountSID != "" {
+			all = append(all, f.TwilioAccountSID)
+		}
+	}
+	return all
+}
+
+// SharingAccount are the other destinations that send from an account of the
+// named one's.
+func (c *Config) SharingAccount(destination string) (names []string) {
+	i := slices.IndexFunc(c.Destinations, func(d Destination) bool { return d.Name == destination })
+	for k := range c.Destinations {
+		if i != k && i >= 0 && slices.ContainsFunc(c.Destinations[k].accounts(), func(account string) bool { return slices.Contains(c.Destinations[i].accounts(), account) }) {
+			names = append(names, c.Destinations[k].Name)
+		}
+	}
+	return names
+}
+
 // Region is the named region: as configured, or the built-in defaults.
 func (c *Config) Region(name string) Region {
 	if r, ok := c.Regions[name]; ok {

@@ -286,6 +286,9 @@ func groupConfig(cfg *config.Config, destination string) consumer.Config {
 	for i, topic := range names {
 		of.Retry = append(of.Retry, intake.Tier{Topic: topic, Name: config.RetryTierNames()[i], Delay: delays[i]})
 	}
+	for _, name := range cfg.SharingAccount(destination) {
+		of.OtherLedgers = append(of.OtherLedgers, cfg.LedgerTopic(name))
+	}
 	return consumer.Config{
 		Destination:     destination,
 		GroupID:         cfg.GroupID(destination),

@@ -1,0 +1,87 @@
+package delivery
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"engage-worker/actions/twilio"
+	"engage-worker/consumer/ledger"
+)
+
+// strangers are the deliveries in doubt, or on their way, that other
+// destinations or other replicas have to the same recipient.
+type strangers []stranger
+
+type stranger struct {
+	body   uint32    // its text's tag; 0: unknown
+	until  time.Time // its request is over then
+	before bool      // its ledger comes before ours, in an order that all keep to
+}
+
+// elsewhere asks the ledgers that others write: it leaves of the candidates
+// those that no other accounts for, and says who else may have sent them.
+// Whatever was sent before the list was asked has its intent in a ledger by
+// now.
+func (d *delivery) elsewhere(q inquiry, open []twilio.Candidate) ([]twilio.Candidate, strangers, error) {
+	sids := make([]string, len(open))
+	for i, m := range open {
+		sids[i] = m.SID
+	}
+	account, err := d.parts.Peers.others.Look(d.parts.Intake, q.since.Add(-clockMargin), sids)
+	if err != nil {
+		return nil, nil, err
+	}
+	open = slices.DeleteFunc(open, func(m twilio.Candidate) bool { return account.Claimed[m.SID] })
+	var strange strangers
+	for _, o := range account.Doubts {
+		if !mayBeOf(o, q.message) {
+			continue
+		}
+		deadline := o.Made.Deadline
+		if deadline == 0 {
+			deadline = max(d.cfg.RequestTimeout, leastDeadline)
+		}
+		strange = append(strange, stranger{
+			body: o.Tags.Body, until: o.Seen.Add(deadline + settlingDelay),
+			before: cmp.Or(strings.Compare(o.Topic, d.cfg.LedgerTopic), cmp.Compare(o.Partition, d.cfg.Shard)) < 0,
+		})
+	}
+	return open, strange, nil
+}
+
+// mayBeOf reports whether the list that is asked for m may show a message of
+// another's intent. A number's list also shows what went through a messaging
+// service.
+func mayBeOf(o ledger.Doubt, m *twilio.Message) bool {
+	if o.Made == (ledger.Made{}) { // an earlier version's
+		return o.Tags.Recipient == 0 || o.Tags.Recipient == tagsOf(m).Recipient
+	}
+	mine := madeWith(m)
+	return o.Made.Account == mine.Account && o.Made.Channel == mine.Channel && o.Made.Recipient == mine.Recipient &&
+		(o.Made.Sender == mine.Sender || !strings.HasPrefix(m.From, "MG"))
+}
+
+// alike reports whether it may have sent a text of that tag.
+func (s stranger) alike(body uint32) bool { return s.body == body || s.body == 0 || body == 0 }
+
+// alike counts those that may have sent a text of that tag, and those of them
+// that come before us.
+func (s strangers) alike(body uint32) (alike, before int) {
+	for _, o := range s {
+		if o.alike(body) {
+			alike++
+			if o.before {
+				before++
+			}
+		}
+	}
+	return alike, before
+}
+
+// underWay reports whether one of them may not know yet what comes of its request.
+func (s strangers) underWay() bool {
+	now := time.Now()
+	return slices.ContainsFunc(s, func(o stranger) bool { return now.Before(o.until) })
+}
