@@ -45,7 +45,7 @@ func (w *watchdog) stuck(s *shard, open int, now time.Time) bool {
 	}
 	if !w.reported[s.id] {
 		w.reported[s.id] = true
-		s.log.Warn().Int("open", open).Dur("idle", idle).Msg("the shard makes no progress: see engage_held, engage_breaker_state and the last errors")
+		s.log.Warn().Int("open", open).Dur("idle", idle).Msg("the shard makes no progress: see engage_held_deliveries, engage_breaker_state and the last errors")
 	}
 	return true
 }

@@ -570,21 +570,21 @@ func TestMetricsAndLog(t *testing.T) {
 # HELP engage_breaker_state The region's circuit breaker: 0 closed, 1 half-open, 2 open.
 # TYPE engage_breaker_state gauge
 engage_breaker_state{region="us"} 2
-# HELP engage_in_flight Requests to Twilio in flight.
-# TYPE engage_in_flight gauge
-engage_in_flight{region="us"} 0
-# HELP engage_in_flight_limit Requests in flight that the region allows at the moment.
-# TYPE engage_in_flight_limit gauge
-engage_in_flight_limit{region="us"} 1
-# HELP engage_rate_limit This replica's share of the region's rate, in messages per second.
-# TYPE engage_rate_limit gauge
-engage_rate_limit{region="us"} 20
+# HELP engage_in_flight_requests Requests to Twilio in flight.
+# TYPE engage_in_flight_requests gauge
+engage_in_flight_requests{region="us"} 0
+# HELP engage_in_flight_limit_requests Requests in flight that the region allows at the moment.
+# TYPE engage_in_flight_limit_requests gauge
+engage_in_flight_limit_requests{region="us"} 1
+# HELP engage_rate_limit_messages_per_second This replica's share of the region's rate, in messages per second.
+# TYPE engage_rate_limit_messages_per_second gauge
+engage_rate_limit_messages_per_second{region="us"} 20
 # HELP engage_throttled_total Answers by which Twilio asked to slow down.
 # TYPE engage_throttled_total counter
 engage_throttled_total{region="us"} 1
 `
-		if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "engage_breaker_state", "engage_in_flight",
-			"engage_in_flight_limit", "engage_rate_limit", "engage_throttled_total"); err != nil {
+		if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "engage_breaker_state", "engage_in_flight_requests",
+			"engage_in_flight_limit_requests", "engage_rate_limit_messages_per_second", "engage_throttled_total"); err != nil {
 			t.Error(err)
 		}
 		families, err := reg.Gather()

@@ -10,7 +10,15 @@ import (
 
 // former are the names that metrics had in the release before, for
 // dashboards of others. They go with the next one.
-var former = map[string]string{"engage_lag_records": "engage_lag"}
+var former = map[string]string{
+	"engage_held_deliveries":                "engage_held",
+	"engage_in_flight_limit_requests":       "engage_in_flight_limit",
+	"engage_in_flight_requests":             "engage_in_flight",
+	"engage_lag_records":                    "engage_lag",
+	"engage_rate_limit_messages_per_second": "engage_rate_limit",
+	"engage_uncommitted_offsets":            "engage_uncommitted_span",
+	"engage_watermark_offset":               "engage_watermark",
+}
 
 // WithFormerNames gathers what g does, and once more under their former names
 // what had other ones.

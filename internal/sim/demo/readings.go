@@ -69,13 +69,13 @@ func (r *readings) add(name string, label map[string]string, m *dto.Metric) {
 		r.events[became{label["destination"], label["outcome"], label["reason"]}] += int(m.GetCounter().GetValue())
 	case "engage_end_to_end_seconds":
 		r.region(label["region"]).sent += int(m.GetHistogram().GetSampleCount())
-	case "engage_rate_limit":
+	case "engage_rate_limit_messages_per_second":
 		r.region(label["region"]).rate = m.GetGauge().GetValue()
-	case "engage_in_flight":
+	case "engage_in_flight_requests":
 		r.region(label["region"]).inFlight = int(m.GetGauge().GetValue())
 	case "engage_breaker_state":
 		r.region(label["region"]).breaker = breakerState(m.GetGauge().GetValue())
-	case "engage_held":
+	case "engage_held_deliveries":
 		r.held += int(m.GetGauge().GetValue())
 	case "engage_retries_total":
 		r.retries += int(m.GetCounter().GetValue())
