@@ -169,6 +169,10 @@ func (c *compiler) regions(others []string) {
 		if _, ok := c.d.endpoints[region]; ok {
 			return
 		}
+		if err := CheckRegion(region); err != nil {
+			c.fault(path, "%v", err)
+			return
+		}
 		e, err := c.d.newEndpoints(region)
 		if err != nil && c.def.Settings.TwilioHostname == "" && c.def.Settings.ContentHostname == "" {
 			c.fault(path, "%q: %v", region, err)

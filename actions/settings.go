@@ -1,5 +1,10 @@
 package actions
 
+import (
+	"errors"
+	"regexp"
+)
+
 // Settings are one destination's, by the names that the hosted destination
 // gives them.
 type Settings struct {
@@ -29,6 +34,21 @@ type FormerAccess struct {
 	TwilioAPIKeySecret string `yaml:"twilioApiKeySecret"`
 	TwilioHostname     string `yaml:"twilioHostname"`
 	From               string `yaml:"from"` // as the mapping had it
+}
+
+// RegionPattern is what a region's name looks like, as a regular expression: it
+// is a metric's label, too.
+const RegionPattern = `^[A-Za-z0-9_-]{1,64}$`
+
+var regionName = regexp.MustCompile(RegionPattern)
+
+// CheckRegion returns nil for a name that a region can have; else it says what
+// such a name is.
+func CheckRegion(name string) error {
+	if !regionName.MatchString(name) {
+		return errors.New("a region's name is 1 to 64 letters, digits, '_' and '-'")
+	}
+	return nil
 }
 
 // ActionType is what an action sends.

@@ -106,7 +106,7 @@ type destination interface {
 }
 
 type gates interface {
-	Get(region string) (*ratelimit.Gate, error)
+	Get(region string) *ratelimit.Gate
 }
 
 // commits is what *kafka.Generation does.

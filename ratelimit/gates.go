@@ -2,52 +2,34 @@ package ratelimit
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/rs/zerolog"
 
 	"engage-worker/internal/metrics"
 )
 
-const (
-	// maxUnconfigured bounds the gates, and the metrics' labels, that a
-	// mapping which computes regions from events can bring about.
-	maxUnconfigured = 64
-	maxRegionName   = 64 // bytes
-)
-
-// Gates are a process's gates, by region. They are safe for concurrent use.
+// Gates are a process's gates, by region. All regions come from the
+// configuration, none from an event, so that there are few, for as long as the
+// process lives. They are safe for concurrent use.
 type Gates struct {
 	defaults Config
 	metrics  *metrics.Metrics
 	log      zerolog.Logger
 
-	mu           sync.RWMutex
-	gates        map[string]*Gate
-	name         string    // what the others call this replica
-	since        time.Time // no ask was missed since then
-	unconfigured int
-	assign       func(*Gate) // tells a gate its share; of gates to come
+	mu     sync.RWMutex
+	gates  map[string]*Gate
+	name   string      // what the others call this replica
+	since  time.Time   // no ask was missed since then
+	assign func(*Gate) // tells a gate its share; of gates to come
 }
 
-// RegionError says that a region can't have a gate.
-type RegionError struct {
-	Region string
-	Cause  string
-}
-
-func (e *RegionError) Error() string {
-	return fmt.Sprintf("gate of region %q: %s", e.Region, e.Cause)
-}
-
-// NewGates makes the gates of the configured regions; others get one with
-// the defaults when they are first asked for.
+// NewGates makes the gates of the given regions; others get one with the
+// defaults when they are first asked for.
 func NewGates(regions map[string]Config, defaults Config, m *metrics.Metrics, log zerolog.Logger) *Gates {
 	g := &Gates{defaults: defaults, metrics: m, log: log, gates: make(map[string]*Gate, len(regions)), assign: func(*Gate) {}}
 	for region, config := range regions {
@@ -56,33 +38,24 @@ func NewGates(regions map[string]Config, defaults Config, m *metrics.Metrics, lo
 	return g
 }
 
-// Get returns a region's gate. It fails with a *RegionError for a name that
-// can't be a region's, and when too many regions were asked for that the
-// configuration doesn't know.
-func (g *Gates) Get(region string) (*Gate, error) {
+// Get returns a region's gate.
+func (g *Gates) Get(region string) *Gate {
 	g.mu.RLock()
 	gate, ok := g.gates[region]
 	g.mu.RUnlock()
 	if ok {
-		return gate, nil
-	}
-	if region == "" || len(region) > maxRegionName || !utf8.ValidString(region) {
-		return nil, &RegionError{Region: region[:min(len(region), maxRegionName)], Cause: fmt.Sprintf("a region's name has 1 to %d bytes of UTF-8", maxRegionName)}
+		return gate
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if gate, ok := g.gates[region]; ok {
-		return gate, nil
+		return gate
 	}
-	if g.unconfigured == maxUnconfigured {
-		return nil, &RegionError{Region: region, Cause: fmt.Sprintf("there are %d regions already that the configuration doesn't know; add an entry under regions", maxUnconfigured)}
-	}
-	g.unconfigured++
 	gate = New(region, g.defaults, g.metrics, g.log)
 	gate.join(g.name, g.since)
 	g.assign(gate)
 	g.gates[region] = gate
-	return gate, nil
+	return gate
 }
 
 // SetParts tells all gates, those to come too, this replica's parts of the

@@ -41,7 +41,7 @@ func (c *sendTestCmd) Run(ctx context.Context, app *app) error {
 	if err != nil {
 		return badInput(err)
 	}
-	d, faults := actions.New(definition, actions.Options{Region: cfg.TwilioRegion})
+	d, faults := actions.New(definition, actions.Options{Region: cfg.TwilioRegion, Regions: cfg.RegionNames()})
 	if len(faults) > 0 { // of the number, the rest being checked
 		return badInput(fmt.Errorf("%s: %s", faults[0].Path, faults[0].Message))
 	}

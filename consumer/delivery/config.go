@@ -79,7 +79,7 @@ type destination interface {
 }
 
 type gates interface {
-	Get(region string) (*ratelimit.Gate, error)
+	Get(region string) *ratelimit.Gate
 }
 
 // shardLedger is the shard's part of the ledger. What Begin and Append write

@@ -211,12 +211,8 @@ func (d *delivery) prepare() step {
 		}
 		switch d.plan.Decision {
 		case actions.DecisionSend:
-			gate, err := d.parts.Gates.Get(d.plan.Region)
-			if err != nil {
-				return d.die(failure{reason: outcome.ReasonMappingFailed, disposition: deadletter.Permanent, message: err.Error()})
-			}
-			d.gate = gate
-			d.parts.Peers.use(gate)
+			d.gate = d.parts.Gates.Get(d.plan.Region)
+			d.parts.Peers.use(d.gate)
 			d.parts.Peers.sends(d.plan.Message.From)
 			d.tries, d.pauses = 0, nil
 			return onward

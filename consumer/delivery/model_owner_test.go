@@ -333,12 +333,7 @@ func (o *owner) Prepare(_ context.Context, ev *actions.Event, _ int) actions.Del
 }
 
 // Get is the region's gate.
-func (o *owner) Get(region string) (*ratelimit.Gate, error) {
-	if region == "" {
-		return nil, errors.New("no region")
-	}
-	return o.gate, nil
-}
+func (o *owner) Get(string) *ratelimit.Gate { return o.gate }
 
 // UnderPressure: there is always room.
 func (o *owner) UnderPressure() bool { return false }

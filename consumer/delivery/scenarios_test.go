@@ -59,7 +59,6 @@ func TestWhatBecomesOfADelivery(t *testing.T) {
 		{name: "skipped", decide: func(d *actions.Delivery) { d.Decision, d.Reason = actions.DecisionSkip, outcome.ReasonNotSubscribed }},
 		{name: "its decision fails for good", decide: failing(false), letter: "profile_lookup_failed permanent"},
 		{name: "its decision fails again and again", decide: failing(true), letter: "profile_lookup_failed exhausted", retries: 2},
-		{name: "no region", decide: func(d *actions.Delivery) { d.Region = "" }, letter: "mapping_failed permanent"},
 		{name: "too old", tune: func(c *delivery.Config) { c.MaxEventAge = time.Minute },
 			change: func(r *record) { r.origin.Time = r.origin.Time.Add(-time.Hour) }, letter: "expired expired"},
 		{name: "too old by the time it can be sent", answers: slices.Repeat(many(unreachable), 3), tune: func(c *delivery.Config) { c.MaxEventAge = 30 * time.Second },

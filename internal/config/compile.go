@@ -19,7 +19,7 @@ func (r *reader) compile(root *node, c *Config, compile compiler) {
 		if at.kind != kindObject {
 			continue
 		}
-		regions, faults, warnings := compile(d.Definition, actions.Options{Region: c.wholeTwilioRegion})
+		regions, faults, warnings := compile(d.Definition, actions.Options{Region: c.wholeTwilioRegion, Regions: c.RegionNames()})
 		c.mapped = append(c.mapped, regions...)
 		r.warnOfDefinition(at, base, warnings, veil)
 		for _, f := range faults {

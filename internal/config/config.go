@@ -224,8 +224,8 @@ func (c *Config) Region(name string) Region {
 func (c *Config) entryNames() []string { return slices.Sorted(maps.Keys(c.Regions)) }
 
 // RegionNames are the regions with an entry or named by a destination, in its
-// settings or as a fixed value in a mapping, sorted. Mappings that compute a
-// region from the event may name others.
+// settings or as a fixed value in a mapping, sorted. An event chooses among
+// these only.
 func (c *Config) RegionNames() []string {
 	names := make(map[string]bool, len(c.Regions))
 	for name := range c.Regions {

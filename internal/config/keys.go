@@ -59,7 +59,7 @@ func shapeOf(c *Config) shape {
 			key("formerKey", "the key before: paths signed with it are taken as well, for as long as it is here", secret(&c.Callbacks.FormerKey)),
 			key("authToken", "the account's auth token; with it `X-Twilio-Signature` is checked, too", secret(&c.Callbacks.AuthToken)),
 		)),
-		key("regions", "", named(&c.Regions, word("a region's name"), regionShape).shown(c.regionPairs)),
+		key("regions", "", named(&c.Regions, regionName(), regionShape).shown(c.regionPairs)),
 		key("destinations", "", list(&c.Destinations, "destination", destinationShape)).must(),
 	)
 }
@@ -193,7 +193,7 @@ func settingsShape(s *actions.Settings) shape {
 		key("profileApiHostname", "where profiles are looked up", text(&s.ProfileAPIHostname, "").as("likewise").byDefault("by region and environment")),
 		key("connectionOverrides", "how Twilio calls the webhook", text(&s.ConnectionOverrides, "rp=all&rc=5")),
 		key("region", "the region whose rate and breaker apply, and the Profile API's",
-			text(&s.Region, actions.DefaultRegion, word("a region's name")).as("region's name").orDefault()),
+			text(&s.Region, actions.DefaultRegion, regionName()).as("region's name").orDefault()),
 		key("former", "what messages were sent with before it was changed, newest first: Twilio's list is asked with it for what is still in doubt, see [changing](changing.md). May be taken out once nothing is",
 			list(&s.Former, "former access", formerShape).orNone()),
 	)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -362,7 +363,7 @@ func brokenConfigurations() []brokenConfiguration {
 			"2:23: regions.a.burst: must be a whole number from 1 to 1000000, not 0",
 			"2:50: regions.a.breaker.failureRatio: must be above 0 and at most 1, not 1.5",
 			"3:13: regions.b.rate: JSON has no such number; put it in quotes if it is meant as text",
-			"4:3: regions.c d: a region's name begins with a letter or digit and holds letters, digits, '_' and '-' only",
+			"4:3: regions.c d: a region's name is 1 to 64 letters, digits, '_' and '-'",
 			"5:21: regions.e.twilioRegion: must be a part of a host name: lower-case letters, digits and '-'",
 		}},
 		{"senders", "regions:\n  a: {senders: {\"+1 500\": {rate: 0}, \"+1500\": {rate: 1}, x y z!: {rate: 1}, MG1: {}}}\n" + good, []string{
@@ -578,6 +579,30 @@ func objectOf(key string, value any) *jsvalue.Object {
 	o := jsvalue.NewObject(1)
 	o.Set(key, value)
 	return o
+}
+
+// TestRegionsNames: whoever names a region does so by letters, digits, '_' and '-'.
+func TestRegionsNames(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"us-west-2": true, "_": true, "-x": true, strings.Repeat("x", 64): true,
+		strings.Repeat("x", 65): false, "eu west": false, "eu.west": false, "é": false, "+14155550123": false, "a\\n": false,
+	} {
+		for _, place := range []string{
+			`regions: {"%s": {}}` + "\ndestinations: [{name: d, settings: {SETTINGS}, actions: [{name: a, type: sendSms, mapping: {from: MG1, body: hi}}]}]",
+			`destinations: [{name: d, settings: {SETTINGS, region: "%s"}, actions: [{name: a, type: sendSms, mapping: {from: MG1, body: hi}}]}]`,
+			`destinations: [{name: d, settings: {SETTINGS}, actions: [{name: a, type: sendSms, mapping: {from: MG1, body: hi, region: "%s"}}]}]`,
+		} {
+			path := filepath.Join(t.TempDir(), "engage.yaml")
+			text := strings.Replace(fmt.Sprintf(place, name), "SETTINGS", "twilioAccountSID: AC1, twilioApiKeySID: SK1, twilioApiKeySecret: s", 1)
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := Load(path)
+			if ok && err != nil || !ok && (err == nil || !strings.Contains(err.Error(), "a region's name is 1 to 64 letters, digits, '_' and '-'")) {
+				t.Errorf("%s: %v", text, err)
+			}
+		}
+	}
 }
 
 // TestRegionsOfMappings: a region that a mapping fixes is one that validate

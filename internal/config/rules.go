@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"engage-worker/actions"
 )
 
 // maxTopicName is Kafka's limit (org.apache.kafka.common.internals.Topic).
@@ -81,6 +83,11 @@ func senderName() rule {
 		}
 		return nil
 	}}
+}
+
+// regionName is a region's.
+func regionName() rule {
+	return rule{"letters, digits, `_`, `-`", actions.RegionPattern, actions.CheckRegion}
 }
 
 // hostLabel is a part of a host name.
