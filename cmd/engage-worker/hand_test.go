@@ -84,7 +84,7 @@ func TestConfigDiff(t *testing.T) {
 regions.us-west-2.rate is 20, and was 10: that is for the whole fleet, once all replicas have it
 regions.us-west-2.burst is 20, and was 10
 destinations[onboarding].actions[welcome].mapping.body is Hello {{profile.traits.first_name}}, and was Hi {{profile.traits.first_name}}: messages change, those of events that wait for a retry too
-destinations[onboarding].actions[second] is new: it wants what its trigger wants, from the next event on
+destinations[onboarding].actions[second] is new: it wants what its trigger wants, once more than half of the replicas have it
 `
 	if got := command(t, "config", "diff", before, after); got != (result{exitOK, want, ""}) {
 		t.Errorf("%+v", got)
