@@ -182,7 +182,7 @@ func (r *rests) drop() {
 
 // nth is when the n-th of them has rested.
 func (r *rests) nth(n int) (at time.Time, ok bool) {
-	for i := 0; i < r.used; i++ {
+	for i := range r.used {
 		if n -= r.at(i).n; n <= 0 {
 			return r.at(i).until, true
 		}
