@@ -107,7 +107,7 @@ func (r *run) collect(ctx context.Context) (*History, error) {
 			errs = append(errs, err)
 			return
 		}
-		h.Dead = append(h.Dead, Dead{refOf(m.Value), m.Time, d.ID(), d.Reason, d.Message, place(m)})
+		h.Dead = append(h.Dead, Dead{refOf(m.Value), m.Time, d.ID(), d.Action, d.Reason, d.Message, place(m)})
 	}))
 	if !r.withoutLedger {
 		errs = append(errs, r.read(ctx, r.cfg.LedgerTopic(destination), func(m kafka.Message) {
@@ -138,6 +138,8 @@ func (r *run) collect(ctx context.Context) (*History, error) {
 				switch header.Key {
 				case "engage.retry.not_before":
 					retry.Due = string(header.Value)
+				case "engage.retry.action":
+					retry.Action = string(header.Value)
 				case "engage.retry.reason":
 					retry.Reason = string(header.Value)
 				}

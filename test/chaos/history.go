@@ -83,6 +83,7 @@ type Request struct {
 // Message is a message that the vendor accepted.
 type Message struct {
 	Ref      string    `json:"ref"`
+	Action   string    `json:"action,omitempty"` // only one that was added
 	At       time.Time `json:"at"`
 	SID      string    `json:"sid"`
 	To       string    `json:"to"`
@@ -96,6 +97,7 @@ type Dead struct {
 	Ref     string    `json:"ref"`
 	At      time.Time `json:"at"`
 	ID      string    `json:"id"`
+	Action  string    `json:"action,omitempty"`
 	Reason  string    `json:"reason"`
 	Message string    `json:"message,omitempty"`
 	Place
@@ -105,6 +107,7 @@ type Dead struct {
 type Retry struct {
 	Ref    string    `json:"ref"`
 	At     time.Time `json:"at"`
+	Action string    `json:"action,omitempty"`
 	Due    string    `json:"due"`
 	Reason string    `json:"reason"`
 	Done   bool      `json:"done"` // committed

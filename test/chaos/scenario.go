@@ -67,6 +67,12 @@ var ambiguous = twiliosim.Behaviour{
 	Failed: 0.02, Reset: 0.02, Silent: 0.005, Unavailable: 0.01, Slow: 0.005, SlowFor: 6 * time.Second, ListLag: 2 * time.Second,
 }
 
+// evasive is a vendor that seldom doesn't say what it did, so that watermarks
+// move.
+var evasive = twiliosim.Behaviour{
+	Latency: 30 * time.Millisecond, Jitter: 50 * time.Millisecond, AcceptedThen500: 0.0003, AcceptedThenReset: 0.0003, Reset: 0.0003, ListLag: 2 * time.Second,
+}
+
 var medium = load{rate: 150, users: 300}
 
 func behaving(b twiliosim.Behaviour) twiliosim.Faults { return twiliosim.Faults{Behaviour: b} }
@@ -101,6 +107,10 @@ func scenarios() []scenario { //nolint:funlen // a list
 		{
 			name: "upgrade", about: "an earlier version, replaced one by one: one killed, one going back half way", upgrade: true,
 			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(ambiguous), breaks: upgrade,
+		},
+		{
+			name: "rolling", about: "an action is added replica by replica: of each configuration one is killed, and one comes with the former",
+			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(evasive), breaks: rolling, measure: measureRolling,
 		},
 		{
 			name: "vendor-ambiguity", about: "accepted, then 500, reset, silence; slow, late; list lagging 2 s",

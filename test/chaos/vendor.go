@@ -93,7 +93,7 @@ func (v *vendor) history() ([]Request, []Message) {
 	var messages []Message
 	for m := range v.sim.Messages() {
 		messages = append(messages, Message{
-			Ref: refOf([]byte(m.Value("Body"))), At: m.AcceptedAt, SID: m.SID, To: m.To, Sender: m.Sender(), Fault: m.Fault, Received: m.ReceivedAt,
+			Ref: refOf([]byte(m.Value("Body"))), Action: actionOf(m.Value("Body")), At: m.AcceptedAt, SID: m.SID, To: m.To, Sender: m.Sender(), Fault: m.Fault, Received: m.ReceivedAt,
 		})
 	}
 	v.mu.Lock()

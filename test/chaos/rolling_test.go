@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+)
+
+// TestMeasureRolling: what the added action missed in the middle, sent twice or
+// buried for nothing is found, and what it had from one offset on is in order.
+func TestMeasureRolling(t *testing.T) {
+	const events, from = 4000, 1501
+	begun := func() *History {
+		h := &History{Topic: "source"}
+		for i := range events {
+			ref := fmt.Sprintf("p-%06d", i)
+			h.Records = append(h.Records, Record{ref, at(0), Place{"source", i % 2, int64(i / 2)}})
+			h.Messages = append(h.Messages, Message{Ref: ref})
+			if i >= from+i%2*100 {
+				h.Messages = append(h.Messages, Message{Ref: ref, Action: secondAction})
+			}
+		}
+		return h
+	}
+	last := func(h *History) *Message { return &h.Messages[len(h.Messages)-1] }
+	for _, c := range []struct {
+		name   string
+		change func(*History)
+		faults []string
+	}{
+		{"in order", func(*History) {}, nil},
+		{"the last waits", func(h *History) {
+			ref := last(h).Ref
+			h.Messages = h.Messages[:len(h.Messages)-1]
+			h.Retries = append(h.Retries, Retry{Ref: ref, Action: secondAction})
+		}, nil},
+		{"one missed", func(h *History) {
+			h.Messages = slices.DeleteFunc(h.Messages, func(m Message) bool { return m.Ref == "p-003000" && m.Action == secondAction })
+		}, []string{"second-sms: shard 0: it has p-001502 at 751 and not p-003000 at 1500"}},
+		{"twice", func(h *History) { h.Messages = append(h.Messages, *last(h)) }, []string{"second-sms: 2 messages for p-003999"}},
+		{"buried", func(h *History) {
+			h.Dead = append(h.Dead, Dead{Ref: "p-003999", Action: secondAction, Reason: "mapping_failed", Message: "why"})
+		}, []string{"second-sms: p-003999 has a dead letter because of mapping_failed: why"}},
+		{"never begun", func(h *History) { *h = *h.without(secondAction) }, []string{"second-sms has 0 of 4000 events: nothing is shown"}},
+	} {
+		h := begun()
+		c.change(h)
+		if _, faults := measureRolling(nil, h); !slices.Equal(faults, c.faults) {
+			t.Errorf("%s: %q, want %q", c.name, faults, c.faults)
+		}
+	}
+	h := begun()
+	if rest := h.without(secondAction); len(rest.Messages) != events {
+		t.Errorf("%d messages of the other action", len(rest.Messages))
+	}
+}
