@@ -74,6 +74,7 @@ type Parts struct {
 	Doors       *ratelimit.Doors // nil: the group's own
 	DeadLetters deadLetters
 	Retries     retries
+	Replays     replays // of the source's replayed dead letters; nil: there are none
 	Budget      *intake.Budget
 	Metrics     *metrics.Metrics
 	Tracer      trace.Tracer
@@ -118,6 +119,11 @@ type commits interface {
 // in-sync replicas.
 type deadLetters interface {
 	Publish(ctx context.Context, r *deadletter.Record) error
+}
+
+// replays tells whether a source record is a replayed dead letter, and which.
+type replays interface {
+	Confirm(ctx context.Context, m *kafka.Message) (r deadletter.Replayed, ok bool, err error)
 }
 
 // retries writes a record to a partition of a retry topic; nil means

@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -18,7 +19,7 @@ import (
 // configuration, and become dead letters once none has.
 func TestWhatOnlyOthersMayKnow(t *testing.T) {
 	r := newRig(t)
-	owner := r.group(zerolog.Nop(), func(c *Config, _ *Parts) { c.Fingerprint = 1 })
+	owner := r.group(zerolog.Nop(), func(c *Config, p *Parts) { c.Fingerprint, p.Replays = 1, believing{} })
 	stop := r.run(owner)
 	defer stop()
 	awaitState := func(g *Group, want State) {
@@ -35,7 +36,7 @@ func TestWhatOnlyOthersMayKnow(t *testing.T) {
 		}
 	}
 	awaitState(owner, State{Joined: true, Owned: shards})
-	other := r.group(zerolog.Nop(), func(c *Config, _ *Parts) { c.Fingerprint = 2 })
+	other := r.group(zerolog.Nop(), func(c *Config, p *Parts) { c.Fingerprint, p.Replays = 2, believing{} })
 	stopOther := r.run(other)
 	defer stopOther()
 	awaitState(other, State{Joined: true, StandsBy: true})
@@ -85,4 +86,12 @@ func TestWhatOnlyOthersMayKnow(t *testing.T) {
 	if len(r.sent) > 0 {
 		t.Errorf("sent %s", fmt.Sprint(r.sent))
 	}
+}
+
+// believing is a record of replays that knows whatever headers say.
+type believing struct{}
+
+func (believing) Confirm(_ context.Context, m *kafka.Message) (deadletter.Replayed, bool, error) {
+	r, ok := deadletter.ParseReplayed(m.Headers)
+	return r, ok, nil
 }

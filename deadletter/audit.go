@@ -58,6 +58,10 @@ type Audit struct {
 	Reason      string      `json:"reason,omitempty"`
 	DeadLetter  string      `json:"deadLetter,omitempty"` // topic/partition/offset
 	SourceEnd   int64       `json:"sourceEnd,omitempty"`  // of the event's partition, before publishing
+	Event       string      `json:"event,omitempty"`      // the SHA-256 of its value, in hexadecimal; earlier versions don't say
+	Permission
+
+	offset int64 // where it was read, in its partition
 }
 
 // encode makes the Kafka message. The key is the replay's under its plan, so
@@ -144,6 +148,7 @@ func (l *AuditLog) readPartition(ctx context.Context, p int, each func(Audit)) e
 			if err != nil {
 				return fmt.Errorf("%s/%d at offset %d: %w", l.topic, p, rec.Offset, err)
 			}
+			a.offset = rec.Offset
 			each(a)
 		}
 		return nil

@@ -30,7 +30,7 @@ const HeaderRoom = 64 << 10
 // when it is written. The message shares r's memory.
 func Encode(r *Record) kafka.Message {
 	own := Foreign(r.Headers)
-	b := headerBuilder{headers: append(make([]kafka.Header, 0, len(own)+24), own...)}
+	b := headerBuilder{headers: append(make([]kafka.Header, 0, len(own)+25), own...)}
 	if r.Topic != "" {
 		b.text(HeaderTopic, r.Topic)
 		b.number(HeaderPartition, int64(r.Partition))
@@ -57,6 +57,7 @@ func Encode(r *Record) kafka.Message {
 	b.time(HeaderRecordTimestamp, r.Timestamp)
 	b.positive(HeaderReplays, r.Replays)
 	b.text(HeaderReplayOrigin, r.Origin)
+	b.text(HeaderDoubt, r.Doubt)
 	return kafka.Message{Key: r.Key, Value: r.Value, Headers: b.headers}
 }
 
@@ -226,11 +227,13 @@ func (r *Record) setHeader(d *decoder, name, value []byte) (known bool, err erro
 		err = setTime(&r.LastFailedAt, value)
 	case HeaderRecordTimestamp:
 		err = setTime(&r.Timestamp, value)
+	case HeaderDoubt:
+		r.Doubt = string(value)
 	case HeaderReplays:
 		err = setInt(&r.Replays, value)
 	case HeaderReplayOrigin:
 		r.Origin = string(value)
-	case HeaderReplayID, HeaderReplayDestination, HeaderReplayAction:
+	case HeaderReplayID, HeaderReplayDestination, HeaderReplayAction, HeaderReplayPlan, HeaderReplayRecord:
 		// A trace of an earlier death.
 	default:
 		return false, nil

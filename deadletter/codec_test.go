@@ -37,6 +37,7 @@ func full() *Record {
 		FirstFailedAt: at("2026-03-01T10:00:01Z"),
 		LastFailedAt:  at("2026-03-01T10:00:02.5Z"),
 		Replays:       2,
+		Doubt:         "1 intent 1732390000123 3/12 7",
 		Origin:        "audience-events/3/12",
 	}
 }
@@ -70,6 +71,7 @@ engage.last_failed_at=2026-03-01T10:00:02.500Z
 engage.record.timestamp=2026-03-01T10:00:00.123Z
 engage.replays=2
 engage.replay.origin=audience-events/3/12
+engage.doubt=1 intent 1732390000123 3/12 7
 `
 	if got := lines(m.Headers); got != want {
 		t.Errorf("headers:\n%s\nwant:\n%s", got, want)
@@ -226,7 +228,7 @@ func TestID(t *testing.T) {
 
 func TestParseReplayed(t *testing.T) {
 	r := full()
-	m := replayMessage(r, 3)
+	m := replayMessage(r, 3, "p", 2, 71)
 	want := `traceparent=00-ab
 x=
 x=2
@@ -235,12 +237,14 @@ engage.replay.id=` + r.ID() + `
 engage.replay.destination=onboarding
 engage.replay.action=welcome-sms
 engage.replay.origin=audience-events/3/12
+engage.replay.plan=p
+engage.replay.record=2/71
 `
 	if got := lines(m.Headers); got != want {
 		t.Errorf("headers:\n%s\nwant:\n%s", got, want)
 	}
 	got, ok := ParseReplayed(m.Headers)
-	if want := (Replayed{r.ID(), "onboarding", "welcome-sms", "audience-events/3/12", 3}); !ok || got != want {
+	if want := (Replayed{ID: r.ID(), Destination: "onboarding", Action: "welcome-sms", Origin: "audience-events/3/12", Replays: 3}); !ok || got != want {
 		t.Errorf("got %+v %v, want %+v", got, ok, want)
 	}
 	for _, tc := range []struct {
@@ -267,7 +271,7 @@ engage.replay.origin=audience-events/3/12
 // The names that Encode replaces are those that Decode takes for ours.
 func TestOursAreKnown(t *testing.T) {
 	names := []string{"engage.other", "__dlq.errors.other", "traceparent", ""}
-	for _, h := range append(Encode(full()).Headers, replayMessage(full(), 1).Headers...) {
+	for _, h := range append(Encode(full()).Headers, replayMessage(full(), 1, "p", 0, 0).Headers...) {
 		names = append(names, h.Key)
 	}
 	for _, name := range names {

@@ -35,6 +35,7 @@ const (
 	HeaderLastFailedAt    = "engage.last_failed_at"
 	HeaderRecordTimestamp = "engage.record.timestamp"
 	HeaderReplays         = "engage.replays"
+	HeaderDoubt           = "engage.doubt"
 )
 
 // Headers of a replayed event in the source topic, beside HeaderReplays.
@@ -51,6 +52,11 @@ const (
 	// messageId, which must not change with the replay's own position.
 	// A dead letter whose event was replayed carries it too.
 	HeaderReplayOrigin = "engage.replay.origin"
+	// HeaderReplayPlan is the plan that it was replayed by, and
+	// HeaderReplayRecord where that is in the record of replays,
+	// "partition/offset". Without these it is no replay.
+	HeaderReplayPlan   = "engage.replay.plan"
+	HeaderReplayRecord = "engage.replay.record"
 )
 
 // ours are the names that this package writes. Kept in one switch so that
@@ -64,8 +70,8 @@ func ours(name string) bool {
 	case HeaderTopic, HeaderPartition, HeaderOffset, HeaderGroup, HeaderDeliveryCount, HeaderMessage,
 		HeaderID, HeaderDestination, HeaderAction, HeaderReason, HeaderDisposition, HeaderMessageID,
 		HeaderUserID, HeaderRegion, HeaderRecipient, HeaderTwilioCode, HeaderTwilioStatus,
-		HeaderTwilioRequestID, HeaderTwilioSID, HeaderFirstFailedAt, HeaderLastFailedAt, HeaderRecordTimestamp, HeaderReplays,
-		HeaderReplayID, HeaderReplayDestination, HeaderReplayAction, HeaderReplayOrigin:
+		HeaderTwilioRequestID, HeaderTwilioSID, HeaderFirstFailedAt, HeaderLastFailedAt, HeaderRecordTimestamp, HeaderReplays, HeaderDoubt,
+		HeaderReplayID, HeaderReplayDestination, HeaderReplayAction, HeaderReplayOrigin, HeaderReplayPlan, HeaderReplayRecord:
 		return true
 	}
 	return false

@@ -93,12 +93,15 @@ type item struct {
 	series      string   // that replayed it the last time
 	published   bool     // its replay is in the source topic
 	intents     []intent // of replays begun earlier that nothing is known of
+	event       string   // its fingerprint, once it was read
+	recordedAt  int64    // where this plan's intent is in the record of replays
 }
 
 // intent is a replay that a plan began and said nothing more of.
 type intent struct {
-	plan string
-	from int64 // it would be in the source from here on
+	plan  string
+	from  int64  // it would be in the source from here on
+	event string // its fingerprint; "": an earlier version's
 }
 
 func (i *item) key() replayKey { return replayKey{i.id, i.origin, i.replay} }
@@ -266,7 +269,7 @@ func (i *item) note(a Audit) {
 	case a.State == Published:
 		i.published = true
 	case a.State == Intended:
-		i.intents = append(i.intents, intent{a.Plan, a.SourceEnd})
+		i.intents = append(i.intents, intent{a.Plan, a.SourceEnd, a.Event})
 	case a.State == Abandoned:
 		i.intents = slices.DeleteFunc(i.intents, func(open intent) bool { return open.plan == a.Plan })
 	}
@@ -297,9 +300,9 @@ func findPublished(ctx context.Context, cluster *records.Cluster, source string,
 		span := records.Span{Topic: source, Partition: p, From: max(first, from[p]), End: end}
 		err = scanner.Scan(ctx, span, func(block []records.Record) error {
 			for i := range block {
-				if r, ok := replayed(&block[i]); ok {
-					if i := wanted[replayKey{r.ID, r.Origin, r.Replays}]; i != nil {
-						i.published = true
+				if c, ok := claimed(&block[i]); ok {
+					if it := wanted[replayKey{c.ID, c.Origin, c.Replays}]; it != nil && it.intended(c, &block[i]) {
+						it.published = true
 					}
 				}
 			}
@@ -312,15 +315,22 @@ func findPublished(ctx context.Context, cluster *records.Cluster, source string,
 	return nil
 }
 
-// replayed is ParseReplayed of a record.
-func replayed(rec *records.Record) (Replayed, bool) {
+// intended reports whether a source record is one of the replays that were begun.
+func (i *item) intended(c claim, rec *records.Record) bool {
+	return slices.ContainsFunc(i.intents, func(in intent) bool {
+		return rec.Offset >= in.from && (in.event == "" || in.plan == c.plan && in.event == fingerprint(rec.Value))
+	})
+}
+
+// claimed is parseClaim of a record.
+func claimed(rec *records.Record) (claim, bool) {
 	var headers []kafka.Header
 	for _, h := range rec.Headers {
 		if ours(string(h.Name)) {
 			headers = append(headers, kafka.Header{Key: string(h.Name), Value: h.Value})
 		}
 	}
-	return ParseReplayed(headers)
+	return parseClaim(headers)
 }
 
 // findSent asks the ledger which ids were sent.

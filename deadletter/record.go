@@ -46,7 +46,8 @@ type Record struct {
 	TwilioSID     string // of the message that Twilio accepted first; Undelivered only
 	FirstFailedAt time.Time
 	LastFailedAt  time.Time
-	Replays       int // how often the event was replayed before this death
+	Doubt         string // of what may have been sent: the ledger's entry of the attempt, as its topic has it
+	Replays       int    // how often the event was replayed before this death
 
 	// Where the dead letter is; set by Decode.
 	Position Position

@@ -69,7 +69,7 @@ func (r *Replayer) Run(ctx context.Context, plan *Plan) (Report, error) {
 	run := &replaying{
 		Replayer: r, plan: plan, report: &report, source: w,
 		limiter: rate.NewLimiter(rate.Limit(r.Rate), batchOf(r.Rate)),
-		claims:  map[replayKey]string{},
+		claims:  map[replayKey]taken{},
 	}
 	err := run.series(ctx)
 	if cerr := w.Close(); err == nil {
@@ -93,7 +93,13 @@ type replaying struct {
 	report  *Report
 	source  *acked.Writer
 	limiter *rate.Limiter
-	claims  map[replayKey]string // the plan that intended it first, since this plan was made
+	claims  map[replayKey]taken // who intended it first, since this plan was made
+}
+
+// taken is who intended a replay, and where the record says so.
+type taken struct {
+	plan string
+	at   int64
 }
 
 // series writes down that the plan's series begins, and that it is finished
@@ -181,6 +187,9 @@ func (r *replaying) chunk(ctx context.Context, items []*item) (n int, err error)
 	if err != nil {
 		return 0, err
 	}
+	for _, i := range items {
+		i.event = fingerprint(events[i.offset].Value)
+	}
 	if err := r.Audit.write(ctx, source, r.audits(items, Intended, end)); err != nil {
 		return 0, err
 	}
@@ -198,6 +207,9 @@ func (r *replaying) chunk(ctx context.Context, items []*item) (n int, err error)
 	last = append(last, r.audits(mine[done+unknown:], Abandoned, end)...)
 	if len(last) > 0 {
 		err = errors.Join(err, r.Audit.write(closing, source, last))
+	}
+	for _, i := range items {
+		i.event = "" // not kept for a whole plan
 	}
 	return n, err
 }
@@ -223,7 +235,7 @@ func (r *replaying) publish(ctx context.Context, items []*item, events map[int64
 		}
 		messages := make([]kafka.Message, len(batch))
 		for i, it := range batch {
-			messages[i] = replayMessage(events[it.offset], it.replay)
+			messages[i] = replayMessage(events[it.offset], it.replay, r.plan.ID, r.Audit.partitionOf(it.source), it.recordedAt)
 		}
 		// Not cut off half-way: the writer's own limit ends it in time.
 		if err := r.source.WriteAll(context.WithoutCancel(ctx), messages, batch[0].source); err != nil {
@@ -244,7 +256,8 @@ func (r *replaying) won(ctx context.Context, source int, items []*item) (mine, l
 		return nil, nil, err
 	}
 	for _, i := range items {
-		if r.claims[i.key()] == r.plan.ID {
+		if first := r.claims[i.key()]; first.plan == r.plan.ID {
+			i.recordedAt = first.at
 			mine = append(mine, i)
 		} else {
 			lost = append(lost, i)
@@ -259,11 +272,11 @@ func (r *replaying) note(a Audit) {
 	if a.ofSeries() {
 		return
 	}
-	switch plan, taken := r.claims[a.key()]; {
-	case a.State == Abandoned && plan == a.Plan:
+	switch first, known := r.claims[a.key()]; {
+	case a.State == Abandoned && first.plan == a.Plan:
 		delete(r.claims, a.key())
-	case a.State != Abandoned && !taken:
-		r.claims[a.key()] = a.Plan
+	case (a.State == Intended || a.State == Published) && !known:
+		r.claims[a.key()] = taken{a.Plan, a.offset}
 	}
 }
 
@@ -274,6 +287,7 @@ func (r *replaying) audits(items []*item, state ReplayState, sourceEnd int64) []
 		as[k] = Audit{
 			ID: i.id, Origin: i.origin, Replay: i.replay, Plan: r.plan.ID, Series: r.plan.Series, State: state, By: r.By, At: at,
 			Destination: i.destination, Action: i.action, Reason: i.reason, DeadLetter: Origin(r.Reader.Topic, i.partition, i.offset), SourceEnd: sourceEnd,
+			Event: i.event,
 		}
 	}
 	return as

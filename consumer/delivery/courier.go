@@ -50,8 +50,11 @@ func (c *Courier) Settle(ctx context.Context, ev *intake.Event, followed func() 
 	if err != nil {
 		return c.buryMalformed(ev, err)
 	}
-	if ev.Actions == 0 { // a retry or a replay whose action the configuration hasn't
+	if ev.Actions == 0 && ev.Origin.Action != "" { // a retry or a replay whose action the configuration hasn't
 		return c.settleOrphan(ev, decoded)
+	}
+	if ev.Actions == 0 {
+		return c.settleUnwanted(ev, decoded)
 	}
 	for open := ev.Actions; open != 0; open &= open - 1 {
 		if !c.delivery(ctx, ev, decoded, bits.TrailingZeros64(open), followed).run() {

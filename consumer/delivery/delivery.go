@@ -140,6 +140,9 @@ func (d *delivery) consultLedger() (next step, intent ledger.Entry) {
 			d.formerly = key
 		}
 	}
+	if !d.doubt {
+		intent = d.recallDoubt()
+	}
 	return onward, intent
 }
 
@@ -160,7 +163,7 @@ func (d *delivery) alreadySent() bool {
 	for _, key := range d.keys() {
 		known, _ := d.parts.Ledger.Get(key)
 		switch {
-		case known.State != ledger.Sent:
+		case known.State != ledger.Sent, d.passes(known):
 			continue
 		case known.Position == d.position():
 			d.count("already_sent", outcome.ReasonNone)
@@ -187,8 +190,7 @@ func (d *delivery) unwanted() step {
 			return d.refused(err)
 		}
 	}
-	d.count("skipped", outcome.ReasonNoMatch)
-	return settled
+	return d.skip(outcome.ReasonNoMatch)
 }
 
 // position is where the event is in the source.
@@ -227,8 +229,7 @@ func (d *delivery) prepare() step {
 				return s
 			}
 		default:
-			d.count("skipped", d.plan.Reason)
-			return settled
+			return d.skip(d.plan.Reason)
 		}
 	}
 }

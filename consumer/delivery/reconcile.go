@@ -192,7 +192,7 @@ func (d *delivery) unknown(why string, err error) step {
 	d.reconciled(why)
 	f := failure{reason: outcome.ReasonOutcomeUnknown, disposition: deadletter.Ambiguous, message: err.Error()}
 	d.logFailure(f)
-	if d.cfg.ResendUnknown {
+	if d.cfg.ResendUnknown || d.ev.Origin.Replay.EvenIfSent {
 		d.doubt = false
 		return onward
 	}

@@ -45,6 +45,7 @@ func (d *delivery) entry(state ledger.State, sid string) ledger.Entry {
 	if state == ledger.Intent {
 		e.Tags, e.Made = tagsOf(d.plan.Message), madeWith(d.plan.Message)
 		e.Made.Deadline = d.cfg.RequestTimeout
+		e.Past = d.past()
 	}
 	if state == ledger.Sent {
 		e.Mark = markOf(d.plan.Message)

@@ -44,6 +44,9 @@ func (d *delivery) bury(f failure) step {
 	r.MessageID, r.UserID, r.Region, r.Recipient = d.plan.MessageID, d.plan.UserID, d.plan.Region, twilio.Mask(d.plan.Recipient)
 	r.TwilioCode, r.TwilioStatus, r.RequestID = f.code, f.status, f.requestID
 	r.DeliveryCount, r.FirstFailedAt, r.LastFailedAt = d.attempts, d.firstFailedAt, d.lastFailedAt
+	if d.doubt {
+		r.Doubt = d.doubtText()
+	}
 	if !d.courier.publish(d.ev, r) {
 		return leftOpen
 	}

@@ -1,12 +1,15 @@
 package intake
 
 import (
+	"context"
 	"time"
 
 	"github.com/rs/zerolog"
+	"github.com/segmentio/kafka-go"
 	"go.opentelemetry.io/otel/trace"
 
 	"engage-worker/actions"
+	"engage-worker/deadletter"
 	"engage-worker/internal/kafka/records"
 	"engage-worker/internal/metrics"
 )
@@ -36,6 +39,8 @@ type Parts struct {
 	Matcher matcher
 	Actions []string   // the destination's, in the order of their bits
 	Former  [][]string // what each was called before
+	// Replays tells the source's replayed dead letters; nil: there are none.
+	Replays replays
 	Budget  *Budget
 	Metrics *metrics.Metrics
 	// Envelopes is told of events that are wrapped in something.
@@ -47,6 +52,12 @@ type Parts struct {
 	// soon; it or what it starts calls Event.Release, and Event.Settled when
 	// the event is done.
 	Submit func(*Event)
+}
+
+// replays tells whether a source record is a replayed dead letter, and which;
+// *deadletter.Confirmer does.
+type replays interface {
+	Confirm(ctx context.Context, m *kafka.Message) (r deadletter.Replayed, ok bool, err error)
 }
 
 // matcher tells which actions want a value; *actions.Destination does.

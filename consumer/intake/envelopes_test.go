@@ -35,7 +35,7 @@ func TestEnvelopesAreToldOnceAMinute(t *testing.T) {
 		pass := func() {
 			for _, s := range streams {
 				for range 5 {
-					if ev, _ := s.examine(&records.Record{Value: []byte("{}")}); ev != nil {
+					if ev, _, _ := s.examine(t.Context(), &records.Record{Value: []byte("{}")}); ev != nil {
 						t.Fatal("wanted")
 					}
 				}

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +22,10 @@ const (
 	headerRetryNotBefore = "engage.retry.not_before"
 	headerRetryFailedAt  = "engage.retry.first_failed_at"
 	headerRetryReason    = "engage.retry.reason" // of the last failure
+	headerRetryReplay    = "engage.retry.replay" // the replay that it is, as JSON, or notAReplay; earlier versions don't say
 )
+
+const notAReplay = "no"
 
 // Origin is where an event comes from and what happened to it so far.
 type Origin struct {
@@ -41,19 +45,17 @@ type Origin struct {
 	NotBefore     time.Time
 }
 
-// SourceOrigin is a source record's.
+// SourceOrigin is a source record's, whatever its headers say: whether it is a
+// replay isn't theirs to tell.
 func SourceOrigin(m *kafka.Message) Origin {
-	o := Origin{Topic: m.Topic, Partition: m.Partition, Offset: m.Offset, Time: m.Time}
-	if len(m.Headers) > 0 {
-		o.Replay, o.Replayed = deadletter.ParseReplayed(m.Headers)
-	}
-	return o
+	return Origin{Topic: m.Topic, Partition: m.Partition, Offset: m.Offset, Time: m.Time}
 }
 
 // RetryOrigin reads a retry record's headers; ok is false when they don't say
 // where it came from.
 func RetryOrigin(m *kafka.Message) (o Origin, ok bool) {
 	o = Origin{Time: m.Time}
+	told := false // whether it is a replay
 	for _, h := range m.Headers {
 		if !strings.HasPrefix(h.Key, headerRetryPrefix) {
 			continue
@@ -75,15 +77,20 @@ func RetryOrigin(m *kafka.Message) (o Origin, ok bool) {
 			setTime(&o.NotBefore, v)
 		case headerRetryFailedAt:
 			setTime(&o.FirstFailedAt, v)
+		case headerRetryReplay:
+			told = true
+			o.Replayed = v != notAReplay && json.Unmarshal(h.Value, &o.Replay) == nil
 		}
 	}
-	o.Replay, o.Replayed = deadletter.ParseReplayed(m.Headers)
+	if !told { // an earlier version's, which believed the event's headers
+		o.Replay, o.Replayed = deadletter.ParseReplayed(m.Headers)
+	}
 	return o, ok && o.Action != ""
 }
 
 // RetryMessage is the record that brings an event back for one action.
 func (o *Origin) RetryMessage(m *kafka.Message, action string, tier int, notBefore time.Time, reason string) kafka.Message {
-	headers := make([]kafka.Header, 0, len(m.Headers)+8)
+	headers := make([]kafka.Header, 0, len(m.Headers)+9)
 	for _, h := range m.Headers {
 		if !strings.HasPrefix(h.Key, headerRetryPrefix) {
 			headers = append(headers, h)
@@ -100,7 +107,18 @@ func (o *Origin) RetryMessage(m *kafka.Message, action string, tier int, notBefo
 		add(headerRetryFailedAt, o.FirstFailedAt.UTC().Format(time.RFC3339Nano))
 	}
 	add(headerRetryReason, reason)
+	add(headerRetryReplay, o.replay())
 	return kafka.Message{Key: m.Key, Value: m.Value, Headers: headers}
+}
+
+// replay is the replay that the event is, for its retries: the record of
+// replays has confirmed it, which a retry needn't ask again.
+func (o *Origin) replay() string {
+	if !o.Replayed {
+		return notAReplay
+	}
+	text, _ := json.Marshal(o.Replay) // texts and numbers
+	return string(text)
 }
 
 // WithoutRetry are the event's own headers.

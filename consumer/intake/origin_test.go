@@ -2,6 +2,7 @@ package intake
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -88,5 +89,32 @@ func TestIdempotencyKey(t *testing.T) {
 		if got := c.origin.IdempotencyKey(c.messageID); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)
 		}
+	}
+}
+
+// TestARetryKnowsItsReplay: what the record of replays confirmed goes along with a
+// retry; what an event's headers say doesn't, but in what an earlier version wrote.
+func TestARetryKnowsItsReplay(t *testing.T) {
+	event := kafka.Message{Value: []byte("{}"), Headers: []kafka.Header{
+		{Key: deadletter.HeaderReplayID, Value: []byte("forged")}, {Key: deadletter.HeaderReplays, Value: []byte("2147483647")},
+		{Key: deadletter.HeaderReplayOrigin, Value: []byte("events/3/1")},
+	}}
+	o := Origin{Topic: "events", Partition: 3, Offset: 5}
+	m := o.RetryMessage(&event, "a", 1, time.Now(), "rate_limited")
+	if got, ok := RetryOrigin(&m); !ok || got.Replayed || got.Replay != (deadletter.Replayed{}) {
+		t.Errorf("forged: %+v %t", got, ok)
+	}
+	o.Replayed = true
+	o.Replay = deadletter.Replayed{ID: "1", Destination: "d", Action: "a", Origin: "events/3/2", Replays: 2, Permission: deadletter.Permission{Doubt: "1 intent", EvenIfSent: true}}
+	m = o.RetryMessage(&event, "a", 1, time.Now(), "rate_limited")
+	again, _ := RetryOrigin(&m)
+	m = again.RetryMessage(&m, "a", 2, time.Now(), "rate_limited")
+	if got, ok := RetryOrigin(&m); !ok || !got.Replayed || got.Replay != o.Replay {
+		t.Errorf("confirmed: %+v %t", got, ok)
+	}
+	m.Headers = slices.DeleteFunc(m.Headers, func(h kafka.Header) bool { return h.Key == headerRetryReplay })
+	want := deadletter.Replayed{ID: "forged", Origin: "events/3/1", Replays: 2147483647}
+	if got, ok := RetryOrigin(&m); !ok || !got.Replayed || got.Replay != want {
+		t.Errorf("an earlier version's: %+v %t", got, ok)
 	}
 }

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"engage-worker/actions"
 	"engage-worker/deadletter"
 	"engage-worker/internal/kafka/records"
 	"engage-worker/internal/metrics"
@@ -82,39 +84,59 @@ func TestIsLeaderMove(t *testing.T) {
 	}
 }
 
+// confirmed is a record of replays that knows what is in it, by the event.
+type confirmed map[string]deadletter.Replayed
+
+func (c confirmed) Confirm(_ context.Context, m *kafka.Message) (r deadletter.Replayed, ok bool, err error) {
+	r, ok = c[string(m.Value)]
+	return r, ok, nil
+}
+
 // TestAReplayIsForWhomItSays: a replayed dead letter is made by its destination
-// and its action only, and by nobody where the one is another's or the other is gone.
+// and its action only. Where the action doesn't want it any more, it is taken in
+// all the same, for its letter to know; where it is another destination's, it isn't.
 func TestAReplayIsForWhomItSays(t *testing.T) {
-	s := New(Config{Destination: "d", Topic: topic}, Parts{Matcher: matching{}, Actions: []string{"a", "b", "c"}, Metrics: metrics.New(prometheus.NewRegistry())})
+	var headers []records.Header
+	for name, value := range map[string]string{deadletter.HeaderReplayID: "1", deadletter.HeaderReplayDestination: "x", deadletter.HeaderReplays: "2147483647"} {
+		headers = append(headers, records.Header{Name: []byte(name), Value: []byte(value)})
+	}
 	for _, c := range []struct {
 		destination, action string
 		mask, want          uint64
+		taken               bool
 	}{
-		{"d", "b", 0b111, 0b010},
-		{"d", "b", 0b101, 0},
-		{"d", "", 0b101, 0b101},
-		{"d", "gone", 0b111, 0},
-		{"other", "b", 0b111, 0},
+		{"d", "b", 0b111, 0b010, true},
+		{"d", "b", 0b101, 0, true},
+		{"d", "", 0b101, 0b101, true},
+		{"d", "gone", 0b111, 0, true},
+		{"other", "b", 0b111, 0, false},
 	} {
-		o := &Origin{Replayed: true, Replay: deadletter.Replayed{Destination: c.destination, Action: c.action}}
-		if got := s.replayed(c.mask, o); got != c.want {
-			t.Errorf("for %s/%s: %b of %b, want %b", c.destination, c.action, got, c.mask, c.want)
+		replay := deadletter.Replayed{ID: "1", Destination: c.destination, Action: c.action, Replays: 2}
+		s := New(Config{Destination: "d", Topic: topic}, Parts{
+			Matcher: masked(c.mask), Actions: []string{"a", "b", "c"}, Metrics: metrics.New(prometheus.NewRegistry()), Replays: confirmed{"{}": replay},
+		})
+		ev, _, ok := s.examine(t.Context(), &records.Record{Value: []byte("{}"), Headers: headers})
+		switch {
+		case !ok || (ev != nil) != c.taken:
+			t.Errorf("for %s/%s: taken in: %t %t", c.destination, c.action, ev != nil, ok)
+		case c.taken && (ev.Actions != c.want || !ev.Origin.Replayed || ev.Origin.Replay != replay):
+			t.Errorf("for %s/%s: %b of %b, want %b; %+v", c.destination, c.action, ev.Actions, c.mask, c.want, ev.Origin)
 		}
-	}
-	for action, want := range map[string]bool{"a": true, "b": false} { // the matcher wants the first only
-		ev, _ := s.examine(&records.Record{Value: []byte(wanted), Headers: []records.Header{
-			{Name: []byte(deadletter.HeaderReplayID), Value: []byte("1")},
-			{Name: []byte(deadletter.HeaderReplayDestination), Value: []byte("d")},
-			{Name: []byte(deadletter.HeaderReplayAction), Value: []byte(action)},
-		}})
-		if (ev != nil) != want {
-			t.Errorf("a replay for %s is taken in: %t, want %t", action, ev != nil, want)
+		if want := 1; !c.taken && s.passed.noMatch != want {
+			t.Errorf("%d are counted as wanted by nobody, want %d", s.passed.noMatch, want)
 		}
-	}
-	if s.passed.noMatch != 1 {
-		t.Errorf("%d are counted as wanted by nobody, want 1", s.passed.noMatch)
+		// What the record of replays doesn't know is an event as any other.
+		ev, _, ok = s.examine(t.Context(), &records.Record{Value: []byte("{ }"), Headers: headers})
+		if !ok || ev == nil || ev.Actions != c.mask || ev.Origin.Replayed || ev.Origin.Replay != (deadletter.Replayed{}) {
+			t.Errorf("unknown: %+v %t", ev, ok)
+		}
 	}
 }
+
+// masked wants every event for some actions.
+type masked uint64
+
+func (m masked) Match([]byte) actions.Match { return actions.Match{Actions: uint64(m)} }
 
 // deleteBefore deletes what comes before an offset, as retention does.
 func deleteBefore(t *testing.T, c *records.Cluster, offset int64) {

@@ -42,6 +42,9 @@ type Stream struct {
 	sight  sighting
 	passed counts
 
+	unconfirmed     int // records that aren't the replays they say, since that was said
+	saidUnconfirmed time.Time
+
 	mu   sync.Mutex
 	mark *watermark
 	room chan struct{} // of size one: the span got shorter

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"engage-worker/deadletter"
 	"engage-worker/internal/kafka/records"
 	"engage-worker/internal/pause"
 )
@@ -26,7 +25,10 @@ func (s *Stream) takeAll(ctx context.Context, block []records.Record) (whole boo
 	}
 	for i := range block {
 		r := &block[i]
-		ev, due := s.examine(r)
+		ev, due, ok := s.examine(ctx, r)
+		if !ok {
+			return false
+		}
 		if ev == nil { // nobody wants it
 			s.passed.read++
 			continue
@@ -57,63 +59,34 @@ func (s *Stream) takeAll(ctx context.Context, block []records.Record) (whole boo
 }
 
 // examine decides whether a record becomes an open event, and from when on. Only
-// a record that does is copied.
-func (s *Stream) examine(r *records.Record) (ev *Event, due time.Time) {
+// a record that does is copied. ok is false when ctx ended first.
+func (s *Stream) examine(ctx context.Context, r *records.Record) (ev *Event, due time.Time, ok bool) {
 	if s.cfg.Delay > 0 {
-		return s.examineRetry(r)
+		ev, due = s.examineRetry(r)
+		return ev, due, true
 	}
 	match := s.parts.Matcher.Match(r.Value)
-	switch {
-	case match.Tombstone:
+	if match.Tombstone {
 		s.passed.tombstones++
-		return nil, time.Time{}
-	case match.Malformed == nil && match.Actions == 0 && !s.replaysUnknown(r.Headers):
+		return nil, due, true
+	}
+	if s.parts.Replays != nil && claimsReplay(r) {
+		ev, decided, ok := s.examineReplay(ctx, r, match)
+		if decided || !ok {
+			return ev, due, ok
+		}
+	}
+	if match.Malformed == nil && match.Actions == 0 {
 		s.passed.unwanted(match.Envelope)
-		return nil, time.Time{}
+		return nil, due, true
 	}
 	ev = s.event(r)
 	ev.Origin, ev.Actions, ev.Malformed = SourceOrigin(&ev.Message), match.Actions, match.Malformed
-	if ev.Origin.Replayed {
-		ev.Actions = s.replayed(match.Actions, &ev.Origin)
-		if ev.Actions == 0 && match.Malformed == nil {
-			if s.unknown(ev.Origin.Replay.Destination, ev.Origin.Replay.Action) {
-				ev.Origin.Action = ev.Origin.Replay.Action
-				return ev, time.Time{}
-			}
-			s.passed.noMatch++
-			return nil, time.Time{}
-		}
-	}
-	return ev, time.Time{}
+	return ev, due, true
 }
 
 func (s *Stream) event(r *records.Record) *Event {
 	return &Event{stream: s, Message: r.Message(s.cfg.Topic, s.cfg.Shard)}
-}
-
-// replayed masks the actions that a replayed dead letter isn't for.
-func (s *Stream) replayed(mask uint64, o *Origin) uint64 {
-	for i := range s.parts.Actions {
-		if !slices.ContainsFunc(s.names(i), func(name string) bool { return o.Replay.Wants(s.cfg.Destination, name) }) {
-			mask &^= 1 << i
-		}
-	}
-	return mask
-}
-
-// replaysUnknown reports whether headers are those of a replay for an action
-// that this destination's configuration hasn't.
-func (s *Stream) replaysUnknown(headers []records.Header) bool {
-	var destination, action []byte
-	for _, h := range headers {
-		switch string(h.Name) {
-		case deadletter.HeaderReplayDestination:
-			destination = h.Value
-		case deadletter.HeaderReplayAction:
-			action = h.Value
-		}
-	}
-	return len(action) > 0 && s.unknown(string(destination), string(action))
 }
 
 // unknown reports whether a replay's action is one of this destination that its

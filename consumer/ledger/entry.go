@@ -43,10 +43,19 @@ type Entry struct {
 	SID        string    // set when Sent and known
 	Time       time.Time // by the writer's clock, to the millisecond
 	Position   Position
-	Generation int32 // of the consumer group, when it was written
-	Tags       Tags  // of an Intent; else zero
-	Made       Made  // likewise
-	Mark       Mark  // of a Sent; else zero
+	Generation int32  // of the consumer group, when it was written
+	Tags       Tags   // of an Intent; else zero
+	Made       Made   // likewise
+	Mark       Mark   // of a Sent; else zero
+	Past       Past   // of an Intent that a replay may write behind a Sent; else zero
+	Why        string // of a Refused whose event is to be sent no more: the reason; else ""
+}
+
+// Past is a delivery that was sent and didn't arrive, which a replay sends once
+// more: where its event is, and its SID, which stays claimed.
+type Past struct {
+	Position Position
+	SID      string
 }
 
 // Tags tell the message of an intent without an outcome apart from others to
@@ -88,7 +97,8 @@ func AppendKey(b []byte, action, idempotencyKey string) []byte {
 // version, state, time in Unix milliseconds, source position, generation, SID.
 // An intent has its tags in the SID's place: ~recipient/body in hexadecimal.
 // Behind that may be more, each led by a sign of its own: what an intent was
-// made with (=, see Made), the mark of what was sent (#, in hexadecimal), the group
+// made with (=, see Made), the mark of what was sent (#, in hexadecimal), what it is
+// sent after (>position/SID, see Past), why its event is skipped (!), the group
 // that writes it (@, see Others). Earlier versions don't read on there.
 func (e Entry) AppendValue(b []byte) []byte {
 	b = append(b, version...)
@@ -110,7 +120,7 @@ func (e Entry) AppendValue(b []byte) []byte {
 		b = strconv.AppendUint(b, uint64(e.Tags.Recipient), 16)
 		b = append(b, '/')
 		b = strconv.AppendUint(b, uint64(e.Tags.Body), 16)
-	} else if e.Made != (Made{}) || e.Mark != 0 {
+	} else if e.marked() {
 		b = append(b, ' ') // neither SID nor tags
 	}
 	if e.Made != (Made{}) {
@@ -121,7 +131,24 @@ func (e Entry) AppendValue(b []byte) []byte {
 		b = append(b, " #"...)
 		b = strconv.AppendUint(b, uint64(e.Mark), 16)
 	}
+	if e.Past != (Past{}) {
+		b = append(b, " >"...)
+		b = strconv.AppendInt(b, int64(e.Past.Position.Partition), 10)
+		b = append(b, '/')
+		b = strconv.AppendInt(b, e.Past.Position.Offset, 10)
+		b = append(b, '/')
+		b = append(b, e.Past.SID...)
+	}
+	if e.Why != "" {
+		b = append(b, " !"...)
+		b = append(b, e.Why...)
+	}
 	return b
+}
+
+// marked reports whether something is to follow the SID's place.
+func (e Entry) marked() bool {
+	return e.Made != (Made{}) || e.Mark != 0 || e.Past != (Past{}) || e.Why != ""
 }
 
 // ErrFormat says that a value isn't a ledger entry.
@@ -174,6 +201,10 @@ func ParseEntry(value []byte) (Entry, error) {
 			e.Made = parseMade(more)
 		case len(more) > 0 && more[0] == '#' && e.State == Sent:
 			e.Mark = parseMark(more[1:])
+		case len(more) > 0 && more[0] == '>' && e.State == Intent:
+			e.Past = parsePast(more[1:])
+		case len(more) > 0 && more[0] == '!' && e.State == Refused:
+			e.Why = string(more[1:])
 		}
 	}
 	tags, ok := bytes.CutPrefix(last, []byte{'~'})
@@ -198,6 +229,18 @@ func parseMark(b []byte) Mark {
 		return 0
 	}
 	return Mark(n)
+}
+
+// parsePast reads what an intent is sent after; what it can't read is nothing.
+func parsePast(b []byte) (past Past) {
+	p, rest, _ := bytes.Cut(b, []byte{'/'})
+	o, sid, _ := bytes.Cut(rest, []byte{'/'})
+	partition, ok1 := parseInt(p)
+	offset, ok2 := parseInt(o)
+	if !ok1 || !ok2 {
+		return Past{}
+	}
+	return Past{Position{int(partition), offset}, string(sid)}
 }
 
 // parseHex reads a number of up to 32 bits without allocating.

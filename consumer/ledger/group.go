@@ -29,7 +29,7 @@ func (l *Ledger) value(e Entry) []byte {
 	if l.cfg.Others.Group == "" {
 		return b
 	}
-	if e.SID == "" && e.Tags == (Tags{}) && e.Made == (Made{}) && e.Mark == 0 {
+	if e.SID == "" && e.Tags == (Tags{}) && !e.marked() {
 		b = append(b, ' ') // the SID's place stays empty
 	}
 	return append(append(b, groupMark...), l.cfg.Others.Group...)

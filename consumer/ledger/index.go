@@ -72,7 +72,8 @@ func newIndex(retention time.Duration) *index {
 	return &index{keys: newKeys(), sids: maphash.MakeSeed(), span: retention / bucketsPerRetention, keep: retention, length: segmentLength, open: map[Key]Entry{}}
 }
 
-// put stores e unless what is known is stronger: sent stays sent, and whoever
+// put stores e unless what is known is stronger: sent stays sent, but for the intent of
+// a replay that may pass it, and whoever
 // has lost the shard can't settle the intent of its next owner, nor a write
 // that was given up and arrives late a later intent, except by the news that it
 // was sent. That counts for nothing if the next owner has found
@@ -83,7 +84,7 @@ func newIndex(retention time.Duration) *index {
 func (x *index) put(k Key, e Entry, now time.Time) (stored bool) {
 	x.forget(now)
 	i, old := x.find(k)
-	if i >= 0 && e.State != Sent && (old.state() == Sent || earlier(e, x.open[k])) {
+	if i >= 0 && e.State != Sent && (old.state() == Sent && !e.passes(old) || earlier(e, x.open[k])) {
 		return false
 	}
 	newest := x.current(e.Time, now)
@@ -99,8 +100,10 @@ func (x *index) put(k Key, e Entry, now time.Time) (stored bool) {
 		x.buckets[i].facts.Remove(old) // if it isn't in a segment
 	}
 	b.facts.Put(newFact(k, e))
-	if e.SID != "" {
-		b.claimed.Put(x.claim(e.SID))
+	for _, sid := range []string{e.SID, e.Past.SID} {
+		if sid != "" {
+			b.claimed.Put(x.claim(sid))
+		}
 	}
 	if e.State == Intent {
 		x.open[k] = e
@@ -114,6 +117,12 @@ func (x *index) put(k Key, e Entry, now time.Time) (stored bool) {
 		b.sealClaims()
 	}
 	return true
+}
+
+// passes reports whether the entry may follow one that says sent: the intent
+// to send once more what that one sent, and no other.
+func (e Entry) passes(sent fact) bool {
+	return e.State == Intent && e.Past != (Past{}) && sent.entry().Position == e.Past.Position
 }
 
 // earlier reports whether e was written before the intent. Only times of one

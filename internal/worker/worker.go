@@ -88,6 +88,7 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 	w.close = append(w.close, reading.Close)
 	deadLetters := deadletter.NewPublisher(w.client.Addr, w.client.Transport, cfg.DeadLetterTopic())
 	w.close = append(w.close, func() { w.closing("dead-letter publisher", deadLetters.Close) })
+	replays := &deadletter.Confirmer{Cluster: reading, Topic: deadletter.AuditTopic(cfg.DeadLetterTopic())}
 	retries := acked.NewWriter(w.client.Addr, w.client.Transport, "")
 	w.close = append(w.close, func() { w.closing("retry writer", retries.Close) })
 
@@ -131,6 +132,7 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 			Doors:       w.doors,
 			DeadLetters: deadLetters,
 			Retries:     retries,
+			Replays:     replays,
 			// One each, so that a destination whose vendor is away keeps
 			// none of the others'.
 			Budget:         intake.NewBudget(max(openBytes/int64(len(cfg.Destinations)), leastOpenBytes), w.metrics.OpenBytes),

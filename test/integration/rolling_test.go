@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/segmentio/kafka-go"
-
 	"engage-worker/deadletter"
 	"engage-worker/internal/sim/twiliosim"
 )
@@ -123,12 +121,13 @@ func TestAnActionAddedReplicaByReplica(t *testing.T) {
 		}
 		return n
 	}
-	replay := func(action string) kafka.Message {
-		m := person(40, "")
-		m.Headers = []kafka.Header{{Key: deadletter.HeaderReplayID, Value: []byte("1")}, {Key: deadletter.HeaderReplayDestination, Value: []byte("onboarding")}, {Key: deadletter.HeaderReplayAction, Value: []byte(action)}}
-		return m
+	replay := func(action string) {
+		r.bury(person(40, ""), action)
+		if report := r.desk(func(re *deadletter.Replayer) { re.Filter.Actions = []string{action} }); report.Published != 1 {
+			t.Fatalf("%+v", report)
+		}
 	}
-	r.produce(replay("second-sms"))
+	replay("second-sms")
 	r.await(30*time.Second, func() error {
 		if got := round(); got < 20 {
 			return fmt.Errorf("%v went round", got)
@@ -141,14 +140,14 @@ func TestAnActionAddedReplicaByReplica(t *testing.T) {
 	}
 	r.awaitSettled(60 * time.Second)
 	texts("map[0:10 1:10 2:10 3:10]", "map[2:10 3:10 4:1]")
-	if dead := r.deadLetters(); len(dead) > 0 {
-		t.Fatalf("%d dead letters, the first because of %s: %s", len(dead), dead[0].Reason, dead[0].Message)
+	if dead := r.deadLetters(); len(dead) > 1 {
+		t.Fatalf("%d dead letters, the second because of %s: %s", len(dead), dead[1].Reason, dead[1].Message)
 	}
 
 	// Nobody has it, neither now nor then.
-	r.produce(replay("gone-sms"))
+	replay("gone-sms")
 	r.awaitSettled(30 * time.Second)
-	if dead := r.deadLetters(); len(dead) != 1 || dead[0].Action != "gone-sms" || dead[0].Reason != "mapping_failed" {
+	if dead := r.deadLetters(); len(dead) != 3 || dead[2].Action != "gone-sms" || dead[2].Reason != "mapping_failed" || dead[2].Replays != 1 {
 		t.Errorf("dead letters %v", dead)
 	}
 }
