@@ -94,6 +94,20 @@ func (d *Destination) Disabled(i int) bool { return d.actions[i].disabled }
 // those of Options.
 func (d *Destination) Regions() []string { return slices.Sorted(maps.Keys(d.endpoints)) }
 
+// SeveralSenders reports whether the actions send from more than one sender, as
+// far as the mappings say: one that takes the sender from the event may.
+func (d *Destination) SeveralSenders() bool {
+	type sender struct{ number, service, messenger string }
+	senders := map[sender]bool{}
+	for _, a := range d.actions {
+		if a.isDynamic(fieldFrom) || a.isDynamic(fieldService) || a.isDynamic(fieldFromMessenger) {
+			return true
+		}
+		senders[sender{a.static.from, a.static.message.service, a.static.message.fromMessenger}] = true
+	}
+	return len(senders) > 1
+}
+
 // newEndpoints are the hosts of a region.
 func (d *Destination) newEndpoints(region string) (e endpoints, err error) {
 	var twilioRegion, twilioEdge string

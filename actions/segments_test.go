@@ -1,12 +1,39 @@
 package actions_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	"engage-worker/actions"
 	"engage-worker/actions/twilio"
 )
+
+func TestSeveralSenders(t *testing.T) {
+	sends := func(from any) actions.ActionDefinition {
+		return actions.ActionDefinition{Name: fmt.Sprint(from), Type: actions.SendSMS, Mapping: map[string]any{"from": from, "body": "hi"}}
+	}
+	for _, test := range []struct {
+		name    string
+		actions []actions.ActionDefinition
+		want    bool
+	}{
+		{"one", []actions.ActionDefinition{sends("MG1")}, false},
+		{"two", []actions.ActionDefinition{sends("MG1"), sends("MG2")}, true},
+		{"the event's", []actions.ActionDefinition{sends(map[string]any{"@path": "$.properties.from"})}, true},
+	} {
+		d, faults := actions.New(actions.Definition{
+			Name: "d", Settings: actions.Settings{TwilioAccountSID: "AC0", TwilioAPIKeySID: "SK0", TwilioAPIKeySecret: "secret", ProfileAPIAccessToken: "t", SpaceID: "s", ProfileAPIEnvironment: "production"},
+			Actions: test.actions,
+		}, actions.Options{})
+		if faults != nil {
+			t.Fatal(faults)
+		}
+		if got := d.SeveralSenders(); got != test.want {
+			t.Errorf("%s: %v", test.name, got)
+		}
+	}
+}
 
 // TestSegmentsOfADelivery: what a message takes of its sender's rate.
 func TestSegmentsOfADelivery(t *testing.T) {

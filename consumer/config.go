@@ -87,6 +87,8 @@ type Parts struct {
 	// SeveralRegions tells that deliveries may go through more than one
 	// region, so that one that is closed off must not hold up others.
 	SeveralRegions bool
+	// SeveralSenders tells that deliveries may have more than one sender.
+	SeveralSenders bool
 
 	// Share is told, again and again, which of the destination's shards this
 	// replica owns for sure, of how many; none when it can't be sure any more, and until when it can be.

@@ -217,7 +217,7 @@ func (gen *generation) newShard(id int, offsets map[string]map[int]int64) *shard
 		Destination: g.cfg.Destination, Group: g.cfg.GroupID, Shard: id, LedgerTopic: g.cfg.Topics.Ledger, Generation: gen.number, AssignedAt: gen.assignedAt, Retry: g.cfg.Topics.Retry,
 		SessionTimeout: g.cfg.SessionTimeout, MaxEventAge: g.cfg.MaxEventAge, Attempts: g.cfg.Attempts,
 		BackoffInitial: g.cfg.BackoffInitial, BackoffMax: g.cfg.BackoffMax, RequestTimeout: g.cfg.RequestTimeout,
-		ResendUnknown: g.cfg.ResendUnknown, Changed: g.cfg.Changed, SeveralRegions: g.parts.SeveralRegions,
+		ResendUnknown: g.cfg.ResendUnknown, Changed: g.cfg.Changed, SeveralRegions: g.parts.SeveralRegions, SeveralSenders: g.parts.SeveralSenders,
 	}, parts)
 	stream := func(tier intake.Tier) {
 		s.streams = append(s.streams, s.newStream(tier, offsets[tier.Topic]))

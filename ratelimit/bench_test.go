@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -45,4 +46,39 @@ func BenchmarkContended512(b *testing.B) {
 			p.Done(Verdict{Kind: Delivered})
 		}
 	})
+}
+
+// BenchmarkHear is what an ask of one of many replicas costs each of them, of
+// whom all lack slots.
+func BenchmarkHear(b *testing.B) {
+	for _, replicas := range []int{10, 100, 300} {
+		b.Run(fmt.Sprint(replicas, " replicas"), func(b *testing.B) {
+			now := time.Now()
+			n, span := slotsOf(10_000)
+			s := &slots{span: span}
+			book := newBook("r0", "us", n, s)
+			book.setParts([]Part{{0, 1 / float64(replicas), now.Add(24 * time.Hour)}}, true, now)
+			now = now.Add(5 * time.Second)
+			book.tick(n, now)
+			hear := func(i int) {
+				now = now.Add(time.Second / 4 / time.Duration(replicas))
+				book.hear(Note{From: fmt.Sprint("r", 1+i%(replicas-1)), Rate: "us", Of: n, Seq: uint64(i + 1), Ask: &Ask{Held: n / replicas, Demand: n}}, now)
+			}
+			i := 0
+			for ; i < 2*replicas; i++ {
+				hear(i)
+			}
+			b.Run("ask", func(b *testing.B) {
+				for b.Loop() {
+					hear(i)
+					i++
+				}
+			})
+			b.Run("tick", func(b *testing.B) {
+				for b.Loop() {
+					book.tick(n, now)
+				}
+			})
+		})
+	}
 }

@@ -35,6 +35,7 @@ type Config struct {
 	RequestTimeout time.Duration
 	ResendUnknown  bool // what Twilio can't tell is sent again, not dead-lettered
 	SeveralRegions bool // that deliveries may go through
+	SeveralSenders bool // that they may have
 	Changed        bool // the configuration names former settings: an intent that doesn't say what it was made with may be by them
 }
 

@@ -41,7 +41,7 @@ func (d *delivery) request(s ratelimit.Sender) ratelimit.Request {
 		return r
 	}
 	r.Sender, r.Uses = twilio.SenderKey(s.From), d.plan.Segments
-	if len(d.cfg.Retry) > 0 && d.parts.Peers.otherSenders(s.From) {
+	if len(d.cfg.Retry) > 0 && d.cfg.SeveralSenders {
 		r.Patience = d.cfg.Retry[0].Delay
 	}
 	return r

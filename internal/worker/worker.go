@@ -137,6 +137,7 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 			// none of the others'.
 			Budget:         intake.NewBudget(max(openBytes/int64(len(cfg.Destinations)), leastOpenBytes), w.metrics.OpenBytes),
 			SeveralRegions: len(names) > 1,
+			SeveralSenders: destination.SeveralSenders(),
 			Metrics:        w.metrics,
 			Tracer:         tracer,
 			Log:            log,

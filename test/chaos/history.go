@@ -77,6 +77,7 @@ type Request struct {
 	Ended  time.Time `json:"ended"`
 	Method string    `json:"method"`
 	To     string    `json:"to,omitempty"`
+	Sender string    `json:"sender,omitempty"`
 	Status int       `json:"status"` // 0: no answer
 }
 

@@ -17,6 +17,7 @@ import (
 type load struct {
 	rate  int // events a second
 	users int
+	moves time.Duration // all events are in one partition, and in another after this; 0: they are spread
 }
 
 // regions are those that events name, with the senders that tell the vendor's
@@ -40,6 +41,7 @@ func (l load) produce(ctx context.Context, r *run) error {
 	defer writes.Wait()
 	var previous kafka.Message // a plain one
 	previousPartition := 0
+	begun := time.Now()
 	for n := 0; ; n++ {
 		select {
 		case <-ctx.Done():
@@ -47,6 +49,11 @@ func (l load) produce(ctx context.Context, r *run) error {
 		case <-tick.C:
 		}
 		user := rng.IntN(l.users)
+		if l.moves > 0 {
+			hot := 5 * int(time.Since(begun)/l.moves)
+			user += (hot - user) % r.partitions() // the user's partition is hot
+			user = (user + l.users) % l.users
+		}
 		m := event(rng, n, user)
 		partition := user % r.partitions()
 		switch {

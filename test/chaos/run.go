@@ -180,9 +180,7 @@ delivery:
   backoff: {initial: 50ms, max: 1s}
   requestTimeout: %v
 regions:
-  us-west-2: {rate: 5000, burst: 500, maxInFlight: 64, breaker: {failureRatio: %v, minRequests: 20, openFor: 2s, halfOpenRequests: 2}}
-  eu-west-1: {rate: 5000, burst: 500, maxInFlight: 64, breaker: {failureRatio: %v, minRequests: 20, openFor: 2s, halfOpenRequests: 2}}
-destinations:
+%sdestinations:
   - name: %s
     settings:
       twilioAccountSID: AC00000000000000000000000000000001
@@ -198,7 +196,7 @@ destinations:
           from: {"@path": "$.properties.sender"}
           body: {"@template": "Welcome! Yours, {{properties.ref}}"}
           region: {"@path": "$.properties.region"}
-`, `"`+strings.Join(r.broker.bootstrap(), `", "`)+`"`, r.topic, sessionTimeout, stopTimeout, requestTimeout, r.scenario.ratio(), r.scenario.ratio(), destination, r.vendor.proxy.addr)
+`, `"`+strings.Join(r.broker.bootstrap(), `", "`)+`"`, r.topic, sessionTimeout, stopTimeout, requestTimeout, r.scenario.regionLines(), destination, r.vendor.proxy.addr)
 	r.config = filepath.Join(r.dir, "engage.yaml")
 	if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {
 		return err

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"time"
 
 	"engage-worker/internal/sim/twiliosim"
@@ -24,6 +26,10 @@ type scenario struct {
 	// failureRatio is the breakers'; 0: 0.9, so that only outages open them.
 	failureRatio float64
 
+	// rate is the first region's, and senderRate the second one's sender's;
+	// 0: far more than the load.
+	rate, senderRate float64
+
 	// breaks is the schedule of faults, while the load goes on; the load ends
 	// when it returns.
 	breaks func(ctx context.Context, r *run) error
@@ -45,6 +51,17 @@ func (s *scenario) ratio() float64 {
 		return 0.9
 	}
 	return s.failureRatio
+}
+
+// regionLines are the regions' in the configuration.
+func (s *scenario) regionLines() string {
+	breaker := fmt.Sprintf("breaker: {failureRatio: %v, minRequests: 20, openFor: 2s, halfOpenRequests: 2}", s.ratio())
+	rate, senders := cmp.Or(s.rate, 5000), ""
+	if s.senderRate > 0 {
+		senders = fmt.Sprintf(", senders: {%q: {rate: %v}}", regions[1].sender, s.senderRate)
+	}
+	return fmt.Sprintf("  %s: {rate: %v, maxInFlight: 64, %s}\n  %s: {rate: 5000, burst: 500, maxInFlight: 64, %s%s}\n",
+		regions[0].name, rate, breaker, regions[1].name, breaker, senders)
 }
 
 // onEmbedded is a world on the embedded broker.
@@ -143,6 +160,11 @@ func scenarios() []scenario { //nolint:funlen // a list
 		{
 			name: "region-down", about: "one region away for 60 s", failureRatio: 0.5,
 			start: onEmbedded(1), replicas: 2, shards: 12, load: load{rate: 100, users: 1000}, vendor: behaving(usual), breaks: regionDown, measure: measureRegions,
+		},
+		{
+			name: "lending", about: "low rates and load that moves; kills, freezes and cuts while slots are lent",
+			start: onEmbedded(1), replicas: 3, shards: 12, load: load{rate: 80, users: 960, moves: 5 * time.Second}, vendor: behaving(usual),
+			rate: 60, senderRate: 25, breaks: lending, measure: measureLending,
 		},
 		{
 			name: "unsafe-kills", about: "kills without the ledger: doubles must be found", unsafe: true, short: true,

@@ -57,7 +57,7 @@ func (v *vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if err != nil || perr != nil {
 			panic(http.ErrAbortHandler) // the request broke off: Twilio never had it
 		}
-		req.Ref, req.To = refOf([]byte(form.Get("Body"))), form.Get("To")
+		req.Ref, req.To, req.Sender = refOf([]byte(form.Get("Body"))), form.Get("To"), form.Get("From")
 	}
 	noted := &answered{ResponseWriter: w}
 	defer func() {

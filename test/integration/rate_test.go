@@ -76,19 +76,8 @@ func TestTheRateGoesWhereTheLoadIs(t *testing.T) {
 		regions:    fmt.Sprintf("  us-west-2: {rate: %d, maxInFlight: 64}\n", perSecond),
 	})
 	replicas := []*replica{r.start(), r.start(), r.start()}
-	r.await(60*time.Second, func() error {
-		for _, each := range replicas {
-			if s := each.Groups()[0].State(); s.Owned != 4 {
-				return fmt.Errorf("owns %d shards of 12", s.Owned)
-			}
-		}
-		return nil
-	})
-	w := &kafka.Writer{
-		Addr: r.client.Addr, Transport: r.client.Transport, Topic: r.topic, RequiredAcks: kafka.RequireAll, BatchTimeout: 5 * time.Millisecond, BatchSize: 500,
-		Balancer: kafka.BalancerFunc(func(kafka.Message, ...int) int { return 7 }),
-	}
-	defer w.Close()
+	r.awaitShared(replicas, 4)
+	w := r.writerTo(func() int { return 7 })
 	begin := time.Now()
 	if err := w.WriteMessages(t.Context(), people(events, "")...); err != nil {
 		t.Fatal(err)
@@ -107,4 +96,27 @@ func TestTheRateGoesWhereTheLoadIs(t *testing.T) {
 	if least := events/perSecond - 1; times[len(times)-1].Sub(times[0]) < time.Duration(least)*time.Second {
 		t.Errorf("%d messages within %v at %d/s", events, times[len(times)-1].Sub(times[0]), perSecond)
 	}
+}
+
+// awaitShared waits until each replica owns so many shards.
+func (r *rig) awaitShared(replicas []*replica, each int) {
+	r.t.Helper()
+	r.await(60*time.Second, func() error {
+		for _, replica := range replicas {
+			if s := replica.Groups()[0].State(); s.Owned != each {
+				return fmt.Errorf("owns %d shards, not %d", s.Owned, each)
+			}
+		}
+		return nil
+	})
+}
+
+// writerTo writes to the partition that is to be at each moment.
+func (r *rig) writerTo(partition func() int) *kafka.Writer {
+	w := &kafka.Writer{
+		Addr: r.client.Addr, Transport: r.client.Transport, Topic: r.topic, RequiredAcks: kafka.RequireAll, BatchTimeout: 5 * time.Millisecond, BatchSize: 500,
+		Balancer: kafka.BalancerFunc(func(kafka.Message, ...int) int { return partition() }),
+	}
+	r.t.Cleanup(func() { w.Close() })
+	return w
 }

@@ -176,19 +176,24 @@ delivery:
 	t.Cleanup(func() { connect.CloseClient(r.client) })
 	r.cluster = records.NewCluster(r.client, records.Options{})
 	t.Cleanup(r.cluster.Close)
-	partitions := s.partitions
-	if partitions == 0 {
-		partitions = 6
+	if s.partitions == 0 {
+		s.partitions = 6
 	}
-	if _, err := topics.Ensure(t.Context(), r.client, topics.Of(r.cfg), topics.Sizes{Partitions: partitions}); err != nil {
-		t.Fatal(err)
-	}
+	r.makeTopics(s.partitions)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the workers' log:\n%s", r.logs.tail())
 		}
 	})
 	return r
+}
+
+// makeTopics makes the configuration's topics that aren't there.
+func (r *rig) makeTopics(partitions int) {
+	r.t.Helper()
+	if _, err := topics.Ensure(r.t.Context(), r.client, topics.Of(r.cfg), topics.Sizes{Partitions: partitions}); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 // configure makes text the configuration of what is started from then on.
@@ -207,16 +212,23 @@ func (r *rig) configure(text string) {
 // what stands there and what is to.
 func (r *rig) change(pairs ...string) {
 	r.t.Helper()
+	text := r.text()
+	for i := 0; i < len(pairs); i += 2 {
+		if !strings.Contains(text, pairs[i]) {
+			r.t.Fatalf("the configuration has no %q", pairs[i])
+		}
+	}
+	r.configure(strings.NewReplacer(pairs...).Replace(text))
+}
+
+// text is the configuration's.
+func (r *rig) text() string {
+	r.t.Helper()
 	text, err := os.ReadFile(r.file)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	for i := 0; i < len(pairs); i += 2 {
-		if !strings.Contains(string(text), pairs[i]) {
-			r.t.Fatalf("the configuration has no %q", pairs[i])
-		}
-	}
-	r.configure(strings.NewReplacer(pairs...).Replace(string(text)))
+	return string(text)
 }
 
 // replica is a worker in this process.
