@@ -77,8 +77,8 @@ func printResults(out io.Writer, format string, results []preflight.Result) erro
 	return table.Flush()
 }
 
-// tryBeside tries rights and Twilio while the worker begins, and logs what
-// fails; the worker goes on. wait is for its end, which ctx hastens. That Kafka
+// tryBeside tries rights and Twilio while the worker begins, looks for what is
+// left over, and logs what fails; the worker goes on. wait is for its end, which ctx hastens. That Kafka
 // can't be reached, or a topic isn't as it should be, the worker says itself.
 func tryBeside(ctx context.Context, cfg *config.Config, log zerolog.Logger) (wait func()) {
 	done := make(chan struct{})
@@ -93,7 +93,11 @@ func tryBeside(ctx context.Context, cfg *config.Config, log zerolog.Logger) (wai
 		if err != nil {
 			return
 		}
-		results = append(results, tryTwilio(ctx, cfg)...)
+		left, err := preflight.Leftovers(ctx, client, cfg)
+		if err != nil {
+			return
+		}
+		results = append(append(results, left...), tryTwilio(ctx, cfg)...)
 		if ctx.Err() == nil {
 			logResults(log, results)
 		}
@@ -109,9 +113,11 @@ func logResults(log zerolog.Logger, results []preflight.Result) {
 			good++
 		case preflight.StatusFails:
 			log.Error().Str("tried", r.What).Str("problem", r.Problem).Str("wayOut", r.WayOut).Msg("something that is configured can't be done")
+		case preflight.StatusWarning:
+			log.Warn().Str("tried", r.What).Str("problem", r.Problem).Str("wayOut", r.WayOut).Msg("the worker goes on, but somebody should know")
 		default:
 			log.Warn().Str("tried", r.What).Str("problem", r.Problem).Str("wayOut", r.WayOut).Msg("something that is configured couldn't be tried")
 		}
 	}
-	log.Info().Int("ok", good).Int("tried", len(results)).Msg("tried rights, keys, senders, templates and tokens")
+	log.Info().Int("ok", good).Int("tried", len(results)).Msg("tried rights, leftovers, keys, senders, templates and tokens")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -8,6 +9,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
+	"github.com/segmentio/kafka-go"
+
+	"engage-worker/internal/config"
+	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/preflight"
 	"engage-worker/internal/sim/embedded"
 	"engage-worker/internal/sim/twiliosim"
@@ -125,4 +131,56 @@ func collect(sim *twiliosim.Sim) (all []twiliosim.Message) {
 		all = append(all, m)
 	}
 	return all
+}
+
+// TestLeftovers: what nothing that is configured reads is said by run,
+// check and topics check, with counts.
+func TestLeftovers(t *testing.T) {
+	broker, err := embedded.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(broker.Close)
+	path := configFile(t, "kafka: {topic: events, brokers: [\""+broker.Brokers()[0]+"\"]}")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const nobody = "http://127.0.0.1:1"
+	hosts := fmt.Sprintf("spaceId: spa_1\n      twilioHostname: %s\n      contentHostname: %s\n      profileApiHostname: %s\n", nobody, nobody, nobody)
+	if err := os.WriteFile(path, []byte(strings.Replace(string(text), "spaceId: spa_1\n", hosts, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := command(t, "topics", "create", "--config", path); got.code != exitOK {
+		t.Fatal(got)
+	}
+	if err := broker.CreateTopic("events.winback.retry.5m", 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := connect.Client(cfg.Kafka)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connect.CloseClient(client)
+	if _, err := client.Produce(t.Context(), &kafka.ProduceRequest{Topic: "events.winback.retry.5m", RequiredAcks: kafka.RequireAll,
+		Records: kafka.NewRecordReader(kafka.Record{Value: kafka.NewBytes([]byte("x"))})}); err != nil {
+		t.Fatal(err)
+	}
+	const count = "up to 1 records that this configuration doesn't read"
+	if got := command(t, "topics", "check", "--config", path); got.code != exitOK || !strings.Contains(got.stderr, "events.winback.retry.5m: "+count) {
+		t.Errorf("topics check: %+v", got)
+	}
+	lines, _ := failed(t, command(t, "check", "--output", "json", "--config", path))
+	if !strings.Contains(strings.Join(lines, "\n"), "warning: Kafka: the topic events.winback.retry.5m: "+count) {
+		t.Errorf("check: %q", lines)
+	}
+	var log bytes.Buffer
+	tryBeside(t.Context(), cfg, zerolog.New(&log))()
+	if want := `{"level":"warn","tried":"Kafka: the topic events.winback.retry.5m","problem":"` + count; !strings.Contains(log.String(), want) {
+		t.Errorf("run: %s", &log)
+	}
 }

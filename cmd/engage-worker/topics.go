@@ -10,6 +10,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/kafka/topics"
 )
@@ -39,11 +40,12 @@ func (c *topicsCreateCmd) Validate() error {
 // Run makes the topics and prints a table of what was done. It fails when
 // a topic that was there would lose or delete records: it isn't changed.
 func (c *topicsCreateCmd) Run(ctx context.Context, app *app) error {
-	client, specs, err := app.topics()
+	client, cfg, err := app.topics()
 	if err != nil {
 		return err
 	}
 	defer connect.CloseClient(client)
+	specs := topics.Of(cfg)
 	changes, err := topics.Ensure(ctx, client, specs, topics.Sizes{
 		Partitions:  c.Partitions,
 		Replication: c.ReplicationFactor,
@@ -89,16 +91,17 @@ type topicsCheckCmd struct{}
 
 // Run prints a line for each problem, on stderr.
 func (c *topicsCheckCmd) Run(ctx context.Context, app *app) error {
-	client, specs, err := app.topics()
+	client, cfg, err := app.topics()
 	if err != nil {
 		return err
 	}
 	defer connect.CloseClient(client)
+	specs := topics.Of(cfg)
 	problems, err := topics.Check(ctx, client, specs)
 	if err != nil {
 		return explained(err)
 	}
-	left, err := topics.Leftovers(ctx, client, specs)
+	left, err := topics.Leftovers(ctx, client, cfg)
 	if err != nil {
 		return explained(err)
 	}
@@ -134,7 +137,7 @@ func (a *app) tell(problems []topics.Problem) error {
 }
 
 // topics are the configured topics, with a client to look after them.
-func (a *app) topics() (*kafka.Client, []topics.Spec, error) {
+func (a *app) topics() (*kafka.Client, *config.Config, error) {
 	cfg, err := a.config()
 	if err != nil {
 		return nil, nil, err
@@ -143,7 +146,7 @@ func (a *app) topics() (*kafka.Client, []topics.Spec, error) {
 	if err != nil {
 		return nil, nil, badInput(err)
 	}
-	return client, topics.Of(cfg), nil
+	return client, cfg, nil
 }
 
 // explained puts an error of Kafka's in plain words, a line for each topic.

@@ -46,14 +46,21 @@ func Kafka(ctx context.Context, client *kafka.Client, cfg *config.Config) []Resu
 			results = append(results, ok(what))
 		}
 	}
-	left, err := topics.Leftovers(ctx, client, specs)
+	left, err := Leftovers(ctx, client, cfg)
 	if err != nil {
-		results = append(results, fails("Kafka: topics that are left over", connect.Explain(err), ""))
+		left = []Result{fails("Kafka: topics that are left over", connect.Explain(err), "")}
 	}
+	return append(results, left...)
+}
+
+// Leftovers looks for records of ours that this configuration doesn't read. The
+// error is one of reaching Kafka.
+func Leftovers(ctx context.Context, client *kafka.Client, cfg *config.Config) (results []Result, err error) {
+	left, err := topics.Leftovers(ctx, client, cfg)
 	for _, p := range left {
 		results = append(results, Result{What: "Kafka: the topic " + p.Topic, Status: StatusWarning, Problem: p.Message, WayOut: p.WayOut})
 	}
-	return results
+	return results, err
 }
 
 // Rights tries each right on groups and topics. The error is one of reaching

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -250,6 +251,7 @@ func TestTopicsMadeAnew(t *testing.T) {
 		}
 		return nil
 	})
+	r.readyz(30*time.Second, http.StatusServiceUnavailable, r.topic)
 	r.await(10*time.Second, func() error {
 		_, err := topics.Ensure(t.Context(), r.client, topics.Of(r.cfg), topics.Sizes{Partitions: 6})
 		return err
@@ -283,6 +285,7 @@ func TestARetryTopicThatIsGone(t *testing.T) {
 		}
 		return nil
 	})
+	r.readyz(30*time.Second, http.StatusServiceUnavailable, tier)
 	r.await(10*time.Second, func() error {
 		_, err := topics.Ensure(t.Context(), r.client, topics.Of(r.cfg), topics.Sizes{Partitions: 3})
 		return err
@@ -292,6 +295,7 @@ func TestARetryTopicThatIsGone(t *testing.T) {
 	}
 	r.awaitDone(60 * time.Second)
 	r.onceEach(30)
+	r.readyz(30*time.Second, http.StatusOK, "owns 3 shards")
 }
 
 // TestTopicsMissing: run ends with a line that says what to do.
