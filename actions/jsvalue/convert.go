@@ -175,6 +175,10 @@ func StringLen(s string) int {
 			i++
 			continue
 		}
+		if _, half := halfAt(s, i); half {
+			i += halfLength
+			continue
+		}
 		r, size := utf8.DecodeRuneInString(s[i:])
 		i += size
 		if r > 0xFFFF {

@@ -95,7 +95,7 @@ func appendNewline(b []byte, indent string, depth int) []byte {
 
 // AppendQuoted appends s as a JSON string by JSON.stringify's rules: only
 // quotes, backslashes and control characters are escaped. Invalid UTF-8
-// becomes U+FFFD.
+// becomes U+FFFD, half a character its number.
 func AppendQuoted(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')
@@ -124,6 +124,11 @@ func AppendQuoted(b []byte, s string) []byte {
 		default:
 			if c < ' ' {
 				b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+				break
+			}
+			if unit, half := halfAt(s, i); half {
+				b = append(b, '\\', 'u', 'd', hex[unit>>8&15], hex[unit>>4&15], hex[unit&15])
+				size = halfLength
 				break
 			}
 			var r rune

@@ -99,7 +99,7 @@ func join(st *state, in any, args []any) (any, error) {
 	if err := st.spend(float64(len(items)) * float64(len(separator))); err != nil {
 		return nil, err
 	}
-	return jsvalue.Join(items, separator), nil
+	return st.mend(jsvalue.Join(items, separator)), nil
 }
 
 // follow reads a path of keys from a value.

@@ -104,7 +104,7 @@ func replaceAll(st *state, in any, args []any) (any, error) {
 	if err := st.spend(float64(strings.Count(s, old)) * float64(2+len(replacement))); err != nil {
 		return nil, err
 	}
-	return strings.Join(strings.Split(s, old), replacement), nil
+	return st.mend(strings.Join(st.splitUnits(s, old), replacement)), nil
 }
 
 func replaceLast(s, old, replacement string) string {
@@ -121,7 +121,7 @@ func splitFilter(st *state, in any, args []any) (any, error) {
 	if err := st.spend(32 * float64(1+strings.Count(s, separator))); err != nil {
 		return nil, err
 	}
-	parts := splitUnits(s, separator)
+	parts := st.splitUnits(s, separator)
 	for len(parts) > 0 && parts[len(parts)-1] == "" {
 		parts = parts[:len(parts)-1]
 	}
@@ -133,8 +133,8 @@ func splitFilter(st *state, in any, args []any) (any, error) {
 }
 
 // splitUnits splits as JavaScript does: without a separator at each UTF-16
-// unit. Half of a character is U+FFFD.
-func splitUnits(s, separator string) []string {
+// unit, which may be half a character.
+func (st *state) splitUnits(s, separator string) []string {
 	parts := strings.Split(s, separator)
 	if separator != "" || jsvalue.StringLen(s) == len(parts) {
 		return parts
@@ -142,7 +142,10 @@ func splitUnits(s, separator string) []string {
 	units := make([]string, 0, jsvalue.StringLen(s))
 	for _, part := range parts {
 		if len(part) == utf8.UTFMax {
-			units = append(units, "\uFFFD", "\uFFFD")
+			r, _ := utf8.DecodeRuneInString(part)
+			first, second := jsvalue.Halves(r)
+			units = append(units, first, second)
+			st.halves = true
 		} else {
 			units = append(units, part)
 		}

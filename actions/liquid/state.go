@@ -24,6 +24,7 @@ type state struct {
 	budget   *Budget
 	data     []string // for the holes
 	now      func() time.Time
+	halves   bool      // some text may hold half a character
 	empty    *[]string // outputs that came out empty; nil: nobody asks
 }
 
@@ -38,6 +39,14 @@ type scope struct {
 	loop     *forloop
 	name     string // of the item
 	value    any
+}
+
+// mend puts halves of characters together that have come side by side.
+func (st *state) mend(s string) string {
+	if !st.halves {
+		return s
+	}
+	return jsvalue.JoinHalves(s)
 }
 
 // spend takes from what the rendering may still do.

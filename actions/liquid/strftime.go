@@ -146,7 +146,7 @@ func (d date) conversion(letter byte, flags string, width int) (string, bool) {
 		if width == 0 {
 			width = 9
 		}
-		s := strconv.Itoa(d.milliseconds())
+		s := fmt.Sprintf("%03d", d.milliseconds())
 		s = s[:min(width, len(s))]
 		return s + strings.Repeat("0", width-len(s)), true
 	case 'p':

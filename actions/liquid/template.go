@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"engage-worker/actions/jsvalue"
 )
 
 // Template is a compiled template. It is safe for concurrent use.
@@ -113,6 +115,9 @@ func (t *Template) render(b *Budget, data []string, vars any, now func() time.Ti
 	st.noting()
 	err := t.body.render(st)
 	if _, stopped := errors.AsType[signal](err); err == nil || stopped {
+		if st.halves {
+			return jsvalue.WithoutHalves(string(st.out)), nil
+		}
 		return string(st.out), nil
 	}
 	return "", told(err)
