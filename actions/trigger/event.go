@@ -79,30 +79,26 @@ func Parse(event []byte) (Event, error) {
 	if start >= len(event) || event[start] != '{' {
 		return Event{}, malformed(event, start, true)
 	}
-	m, ok := firstMember(event, start)
-	for ; ok; m, ok = nextMember(event, m.end) {
-		if m.end = scanValue(event, m.value, 1); m.end < 0 {
-			return Event{}, malformed(event, ^m.end, false)
-		}
-		r := rootOf(view(m.key))
-		if r == rootOther {
-			if plain(m.key) {
-				continue
-			}
-			if r = rootOf(text(m.key)); r == rootOther {
-				continue
-			}
-		}
-		// Of fields with the same name the last one counts.
-		e.roots[r] = span{uint32(skipSpace(event, m.value)), uint32(m.end)}
+	end := scanNested(event, start, 0, &e)
+	if end < 0 {
+		return Event{}, malformed(event, ^end, false)
 	}
-	if m.end < 0 {
-		return Event{}, malformed(event, ^m.end, false)
-	}
-	if end := skipSpace(event, m.end); end < len(event) {
+	if end = skipSpace(event, end); end < len(event) {
 		return Event{}, &MalformedError{Offset: end, Message: "something follows the JSON object"}
 	}
 	return e, nil
+}
+
+// note notes a top-level field, whose key is given as it is written. Of fields
+// with the same name the last one counts.
+func (e *Event) note(key []byte, start, end int) {
+	r := rootOf(view(key))
+	if r == rootOther && !plain(key) {
+		r = rootOf(text(key))
+	}
+	if r != rootOther {
+		e.roots[r] = span{uint32(start), uint32(end)}
+	}
 }
 
 // OfSpec reports whether the event's type is one of the Segment spec's.

@@ -38,7 +38,7 @@ func scanValue(b []byte, i, depth int) int {
 	case '"':
 		return scanString(b, i)
 	case '{', '[':
-		return scanNested(b, i, depth)
+		return scanNested(b, i, depth, nil)
 	default:
 		return scanScalar(b, i)
 	}
@@ -59,23 +59,26 @@ func scanScalar(b []byte, i int) int {
 	}
 }
 
-// scanNested reads the object or array that opens at b[i]. It is where the
-// time goes, for it runs over nearly every byte of the topic: so it keeps
-// what is open in the bits of a word and calls itself only when they are
-// used up.
+// scanNested reads the object or array that opens at b[i], and notes the members
+// of that object itself in e, if there is one. It is where the time goes, for it
+// runs over nearly every byte of the topic: so it keeps what is open in the bits
+// of a word, and calls itself only when they are used up.
 //
 //nolint:funlen // one loop, as a call for each byte would cost more than it does
-func scanNested(b []byte, i, depth int) int {
+func scanNested(b []byte, i, depth int, e *Event) int {
 	var (
 		objects uint64 // the lowest bit: whether the innermost is an object
 		level   int    // how many are open
+		start   int    // of the string at hand
+		known   marks
+		field   member // of the outermost
 	)
 open:
 	if depth+level >= maxDepth {
 		return ^i
 	}
 	if level == 64 {
-		if i = scanNested(b, i, depth+level); i < 0 {
+		if i = scanNested(b, i, depth+level, nil); i < 0 {
 			return i
 		}
 		goto next
@@ -98,17 +101,24 @@ key:
 	if i >= len(b) || b[i] != '"' {
 		return ^i
 	}
-	if n := shortString(b, i); n > 0 {
-		i += n
-	} else if i = scanString(b, i); i < 0 {
-		return i
+	start = i + 1
+	if i = known.next(start); i < 0 || b[i] != '"' {
+		if i, known = findQuote(b, start, known); i < 0 {
+			return i
+		}
 	}
+	if level == 1 {
+		field.key = b[start:i]
+	}
+	i++
 	if i >= len(b) || b[i] != ':' {
 		if i = skipSpace(b, i); i >= len(b) || b[i] != ':' {
 			return ^i
 		}
 	}
-	i = skipSpace(b, i+1)
+	if i = skipSpace(b, i+1); level == 1 {
+		field.value = i
+	}
 
 value:
 	if i >= len(b) {
@@ -116,11 +126,13 @@ value:
 	}
 	switch b[i] {
 	case '"':
-		if n := shortString(b, i); n > 0 {
-			i += n
-		} else {
-			i = scanString(b, i)
+		start = i + 1
+		if i = known.next(start); i < 0 || b[i] != '"' {
+			if i, known = findQuote(b, start, known); i < 0 {
+				return i
+			}
 		}
+		i++
 	case '{', '[':
 		goto open
 	default:
@@ -131,6 +143,9 @@ value:
 	}
 
 next:
+	if level == 1 && e != nil {
+		e.note(field.key, field.value, i)
+	}
 	if i = skipSpace(b, i); i >= len(b) {
 		return ^i
 	}
@@ -232,6 +247,9 @@ func nextElement(b []byte, i int) (at int, ok bool) {
 }
 
 func scanWord(b []byte, i int, word string) int {
+	if len(b)-i >= len(word) && view(b[i:i+len(word)]) == word {
+		return i + len(word)
+	}
 	for k := range len(word) {
 		if i+k >= len(b) || b[i+k] != word[k] {
 			return ^(i + k)
@@ -273,34 +291,6 @@ func scanDigits(b []byte, i int) int {
 		return ^i
 	}
 	return i
-}
-
-const (
-	ones  = 0x0101010101010101
-	highs = 0x8080808080808080
-)
-
-// special is a word whose lowest bit that is set is the highest of the first
-// byte of w (little endian) that isn't plain within a string: a quote, a
-// backslash or a control character.
-func special(w uint64) uint64 {
-	// A quote is the one byte from 0x20 on that the bit 0x02 takes
-	// below 0x21; what is below 0x20 stays there.
-	low, slash := w^(ones*0x02), w^(ones*'\\')
-	return ((low-ones*0x21)&^low | (slash-ones)&^slash) & highs
-}
-
-// shortString is the length of the string that opens at b[i], with its quotes,
-// if that is simple and short, as nearly all are; else 0: scanString is to be asked.
-func shortString(b []byte, i int) int {
-	if len(b)-i < 9 {
-		return 0
-	}
-	n := bits.TrailingZeros64(special(binary.LittleEndian.Uint64(b[i+1:]))) / 8
-	if n == 8 || b[i+1+n] != '"' {
-		return 0
-	}
-	return n + 2
 }
 
 // scanString reads the string that opens at b[i].

@@ -5,82 +5,76 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
-	"sync/atomic"
-	"syscall"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/segmentio/kafka-go"
 
-	"engage-worker/consumer"
+	"engage-worker/actions"
+	"engage-worker/actions/weburl"
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/kafka/topics"
 	"engage-worker/internal/sim/embedded"
 	"engage-worker/internal/sim/sample"
 	"engage-worker/internal/sim/twiliosim"
-	"engage-worker/internal/worker"
 )
 
-// bench is a broker with a topic full of events, and a vendor; everything
-// shares this process's cores.
+// bench is a broker with a topic full of events, and a vendor. What is
+// measured is a process of its own, see part; both share the machine's cores.
 type bench struct {
 	b      *testing.B
-	broker *embedded.Broker
 	sim    *twiliosim.Sim
-	cfg    *config.Config
-	client *kafka.Client
-	n      int
+	vendor string // its URL
+	broker string // its address
+	dir    string
+	first  []byte // event
+	n      int    // events
+	close  func()
 }
 
 const benchPartitions = 12
 
-func newBench(b *testing.B, n int, latency time.Duration, maxInFlight int, event func(i int) kafka.Message) *bench {
+func newBench(b *testing.B, n int, latency time.Duration, event func() kafka.Message) *bench {
 	b.Helper()
 	broker, err := embedded.Start()
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(broker.Close)
 	sim, err := twiliosim.New(twiliosim.Options{Keep: -1, Faults: twiliosim.Faults{Behaviour: twiliosim.Behaviour{Latency: latency}}})
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(sim.Close)
+	x := &bench{b: b, sim: sim, broker: broker.Brokers()[0], dir: b.TempDir(), n: n, close: sync.OnceFunc(func() { sim.Close(); broker.Close() })}
+	b.Cleanup(x.close)
 	vendor, err := sim.Listen("127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
-	path := filepath.Join(b.TempDir(), "engage.yaml")
-	text := fmt.Sprintf(`kafka: {brokers: [%q], topic: events, startOffset: earliest}
-http: {listen: "127.0.0.1:0"}
-regions: {us-west-2: {rate: 1000000, burst: 1000000, maxInFlight: %d}}
-destinations:
-  - name: onboarding
-    settings: {twilioAccountSID: AC00000000000000000000000000000001, twilioApiKeySID: SK1, twilioApiKeySecret: s, twilioHostname: %q}
-    actions: [{name: sms, type: sendSms, mapping: {from: MG00000000000000000000000000000001, body: "Hi {{ profile.traits.first_name | default: 'there' }}, welcome!"}}]
-`, broker.Brokers()[0], maxInFlight, vendor.URL())
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	x.vendor = vendor.URL()
+	cfg, err := config.Load(x.config(region{}))
+	if err != nil {
 		b.Fatal(err)
 	}
-	x := &bench{b: b, broker: broker, sim: sim, n: n}
-	if x.cfg, err = config.Load(path); err != nil {
+	client, err := connect.Client(cfg.Kafka)
+	if err != nil {
 		b.Fatal(err)
 	}
-	if x.client, err = connect.Client(x.cfg.Kafka); err != nil {
+	b.Cleanup(func() { connect.CloseClient(client) })
+	if _, err := topics.Ensure(b.Context(), client, topics.Of(cfg), topics.Sizes{Partitions: benchPartitions}); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { connect.CloseClient(x.client) })
-	if _, err := topics.Ensure(b.Context(), x.client, topics.Of(x.cfg), topics.Sizes{Partitions: benchPartitions}); err != nil {
-		b.Fatal(err)
-	}
-	w := &kafka.Writer{Addr: x.client.Addr, Transport: x.client.Transport, Topic: "events", RequiredAcks: kafka.RequireAll, BatchSize: 1000, BatchTimeout: time.Millisecond, Balancer: &kafka.Hash{}, Compression: kafka.Lz4}
+	w := &kafka.Writer{Addr: client.Addr, Transport: client.Transport, Topic: "events", RequiredAcks: kafka.RequireAll, BatchSize: 1000, BatchTimeout: time.Millisecond, Balancer: &kafka.Hash{}, Compression: kafka.Lz4}
 	defer w.Close()
 	batch := make([]kafka.Message, 0, 10_000)
 	for i := range n {
-		batch = append(batch, event(i))
+		batch = append(batch, event())
+		if i == 0 {
+			x.first = batch[0].Value
+		}
 		if len(batch) == cap(batch) || i == n-1 {
 			if err := w.WriteMessages(b.Context(), batch...); err != nil {
 				b.Fatal(err)
@@ -91,165 +85,196 @@ destinations:
 	return x
 }
 
-// run lets a worker work until reached says that it is done, and returns how
-// long that took from the first progress on, and the process's CPU time.
-func (x *bench) run(reached func(w *worker.Worker) int, tune ...func(*consumer.Config)) (elapsed, cpu time.Duration) {
+// region is what a benchmark varies of the one region's.
+type region struct{ rate, maxInFlight int }
+
+// config writes a configuration whose group is new, and returns its file.
+func (x *bench) config(r region) (path string) {
 	x.b.Helper()
-	zerolog.SetGlobalLevel(zerolog.WarnLevel)
-	w, err := worker.New(x.cfg, zerolog.New(os.Stderr), "bench", nil, tune...)
-	if err != nil {
+	if r.rate == 0 {
+		r.rate = 1_000_000
+	}
+	if r.maxInFlight == 0 {
+		r.maxInFlight = 128
+	}
+	path = filepath.Join(x.dir, "engage.yaml")
+	text := fmt.Sprintf(`kafka: {brokers: [%q], topic: events, startOffset: earliest, groupPrefix: "bench-%d"}
+http: {listen: "127.0.0.1:0"}
+regions: {us-west-2: {rate: %d, burst: %[3]d, maxInFlight: %d}}
+destinations:
+  - name: onboarding
+    settings: {twilioAccountSID: AC00000000000000000000000000000001, twilioApiKeySID: SK1, twilioApiKeySecret: s, twilioHostname: %q}
+    actions: [{name: sms, type: sendSms, mapping: {from: MG00000000000000000000000000000001, body: "Hi {{ profile.traits.first_name | default: 'there' }}, welcome!"}}]
+`, x.broker, time.Now().UnixNano(), r.rate, r.maxInFlight, x.vendor)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		x.b.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(x.b.Context())
-	done := make(chan error, 1)
-	go func() { done <- w.Run(ctx) }()
-	for reached(w) == 0 {
-		time.Sleep(time.Millisecond)
-	}
-	start, cpuStart, first := time.Now(), cpuTime(), reached(w)
-	for reached(w) < x.n {
-		time.Sleep(20 * time.Millisecond)
-	}
-	elapsed, cpu = time.Since(start), cpuTime()-cpuStart
-	cancel()
-	if err := <-done; err != nil {
-		x.b.Fatal(err)
-	}
-	w.Close()
-	scale := float64(x.n) / float64(x.n-first)
-	return time.Duration(float64(elapsed) * scale), time.Duration(float64(cpu) * scale)
+	return path
 }
 
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
+// samples makes events that are the same in each run.
+func samples(o sample.Options) func() kafka.Message {
+	g := sample.New(1, o)
+	return func() kafka.Message {
+		ev := g.Next()
+		return kafka.Message{Key: ev.Key, Value: ev.Value, Time: time.Now()}
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkUnwanted reads events that no trigger wants; BenchmarkBareLoop reads
-// the same with nothing but kafka-go's ConsumerGroup and Conn.ReadBatch.
+// BenchmarkUnwanted reads events that no trigger wants, by nothing but kafka-go
+// and by the worker in turns, so that what else the machine does meets both.
 func BenchmarkUnwanted(b *testing.B) {
-	const n = 2_000_000
-	opts := sample.Options{Unwanted: 1}
-	g := sample.New(1, opts)
-	x := newBench(b, n, 0, 128, func(int) kafka.Message { ev := g.Next(); return kafka.Message{Key: ev.Key, Value: ev.Value} })
-	b.Run("bare", func(b *testing.B) {
-		for range b.N {
-			elapsed, cpu := x.bare(b)
-			report(b, n, elapsed, cpu)
-		}
-	})
-	b.Run("worker", func(b *testing.B) {
-		for i := range b.N {
-			x.cfg.Kafka.GroupPrefix = fmt.Sprintf("bench-%d-%d", b.N, i)
-			elapsed, cpu := x.run(func(w *worker.Worker) int { return int(benchValue(b, w, "engage_records_read_total")) })
-			report(b, n, elapsed, cpu)
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
-			b.ReportMetric(float64(m.HeapInuse)/1e6, "MB-heap")
-		}
-	})
-}
-
-func report(b *testing.B, n int, elapsed, cpu time.Duration) {
-	b.ReportMetric(float64(n)/elapsed.Seconds(), "events/s")
-	b.ReportMetric(float64(cpu.Microseconds())/float64(n), "cpu-us/event")
+	x := newBench(b, 2_000_000, 0, samples(sample.Options{Unwanted: 1}))
+	var loop, worker reading
+	for range b.N {
+		loop.add(x.read("loop"))
+		worker.add(x.read("worker"))
+	}
+	b.ReportMetric(worker.rate(), "events/s")
+	b.ReportMetric(loop.rate(), "loop-events/s")
+	b.ReportMetric(100*worker.rate()/loop.rate(), "%-of-loop")
+	b.ReportMetric(worker.cost(), "cpu-us/event")
+	b.ReportMetric(loop.cost(), "loop-cpu-us/event")
+	b.ReportMetric(float64(worker.peakKiB)/1024, "MiB-peak")
 	b.ReportMetric(0, "ns/op")
 }
 
-// bare is the fastest loop that kafka-go allows, doing nothing with the events.
-func (x *bench) bare(b *testing.B) (elapsed, cpu time.Duration) {
-	dialer, err := connect.Dialer(x.cfg.Kafka)
-	if err != nil {
-		b.Fatal(err)
+// reading is what reading all events took, from the first progress on.
+type reading struct {
+	events       int
+	elapsed, cpu time.Duration
+	peakKiB      int
+}
+
+func (r *reading) add(more reading) {
+	r.events += more.events
+	r.elapsed += more.elapsed
+	r.cpu += more.cpu
+	r.peakKiB = max(r.peakKiB, more.peakKiB)
+}
+
+func (r *reading) rate() float64 { return float64(r.events) / r.elapsed.Seconds() }
+func (r *reading) cost() float64 { return float64(r.cpu.Nanoseconds()) / 1e3 / float64(r.events) }
+
+// read lets a part read all events.
+func (x *bench) read(what string) reading {
+	p := startPart(x.b, what, x.config(region{}))
+	defer p.stop()
+	from := x.until(p, 1)
+	begun := time.Now()
+	to := x.until(p, x.n)
+	return reading{events: to.Read - from.Read, elapsed: time.Since(begun), cpu: to.CPU - from.CPU, peakKiB: to.PeakKiB}
+}
+
+// until waits until a part has read n records.
+func (x *bench) until(p *part, n int) usage {
+	for {
+		u := p.look()
+		if u.Read >= n {
+			return u
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
-	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{ID: fmt.Sprintf("bare-%d", time.Now().UnixNano()), Brokers: x.cfg.Kafka.Brokers, Dialer: dialer, Topics: []string{"events"}, StartOffset: kafka.FirstOffset})
-	if err != nil {
-		b.Fatal(err)
+}
+
+// BenchmarkWaiting tells what memory a backlog takes: 300,000 wanted events at a rate
+// of 100/s. An iteration is half a minute.
+func BenchmarkWaiting(b *testing.B) {
+	x := newBench(b, 300_000, 50*time.Millisecond, samples(sample.Options{Users: 50_000}))
+	p := startPart(b, "worker", x.config(region{rate: 100}))
+	for range b.N {
+		time.Sleep(30 * time.Second)
 	}
-	defer group.Close()
-	gen, err := group.Next(b.Context())
-	if err != nil {
-		b.Fatal(err)
-	}
-	var read atomic.Int64
-	done := make(chan struct{})
-	start, cpuStart := time.Now(), cpuTime()
-	for _, p := range gen.Assignments["events"] {
-		gen.Start(func(ctx context.Context) {
-			conn, err := dialer.DialLeader(ctx, "tcp", x.cfg.Kafka.Brokers[0], "events", p.ID)
-			if err != nil {
-				return
-			}
-			defer conn.Close()
-			if _, err := conn.Seek(0, kafka.SeekStart); err != nil {
-				return
-			}
-			for ctx.Err() == nil {
-				conn.SetReadDeadline(time.Now().Add(10 * time.Second))
-				batch := conn.ReadBatchWith(kafka.ReadBatchConfig{MinBytes: 1, MaxBytes: 1 << 20, MaxWait: 500 * time.Millisecond})
-				for {
-					if _, err := batch.ReadMessage(); err != nil {
-						break
-					}
-					if read.Add(1) == int64(x.n) {
-						close(done)
-					}
-				}
-				batch.Close()
-			}
-		})
-	}
-	<-done
-	return time.Since(start), cpuTime() - cpuStart
+	b.ReportMetric(float64(p.look().PeakKiB)/1024, "MiB-peak")
+	b.ReportMetric(0, "ns/op")
+	p.stop()
 }
 
 // BenchmarkDelivery sends messages through a vendor that takes 50 ms, with and
-// without the ledger. Ideal is in flight / latency.
+// without the ledger, which ideally is in flight / latency; and in turns with it
+// posts the same form by nothing but net/http. cpu-us/message is all that the
+// sending process takes for a message: from the fetch to the commit.
 func BenchmarkDelivery(b *testing.B) {
 	const latency = 50 * time.Millisecond
 	for _, inFlight := range []int{128, 512} {
-		for _, ledger := range []bool{true, false} {
-			name := fmt.Sprintf("%d-in-flight", inFlight)
-			if !ledger {
-				name += "-without-ledger"
+		b.Run(fmt.Sprintf("%d-in-flight", inFlight), func(b *testing.B) {
+			n := 20_000
+			if inFlight > 128 {
+				n = 40_000
 			}
-			b.Run(name, func(b *testing.B) {
-				n := 20_000
-				if inFlight > 128 {
-					n = 40_000
+			var post, worker, without reading
+			for range b.N {
+				for what, sum := range map[string]*reading{"post": &post, "worker": &worker, "worker-without-ledger": &without} {
+					// Each has a ledger of its own, as it is another group.
+					x := newBench(b, n, latency, samples(sample.Options{Users: 50_000}))
+					sum.add(x.send(inFlight, what))
+					x.close()
 				}
-				g := sample.New(1, sample.Options{Users: 50_000})
-				for range b.N {
-					x := newBench(b, n, latency, inFlight, func(int) kafka.Message {
-						ev := g.Next()
-						return kafka.Message{Key: ev.Key, Value: ev.Value, Time: time.Now()}
-					})
-					elapsed, cpu := x.run(func(*worker.Worker) int { return int(x.sim.Stats().Accepted) }, func(c *consumer.Config) { c.WithoutLedger = !ledger })
-					b.ReportMetric(float64(n)/elapsed.Seconds(), "messages/s")
-					b.ReportMetric(float64(inFlight)/latency.Seconds(), "ideal/s")
-					b.ReportMetric(float64(cpu.Microseconds())/float64(n), "cpu-us/message")
-					b.ReportMetric(0, "ns/op")
-				}
-			})
-		}
+			}
+			b.ReportMetric(worker.rate(), "messages/s")
+			b.ReportMetric(without.rate(), "without-ledger-messages/s")
+			b.ReportMetric(worker.cost(), "cpu-us/message")
+			b.ReportMetric(without.cost(), "without-ledger-cpu-us/message")
+			b.ReportMetric(post.cost(), "post-cpu-us/message")
+			b.ReportMetric(worker.cost()/post.cost(), "x-post")
+			b.ReportMetric(0, "ns/op")
+		})
 	}
 }
 
-func benchValue(b *testing.B, w *worker.Worker, name string) float64 {
-	families, err := w.Registry().Gather()
+// send lets a part send, from when its connections stand until all events'
+// messages are accepted.
+func (x *bench) send(inFlight int, what string) reading {
+	args := []string{x.config(region{maxInFlight: inFlight})}
+	if what == "post" {
+		args = []string{x.vendor + "/2010-04-01/Accounts/AC00000000000000000000000000000001/Messages.json", strconv.Itoa(inFlight), x.form()}
+	}
+	p := startPart(x.b, what, args...)
+	defer p.stop()
+	x.accepted(uint64(4 * inFlight))
+	first, from, begun := x.sim.Stats().Accepted, p.look(), time.Now()
+	x.accepted(uint64(x.n))
+	last, to := x.sim.Stats().Accepted, p.look()
+	return reading{events: int(last - first), elapsed: time.Since(begun), cpu: to.CPU - from.CPU}
+}
+
+// form writes the form of the first event's message as the worker posts it,
+// and returns its file.
+func (x *bench) form() (path string) {
+	cfg, err := config.Load(x.config(region{}))
 	if err != nil {
-		b.Fatal(err)
+		x.b.Fatal(err)
 	}
-	sum := 0.0
-	for _, f := range families {
-		if f.GetName() == name {
-			for _, m := range f.GetMetric() {
-				sum += number(m)
-			}
+	d, faults := actions.New(cfg.Destinations[0].Definition, actions.Options{Log: zerolog.Nop(), Regions: cfg.RegionNames()})
+	if len(faults) > 0 {
+		x.b.Fatal(faults)
+	}
+	defer d.Close()
+	event, err := d.Decode(x.first)
+	if err != nil {
+		x.b.Fatal(err)
+	}
+	delivery := d.Prepare(context.Background(), event, 0)
+	if delivery.Message == nil {
+		x.b.Fatal("the first event isn't sent: ", delivery.Reason)
+	}
+	var form []byte
+	for i, v := range delivery.Message.Form {
+		if i > 0 {
+			form = append(form, '&')
 		}
+		form = weburl.AppendParam(form, v.Name, v.Value)
 	}
-	return sum
+	path = filepath.Join(x.dir, "form")
+	if err := os.WriteFile(path, form, 0o600); err != nil {
+		x.b.Fatal(err)
+	}
+	return path
+}
+
+// accepted waits until the vendor has accepted n messages.
+func (x *bench) accepted(n uint64) {
+	for x.sim.Stats().Accepted < n {
+		time.Sleep(5 * time.Millisecond)
+	}
 }

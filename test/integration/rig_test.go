@@ -43,6 +43,10 @@ func onKafka() bool { return os.Getenv("ENGAGE_TEST_BROKER") == "kafka" }
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	if part := os.Getenv(asPart); part != "" {
+		what := strings.Split(part, "\n")
+		os.Exit(runPart(what[0], what[1:]...))
+	}
 	// The scenarios wait more than they compute: on a machine of two cores, two
 	// at a time would take minutes.
 	if err := flag.Set("test.parallel", "6"); err != nil {
