@@ -109,6 +109,8 @@ func (v *vendor) accept(m *twilio.Message, lag time.Duration) (sid string) {
 
 // taken is how often a text was accepted.
 func (v *mailbox) taken(body string) (n int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	for _, m := range v.messages {
 		if m.body == body {
 			n++

@@ -322,6 +322,8 @@ func review(worlds ...*world) (faults []string) {
 	}
 	byText := map[int][]of{}
 	for _, w := range worlds {
+		w.mu.Lock() // something may still come late
+		defer w.mu.Unlock()
 		for i, text := range w.plan.Texts {
 			byText[text] = append(byText[text], of{w, messageID(i)})
 		}
