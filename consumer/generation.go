@@ -214,7 +214,7 @@ func (gen *generation) newShard(id int, offsets map[string]map[int]int64) *shard
 		parts.Ledger = s.ledger
 	}
 	s.courier = delivery.New(delivery.Config{
-		Destination: g.cfg.Destination, Group: g.cfg.GroupID, Shard: id, LedgerTopic: g.cfg.Topics.Ledger, Generation: gen.number, AssignedAt: gen.assignedAt, Retry: g.cfg.Topics.Retry,
+		Destination: g.cfg.Destination, Group: g.cfg.GroupID, Shard: id, Generation: gen.number, AssignedAt: gen.assignedAt, Retry: g.cfg.Topics.Retry,
 		SessionTimeout: g.cfg.SessionTimeout, MaxEventAge: g.cfg.MaxEventAge, Attempts: g.cfg.Attempts,
 		BackoffInitial: g.cfg.BackoffInitial, BackoffMax: g.cfg.BackoffMax, RequestTimeout: g.cfg.RequestTimeout,
 		ResendUnknown: g.cfg.ResendUnknown, Changed: g.cfg.Changed, SeveralRegions: g.parts.SeveralRegions, SeveralSenders: g.parts.SeveralSenders,

@@ -35,9 +35,7 @@ func (d *delivery) choose(q inquiry, found []twilio.Candidate) (c choice, sid st
 	if len(open) == 0 {
 		return notThere, "", nil, nil
 	}
-	free := slices.DeleteFunc(slices.Clone(open), func(m twilio.Candidate) bool { return peers.flights.chosen(m.SID) })
-	chosen := len(free) < len(open)
-	open, c = pick(q, free, peers.rivals(q.message, d.doubtful()), strange)
+	open, c = pick(q, open, peers.rivals(q.message, d.doubtful()), strange)
 	for _, m := range open {
 		if peers.flights.claim(m.SID) {
 			if !peers.claimed(m.SID) { // nor meanwhile
@@ -47,7 +45,7 @@ func (d *delivery) choose(q inquiry, found []twilio.Candidate) (c choice, sid st
 		}
 		c = notYet
 	}
-	if chosen || c == cantTell && strange.underWay() {
+	if c == cantTell && strange.underWay() {
 		c = notYet
 	}
 	return c, "", nil, nil
@@ -61,9 +59,8 @@ func (d *delivery) choose(q inquiry, found []twilio.Candidate) (c choice, sid st
 // more than rivals without one. A message that has nothing in common with m is
 // hardly m, whoever sent it, but nor is it certain that m isn't there.
 //
-// Of equal messages it doesn't matter which, as long as each is taken once.
-// What strangers, the rivals elsewhere, take nobody here can know: there must be
-// more messages than strangers they may be of.
+// Of equal messages it doesn't matter which. But what strangers, the rivals
+// elsewhere, take meanwhile nobody here can know: what may be theirs is left alone.
 func pick(q inquiry, open []twilio.Candidate, others []uint32, strange strangers) ([]twilio.Candidate, choice) {
 	sent := essence(q.message.Body)
 	like := func(least float64) (like []twilio.Candidate) {
@@ -74,23 +71,18 @@ func pick(q inquiry, open []twilio.Candidate, others []uint32, strange strangers
 		}
 		return like
 	}
-	alike, before := strange.alike(q.tag())
-	enough := func(same []twilio.Candidate) ([]twilio.Candidate, choice) {
-		if len(same) <= alike {
+	strange, others = strange.alike(q.tag(), others)
+	own := func(same []twilio.Candidate) ([]twilio.Candidate, choice) {
+		if len(strange) > 0 {
 			return nil, cantTell
 		}
-		return append(same[before:], same[:before]...), itsOwn
+		return same, itsOwn
 	}
 	if same := tagged(open, q.body); len(same) > 0 {
-		return enough(same)
+		return own(same)
 	}
 	if same := like(theSame); len(same) > 0 && !q.reworded() {
-		return enough(same)
-	}
-	for _, s := range strange {
-		if !s.alike(q.tag()) {
-			others = append(others, s.body)
-		}
+		return own(same)
 	}
 	open = slices.DeleteFunc(open, func(c twilio.Candidate) bool {
 		i := slices.Index(others, bodyTag(c.Body))
@@ -104,10 +96,10 @@ func pick(q inquiry, open []twilio.Candidate, others []uint32, strange strangers
 		return nil, notThere
 	}
 	if whole := like(theWhole); len(whole) > 0 {
-		return enough(whole)
+		return own(whole)
 	}
-	if plausible := like(leastLikeness); len(plausible) > len(others)+alike {
-		return plausible, itsOwn
+	if plausible := like(leastLikeness); len(plausible) > len(others) {
+		return own(plausible)
 	}
 	return nil, cantTell
 }

@@ -22,7 +22,6 @@ type Config struct {
 	Destination string // its name, the metrics' label
 	Group       string // the consumer group's id
 	Shard       int
-	LedgerTopic string
 	Generation  int32     // of the consumer group
 	AssignedAt  time.Time // when the shard came to this owner
 	Retry       []intake.Tier

@@ -83,13 +83,6 @@ func (x *Flights) claim(sid string) bool {
 	return true
 }
 
-// chosen reports whether a delivery has chosen sid.
-func (x *Flights) chosen(sid string) bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.sids[sid]
-}
-
 func (x *Flights) unclaim(sid string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -80,7 +80,7 @@ func newOwner(w *world, generation int32, t tenure, former *owner) *owner {
 		o.gate.SetParts([]ratelimit.Part{{From: 0, To: 1, Until: time.Now().Add(1000 * time.Hour)}}, true)
 	}
 	cfg := delivery.Config{
-		Destination: "d", Group: "g", LedgerTopic: w.name, Generation: generation, AssignedAt: time.Now(), Retry: tiers,
+		Destination: "d", Group: "g", Generation: generation, AssignedAt: time.Now(), Retry: tiers,
 		SessionTimeout: session, Attempts: 2, BackoffInitial: 100 * time.Millisecond, BackoffMax: 2 * time.Second, RequestTimeout: requestTimeout,
 	}
 	if w.tune != nil {

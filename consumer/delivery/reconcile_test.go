@@ -64,29 +64,23 @@ func TestPick(t *testing.T) {
 // TestPickBesideStrangers: what may be another destination's or replica's.
 func TestPickBesideStrangers(t *testing.T) {
 	const mine, other, unlike = "Hi Ann, your order 1 is here", "Hi Ann, your order 2 is here", "Your login code is 4711"
-	type doubt struct {
-		body   string
-		before bool
-	}
 	for _, c := range []struct {
 		name      string
 		bodies    []string // of the candidates
-		strange   []doubt
+		strange   []string // bodies of the strangers'
 		want      choice
 		likeliest int
 	}{
-		{"one message, and it may be either's", []string{mine}, []doubt{{mine, false}}, cantTell, 0},
-		{"one each, and ours is the first", []string{mine, mine}, []doubt{{mine, false}}, itsOwn, 0},
-		{"one each, and ours is the second", []string{mine, mine}, []doubt{{mine, true}}, itsOwn, 1},
-		{"ours is the second of three", []string{mine, mine, mine}, []doubt{{mine, true}, {mine, false}}, itsOwn, 1},
-		{"two of three", []string{mine, mine}, []doubt{{mine, true}, {mine, false}}, cantTell, 0},
-		{"a stranger with another text", []string{mine}, []doubt{{other, false}}, itsOwn, 0},
-		{"a stranger's text", []string{other}, []doubt{{other, false}}, notThere, 0},
-		{"a stranger's text, and one altered", []string{other, mine + " Reply STOP to end"}, []doubt{{other, false}}, itsOwn, 1},
-		{"a stranger whose text nobody knows", []string{mine}, []doubt{{"", false}}, cantTell, 0},
-		{"one altered, and a stranger", []string{"Hi Anne, ordr 1"}, []doubt{{mine, false}}, cantTell, 0},
-		{"two altered, and a stranger", []string{"Hi Anne, ordr 1", "Hi Ane your ordr 1"}, []doubt{{mine, false}}, itsOwn, 0},
-		{"quite another text, and a stranger", []string{unlike}, []doubt{{other, false}}, cantTell, 0},
+		{"it may be either's", []string{mine}, []string{mine}, cantTell, 0},
+		{"one each: who knows which SID the other one was told", []string{mine, mine}, []string{mine}, cantTell, 0},
+		{"a stranger with another text", []string{mine}, []string{other}, itsOwn, 0},
+		{"a stranger's text", []string{other}, []string{other}, notThere, 0},
+		{"a stranger's text, and ours with a notice", []string{other, mine + " Reply STOP to end"}, []string{other}, itsOwn, 1},
+		{"a stranger whose text nobody knows", []string{mine}, []string{""}, cantTell, 0},
+		{"one altered", []string{"Hi Anne, ordr 1"}, []string{mine}, cantTell, 0},
+		{"one altered, and a stranger with another text", []string{"Hi Anne, ordr 1"}, []string{other}, cantTell, 0},
+		{"two altered, and a stranger with another text", []string{"Hi Anne, ordr 1", "Hi Ane your ordr 1"}, []string{other}, itsOwn, 0},
+		{"quite another text", []string{unlike}, []string{other}, cantTell, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var open []twilio.Candidate
@@ -95,7 +89,7 @@ func TestPickBesideStrangers(t *testing.T) {
 			}
 			var strange strangers
 			for _, d := range c.strange {
-				strange = append(strange, stranger{body: bodyTag(d.body), before: d.before})
+				strange = append(strange, stranger{body: bodyTag(d)})
 			}
 			left, got := pick(inquiry{message: &twilio.Message{Body: mine}}, open, nil, strange)
 			if got != c.want || got == itsOwn && left[0].SID != string(rune('a'+c.likeliest)) {

@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -15,9 +14,8 @@ import (
 type strangers []stranger
 
 type stranger struct {
-	body   uint32    // its text's tag; 0: unknown
-	until  time.Time // its request is over then
-	before bool      // its ledger comes before ours, in an order that all keep to
+	body  uint32    // its text's tag; 0: unknown
+	until time.Time // its request is over then
 }
 
 // elsewhere asks the ledgers that others write: it leaves of the candidates
@@ -43,10 +41,7 @@ func (d *delivery) elsewhere(q inquiry, open []twilio.Candidate) ([]twilio.Candi
 		if deadline == 0 {
 			deadline = max(d.cfg.RequestTimeout, leastDeadline)
 		}
-		strange = append(strange, stranger{
-			body: o.Tags.Body, until: o.Seen.Add(deadline + settlingDelay),
-			before: cmp.Or(strings.Compare(o.Topic, d.cfg.LedgerTopic), cmp.Compare(o.Partition, d.cfg.Shard)) < 0,
-		})
+		strange = append(strange, stranger{body: o.Tags.Body, until: o.Seen.Add(deadline + settlingDelay)})
 	}
 	return open, strange, nil
 }
@@ -63,21 +58,18 @@ func mayBeOf(o ledger.Doubt, m *twilio.Message) bool {
 		(o.Made.Sender == mine.Sender || !strings.HasPrefix(m.From, "MG"))
 }
 
-// alike reports whether it may have sent a text of that tag.
-func (s stranger) alike(body uint32) bool { return s.body == body || s.body == 0 || body == 0 }
-
-// alike counts those that may have sent a text of that tag, and those of them
-// that come before us.
-func (s strangers) alike(body uint32) (alike, before int) {
+// alike are those that may have sent a text of that tag; the others' texts
+// are rivals like any.
+func (s strangers) alike(body uint32, rivals []uint32) (strangers, []uint32) {
+	var alike strangers
 	for _, o := range s {
-		if o.alike(body) {
-			alike++
-			if o.before {
-				before++
-			}
+		if o.body == body || o.body == 0 || body == 0 {
+			alike = append(alike, o)
+		} else {
+			rivals = append(rivals, o.body)
 		}
 	}
-	return alike, before
+	return alike, rivals
 }
 
 // underWay reports whether one of them may not know yet what comes of its request.

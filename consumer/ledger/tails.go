@@ -45,11 +45,9 @@ type Logs interface {
 
 // Doubt is an intent without an outcome in another's ledger.
 type Doubt struct {
-	Topic     string
-	Partition int
-	Tags      Tags
-	Made      Made
-	Seen      time.Time // when it was read first
+	Tags Tags
+	Made Made
+	Seen time.Time // when it was read first
 }
 
 // Account is what others' ledgers say: which of the SIDs in question they
@@ -120,14 +118,14 @@ func (t *Tails) Look(ctx context.Context, since time.Time, sids []string) (Accou
 // account says what is known. The caller has the token.
 func (t *Tails) account(sids []string) Account {
 	a := Account{Claimed: map[string]bool{}}
-	for p, tail := range t.tails {
+	for _, tail := range t.tails {
 		for _, sid := range sids {
 			if _, ok := tail.claimed.Get(t.claim(sid)); ok {
 				a.Claimed[sid] = true
 			}
 		}
 		for _, o := range tail.open {
-			a.Doubts = append(a.Doubts, Doubt{Topic: p.topic, Partition: p.partition, Tags: o.entry.Tags, Made: o.entry.Made, Seen: o.seen})
+			a.Doubts = append(a.Doubts, Doubt{Tags: o.entry.Tags, Made: o.entry.Made, Seen: o.seen})
 		}
 	}
 	return a
