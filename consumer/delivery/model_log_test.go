@@ -116,7 +116,7 @@ func (l neighboursLog) Count(ctx context.Context, _ ...string) (map[string]int, 
 
 func (l neighboursLog) Ends(ctx context.Context, _ string, _ []int) ([]int64, error) {
 	if !l.owner.step() {
-		return nil, ctx.Err()
+		return nil, context.Canceled
 	}
 	w := l.owner.world.beside
 	w.mu.Lock()
@@ -130,7 +130,7 @@ func (l neighboursLog) Offsets(ctx context.Context, _ string, _ []int, _ int64) 
 
 func (l neighboursLog) Read(ctx context.Context, _ string, _ int, from, end int64, each func(ledger.Record)) error {
 	if !l.owner.step() {
-		return ctx.Err()
+		return context.Canceled
 	}
 	w := l.owner.world.beside
 	w.mu.Lock()
