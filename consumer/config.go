@@ -10,6 +10,7 @@ import (
 
 	"engage-worker/actions"
 	"engage-worker/actions/twilio"
+	"engage-worker/consumer/clock"
 	"engage-worker/consumer/intake"
 	"engage-worker/deadletter"
 	"engage-worker/internal/kafka/records"
@@ -74,7 +75,8 @@ type Parts struct {
 	Doors       *ratelimit.Doors // nil: the group's own
 	DeadLetters deadLetters
 	Retries     retries
-	Replays     replays // of the source's replayed dead letters; nil: there are none
+	Replays     replays      // of the source's replayed dead letters; nil: there are none
+	Clock       *clock.Clock // nil: this machine's is right
 	Budget      *intake.Budget
 	Metrics     *metrics.Metrics
 	Tracer      trace.Tracer

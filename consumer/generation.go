@@ -206,7 +206,7 @@ func (gen *generation) newShard(id int, offsets map[string]map[int]int64) *shard
 	s.progress.Store(time.Now().UnixNano())
 	parts := delivery.Parts{
 		Destination: g.parts.Destination, Gates: g.parts.Gates, Doors: g.parts.Doors, Lease: gen.lease, DeadLetters: g.parts.DeadLetters, Retries: g.parts.Retries,
-		Pressure: s, Peers: gen.peers, Metrics: g.parts.Metrics, Tracer: g.parts.Tracer, Log: s.log, Failures: g.failures, Skips: g.skips,
+		Pressure: s, Peers: gen.peers, Clock: g.parts.Clock, Metrics: g.parts.Metrics, Tracer: g.parts.Tracer, Log: s.log, Failures: g.failures, Skips: g.skips,
 		Strangers: gen.look.strangers, Intake: gen.intake, Work: gen.work,
 	}
 	if !g.cfg.WithoutLedger {

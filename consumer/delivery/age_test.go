@@ -28,7 +28,7 @@ func TestAge(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				now := time.Now()
-				d := &delivery{begun: now, ev: &intake.Event{Origin: intake.Origin{Time: now.Add(c.ahead)}}}
+				d := &delivery{parts: &Parts{}, begun: now, ev: &intake.Event{Origin: intake.Origin{Time: now.Add(c.ahead)}}}
 				if c.failed > 0 {
 					d.ev.Origin.FirstFailedAt = now.Add(-c.failed)
 				}

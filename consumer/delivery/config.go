@@ -10,6 +10,7 @@ import (
 
 	"engage-worker/actions"
 	"engage-worker/actions/twilio"
+	"engage-worker/consumer/clock"
 	"engage-worker/consumer/intake"
 	"engage-worker/consumer/ledger"
 	"engage-worker/deadletter"
@@ -49,6 +50,7 @@ type Parts struct {
 	Retries     retries
 	Pressure    pressure
 	Peers       *Peers
+	Clock       *clock.Clock // nil: this machine's is right
 	Metrics     *metrics.Metrics
 	Tracer      trace.Tracer // nil: nobody wants traces
 	Log         zerolog.Logger

@@ -244,18 +244,19 @@ func (d *delivery) expired() bool {
 // a zone's mistake is less.
 const farAhead = 24 * time.Hour
 
-// age is how old the event is by its record's timestamp, at least 0. One that is
-// dated far ahead counts as dated when it failed first, or else now, so that it
-// expires as others do.
+// age is how old the event is by its record's timestamp, at least 0, and by the
+// corrected clock: events mustn't expire because this machine's is ahead. One
+// that is dated far ahead counts as dated when it failed first, or else now, so
+// that it expires as others do.
 func (d *delivery) age() time.Duration {
 	dated := d.ev.Origin.Time
-	if dated.Sub(d.begun) > farAhead {
-		dated = d.begun
+	if begun := d.begun.Add(-d.parts.Clock.Ahead()); dated.Sub(begun) > farAhead {
+		dated = begun
 		if failed := d.ev.Origin.FirstFailedAt; !failed.IsZero() {
 			dated = failed
 		}
 	}
-	return max(0, time.Since(dated))
+	return max(0, d.parts.Clock.Now().Sub(dated))
 }
 
 // expire buries an event that is too old.

@@ -63,13 +63,18 @@ func (d *delivery) asked(made ledger.Made) (m *twilio.Message, differs []string)
 
 // earliest is when a request may have left at the earliest whose intent is of
 // that time by its writer's clock. That clock may have been ahead: the event
-// was there before the intent, and the intent before now.
+// was there before the intent, and the intent before now. One of the future
+// says nothing but that its clock was wrong.
 func (d *delivery) earliest(intentAt time.Time) time.Time {
-	least := intentAt
-	if now := time.Now(); now.Before(least) {
+	now := time.Now()
+	least, dated := intentAt, d.ev.Origin.Time
+	if now.Before(least) {
 		least = now
+		if !dated.Before(now) {
+			return now.Add(-maxSkew)
+		}
 	}
-	if dated := d.ev.Origin.Time; dated.Before(least) {
+	if dated.Before(least) {
 		least = later(dated, least.Add(-maxSkew))
 	}
 	return least

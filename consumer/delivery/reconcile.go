@@ -21,8 +21,9 @@ const (
 	// firstLook is when the list is first asked; most messages show at once.
 	firstLook = 1500 * time.Millisecond
 
-	// clockMargin is what Twilio's clock and ours may differ. Two replicas'
-	// clocks are never compared: an intent's time only bounds what to list.
+	// clockMargin is what Twilio's clock and ours may differ without being
+	// corrected. Two replicas' clocks are never compared: an intent's time only
+	// bounds what to list.
 	clockMargin = time.Minute
 
 	// listTries is how often in a row the list may fail before the delivery
@@ -73,7 +74,7 @@ func (d *delivery) reconcile(q inquiry) step {
 		}
 		asked := time.Now()
 		ctx, cancel := d.parts.Lease.Under(d.parts.Work, d.cfg.RequestTimeout)
-		found, err := d.parts.Destination.Find(ctx, q.message, q.since.Add(-clockMargin))
+		found, err := d.parts.Destination.Find(ctx, q.message, d.listSince(q))
 		// Given up with the lease or with work, which is nobody's fault.
 		ours := err != nil && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded)
 		cancel()
@@ -139,6 +140,12 @@ func (d *delivery) reconcile(q inquiry) step {
 			return onward
 		}
 	}
+}
+
+// listSince is from when on the list is asked for. Twilio's clock dates it, of
+// which this machine's may be ahead.
+func (d *delivery) listSince(q inquiry) time.Time {
+	return q.since.Add(-clockMargin - max(0, d.parts.Clock.Ahead()))
 }
 
 // reworded reports whether the message has another text now than what was sent.

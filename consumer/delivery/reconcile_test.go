@@ -214,13 +214,13 @@ func TestEarliest(t *testing.T) {
 	}{
 		{"clocks agree", -time.Minute, -2 * time.Minute, -2 * time.Minute},
 		{"the writer's was ahead, and the event was just before", 9 * time.Minute, -90 * time.Second, -90 * time.Second},
-		{"both are ahead", 9 * time.Minute, 8 * time.Minute, 0},
+		{"both are ahead", 9 * time.Minute, 8 * time.Minute, -maxSkew},
 		{"an event that waited for weeks", -time.Minute, -500 * time.Hour, -time.Minute - maxSkew},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				now := time.Now()
-				d := &delivery{ev: &intake.Event{Origin: intake.Origin{Time: now.Add(c.event)}}}
+				d := &delivery{parts: &Parts{}, ev: &intake.Event{Origin: intake.Origin{Time: now.Add(c.event)}}}
 				if got := d.earliest(now.Add(c.intent)).Sub(now); got != c.want {
 					t.Errorf("%v from now, want %v", got, c.want)
 				}

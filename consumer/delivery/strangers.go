@@ -27,7 +27,7 @@ func (d *delivery) elsewhere(q inquiry, open []twilio.Candidate) ([]twilio.Candi
 	for i, m := range open {
 		sids[i] = m.SID
 	}
-	account, err := d.parts.Peers.others.Look(d.parts.Intake, q.since.Add(-clockMargin), sids)
+	account, err := d.parts.Peers.others.Look(d.parts.Intake, d.listSince(q), sids)
 	if err != nil {
 		return nil, nil, err
 	}

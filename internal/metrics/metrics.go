@@ -50,6 +50,7 @@ type Metrics struct {
 	LedgerWrite     *prometheus.HistogramVec // destination
 	Reconciliations *prometheus.CounterVec   // destination, result
 	Lookups         *prometheus.CounterVec   // destination, kind, result
+	ClockSkew       *prometheus.GaugeVec     // against: broker or twilio
 	OpenBytes       prometheus.Gauge
 	FetchThrottled  prometheus.Counter
 	BuildInfo       *prometheus.GaugeVec // version, revision, goversion
@@ -113,6 +114,7 @@ func New(reg prometheus.Registerer) *Metrics {
 		LedgerWrite:     histogram("engage_ledger_write_seconds", "Time until a ledger record was acknowledged by all in-sync replicas.", latency, "destination"),
 		Reconciliations: counter("engage_reconciliations_total", "Ambiguous deliveries by what Twilio's message list said.", "destination", "result"),
 		Lookups:         counter("engage_lookups_total", "Look-ups of profiles and content templates by result.", "destination", "kind", "result"),
+		ClockSkew:       gauge("engage_clock_skew_seconds", "By how much this machine's clock is ahead of a broker's or Twilio's; negative where it is behind.", "against"),
 		OpenBytes:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "engage_open_bytes", Help: "Bytes of events that are open in this process."}),
 		BuildInfo:       gauge("engage_build_info", "What runs here; always 1.", "version", "revision", "goversion"),
 	}

@@ -177,6 +177,9 @@ func (o *operating) ready(ctx context.Context, w *Worker) error {
 	if err := o.kafka(ctx, w); err != nil {
 		return err
 	}
+	if err := w.clock.Err(); err != nil {
+		return err
+	}
 	for _, closed := range w.doors.Closed() {
 		if closed.Sender.From == "" { // a sender's is no reason to take the others' work away
 			return &closed

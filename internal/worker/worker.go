@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,6 +25,7 @@ import (
 	"engage-worker/actions"
 	"engage-worker/actions/twilio"
 	"engage-worker/consumer"
+	"engage-worker/consumer/clock"
 	"engage-worker/consumer/intake"
 	"engage-worker/deadletter"
 	"engage-worker/internal/config"
@@ -55,6 +57,7 @@ type Worker struct {
 	metrics   *metrics.Metrics
 	gates     *ratelimit.Gates
 	doors     *ratelimit.Doors
+	clock     *clock.Clock
 	exchange  *ratelimit.Exchange
 	groups    []*consumer.Group
 	client    *kafka.Client
@@ -100,7 +103,9 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 	}
 	w.gates = ratelimit.NewGates(regions, gateConfig(cfg.Region("")), w.metrics, log)
 	w.doors = ratelimit.NewDoors(w.metrics, log)
+	w.clock = clock.New(w.metrics.ClockSkew, log)
 	http := twilio.NewHTTPClient(inFlight)
+	http.Transport = w.clock.Transport(http.Transport)
 	w.close = append(w.close, http.CloseIdleConnections)
 
 	w.name = replicaName()
@@ -130,6 +135,7 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 			Destination: destination,
 			Gates:       w.gates,
 			Doors:       w.doors,
+			Clock:       w.clock,
 			DeadLetters: deadLetters,
 			Retries:     retries,
 			Replays:     replays,
@@ -199,8 +205,14 @@ func (w *Worker) Run(ctx context.Context) error {
 	lent := make(chan struct{})
 	go func() { defer close(lent); w.exchange.Run(lending) }()
 	summing, stopSumming := context.WithCancel(context.Background())
-	summed := make(chan struct{})
-	go func() { defer close(summed); w.summarize(summing) }()
+	var watching sync.WaitGroup
+	watching.Go(func() { w.summarize(summing) })
+	// Before anything is read: events mustn't expire by a wrong clock. Where
+	// the broker can't tell it isn't waited for.
+	if err := w.clock.Ask(ctx, w.client, w.cfg.RatesTopic()); err != nil {
+		w.log.Debug().Err(err).Msg("no broker told the time yet")
+	}
+	watching.Go(func() { w.clock.Watch(summing, w.client, w.cfg.RatesTopic()) })
 	for _, g := range w.groups {
 		groups.Go(func() error { return g.Run(running) })
 	}
@@ -209,7 +221,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	stopLending()
 	stopSumming()
 	<-lent
-	<-summed
+	watching.Wait()
 	w.operating.stop()
 	return errors.Join(err, <-served)
 }

@@ -1,0 +1,84 @@
+package clock
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"engage-worker/internal/pause"
+)
+
+const (
+	every        = time.Minute
+	soon         = 5 * time.Second // where a broker didn't answer
+	probeTimeout = 5 * time.Second
+)
+
+// Producer is what *kafka.Client does.
+type Producer interface {
+	Produce(ctx context.Context, req *kafka.ProduceRequest) (*kafka.ProduceResponse, error)
+}
+
+// Watch asks a broker every minute until ctx ends; see Ask.
+func (c *Clock) Watch(ctx context.Context, client Producer, topic string) {
+	for wait := every; pause.For(ctx, wait); {
+		if wait = every; c.Ask(ctx, client, topic) != nil {
+			wait = soon
+		}
+	}
+}
+
+// clockKey is of the records that are written for their time alone.
+const clockKey = "clock"
+
+// Ask asks a broker for the time, within 5 s: it writes a record into the first
+// partition of a topic whose records the broker dates. A topic that keeps its
+// writers' dates tells nothing.
+func (c *Clock) Ask(ctx context.Context, client Producer, topic string) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	asked := time.Now()
+	res, err := client.Produce(ctx, &kafka.ProduceRequest{
+		Topic: topic, RequiredAcks: kafka.RequireOne,
+		Records: kafka.NewRecordReader(kafka.Record{Key: kafka.NewBytes([]byte(clockKey)), Time: asked}),
+	})
+	if err == nil {
+		err = res.Error
+	}
+	switch {
+	case errors.Is(err, kafka.InvalidTimestamp):
+		c.Refused()
+	case err == nil:
+		c.Broker(res.LogAppendTime, asked, time.Now())
+	}
+	return err
+}
+
+// Transport notes the time that servers tell in their answers.
+func (c *Clock) Transport(next http.RoundTripper) http.RoundTripper { return transport{c, next} }
+
+type transport struct {
+	clock *Clock
+	next  http.RoundTripper
+}
+
+func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	asked := time.Now()
+	res, err := t.next.RoundTrip(req)
+	if err == nil {
+		if theirs, bad := http.ParseTime(res.Header.Get("Date")); bad == nil {
+			t.clock.Twilio(theirs, asked, time.Now())
+		}
+	}
+	return res, err
+}
+
+// CloseIdleConnections is what http.Client calls.
+func (t transport) CloseIdleConnections() {
+	if c, ok := t.next.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
