@@ -45,7 +45,7 @@ func TestWordsThatComeLate(t *testing.T) {
 		name: "that it was sent, while its next owner asks the list",
 		plan: plan{Texts: []int{0, 1}, Answers: [][]answer{{{Kind: accepts, Travel: soon, Reply: soon}}}, Tenures: []tenure{{Ends: killed, After: 1900 * time.Millisecond}}},
 		set: func(w *world) {
-			w.vendor.messages = []sent{{sid: "SMother", body: "Your login code is 4711", at: w.start, shown: w.start}}
+			w.vendor.messages = []sent{{sid: "SMother", account: "AC0", body: "Your login code is 4711", at: w.start, shown: w.start}}
 			w.records[1].due = w.start.Add(13200 * time.Millisecond) // its intent is written with that word before it
 			w.onList = func(string) listing { return listing{Takes: 2 * time.Second} }
 			w.onWrite = func(generation int32, rs []ledger.Record) appending {

@@ -86,11 +86,15 @@ func newOwner(w *world, generation int32, t tenure, former *owner) *owner {
 	if w.tune != nil {
 		w.tune(&cfg)
 	}
-	o.courier = delivery.New(cfg, delivery.Parts{
+	parts := delivery.Parts{
 		Destination: o, Gates: o, Ledger: o.ledger, Lease: o.lease, DeadLetters: o, Retries: o, Pressure: o, Tracer: w.tracer,
 		Peers: delivery.NewPeers(o.flights, o.restored, ledger.NewTails(neighboursLog{o}, w.name, []int{0}, []string{neighbour})), Metrics: meters, Log: zerolog.Nop(), Failures: zerolog.Nop(),
 		Intake: o.intake, Work: o.work,
-	})
+	}
+	if w.doors != nil {
+		parts.Doors = w.doors
+	}
+	o.courier = delivery.New(cfg, parts)
 	return o
 }
 

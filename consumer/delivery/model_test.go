@@ -101,7 +101,7 @@ func drawPlan(t *rapid.T) plan {
 	}
 	answers := rapid.Custom(func(t *rapid.T) answer {
 		return answer{
-			Kind:    rapid.SampledFrom([]answerKind{accepts, refuses, throttles, unreachable, breaks, breaksAfter, swallows, silent}).Draw(t, "answer"),
+			Kind:    rapid.SampledFrom([]answerKind{accepts, refuses, throttles, unreachable, breaks, breaksAfter, swallows, silent, refusesKey}).Draw(t, "answer"),
 			Connect: upTo(requestTimeout).Draw(t, "connect"), Travel: upTo(requestTimeout).Draw(t, "travel"),
 			Reply: upTo(requestTimeout).Draw(t, "reply"), Lag: upTo(6*time.Second).Draw(t, "lag"),
 		}

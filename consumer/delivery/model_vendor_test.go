@@ -19,19 +19,21 @@ import (
 type answerKind uint8
 
 const (
-	accepts     answerKind = iota + 1 // 201
-	refuses                           // a 4xx
-	throttles                         // 429
-	unreachable                       // no connection
-	breaks                            // 500, and it isn't sent
-	breaksAfter                       // 500, and it is sent
-	swallows                          // no answer, and it isn't sent
-	silent                            // no answer, and it is sent
+	accepts       answerKind = iota + 1 // 201
+	refuses                             // a 4xx
+	throttles                           // 429
+	unreachable                         // no connection
+	breaks                              // 500, and it isn't sent
+	breaksAfter                         // 500, and it is sent
+	swallows                            // no answer, and it isn't sent
+	silent                              // no answer, and it is sent
+	refusesKey                          // 401, which every message of the account meets
+	refusesSender                       // a 4xx, which every message of the sender may meet
 )
 
 func (k answerKind) String() string {
 	return [...]string{accepts: "accepts", refuses: "refuses", throttles: "throttles", unreachable: "unreachable",
-		breaks: "breaks", breaksAfter: "breaksAfter", swallows: "swallows", silent: "silent"}[k]
+		breaks: "breaks", breaksAfter: "breaksAfter", swallows: "swallows", silent: "silent", refusesKey: "refusesKey", refusesSender: "refusesSender"}[k]
 }
 
 // answer is what comes of one request, and how long each part of it takes.
@@ -132,6 +134,9 @@ func (o *owner) Send(ctx context.Context, m *twilio.Message, leave func() error)
 	}
 	w.mu.Unlock()
 	a := w.vendor.next(id)
+	if w.onSend != nil {
+		a.Kind = w.onSend(m)
+	}
 	unavailable := func(err error) twilio.Result {
 		return twilio.Result{Kind: outcome.Unavailable, Reason: outcome.ReasonTwilioUnavailable, Err: err}
 	}
@@ -192,11 +197,19 @@ func (o *owner) answer(ctx context.Context, m *twilio.Message, a answer) twilio.
 		return twilio.Result{Kind: outcome.Sent, Status: 201, SID: sid}
 	case refuses:
 		return twilio.Result{Kind: outcome.Refused, Status: 400, Reason: outcome.ReasonTwilioRejected, Err: errors.New("refused")}
+	case refusesKey:
+		return refusal(401, 20003, twilio.ConcernsAccount)
+	case refusesSender:
+		return refusal(400, 21606, twilio.ConcernsSender)
 	case throttles:
 		return twilio.Result{Kind: outcome.Throttled, Status: 429, Reason: outcome.ReasonRateLimited, RetryAfter: time.Second, Err: errors.New("too many")}
 	default:
 		return ambiguous(500, errors.New("a server error"))
 	}
+}
+
+func refusal(status, code int, about twilio.Concern) twilio.Result {
+	return twilio.Result{Kind: outcome.Refused, Status: status, Code: code, Concerns: about, Reason: twilio.ReasonOf(code), Err: errors.New("refused")}
 }
 
 // Find asks for the list.
@@ -229,6 +242,9 @@ func (o *owner) Find(ctx context.Context, m *twilio.Message, since time.Time) ([
 	}
 	if !o.step() {
 		return nil, context.Canceled
+	}
+	if l.Status == 401 {
+		return nil, &twilio.LookupError{Op: "list", Status: 401, Code: 20003}
 	}
 	if l.Status != 0 {
 		return nil, &twilio.LookupError{Op: "list", Status: l.Status, Retryable: l.Status != 403}

@@ -14,10 +14,12 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"engage-worker/actions"
+	"engage-worker/actions/twilio"
 	"engage-worker/consumer/delivery"
 	"engage-worker/consumer/intake"
 	"engage-worker/consumer/ledger"
 	"engage-worker/deadletter"
+	"engage-worker/ratelimit"
 )
 
 const (
@@ -42,7 +44,9 @@ type world struct {
 	tune    func(*delivery.Config)                                    // may be nil
 	tracer  trace.Tracer                                              // may be nil
 	onWrite func(generation int32, records []ledger.Record) appending // in place of plan.Appends; may be nil
+	onSend  func(m *twilio.Message) answerKind                        // in place of plan.Answers; may be nil
 	onList  func(id string) listing                                   // in place of plan.Lists; may be nil
+	doors   *ratelimit.Doors                                          // of every owner's process; nil: each has its own
 	over    chan struct{}                                             // closed when the play is over
 
 	mu     sync.Mutex

@@ -46,6 +46,10 @@ func TestWhatBecomesOfADelivery(t *testing.T) {
 	}{
 		{name: "sent", taken: 1},
 		{name: "refused", answers: many(refuses), letter: "twilio_rejected permanent"},
+		{name: "its key is refused for a while", answers: many(refusesKey)[:3], taken: 1},
+		{name: "its key is refused until it is too old", answers: many(refusesKey), tune: func(c *delivery.Config) { c.MaxEventAge = 30 * time.Second }, letter: "expired expired"},
+		{name: "in doubt, and its key is refused", answers: many(breaksAfter)[:1], lists: slices.Repeat([]listing{{Status: 401}}, 3), taken: 1},
+		{name: "its sender is refused, for it alone", answers: many(refusesSender), letter: "sender_rejected permanent"},
 		{name: "throttled now and then", answers: many(throttles)[:2], taken: 1},
 		{name: "throttled for good", answers: slices.Repeat(many(throttles), 30), letter: "rate_limited exhausted", retries: 2},
 		{name: "out of reach for a moment", answers: many(unreachable)[:1], taken: 1},
