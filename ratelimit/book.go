@@ -1,7 +1,6 @@
 package ratelimit
 
 import (
-	"maps"
 	"slices"
 	"time"
 )
@@ -15,8 +14,14 @@ const (
 	// have none otherwise.
 	turn = 2 * time.Second
 
-	// askEvery is the time between asks while nothing else changes.
-	askEvery = 250 * time.Millisecond
+	// askEvery is the time between asks while need changes, and askAtLeast while
+	// it doesn't.
+	askEvery   = 250 * time.Millisecond
+	askAtLeast = 750 * time.Millisecond
+
+	// renewBefore is how long before its end a loan is made longer. It leaves
+	// room for two more asks.
+	renewBefore = LoanTerm - 400*time.Millisecond
 
 	// slack is what a borrower keeps beyond what it used, in parts of it, so
 	// that loans don't come and go with every message.
@@ -44,7 +49,9 @@ type book struct {
 	borrowed []loan // from others
 
 	others  map[string]*party
+	byName  []*party
 	asks    []asked   // our last ones, oldest first
+	said    Ask       // in the last of them
 	lastAsk time.Time // when anybody's ask was read last
 	waiting int       // uses, at the last tick
 	turn    turns
@@ -120,8 +127,6 @@ func (b *book) expire(now time.Time) {
 	b.owning(now, b.slots.span, func() {
 		b.lent = slices.DeleteFunc(b.lent, func(l loan) bool { return !now.Before(l.until) })
 	})
-	// What is written twice later than that is void by its age.
-	maps.DeleteFunc(b.others, func(_ string, p *party) bool { return now.Sub(p.heardAt) > 2*LoanTerm })
 }
 
 // demand is how many slots this replica could use.
@@ -142,9 +147,13 @@ func (b *book) tick(waiting int, now time.Time) (notes []Note) {
 			notes = b.giveBack(notes, "", excess, now)
 		}
 	}
+	b.forget(now)
+	if len(b.byName) > few {
+		notes = b.shed(notes, now)
+	}
 	notes = b.divide(notes, now)
 	if b.lacks() > 0 || len(b.borrowed) > 0 {
-		if n := len(b.asks); n == 0 || now.Sub(b.asks[n-1].at) >= askEvery {
+		if b.mayAsk(now) {
 			notes = b.ask(notes, now)
 		}
 	}
@@ -168,11 +177,7 @@ func (b *book) hear(n Note, now time.Time) (notes []Note) {
 		return nil
 	}
 	b.expire(now)
-	p := b.others[n.From]
-	if p == nil {
-		p = &party{name: n.From}
-		b.others[n.From] = p
-	}
+	p := b.party(n.From)
 	if n.Seq <= p.heard {
 		return nil // written twice
 	}
@@ -185,7 +190,11 @@ func (b *book) hear(n Note, now time.Time) (notes []Note) {
 				p.elsewhere -= l.slots
 			}
 		}
-		return b.answer(b.shed(nil, now), p, true, now)
+		p.open = true
+		if len(b.byName) > few {
+			return nil // at the next tick
+		}
+		return b.divide(b.shed(nil, now), now)
 	case n.Grant != nil && n.Grant.To == b.me:
 		return b.granted(n.From, n.Seq, n.Grant, now)
 	case n.Grant != nil:
@@ -197,7 +206,9 @@ func (b *book) hear(n Note, now time.Time) (notes []Note) {
 			repay(b.lent, n.From, n.Return.Parts)
 			b.lent = slices.DeleteFunc(b.lent, func(l loan) bool { return l.slots == 0 })
 		})
-		return b.divide(nil, now)
+		if len(b.byName) <= few {
+			return b.divide(nil, now)
+		}
 	}
 	return nil
 }

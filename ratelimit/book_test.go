@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -353,4 +354,34 @@ func TestTheFleetHoldsTheRate(t *testing.T) {
 		}
 		f.check()
 	})
+}
+
+// TestNotesOfALargeFleet: lending among many replicas takes a few notes a second
+// of each, whoever has the load.
+func TestNotesOfALargeFleet(t *testing.T) {
+	for _, c := range []struct{ replicas, loaded, most int }{{50, 1, 120}, {50, 5, 400}, {50, 50, 150}, {200, 20, 2500}} {
+		t.Run(fmt.Sprintf("%d of %d busy", c.loaded, c.replicas), func(t *testing.T) {
+			const rate, seconds = 1000, 2
+			f := newFleet(t, 7, rate, c.replicas, 4*c.replicas)
+			f.pass(5 * time.Second)
+			for _, m := range f.members[:c.loaded] {
+				m.load = 2*rate/float64(c.loaded) + 1
+			}
+			f.pass(5 * time.Second)
+			before, size := len(f.log), 0
+			used := f.use(seconds * time.Second)
+			for _, e := range f.log[before:] {
+				text, err := json.Marshal(e.note)
+				if err != nil {
+					t.Fatal(err)
+				}
+				size += len(text)
+			}
+			notes := (len(f.log) - before) / seconds
+			t.Logf("%d notes a second, of %d bytes, %.1f%% of the rate used", notes, size/(len(f.log)-before), 100*used)
+			if notes > c.most || used < 0.95 {
+				t.Errorf("want at most %d notes a second, and 95%% of the rate used", c.most)
+			}
+		})
+	}
 }

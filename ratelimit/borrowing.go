@@ -7,9 +7,23 @@ import (
 	"time"
 )
 
+// mayAsk reports whether it is time for another ask.
+func (b *book) mayAsk(now time.Time) bool {
+	if len(b.asks) == 0 {
+		return true
+	}
+	since := now.Sub(b.asks[len(b.asks)-1].at)
+	changed := differs(b.said.Held, b.slots.held()) || differs(b.said.Demand, needed(b.demand(), b.fleet))
+	return since >= askAtLeast || since >= askEvery && changed
+}
+
+// differs reports whether a number is another by more than a tenth.
+func differs(before, now int) bool { return math.Abs(float64(now-before)) > 0.1*float64(before) }
+
 func (b *book) ask(notes []Note, now time.Time) []Note {
 	n := b.note()
 	n.Ask = &Ask{Held: max(0, b.slots.held()), Demand: needed(b.demand(), b.fleet)}
+	b.said = *n.Ask
 	for _, l := range b.borrowed {
 		if n.Ask.Keeps == nil {
 			n.Ask.Keeps = map[string][]uint64{}

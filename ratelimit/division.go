@@ -8,24 +8,34 @@ import (
 
 // need is what one replica should have of our home slots.
 type need struct {
-	name      string // empty for ourselves
+	party     *party // nil for ourselves
 	elsewhere int    // slots that it has beside these
 	part      float64
 	whole     int
 	none      bool // it would have no slot at all without
 	turn      *turns
+	order     uint64
 }
 
 // due is how many of the home slots another should have now, and whether it
-// takes turns for one. The whole rate is divided by need: who needs little has it
-// all, the others have equal parts. Where that comes to less than a slot for
-// some, they take turns.
-func (b *book) due(now time.Time, other *party) (slots int, turns bool) {
-	demands := []int{needed(b.demand(), b.fleet)}
-	needs := []need{{elsewhere: total(b.borrowed), turn: &b.turn}}
-	for _, p := range b.needy(now) {
+// takes turns for one.
+type due struct {
+	slots int
+	turns bool
+}
+
+// settleDue says what is due to all others who need slots. The whole rate is
+// divided by need: who needs little has it all, the others have equal parts.
+// Where that comes to less than a slot for some, they take turns. We lend what is
+// above our own part; where it isn't enough for all who lack some, other owners
+// lend the rest, and each owner begins with another one.
+func (b *book) settleDue(needy []*party, now time.Time) {
+	demands := make([]int, 1, 1+len(needy))
+	needs := make([]need, 1, 1+len(needy))
+	demands[0], needs[0] = needed(b.demand(), b.fleet), need{elsewhere: total(b.borrowed), turn: &b.turn}
+	for _, p := range needy {
 		demands = append(demands, p.ask.Demand)
-		needs = append(needs, need{name: p.name, elsewhere: max(0, p.elsewhere), turn: &p.turn})
+		needs = append(needs, need{party: p, elsewhere: max(0, p.elsewhere), turn: &p.turn, order: p.order})
 	}
 	fair, sum := level(b.fleet, demands), 0.0
 	for i := range needs {
@@ -33,17 +43,20 @@ func (b *book) due(now time.Time, other *party) (slots int, turns bool) {
 		needs[i].part = min(max(part, 0), float64(b.home))
 		sum += needs[i].part
 	}
+	own := needs[0].part
 	left := b.home
 	for i := range needs {
 		n := &needs[i]
-		if sum > float64(b.home) {
-			n.part *= float64(b.home) / sum
+		if spare := float64(b.home) - own; i > 0 && sum-own > spare {
+			n.part *= spare / (sum - own)
 		}
 		n.whole = int(whole(n.part))
 		n.none = n.whole == 0 && n.part > 0 && n.elsewhere == 0
 		left -= n.whole
 	}
-	slices.SortStableFunc(needs, func(a, b need) int { return cmp.Or(a.rank(now)-b.rank(now), a.turn.since.Compare(b.turn.since)) })
+	slices.SortStableFunc(needs, func(a, b need) int {
+		return cmp.Or(a.rank(now)-b.rank(now), a.turn.since.Compare(b.turn.since), cmp.Compare(a.order, b.order))
+	})
 	for _, n := range needs {
 		more := left > 0 && n.part > float64(n.whole)+rounding
 		if more {
@@ -53,11 +66,10 @@ func (b *book) due(now time.Time, other *party) (slots int, turns bool) {
 		if n.none {
 			n.turn.set(more, now)
 		}
-		if n.name == other.name {
-			slots, turns = n.whole, n.none
+		if n.party != nil {
+			n.party.due = due{n.whole, n.none}
 		}
 	}
-	return slots, turns
 }
 
 // rank orders who is given what can't be divided: those whose turn it is,
@@ -71,7 +83,7 @@ func (n need) rank(now time.Time) int {
 		return 1
 	case n.none:
 		return 2
-	case n.name == "":
+	case n.party == nil:
 		return 3
 	default:
 		return 4

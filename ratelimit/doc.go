@@ -99,7 +99,7 @@
 //
 // The whole rate is divided by need: who needs little has it all, the others
 // have equal parts (level). Every replica that lacks slots or borrows some says
-// how many it has and could use, four times a second; owners lend what is above
+// how many it has and could use, up to four times a second; owners lend what is above
 // their own part to those who are below theirs, and borrowers return what is above
 // theirs while others lack some. Where that comes to less than a slot for some,
 // they take turns of two seconds.

@@ -1,8 +1,9 @@
 package ratelimit
 
 import (
-	"maps"
+	"hash/fnv"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -16,6 +17,9 @@ type party struct {
 	heard     uint64 // the seq of its last note
 	heardAt   time.Time
 	turn      turns
+	open      bool // its last ask isn't answered yet
+	due       due
+	order     uint64 // among those to whom slots are lent, by chance
 }
 
 // turns is whether a replica has one of the slots that go round, and since
@@ -31,31 +35,67 @@ func (t *turns) set(has bool, now time.Time) {
 	}
 }
 
+// party is the other of that name.
+func (b *book) party(name string) *party {
+	p := b.others[name]
+	if p == nil {
+		h := fnv.New64a()
+		h.Write([]byte(b.me + "\x00" + name))
+		p = &party{name: name, order: h.Sum64()}
+		b.others[name] = p
+		i, _ := slices.BinarySearchFunc(b.byName, name, func(p *party, name string) int { return strings.Compare(p.name, name) })
+		b.byName = slices.Insert(b.byName, i, p)
+	}
+	return p
+}
+
+// forget forgets those who have said nothing for long: what is written twice
+// later than that is void by its age.
+func (b *book) forget(now time.Time) {
+	b.byName = slices.DeleteFunc(b.byName, func(p *party) bool {
+		old := now.Sub(p.heardAt) > 2*LoanTerm
+		if old {
+			delete(b.others, p.name)
+		}
+		return old
+	})
+}
+
 // needy are the others whose ask is fresh, by name.
-func (b *book) needy(now time.Time) (needy []*party) {
-	for _, name := range slices.Sorted(maps.Keys(b.others)) {
-		if p := b.others[name]; p.seq != 0 && now.Sub(p.at) < LoanTerm {
+func (b *book) needy(now time.Time) []*party {
+	needy := make([]*party, 0, len(b.byName))
+	for _, p := range b.byName {
+		if p.seq != 0 && now.Sub(p.at) < LoanTerm {
 			needy = append(needy, p)
 		}
 	}
 	return needy
 }
 
-// divide answers everybody's last ask anew, where there is more to lend now.
+// few is how many others may lack slots so that each ask is answered by
+// itself. Among more, the division takes longer, and is made once a tick.
+const few = 16
+
+// divide answers all asks, those that are answered already as far as there is more to
+// lend now.
 func (b *book) divide(notes []Note, now time.Time) []Note {
-	for _, p := range b.needy(now) {
-		notes = b.answer(notes, p, false, now)
+	if b.home == 0 && len(b.lent) == 0 {
+		return notes
+	}
+	needy := b.needy(now)
+	b.settleDue(needy, now)
+	for _, p := range needy {
+		notes = b.answer(notes, p, now)
 	}
 	return notes
 }
 
-// answer lends a replica more, extends what it keeps where it has asked anew,
-// or recalls a slot whose turn is over.
-func (b *book) answer(notes []Note, p *party, asks bool, now time.Time) []Note {
-	if b.home == 0 && len(b.lent) == 0 {
-		return notes
-	}
-	want, turns := b.due(now, p)
+// answer lends a replica more, extends what it keeps where it has asked anew
+// and would lose it soon, or recalls a slot whose turn is over.
+func (b *book) answer(notes []Note, p *party, now time.Time) []Note {
+	asks := p.open
+	p.open = false
+	want, turns := p.due.slots, p.due.turns
 	g, has := Grant{To: p.name, Ask: p.seq}, 0
 	for i := range b.lent {
 		l := &b.lent[i]
@@ -64,7 +104,7 @@ func (b *book) answer(notes []Note, p *party, asks bool, now time.Time) []Note {
 		}
 		has += l.slots
 		// Slots of shards that were lost must not be lent any longer.
-		if asks && slices.Contains(p.ask.Keeps[b.me], l.id) && total(b.lent) <= b.home {
+		if asks && l.until.Sub(now) < renewBefore && slices.Contains(p.ask.Keeps[b.me], l.id) && total(b.lent) <= b.home {
 			l.until = now.Add(LoanTerm)
 			g.Extend = append(g.Extend, l.id)
 		}
