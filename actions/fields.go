@@ -119,6 +119,16 @@ func engageTable() []field {
 	}
 }
 
+// FieldNames are the fields that some action's mapping may have, sorted.
+func FieldNames() []string {
+	var names []string
+	for _, f := range slices.Concat(engageTable(), messageTable()) {
+		names = append(names, f.name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // unknownField says what is wrong with a name that no field has.
 func unknownField(name string, fields []field) string {
 	names := make([]string, 0, len(fields))

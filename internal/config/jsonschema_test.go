@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -118,6 +119,16 @@ func TestSchemaAgreesOnValues(t *testing.T) {
 			if readable && (err == nil) != (checked == nil) {
 				t.Errorf("%s\nthe schema: %v\nthe checker: %v", text, err, checked)
 			}
+		}
+	}
+}
+
+// TestSchemaKnowsTheFieldsOfAMapping: an editor offers them, and marks another.
+func TestSchemaKnowsTheFieldsOfAMapping(t *testing.T) {
+	for field, ok := range map[string]bool{"body": true, "contentVariables": true, "validityPeriod": true, "bodi": false, "Body": false} {
+		text := strings.Replace(good, "mapping: {}", "mapping: {from: MG1, "+field+": x}", 1)
+		if err, readable := schemaError(t, text); !readable || (err == nil) != ok {
+			t.Errorf("%s: %v", field, err)
 		}
 	}
 }

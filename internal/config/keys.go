@@ -223,6 +223,6 @@ func actionShape(a *actions.ActionDefinition) shape {
 		key("trigger", "which events it wants", text(&a.Trigger, actions.DefaultTrigger).as("FQL").orDefault()).also("subscribe"),
 		key("enabled", "`false` keeps the action and sends nothing", switchedOn.then(func(*reader, *node) { a.Disabled = !enabled })),
 		key("liquidFromEvents", "`true` renders what stands in an event as a template, too: see [security](security.md)", boolean(&a.LiquidFromEvents, false)),
-		key("mapping", "field to value or Mapping Kit directive", anyObject(&a.Mapping)).must(),
+		key("mapping", "field to value or Mapping Kit directive", anyObject(&a.Mapping, actions.FieldNames())).must(),
 	)
 }

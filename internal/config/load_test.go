@@ -137,13 +137,13 @@ destinations:
         mapping:
           from: MG1
           body: "Hi {{ profile.traits.first_name | default: 'there' }}, welcome! $.x"
-          on: 2026-11-01
-          really: yes
-          count: 3
-          ratio: 1.5
+          eventOccurredTS: 2026-11-01
+          traitEnrichment: yes
+          validityPeriod: 3
+          userId: 1.5
           send: true
-          nothing: null
-          list: [1, "1", {"@path": $.userId}]
+          region: null
+          media: [1, "1", {"@path": $.userId}]
   - {name: plain, settings: {region: ""}, actions: [{name: a, type: sendWhatsApp, mapping: {}}]}
 `
 
@@ -191,8 +191,8 @@ func TestEveryKey(t *testing.T) {
 					Trigger: `type = "track" and event = "Audience Entered" and properties.audience_key = "high_value"`,
 					Mapping: map[string]any{
 						"from": "MG1", "body": "Hi {{ profile.traits.first_name | default: 'there' }}, welcome! $.x",
-						"on": "2026-11-01", "really": "yes", "count": 3.0, "ratio": 1.5, "send": true, "nothing": nil,
-						"list": []any{1.0, "1", objectOf("@path", "$.userId")},
+						"eventOccurredTS": "2026-11-01", "traitEnrichment": "yes", "validityPeriod": 3.0, "userId": 1.5, "send": true, "region": nil,
+						"media": []any{1.0, "1", objectOf("@path", "$.userId")},
 					},
 				}},
 			}},

@@ -286,7 +286,7 @@ func durationText(d time.Duration) string {
 }
 
 // anyObject takes any object: what is in it is for others to judge.
-func anyObject(into *map[string]any) shape {
+func anyObject(into *map[string]any, keys []string) shape {
 	return shape{
 		takes: "object",
 		read: func(r *reader, n *node) {
@@ -296,7 +296,13 @@ func anyObject(into *map[string]any) shape {
 		},
 		reset:  func() { *into = nil },
 		get:    func() any { return *into },
-		schema: func() map[string]any { return map[string]any{"type": []string{"object"}} },
+		schema: func() map[string]any {
+			properties := map[string]any{}
+			for _, key := range keys {
+				properties[key] = map[string]any{}
+			}
+			return map[string]any{"type": []string{"object"}, "properties": properties, "additionalProperties": false}
+		},
 	}
 }
 
