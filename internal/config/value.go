@@ -294,8 +294,8 @@ func anyObject(into *map[string]any, keys []string) shape {
 				*into = n.object()
 			}
 		},
-		reset:  func() { *into = nil },
-		get:    func() any { return *into },
+		reset: func() { *into = nil },
+		get:   func() any { return *into },
 		schema: func() map[string]any {
 			properties := map[string]any{}
 			for _, key := range keys {
