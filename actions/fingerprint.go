@@ -22,7 +22,7 @@ func (d *Destination) Fingerprint() uint64 { return d.fingerprint }
 func (c *compiler) fingerprint() uint64 {
 	h := sha256.New()
 	s := &c.def.Settings
-	write(h, c.def.Name, s.TwilioAccountSID, s.SpaceID, s.SourceID, s.ProfileAPIEnvironment, s.ProfileAPIHostname, c.d.region)
+	write(h, c.def.Name, s.TwilioAccountSID, s.SpaceID, s.ProfileAPIEnvironment, s.ProfileAPIHostname, c.d.region)
 	for _, region := range slices.Sorted(maps.Keys(c.d.endpoints)) {
 		write(h, region, c.d.endpoints[region].api)
 	}

@@ -42,6 +42,7 @@ func TestFingerprint(t *testing.T) {
 			p.settings.TwilioAPIKeySID, p.settings.TwilioAPIKeySecret = "SK00000000000000000000000000000002", "t"
 		},
 		"webhook": func(p *parts) { p.settings.WebhookURL = "https://example.com/hook" },
+		"source":  func(p *parts) { p.settings.SourceID = "src" },
 		"former":  func(p *parts) { p.settings.Former = []actions.FormerAccess{{From: "+15005550007"}} },
 	} {
 		if of(change) != was {

@@ -78,8 +78,9 @@ func printResults(out io.Writer, format string, results []preflight.Result) erro
 }
 
 // tryBeside tries rights and Twilio while the worker begins, looks for what is
-// left over, and logs what fails; the worker goes on. wait is for its end, which ctx hastens. That Kafka
-// can't be reached, or a topic isn't as it should be, the worker says itself.
+// left over or would be sent late, and logs what fails; the worker goes on. wait
+// is for its end, which ctx hastens. That Kafka can't be reached, or a topic
+// isn't as it should be, the worker says itself.
 func tryBeside(ctx context.Context, cfg *config.Config, log zerolog.Logger) (wait func()) {
 	done := make(chan struct{})
 	go func() {
@@ -97,7 +98,11 @@ func tryBeside(ctx context.Context, cfg *config.Config, log zerolog.Logger) (wai
 		if err != nil {
 			return
 		}
-		results = append(append(results, left...), tryTwilio(ctx, cfg)...)
+		backlog, err := preflight.Backlog(ctx, client, cfg)
+		if err != nil {
+			return
+		}
+		results = append(append(append(results, left...), backlog...), tryTwilio(ctx, cfg)...)
 		if ctx.Err() == nil {
 			logResults(log, results)
 		}

@@ -50,7 +50,11 @@ func Kafka(ctx context.Context, client *kafka.Client, cfg *config.Config) []Resu
 	if err != nil {
 		left = []Result{fails("Kafka: topics that are left over", connect.Explain(err), "")}
 	}
-	return append(results, left...)
+	backlog, err := Backlog(ctx, client, cfg)
+	if err != nil {
+		backlog = append(backlog, fails("Kafka: events that aren't read yet", connect.Explain(err), ""))
+	}
+	return append(append(results, left...), backlog...)
 }
 
 // Leftovers looks for records of ours that this configuration doesn't read. The
