@@ -16,6 +16,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"engage-worker/actions/trigger"
 	"engage-worker/actions/twilio"
 	"engage-worker/deadletter"
 	"engage-worker/internal/terminal"
@@ -236,8 +237,12 @@ func (p *shower) event(r *deadletter.Record) {
 		p.printf("  %s\n", what)
 		return
 	}
+	value, err := trigger.Unframed(r.Value)
 	var pretty bytes.Buffer
-	if err := json.Indent(&pretty, r.Value, "  ", "  "); err != nil {
+	if err == nil {
+		err = json.Indent(&pretty, value, "  ", "  ")
+	}
+	if err != nil {
 		p.printf("  not JSON, %s: %s\n", plural(len(r.Value), "byte"), cut(terminal.Plain(text(r.Value)), 2000))
 		return
 	}

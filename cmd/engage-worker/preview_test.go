@@ -204,6 +204,10 @@ const (
 		`"error":{"code":"malformed_event","message":"the event is malformed: `
 )
 
+// framing is what a schema registry's serializer puts before a value; the
+// schema's number, 10, is a line's end.
+const framing = "\x00\x00\x00\x00\n"
+
 // inLine is the beginning of a line about the event in the given line.
 func inLine(line int) string { return fmt.Sprintf(`{"event":{"line":%d},`, line) }
 
@@ -213,6 +217,7 @@ func TestPreviewLines(t *testing.T) {
 		{"JSON", previewEvent, inLine(1) + welcomeRest + "}\n" + inLine(1) + waRest + "}\n"},
 		{"JSON over several lines", "{\n" + pretty[1:], inLine(1) + welcomeRest + "}\n" + inLine(1) + waRest + "}\n"},
 		{"JSON Lines", previewEvent + "\r\n\n" + previewEvent + "\n", inLine(1) + welcomeRest + "}\n" + inLine(1) + waRest + "}\n" + inLine(3) + welcomeRest + "}\n" + inLine(3) + waRest + "}\n"},
+		{"behind a schema registry's frame", framing + previewEvent + "\n" + framing + previewEvent, inLine(1) + welcomeRest + "}\n" + inLine(1) + waRest + "}\n" + inLine(2) + welcomeRest + "}\n" + inLine(2) + waRest + "}\n"},
 		{"a list", "[]", inLine(1) + malformedRest + `JSON, but not an object, at byte 0","retryable":false}}` + "\n"},
 		{"null", "null", inLine(1) + malformedRest + `JSON, but not an object, at byte 0","retryable":false}}` + "\n"},
 		{"garbage between events", "nope\n" + previewEvent, inLine(1) + malformedRest + `unexpected character 'n' at byte 0","retryable":false}}` + "\n" + inLine(2) + welcomeRest + "}\n" + inLine(2) + waRest + "}\n"},

@@ -229,9 +229,12 @@ func (c *produceCmd) checkFile(schema *eventSchema) error {
 		if err != nil {
 			return badInput(fmt.Errorf("read %s: %w", c.File, err))
 		}
-		fault := trigger.Valid(record.Value)
+		object, fault := trigger.Unframed(record.Value)
 		if fault == nil {
-			fault = unlike(schema.faults(record.Value))
+			fault = trigger.Valid(object)
+		}
+		if fault == nil {
+			fault = unlike(schema.faults(object))
 		} else {
 			fault = fmt.Errorf("is malformed: %w", fault)
 		}
@@ -307,7 +310,7 @@ func (p *producer) publish(ctx context.Context, source eventSource) error {
 // message is the record of an event. An error is bad input.
 func (p *producer) message(event sourceEvent, where string) (kafka.Message, error) {
 	message := kafka.Message{Key: event.key, Value: event.value, WriterData: event.number}
-	parsed, err := trigger.Parse(event.value)
+	parsed, err := trigger.ParseRecord(event.value)
 	switch {
 	case err != nil && p.strict:
 		return message, badInput(fmt.Errorf("%s %d is malformed: %w", where, event.number, err))
@@ -321,7 +324,8 @@ func (p *producer) message(event sourceEvent, where string) (kafka.Message, erro
 		}
 	}
 	if err == nil && p.schema != nil {
-		if fault := unlike(p.schema.faults(event.value)); fault != nil && p.strict {
+		object, _ := trigger.Unframed(event.value) // it was parsed
+		if fault := unlike(p.schema.faults(object)); fault != nil && p.strict {
 			return message, badInput(fmt.Errorf("%s %d %w", where, event.number, fault))
 		} else if fault != nil {
 			p.unlike++

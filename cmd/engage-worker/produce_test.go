@@ -175,6 +175,28 @@ func TestProduceDocument(t *testing.T) {
 	}
 }
 
+// TestProduceFramed: a value behind a schema registry's frame is published as
+// it is, by the key of its event.
+func TestProduceFramed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "events.bin")
+	avro := framing + "\x02a"
+	if err := os.WriteFile(file, []byte(framing+page("a")+"\n"+framing+page("b")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, _, stderr, records := produceTo(t, "", file, "--strict")
+	if got := show(records); code != exitOK || len(got) != 2 || !got["a "+framing+page("a")] || !got["b "+framing+page("b")] {
+		t.Errorf("exit %d: %v\n%s", code, got, stderr)
+	}
+	code, _, stderr, records = produceTo(t, avro+"\n"+framing+`{"userId":"c"}`, "-", "--strict")
+	if code != exitBadInput || len(records) != 0 || !strings.HasPrefix(stderr, "engage-worker: line 1 is malformed: not JSON: a schema registry's Avro or Protobuf serializer wrote it (magic byte 0, schema 10)") {
+		t.Errorf("exit %d, %d records\n%s", code, len(records), stderr)
+	}
+	code, _, stderr, records = produceTo(t, framing+`{"userId":"c"}`, "-", "--strict")
+	if code != exitBadInput || len(records) != 0 || stderr != "engage-worker: line 1 isn't as the schema wants it: type and messageId are missing\n" {
+		t.Errorf("exit %d, %d records\n%s", code, len(records), stderr)
+	}
+}
+
 func TestProduceGenerated(t *testing.T) {
 	code, stdout, stderr, records := produceTo(t, "", "--generate", "2500", "--seed", "3")
 	if code != exitOK || len(records) != 2500 || !strings.HasPrefix(stdout, "2500 events published to ") {

@@ -13,6 +13,10 @@ import (
 // MaxBytes bounds one line of JSON Lines, and a whole JSON document.
 const MaxBytes = 64 << 20
 
+// frame is how many bytes a schema registry's serializer puts before a value:
+// a zero, and the schema's number.
+const frame = 5
+
 const byteOrderMark = "\xef\xbb\xbf"
 
 // Record is one event as read, which may be anything but blank.
@@ -26,8 +30,12 @@ type Record struct {
 // Each line is a record, whatever is on it, and blank lines are none. But
 // when the input begins with a list, or with an object that goes on in
 // the next line, and all of it is JSON, then its values are the records: an
-// object, several, or the elements of lists. It is not safe for concurrent
-// use.
+// object, several, or the elements of lists.
+//
+// A line that begins with a zero byte begins with the five bytes that a schema
+// registry's serializer puts before a value. These may hold a line's end.
+//
+// It is not safe for concurrent use.
 type Reader struct {
 	in      *bufio.Reader
 	line    int // lines read
@@ -70,7 +78,15 @@ func (r *Reader) Next() (Record, error) {
 
 // Ready reports whether Next returns without waiting for more input.
 func (r *Reader) Ready() bool {
-	return len(r.pending) > 0 || r.err != nil || r.begun && !r.rest || bytes.IndexByte(r.peek(), '\n') >= 0
+	return len(r.pending) > 0 || r.err != nil || r.begun && !r.rest || bytes.IndexByte(unframed(r.peek()), '\n') >= 0
+}
+
+// unframed is b without a frame, or what there is of one.
+func unframed(b []byte) []byte {
+	if len(b) > 0 && b[0] == 0 {
+		return b[min(frame, len(b)):]
+	}
+	return b
 }
 
 func (r *Reader) peek() []byte {
@@ -172,7 +188,14 @@ func (r *Reader) nextLine() (Record, error) {
 			return Record{}, err
 		}
 		r.line++
-		if line = bytes.TrimSpace(line); len(line) > 0 {
+		text := unframed(line)
+		framing := line[:len(line)-len(text)]
+		if len(framing) > 0 {
+			line = append(framing, bytes.TrimSpace(text)...)
+		} else {
+			line = bytes.TrimSpace(line)
+		}
+		if len(line) > 0 {
 			return Record{Line: r.line, Value: line}, nil
 		}
 	}
@@ -180,6 +203,13 @@ func (r *Reader) nextLine() (Record, error) {
 
 func (r *Reader) readLine() ([]byte, error) {
 	var line []byte
+	if first, _ := r.in.Peek(1); len(first) > 0 && first[0] == 0 {
+		line = make([]byte, frame)
+		n, err := io.ReadFull(r.in, line)
+		if err != nil {
+			return line[:n], io.EOF // cut off in the frame
+		}
+	}
 	for {
 		part, err := r.in.ReadSlice('\n')
 		line = append(line, part...)

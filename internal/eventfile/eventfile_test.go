@@ -44,6 +44,9 @@ func TestReader(t *testing.T) {
 		{"several pretty", "{\n \"a\": 1\n}\n\n{\n \"b\": 2\n}\n", []Record{record(1, `{"a":1}`), record(5, `{"b":2}`)}},
 		{"a list", "[\n {\"a\": 1},\n\n {\n\"b\": [2]}, 3\n]", []Record{record(2, `{"a":1}`), record(4, `{"b":[2]}`), record(5, `3`)}},
 		{"an empty list", "[]", nil},
+		{"framed", "\x00\x00\x00\x00\x0a{\"a\": 1}\r\n\n\x00\x0a\x0a\x0a\x0a {}\n{}\n\x00\x00\x00\x00\x20\n\x00\x0a", []Record{
+			record(1, "\x00\x00\x00\x00\x0a{\"a\": 1}"), record(3, "\x00\x0a\x0a\x0a\x0a{}"), record(4, "{}"), record(5, "\x00\x00\x00\x00\x20"), record(6, "\x00\x0a"),
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := read(t, strings.NewReader(c.in)); !reflect.DeepEqual(got, c.want) {
@@ -116,6 +119,7 @@ func TestReady(t *testing.T) {
 func FuzzReader(f *testing.F) {
 	f.Add("{\"a\":\n1}\n[{},[2]]")
 	f.Add("{}\nx\n\n")
+	f.Add("\x00\n\n\n\n{}\n\x00")
 	f.Fuzz(func(t *testing.T, in string) {
 		last := 0
 		for _, record := range read(t, strings.NewReader(in)) {
