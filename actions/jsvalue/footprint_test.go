@@ -53,7 +53,8 @@ func TestFootprint(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]int{
-		"": 0, `"{[,:\\\"{"`: 11, `{"a":[1,2]}`: 11 + 2*perBracket + perComma + perColon, `"\`: 2, `"`: 1,
+		"": 0, `"a{[,:\\\"{"`: 12, `"{[,:\\\"{"`: 11 + 3*perBracket + perComma + perColon, `" \n\t[\"[\\\"[{"`: 17 + 4*perBracket,
+		`"\u005b\u007b\u007d]"`: 21 + 3*perColon, `"\u5f20\u4e09,"`: 15, `"\`: 2, `"\n`: 3, `"\u0`: 4, `"2026-01-01T10:00:00Z"`: 22, `{"a":[1,2]}`: 11 + 2*perBracket + perComma + perColon, `"`: 1,
 	} {
 		if got := Footprint([]byte(text)); got != want {
 			t.Errorf("%q: %d, want %d", text, got, want)

@@ -62,11 +62,11 @@ func (n arrayPath) resolve(r *run, payload any) (any, error) {
 		}
 		items = []any{root}
 	}
+	if err := r.spend(jsvalue.ListFootprint(len(items))); err != nil {
+		return nil, &ResolveError{n.at, err}
+	}
 	shaped := make([]any, len(items))
 	for i, item := range items {
-		if err := r.spend(1); err != nil {
-			return nil, err
-		}
 		if shaped[i], err = n.item.resolve(r, jsvalue.Of(item)); err != nil {
 			return nil, err
 		}
@@ -123,12 +123,18 @@ func (n flatten) into(r *run, flat *jsvalue.Builder, prefix string, v any, depth
 	}
 	switch items, isArray := v.([]any); {
 	case jsvalue.IsObject(v):
+		if err := r.spend(jsvalue.ObjectFootprint(jsvalue.Len(v))); err != nil {
+			return err
+		}
 		for key, value := range jsvalue.All(v) {
 			if err := n.into(r, flat, under(key), value, depth+1); err != nil {
 				return err
 			}
 		}
 	case isArray && !n.omitArrays:
+		if err := r.spend(jsvalue.ObjectFootprint(len(items))); err != nil {
+			return err
+		}
 		for i, item := range items {
 			if err := n.into(r, flat, under(strconv.Itoa(i)), item, depth+1); err != nil {
 				return err
@@ -192,7 +198,7 @@ func (n fromJSON) resolve(r *run, payload any) (any, error) {
 	if !ok {
 		return v, nil
 	}
-	if err := r.spend(len(s)); err != nil {
+	if err := r.spend(jsvalue.Footprint(s)); err != nil {
 		return nil, &ResolveError{n.at, err}
 	}
 	// Newer kits hand on what is no JSON as it is, older ones failed.
@@ -254,12 +260,21 @@ func (n merge) resolve(r *run, payload any) (any, error) {
 // assign is JavaScript's Object.assign: the items of arrays and the characters
 // of strings count as members by their index.
 func assign(r *run, into *jsvalue.Builder, v any) error {
+	members := jsvalue.Len(v)
+	switch v := v.(type) {
+	case []any:
+		members = len(v)
+	case string:
+		members = len(v) // at most
+	}
+	if err := r.spend(jsvalue.ObjectFootprint(members)); err != nil {
+		return err
+	}
 	switch v := v.(type) {
 	case []any:
 		for i, item := range v {
 			into.Set(strconv.Itoa(i), item)
 		}
-		return r.spend(len(v))
 	case *liquid.Source:
 		return assign(r, into, v.String())
 	case string:
@@ -268,13 +283,12 @@ func assign(r *run, into *jsvalue.Builder, v any) error {
 			into.Set(strconv.Itoa(i), string(c))
 			i++
 		}
-		return r.spend(len(v))
 	default:
 		for key, value := range jsvalue.All(v) {
 			into.Set(key, value)
 		}
-		return r.spend(jsvalue.Len(v))
 	}
+	return nil
 }
 
 // transform is @transform: a mapping of what another mapping makes of the

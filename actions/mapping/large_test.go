@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -41,6 +42,55 @@ func TestLargeEvents(t *testing.T) {
 		got, _, err := value.Resolve(liquid.NewBudget(t.Context()), event)
 		if err != nil || len(jsvalue.Encode(got)) != c.size {
 			t.Errorf("%s: %d bytes, %v, want %d", c.mapping, len(jsvalue.Encode(got)), err, c.size)
+		}
+	}
+}
+
+// TestMemoryIsBounded: whatever a mapping makes of an event, and refuses then,
+// takes no more memory than the event's own decoded form.
+func TestMemoryIsBounded(t *testing.T) {
+	const size = 400_000
+	list := func(one string) string {
+		return "[" + strings.TrimSuffix(strings.Repeat(one+",", size/(len(one)+1)), ",") + "]"
+	}
+	events := map[string]string{
+		"objects": `{"items":` + list("{}") + `}`, "lists": `{"items":` + list("[]") + `}`, "numbers": `{"items":` + list("0") + `}`,
+		"members": `{"items":` + list(`{"b":[0]}`) + `}`, "text": `{"items":"` + strings.Repeat("x", size) + `"}`,
+		"JSON in a text": `{"items":"` + list("{}") + `"}`, "brackets in a text": `{"items":"` + strings.Repeat("[", size) + `"}`,
+	}
+	for _, mapping := range []string{
+		`{"@arrayPath":["$.items",{"a":{"@path":"$.a"},"b":"x","c":["y",{"d":1}]}]}`,
+		`{"@arrayPath":["$.items",{"z":{"@arrayPath":["$.b",{"c":1,"d":2,"e":3}]}}]}`,
+		`{"@arrayPath":["$.items",[1,2,3,4,5,6,7,8]]}`,
+		`{"@flatten":{"value":{"@path":"$"},"separator":"."}}`,
+		`{"@merge":{"objects":[{"@path":"$.items"},{"@path":"$"}],"direction":"right"}}`,
+		`{"@json":{"mode":"decode","value":{"@path":"$.items"}}}`,
+		`[{"@json":{"mode":"decode","value":{"@path":"$.items"}}},{"@json":{"mode":"decode","value":{"@path":"$.items"}}},{"@json":{"mode":"decode","value":{"@path":"$.items"}}}]`,
+		`{"@json":{"mode":"decode","value":{"@json":{"mode":"encode","value":{"@path":"$"}}}}}`,
+		`{"@transform":{"apply":{"a":{"@path":"$.items"},"gone":{"@path":"$.gone"},"b":{"@arrayPath":["$.items",{"k":{"@path":"$"},"gone":{"@path":"$.gone"}}]}},"mapping":{"@path":"$.b"}}}`,
+		`{"@excludeWhenNull":{"@path":"$.items"}}`,
+		`{"@template":"{{items}}{{items}}{{items}}{{items}}"}`,
+	} {
+		decoded, err := jsvalue.Decode(mapping)
+		if err != nil {
+			t.Fatal(err)
+		}
+		value, faults := Compile(decoded)
+		if len(faults) > 0 {
+			t.Fatal(mapping, faults)
+		}
+		for name, text := range events {
+			event, err := jsvalue.Decode(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, _, err = value.Resolve(liquid.NewBudget(t.Context()), event)
+			runtime.ReadMemStats(&after)
+			if made := (after.TotalAlloc - before.TotalAlloc) >> 20; made > 64 {
+				t.Errorf("%s of %s: makes %d MiB, %v", mapping, name, made, err)
+			}
 		}
 	}
 }

@@ -49,7 +49,7 @@ func fixed(v any) any {
 type array []node
 
 func (a array) resolve(r *run, payload any) (any, error) {
-	if err := r.spend(len(a)); err != nil {
+	if err := r.spend(jsvalue.ListFootprint(len(a))); err != nil {
 		return nil, err
 	}
 	items := make([]any, len(a))
@@ -68,7 +68,7 @@ type object struct {
 }
 
 func (o object) resolve(r *run, payload any) (any, error) {
-	if err := r.spend(len(o.keys)); err != nil {
+	if err := r.spend(jsvalue.ObjectFootprint(len(o.keys))); err != nil {
 		return nil, err
 	}
 	resolved := jsvalue.NewObject(len(o.keys))

@@ -118,8 +118,8 @@ type node interface {
 	resolve(r *run, payload any) (any, error)
 }
 
-// maxWork bounds what one Resolve makes, in bytes of text and members of
-// arrays and objects: a mapping can multiply what an event holds.
+// maxWork bounds what one Resolve makes, in bytes of memory and of what it would
+// be as JSON: a mapping can multiply what an event holds.
 const maxWork = 8 << 20
 
 // maxNesting bounds how deep a mapping nests, maxDepth what it makes.
@@ -162,7 +162,7 @@ func (r *run) settle(v any) (any, error) {
 	if err != nil || !undefined {
 		return v, err
 	}
-	return withoutUndefined(v), nil
+	return r.withoutUndefined(v)
 }
 
 // weigh spends for all that is in v, and tells whether something in it is
@@ -210,23 +210,37 @@ func (r *run) weigh(v any, depth int) (undefined bool, err error) {
 }
 
 // withoutUndefined is a weighed value without what is undefined in objects.
-func withoutUndefined(v any) any {
+func (r *run) withoutUndefined(v any) (any, error) {
 	switch v := v.(type) {
 	case []any:
+		if err := r.spend(jsvalue.ListFootprint(len(v))); err != nil {
+			return nil, err
+		}
 		items := make([]any, len(v))
 		for i, item := range v {
-			items[i] = withoutUndefined(item)
-		}
-		return items
-	case *jsvalue.Object, map[string]any:
-		o := jsvalue.NewObject(jsvalue.Len(v))
-		for key, value := range jsvalue.All(v) {
-			if value != (jsvalue.Undefined{}) {
-				o.Set(key, withoutUndefined(value))
+			var err error
+			if items[i], err = r.withoutUndefined(item); err != nil {
+				return nil, err
 			}
 		}
-		return o
+		return items, nil
+	case *jsvalue.Object, map[string]any:
+		if err := r.spend(jsvalue.ObjectFootprint(jsvalue.Len(v))); err != nil {
+			return nil, err
+		}
+		o := jsvalue.NewObject(jsvalue.Len(v))
+		for key, value := range jsvalue.All(v) {
+			if value == (jsvalue.Undefined{}) {
+				continue
+			}
+			kept, err := r.withoutUndefined(value)
+			if err != nil {
+				return nil, err
+			}
+			o.Set(key, kept)
+		}
+		return o, nil
 	default:
-		return v
+		return v, nil
 	}
 }
