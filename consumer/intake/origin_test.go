@@ -118,3 +118,34 @@ func TestARetryKnowsItsReplay(t *testing.T) {
 		t.Errorf("an earlier version's: %+v %t", got, ok)
 	}
 }
+
+// FuzzRetryOrigin gives any headers to what reads a retry's, and holds what is
+// written then against what was read.
+func FuzzRetryOrigin(f *testing.F) {
+	f.Add("engage.retry.position", []byte("events/3/5"), "engage.retry.action", []byte("sms"), "engage.retry.tier", []byte("2"), "m-1")
+	f.Add("engage.retry.position", []byte("e/-1/9223372036854775807"), "engage.retry.attempts", []byte("-1"), "engage.retry.action", []byte{0xff}, "e/0/1")
+	f.Add("engage.retry.not_before", []byte("9999-12-31T23:59:59Z"), "engage.retry.record_timestamp", []byte("0000-01-01T00:00:00Z"), "engage.replays", []byte("2147483647"), "")
+	f.Fuzz(func(t *testing.T, n1 string, v1 []byte, n2 string, v2 []byte, n3 string, v3 []byte, messageID string) {
+		m := kafka.Message{Topic: "events", Time: recorded, Headers: []kafka.Header{{Key: n1, Value: v1}, {Key: n2, Value: v2}, {Key: n3, Value: v3}}}
+		source := SourceOrigin(&m)
+		if source.Topic != "events" || source.Action != "" || source.Tier != 0 || !source.Time.Equal(recorded) {
+			t.Fatalf("a source record's headers say where it is: %+v", source)
+		}
+		if a, b := source.IdempotencyKey(messageID), (&Origin{Topic: "events", Offset: 1}).IdempotencyKey(""); a == b && messageID != "" {
+			t.Fatalf("the messageId %q has the key of the event without one at offset 1", messageID)
+		}
+		o, ok := RetryOrigin(&m)
+		if !ok {
+			return
+		}
+		written := o.RetryMessage(&m, o.Action, o.Tier, o.NotBefore, "rate_limited")
+		again, ok := RetryOrigin(&written)
+		if !ok || again.IdempotencyKey(messageID) != o.IdempotencyKey(messageID) || again.Action != o.Action || again.Tier != o.Tier || again.Tier < 0 || again.Attempts != o.Attempts ||
+			again.Topic != o.Topic || again.Partition != o.Partition || again.Offset != o.Offset || !again.NotBefore.Equal(o.NotBefore) || !again.Time.Equal(o.Time) {
+			t.Fatalf("%+v became %+v, %t", o, again, ok)
+		}
+		if own, was := WithoutRetry(written.Headers), WithoutRetry(m.Headers); len(own) != len(was) {
+			t.Fatalf("%d own headers became %d", len(was), len(own))
+		}
+	})
+}
