@@ -124,6 +124,7 @@ func TestARetryKnowsItsReplay(t *testing.T) {
 func FuzzRetryOrigin(f *testing.F) {
 	f.Add("engage.retry.position", []byte("events/3/5"), "engage.retry.action", []byte("sms"), "engage.retry.tier", []byte("2"), "m-1")
 	f.Add("engage.retry.position", []byte("e/-1/9223372036854775807"), "engage.retry.attempts", []byte("-1"), "engage.retry.action", []byte{0xff}, "e/0/1")
+	f.Add("engage.retry.position", []byte("events/3/5"), "engage.retry.action", []byte("sms"), "engage.retry.replay", []byte(`{"ID":"1","Origin":"e/0/1","Replays":2}`), "")
 	f.Add("engage.retry.not_before", []byte("9999-12-31T23:59:59Z"), "engage.retry.record_timestamp", []byte("0000-01-01T00:00:00Z"), "engage.replays", []byte("2147483647"), "")
 	f.Fuzz(func(t *testing.T, n1 string, v1 []byte, n2 string, v2 []byte, n3 string, v3 []byte, messageID string) {
 		m := kafka.Message{Topic: "events", Time: recorded, Headers: []kafka.Header{{Key: n1, Value: v1}, {Key: n2, Value: v2}, {Key: n3, Value: v3}}}
