@@ -1,7 +1,6 @@
 package twilio
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -9,6 +8,7 @@ import (
 
 	"engage-worker/actions/internal/lookup"
 	"engage-worker/actions/outcome"
+	"engage-worker/actions/trigger"
 )
 
 // Attempt is everything that is known of one request to create a message.
@@ -128,17 +128,17 @@ const statusClientClosedRequest = 499
 // Twilio gives another field another type: the SID is there, and the message
 // is sent.
 func sidOf(a Attempt) string {
-	var created struct {
-		SID     any `json:"sid"`
-		Account any `json:"account_sid"`
-	}
-	if a.Err != nil || json.Unmarshal(a.Body, &created) != nil {
+	if a.Err != nil {
 		return ""
 	}
-	sid, _ := created.SID.(string)
-	if account, ok := created.Account.(string); ok && a.Account != "" && !strings.EqualFold(account, a.Account) {
+	created, err := trigger.Parse(a.Body) // which takes less than decoding all of it
+	if err != nil {
 		return ""
 	}
+	if account := created.Field("account_sid"); len(account) > 0 && account[0] == '"' && a.Account != "" && !strings.EqualFold(created.Text("account_sid"), a.Account) {
+		return ""
+	}
+	sid := created.Text("sid")
 	if !isMessageSID(sid) {
 		return ""
 	}

@@ -20,6 +20,7 @@ import (
 type Lease struct {
 	mu    sync.Mutex
 	until time.Time // with its monotonic reading
+	held  *held     // the last of them; nil before the first
 }
 
 // Extend renews the lease to run from start, the moment before the commit was
@@ -40,12 +41,15 @@ func (l *Lease) End() {
 // Remaining is how long the lease holds at least; 0 when it doesn't.
 func (l *Lease) Remaining(now time.Time) time.Duration {
 	l.mu.Lock()
-	until := l.until
-	l.mu.Unlock()
-	if until.IsZero() {
+	defer l.mu.Unlock()
+	return l.remaining(now)
+}
+
+func (l *Lease) remaining(now time.Time) time.Duration {
+	if l.until.IsZero() {
 		return 0
 	}
-	return max(0, min(until.Sub(now), until.Round(0).Sub(now.Round(0))))
+	return max(0, min(l.until.Sub(now), l.until.Round(0).Sub(now.Round(0))))
 }
 
 // ErrLost is why a request was given up, or didn't leave.
@@ -54,31 +58,46 @@ var ErrLost = errors.New("the lease on the shard ended")
 // Under returns a context that ends with ctx, after timeout, or with the
 // lease, whatever comes first. While the lease is renewed it goes on.
 func (l *Lease) Under(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	ctx, lose := context.WithCancelCause(ctx)
-	var mu sync.Mutex
-	var timer *time.Timer
-	var watch func()
-	watch = func() {
-		left := l.Remaining(time.Now())
-		if left == 0 {
-			lose(ErrLost)
-			return
+	return context.WithTimeout(l.hold(ctx), timeout)
+}
+
+// hold is a context that ends with ctx or with the lease. All that goes on in one
+// ctx while the lease lasts shares it, and its one timer.
+func (l *Lease) hold(ctx context.Context) context.Context {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	left := l.remaining(time.Now())
+	if h := l.held; h != nil && h.of == ctx && h.ctx.Err() == nil {
+		if left == 0 { // and the timer is late, as after a freeze
+			h.lose(ErrLost)
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		if ctx.Err() == nil {
-			timer = time.AfterFunc(left, watch)
-		}
+		return h.ctx
 	}
-	watch()
-	return ctx, func() {
-		lose(nil)
-		cancel()
-		mu.Lock()
-		defer mu.Unlock()
-		if timer != nil {
-			timer.Stop()
-		}
+	h := &held{of: ctx}
+	h.ctx, h.lose = context.WithCancelCause(ctx)
+	if l.held = h; left == 0 {
+		h.lose(ErrLost)
+		return h.ctx
+	}
+	h.timer = time.AfterFunc(left, func() { l.watch(h) })
+	context.AfterFunc(h.ctx, func() { h.timer.Stop() })
+	return h.ctx
+}
+
+// held is what goes on under a lease.
+type held struct {
+	of, ctx context.Context
+	lose    context.CancelCauseFunc
+	timer   *time.Timer
+}
+
+// watch ends what goes on when the lease has ended, and else looks again when it would end.
+func (l *Lease) watch(h *held) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if left := l.remaining(time.Now()); left == 0 {
+		h.lose(ErrLost)
+	} else if h.ctx.Err() == nil {
+		h.timer.Reset(left)
 	}
 }

@@ -81,4 +81,30 @@ func TestUnderTheLease(t *testing.T) {
 			t.Error("it goes on")
 		}
 	})
+	t.Run("after another was lost", func(t *testing.T) {
+		l := &Lease{}
+		l.Extend(time.Now().Add(-time.Hour), time.Minute)
+		lost, cancel := l.Under(t.Context(), time.Minute)
+		defer cancel()
+		l.Extend(time.Now(), time.Hour)
+		ctx, cancel := l.Under(t.Context(), time.Minute)
+		defer cancel()
+		if !errors.Is(context.Cause(lost), ErrLost) || ctx.Err() != nil {
+			t.Errorf("the lost one: %v; the present one: %v", context.Cause(lost), ctx.Err())
+		}
+	})
+	t.Run("after a freeze", func(t *testing.T) { // no timer has fired yet
+		l := &Lease{}
+		l.Extend(time.Now(), time.Hour)
+		before, cancel := l.Under(t.Context(), time.Minute)
+		defer cancel()
+		l.Extend(time.Now().Add(-2*time.Hour), time.Hour)
+		after, cancel := l.Under(t.Context(), time.Minute)
+		defer cancel()
+		for _, ctx := range []context.Context{before, after} {
+			if !errors.Is(context.Cause(ctx), ErrLost) {
+				t.Errorf("it goes on: %v", context.Cause(ctx))
+			}
+		}
+	})
 }

@@ -173,9 +173,13 @@ const drainLimit = 256 << 10
 // ReadBody reads body into the buffer, up to limit bytes, and closes it, so that
 // the connection can be used again. What was read is there with an error too.
 func ReadBody(into *bytes.Buffer, body io.ReadCloser, limit int64) error {
-	defer drain(body)
 	_, err := into.ReadFrom(&limited{r: body, left: limit})
-	return err
+	if err != nil {
+		drain(body)
+		return err
+	}
+	_ = body.Close() // at its end: what there is was read
+	return nil
 }
 
 // drain reads what little is left of body and closes it. Should it fail, the

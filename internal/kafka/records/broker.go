@@ -57,12 +57,6 @@ type broker struct {
 	smallUntil   time.Time
 }
 
-// enqueue makes a seat wait.
-func (b *broker) enqueue(s *seat) {
-	b.put(place{seat: s, turn: s.turn, offset: s.offset})
-	b.kick()
-}
-
 // put puts a place where it belongs.
 func (b *broker) put(p place) {
 	if p.seat.end < 0 || p.offset < p.seat.end {

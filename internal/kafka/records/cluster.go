@@ -88,8 +88,8 @@ type Bytes struct {
 // Open begins to read a partition at an offset. Close the Log when it
 // isn't read for long: it holds memory.
 func (c *Cluster) Open(topic string, partition int, offset int64, bytes Bytes) *Log {
-	s := &seat{cluster: c, topic: topic, partition: int32(partition), maxBytes: int32(bytes.Answer), end: -1, replies: make(chan reply, 1)}
-	s.log = newLog(offset, bytes.Block, s.fetch, c.give)
+	s := &seat{cluster: c, topic: topic, partition: int32(partition), end: -1, replies: make(chan reply, 1)}
+	s.log = newLog(offset, bytes, s.fetch, c.give)
 	return s.log
 }
 
@@ -99,14 +99,12 @@ type seat struct {
 	log       *Log // only to tell it what was seen
 	topic     string
 	partition int32
-	maxBytes  int32
 	replies   chan reply // of size one: there is a reply only to who waits
 
 	// Guarded by the Cluster's mu.
 	broker  *broker // the leader; nil: unknown
 	waiting bool
 	turn    uint64 // how often it waited
-	offset  int64  // that it waits for
 	end     int64  // of the log, as last seen; -1 unknown
 }
 
@@ -116,18 +114,20 @@ type reply struct {
 }
 
 // fetch waits for an answer that has something.
-func (s *seat) fetch(ctx context.Context, offset int64) (answer, error) {
+func (s *seat) fetch(ctx context.Context, offset int64, maxBytes int) (answer, error) {
 	c := s.cluster
 	c.mu.Lock()
-	s.waiting, s.offset = true, offset
+	s.waiting = true
 	s.turn++
+	p := place{seat: s, turn: s.turn, offset: offset, maxBytes: int32(maxBytes)}
 	switch {
 	case c.closed:
 		s.reply(answer{}, errClosed)
 	case s.broker == nil:
-		c.find(place{seat: s, turn: s.turn, offset: offset})
+		c.find(p)
 	default:
-		s.broker.enqueue(s)
+		s.broker.put(p)
+		s.broker.kick()
 	}
 	c.mu.Unlock()
 	select {

@@ -11,16 +11,21 @@ import (
 // blockRecords bounds the records of a block, beside its bytes.
 const blockRecords = 1000
 
+// firstAnswer is about what a Log asks for at first, and after what was fetched
+// was given up: who takes all of it gets four times as much the next time. So
+// many Logs that can't go on hold little memory.
+const firstAnswer = 128 << 10
+
 // errPartial is an answer that holds nothing that is whole.
 var errPartial = errors.New("the broker's answer holds only a part of a record batch")
 
 // Log reads one partition. It is not safe for concurrent use, but for Start, End, Seen and EndsAt.
 type Log struct {
 	// fetch waits for an answer that isn't empty; give gives its memory back.
-	fetch func(ctx context.Context, offset int64) (answer, error)
+	fetch func(ctx context.Context, offset int64, maxBytes int) (answer, error)
 	give  func(answer)
-	// blockBytes is about what a block has, where it is decompressed.
-	blockBytes int
+	bytes Bytes
+	ask   int // bytes of the next answer, about
 
 	next       int64 // the first offset that wasn't given out
 	start, end atomic.Int64
@@ -36,8 +41,8 @@ type Log struct {
 
 var decoders = sync.Pool{New: func() any { return new(decoder) }}
 
-func newLog(offset int64, blockBytes int, fetch func(context.Context, int64) (answer, error), give func(answer)) *Log {
-	l := &Log{fetch: fetch, give: give, blockBytes: blockBytes, next: offset}
+func newLog(offset int64, bytes Bytes, fetch func(context.Context, int64, int) (answer, error), give func(answer)) *Log {
+	l := &Log{fetch: fetch, give: give, bytes: bytes, ask: firstAnswer, next: offset}
 	l.start.Store(-1)
 	l.end.Store(-1)
 	return l
@@ -77,7 +82,7 @@ func (l *Log) Close() { l.drop() }
 // SeekTo gives up what was fetched, with the last block, and goes on at an offset.
 func (l *Log) SeekTo(offset int64) {
 	l.drop()
-	l.next = offset
+	l.next, l.ask = offset, firstAnswer
 }
 
 // Next gives the next records, in their order, each once. It waits until there
@@ -88,14 +93,15 @@ func (l *Log) SeekTo(offset int64) {
 func (l *Log) Next(ctx context.Context) ([]Record, error) {
 	if !l.held || l.decoder.left == 0 && len(l.rest) == 0 {
 		l.drop()
-		a, err := l.fetch(ctx, l.next)
+		a, err := l.fetch(ctx, l.next, min(l.ask, l.bytes.Answer))
 		if err != nil {
 			return nil, err
 		}
+		l.ask = min(4*l.ask, l.bytes.Answer)
 		l.take(a)
 	}
 	d, before := l.decoder, l.next
-	d.begin(l.blockBytes)
+	d.begin(min(l.bytes.Block, 4*len(l.answer.batches)))
 	err := l.fill()
 	if err == nil && len(d.records) == 0 && l.next == before {
 		err = errPartial

@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -95,7 +96,7 @@ const testBlock = 1 << 20
 
 // given is a Log over answers; at their end there is io.EOF.
 func given(offset int64, answers ...answer) *Log {
-	return newLog(offset, testBlock, func(context.Context, int64) (answer, error) {
+	return newLog(offset, Bytes{Answer: 1 << 20, Block: testBlock}, func(context.Context, int64, int) (answer, error) {
 		if len(answers) == 0 {
 			return answer{}, io.EOF
 		}
@@ -279,6 +280,26 @@ func TestBlocksAreBounded(t *testing.T) {
 		if len(block) == 0 || len(block) > blockRecords || total > 2*wholeBatch && next <= n {
 			t.Fatalf("a block of %d records and %d bytes", len(block), total)
 		}
+	}
+}
+
+// Who takes all that he is given gets more the next time, and who gives it up
+// gets little again.
+func TestWhatIsAskedForGrows(t *testing.T) {
+	var asked []int
+	at := int64(0)
+	l := newLog(0, Bytes{Answer: 1 << 20, Block: testBlock}, func(_ context.Context, offset int64, maxBytes int) (answer, error) {
+		asked = append(asked, maxBytes)
+		return answer{batches: stored{base: offset, records: []Record{rec(offset)}}.bytes()}, nil
+	}, func(answer) {})
+	for range 4 {
+		offsets(t, l, 1)
+		at++
+	}
+	l.SeekTo(at)
+	offsets(t, l, 2)
+	if want := []int{128 << 10, 512 << 10, 1 << 20, 1 << 20, 128 << 10, 512 << 10}; !slices.Equal(asked, want) {
+		t.Errorf("asked for %d bytes, want %d", asked, want)
 	}
 }
 

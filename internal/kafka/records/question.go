@@ -87,11 +87,12 @@ type question struct {
 
 // place is a partition's part of a question.
 type place struct {
-	seat   *seat
-	turn   uint64 // of the seat's
-	offset int64
-	tried  bool // a connection was lost that it was asked on
-	done   bool // the answer had it
+	seat     *seat
+	turn     uint64 // of the seat's
+	offset   int64
+	maxBytes int32 // of its answer, about; a larger batch comes whole
+	tried    bool  // a connection was lost that it was asked on
+	done     bool  // the answer had it
 }
 
 var (
@@ -217,7 +218,7 @@ func (q *question) encode(id int32) []byte {
 			b = be.AppendUint32(b, 0xffffffff) // any leader epoch
 			b = be.AppendUint64(b, uint64(p.offset))
 			b = be.AppendUint64(b, 0xffffffffffffffff) // no log start
-			b = be.AppendUint32(b, uint32(p.seat.maxBytes))
+			b = be.AppendUint32(b, uint32(p.maxBytes))
 		}
 		from = to
 	}

@@ -33,7 +33,7 @@ type got struct {
 }
 
 func at(topic string, partition int32, offset int64) place {
-	return place{seat: &seat{topic: topic, partition: partition, maxBytes: 1000}, offset: offset}
+	return place{seat: &seat{topic: topic, partition: partition}, offset: offset, maxBytes: 1000}
 }
 
 // TestTheQuestionIsKafkas: it is what kafka-go would write.
