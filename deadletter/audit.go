@@ -35,6 +35,11 @@ const (
 	// because another plan was first.
 	Abandoned ReplayState = "abandoned"
 
+	// Dismissed: closed by somebody, and Reopened: not any more. Replay is the
+	// number of the replay that it would have had.
+	Dismissed ReplayState = "dismissed"
+	Reopened  ReplayState = "reopened"
+
 	// Begun and Finished are of a whole series of plans; see Audit.Series.
 	Begun    ReplayState = "begun"
 	Finished ReplayState = "finished"
@@ -58,6 +63,7 @@ type Audit struct {
 	Reason      string      `json:"reason,omitempty"`
 	DeadLetter  string      `json:"deadLetter,omitempty"` // topic/partition/offset
 	SourceEnd   int64       `json:"sourceEnd,omitempty"`  // of the event's partition, before publishing
+	Why         string      `json:"why,omitempty"`        // of a Dismissed: in somebody's words
 	Event       string      `json:"event,omitempty"`      // the SHA-256 of its value, in hexadecimal; earlier versions don't say
 	Permission
 
@@ -69,8 +75,11 @@ type Audit struct {
 func (a Audit) encode() (kafka.Message, error) {
 	value, err := json.Marshal(a)
 	key := a.ID + "/" + strconv.Itoa(a.Replay) + "/" + a.Plan + "/" + a.Origin
-	if a.ofSeries() {
+	switch a.State {
+	case Begun, Finished:
 		key = "series/" + a.Series
+	case Dismissed, Reopened: // whoever does it last
+		key = "dismissed/" + a.ID + "/" + strconv.Itoa(a.Replay) + "/" + a.Origin
 	}
 	return kafka.Message{Key: []byte(key), Value: value}, err
 }

@@ -22,6 +22,7 @@ type Filter struct {
 	Since        time.Time // failed then or later
 	Until        time.Time // failed before
 	Contains     string    // in the event's value or in what went wrong, in any case
+	States       []State   // as the record says; see Record.State
 	IDPrefix     string    // what the id begins with
 }
 
@@ -31,7 +32,7 @@ func (f *Filter) Match(r *Record) bool {
 	case !oneOf(f.Reasons, r.Reason), !oneOf(f.Dispositions, r.Disposition),
 		!oneOf(f.Destinations, r.Destination), !oneOf(f.Actions, r.Action),
 		!oneOf(f.Users, r.UserID), !oneOf(f.MessageIDs, r.MessageID),
-		!oneOf(f.Regions, r.Region), !oneOf(f.Codes, r.TwilioCode):
+		!oneOf(f.Regions, r.Region), !oneOf(f.Codes, r.TwilioCode), !oneOf(f.States, r.State):
 		return false
 	case !f.Since.IsZero() && failed.Before(f.Since), !f.Until.IsZero() && !failed.Before(f.Until):
 		return false

@@ -30,7 +30,7 @@ func (f *Fold) Repeated(r *Record) bool {
 	if r.id == "" {
 		return false
 	}
-	death := hash(max(1, maphash.Comparable(f.seed, deathKey{r.id, r.Replays, r.Topic, r.Partition, r.Offset})))
+	death := hash(max(1, maphash.Comparable(f.seed, deathKey{r.id, r.Replays, r.Topic, r.Partition, r.Offset, r.Disposition == Undelivered})))
 	if _, old := f.old.Get(death); old {
 		return true
 	}
@@ -52,6 +52,8 @@ type deathKey struct {
 	topic     string // of the event, as what follows
 	partition int
 	offset    int64
+
+	undelivered bool // a second death: what may have been sent was, and didn't arrive
 }
 
 // hash is a death's; the zero hash is none.

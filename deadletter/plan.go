@@ -36,24 +36,51 @@ const (
 	TakenByAnother Why = "taken by another replay"
 	// Gone: retention deleted it, meanwhile.
 	Gone Why = "deleted by retention"
+	// NoAction: the configuration has no such action any more.
+	NoAction Why = "of an action that is gone"
+	// NoMatch: its trigger doesn't want the event any more.
+	NoMatch Why = "not wanted by its trigger"
+	// Unnamed: its reason is replayed only where it is named: another attempt
+	// meets the same.
+	Unnamed Why = "not replayed unless named"
+	// NotDelivered: Twilio accepted it, and it didn't arrive (Undelivered).
+	NotDelivered Why = "accepted, and not delivered"
+	// MayHaveArrived: likewise, and Twilio's code leaves open whether it did
+	// (Ambiguous as well).
+	MayHaveArrived Why = "may have arrived"
+	// Closed: somebody dismissed it.
+	Closed Why = "dismissed"
+	// Forgotten: it may have been sent, and neither the ledger nor Twilio can
+	// tell any more (EvenIfSent).
+	Forgotten Why = "may have been sent, which nobody can tell any more"
 )
 
 // Planner finds what to replay.
 type Planner struct {
-	Cluster      *records.Cluster
 	Reader       *Reader
 	Audit        *AuditLog // nil: there is none yet, so nothing was ever replayed
 	Source       string    // the source topic
 	Destinations []string  // the configured ones
-	Filter       Filter
+	Filter       Filter    // with reasons or ids, what is Unnamed else is replayed as well
 	MaxReplays   int
+	Limit        int    // of what is replayed; 0: none
 	Ambiguous    bool   // also what may have been sent: some people may get it twice
+	EvenIfSent   bool   // also what may have been sent where nobody can tell any more
+	Undelivered  bool   // also what Twilio accepted and didn't deliver
+	Again        bool   // also what was replayed and came to nothing
 	By           string // who replays
 	Selection    string // what was asked for, in words that are the same when it is asked for again
 
-	// Sent calls each for every delivery of a destination that the ledger's
-	// partition says was sent.
-	Sent func(ctx context.Context, destination string, partition int, each func(action, idempotencyKey string)) error
+	Sources
+
+	// Memory is for how long the ledger remembers.
+	Memory time.Duration
+	// Present tells an action's present name; nil: none was called otherwise.
+	Present func(destination, action string) string
+	// Takes tells why a destination would not take an event for an action, by
+	// its present or a former name, or for any where it is ""; "" that it would.
+	// Nil: it takes all.
+	Takes func(destination, action string, value []byte) Why
 }
 
 // Plan is what a replay would do. Its memory is about 300 bytes for each dead
@@ -65,9 +92,12 @@ type Plan struct {
 	Foreign    int         // records in the topic that are no dead letters
 	PassedOver map[Why]int // of Chosen
 	Open       int         // of Send: of an interrupted replay, looked into last
+	Later      int         // beyond the limit
 
-	made  time.Time
-	items []*item
+	made   time.Time
+	items  []*item
+	states *States
+	ends   []Span // where the dead letters ended
 }
 
 // Continues reports that the plan goes on with an interrupted one of the same
@@ -88,18 +118,29 @@ type item struct {
 	partition   int // of the dead letter
 	offset      int64
 	source      int // partition of the event
+	replays     int // before the letter
 	replay      int // the number of this replay
-	ambiguous   bool
-	series      string   // that replayed it the last time
-	published   bool     // its replay is in the source topic
+	published   int // the number of the last one that is in the source
+	disposition Disposition
+	code        int
+	eventAt     int64  // the event's offset
+	sid         string // of the message that didn't arrive
+	doubt       string // what the letter knows of an attempt that may have been sent
+	untaken     Why
+	series      string   // that replayed it before it died
+	lastSeries  string   // that replayed it last
 	intents     []intent // of replays begun earlier that nothing is known of
-	event       string   // its fingerprint, once it was read
+	event       string   // its fingerprint, while it is on its way
 	recordedAt  int64    // where this plan's intent is in the record of replays
+	delivery    uint64   // States' hash
+
+	Permission
 }
 
 // intent is a replay that a plan began and said nothing more of.
 type intent struct {
 	plan  string
+	n     int    // the replay's number
 	from  int64  // it would be in the source from here on
 	event string // its fingerprint; "": an earlier version's
 }
@@ -138,61 +179,60 @@ func (p *Planner) Plan(ctx context.Context, progress *Progress) (*Plan, error) {
 	if counts[p.Source] == 0 {
 		return nil, fmt.Errorf("read %s: %w", p.Source, kafka.UnknownTopicOrPartition)
 	}
-	chosen, err := p.choose(ctx, plan, progress)
+	states := NewStates(p.Present)
+	plan.states = states
+	chosen, err := p.choose(ctx, plan, states, progress)
 	if err != nil {
 		return nil, err
 	}
-	plan.Chosen = len(chosen)
-	pass := func(key eventKey, why Why) {
-		plan.PassedOver[why]++
-		delete(chosen, key)
-	}
-	for key, i := range chosen {
-		if i.source < 0 || i.source >= counts[p.Source] || !slices.Contains(p.Destinations, i.destination) {
-			pass(key, OtherSource)
-		}
-	}
-	sent, err := p.findSent(ctx, chosen)
-	if err != nil {
+	sources := p.Sources
+	sources.Replays = "" // which findReplays reads
+	if err := states.Learn(ctx, sources, progress); err != nil {
 		return nil, err
 	}
-	for key := range chosen {
-		if sent[key.id] {
-			pass(key, AlreadySent)
-		}
-	}
-	if err := p.findReplays(ctx, plan, chosen); err != nil {
+	if err := p.findReplays(ctx, plan, states, chosen); err != nil {
 		return nil, err
 	}
 	for key, i := range chosen {
+		if i.source >= counts[p.Source] {
+			i.source = -1
+		}
+		why, ofState := p.decide(plan, states, i)
 		switch {
-		case i.published, plan.Continues() && i.series == plan.Series:
-			pass(key, AlreadyReplayed)
-		case i.replay > p.MaxReplays:
-			pass(key, TooOften)
-		case i.ambiguous && !p.Ambiguous:
-			pass(key, MayBeSent)
+		case !ofState:
+			delete(chosen, key)
+		case why != "":
+			plan.PassedOver[why]++
+			plan.Chosen++
+			delete(chosen, key)
+		default:
+			plan.Chosen++
 		}
 	}
 	plan.items = slices.SortedFunc(maps.Values(chosen), func(a, b *item) int {
 		// Of an interrupted replay last, then as the topic has them.
-		return cmp.Or(cmp.Compare(min(1, len(a.intents)), min(1, len(b.intents))), cmp.Compare(a.partition, b.partition), cmp.Compare(a.offset, b.offset))
+		return cmp.Or(cmp.Compare(a.begun(), b.begun()), cmp.Compare(a.partition, b.partition), cmp.Compare(a.offset, b.offset))
 	})
+	if p.Limit > 0 && len(plan.items) > p.Limit {
+		plan.Later = len(plan.items) - p.Limit
+		plan.items = plan.items[:p.Limit:p.Limit]
+	}
 	for _, i := range plan.items {
-		if len(i.intents) > 0 {
-			plan.Open++
-		}
+		plan.Open += i.begun()
 	}
 	return plan, nil
 }
 
 // choose folds the deaths of each delivery, which are all in one partition in
 // their order, into the last one, if the filter wants that.
-func (p *Planner) choose(ctx context.Context, plan *Plan, progress *Progress) (map[eventKey]*item, error) {
+func (p *Planner) choose(ctx context.Context, plan *Plan, states *States, progress *Progress) (map[eventKey]*item, error) {
 	spans, err := p.Reader.Spans(ctx, p.Filter.Since)
 	if err != nil {
 		return nil, err
 	}
+	plan.ends = spans
+	filter := p.Filter
+	filter.States = nil // which decide asks
 	chosen := map[eventKey]*item{}
 	fold := NewFold()
 	err = p.Reader.Read(ctx, spans, progress, func(r *Record, fault error) error {
@@ -204,8 +244,9 @@ func (p *Planner) choose(ctx context.Context, plan *Plan, progress *Progress) (m
 			return nil
 		}
 		key := eventKey{r.ID(), r.origin()}
-		if !p.Filter.Match(r) {
+		if !filter.Match(r) {
 			delete(chosen, key)
+			states.Died(r)
 			return nil
 		}
 		source := r.Partition
@@ -213,9 +254,13 @@ func (p *Planner) choose(ctx context.Context, plan *Plan, progress *Progress) (m
 			source = -1
 		}
 		chosen[key] = &item{
-			id: key.id, origin: key.origin, destination: r.Destination, action: r.Action, reason: r.Reason, source: source, replay: r.Replays + 1,
-			ambiguous: r.Disposition == Ambiguous,
-			partition: r.Position.Partition, offset: r.Position.Offset,
+			id: key.id, origin: key.origin, destination: r.Destination, action: r.Action, reason: r.Reason, source: source, replays: r.Replays, replay: r.Replays + 1,
+			partition: r.Position.Partition, offset: r.Position.Offset, disposition: r.Disposition, code: r.TwilioCode,
+			eventAt: r.Offset, sid: r.TwilioSID, doubt: r.Doubt, delivery: states.deliveryOf(r),
+		}
+		states.Add(r)
+		if p.Takes != nil {
+			chosen[key].untaken = p.Takes(r.Destination, r.Action, r.Value)
 		}
 		return nil
 	})
@@ -224,7 +269,7 @@ func (p *Planner) choose(ctx context.Context, plan *Plan, progress *Progress) (m
 
 // findReplays marks the items whose replay was begun or done by anybody, and
 // finds the series that the plan belongs to.
-func (p *Planner) findReplays(ctx context.Context, plan *Plan, chosen map[eventKey]*item) error {
+func (p *Planner) findReplays(ctx context.Context, plan *Plan, states *States, chosen map[eventKey]*item) error {
 	plan.Series = plan.ID
 	if p.Audit == nil {
 		return nil
@@ -235,6 +280,7 @@ func (p *Planner) findReplays(ctx context.Context, plan *Plan, chosen map[eventK
 		byID[i.id] = append(byID[i.id], i)
 	}
 	err := p.Audit.Read(ctx, func(a Audit) {
+		states.Audit(a)
 		switch {
 		case a.State == Begun && a.Selection == p.Selection && plan.made.Sub(a.At) < seriesLife:
 			interrupted[a.Series] = a
@@ -262,17 +308,38 @@ func (p *Planner) findReplays(ctx context.Context, plan *Plan, chosen map[eventK
 
 // note takes in what was written down of the item.
 func (i *item) note(a Audit) {
-	switch {
-	case a.Replay == i.replay-1 && a.State != Abandoned:
+	if a.Replay == i.replay-1 && a.State != Abandoned {
 		i.series = a.Series
-	case a.Replay != i.replay:
-	case a.State == Published:
-		i.published = true
-	case a.State == Intended:
-		i.intents = append(i.intents, intent{a.Plan, a.SourceEnd, a.Event})
-	case a.State == Abandoned:
-		i.intents = slices.DeleteFunc(i.intents, func(open intent) bool { return open.plan == a.Plan })
 	}
+	if a.Replay < i.replay {
+		return
+	}
+	switch a.State {
+	case Published:
+		i.inSource(a.Replay)
+		i.lastSeries = a.Series
+	case Intended:
+		i.intents = append(i.intents, intent{a.Plan, a.Replay, a.SourceEnd, a.Event})
+	case Abandoned:
+		i.intents = slices.DeleteFunc(i.intents, func(open intent) bool { return open.plan == a.Plan && open.n == a.Replay })
+	}
+}
+
+// inSource notes that a replay was published.
+func (i *item) inSource(replay int) {
+	i.published = max(i.published, replay)
+	i.intents = slices.DeleteFunc(i.intents, func(open intent) bool { return open.n <= i.published })
+}
+
+// done reports whether this replay is in the source.
+func (i *item) done() bool { return i.published >= i.replay }
+
+// begun is 1 if this replay was begun by a plan that said nothing more of it.
+func (i *item) begun() int {
+	if slices.ContainsFunc(i.intents, func(open intent) bool { return open.n == i.replay }) {
+		return 1
+	}
+	return 0
 }
 
 // findPublished looks into the source topic for replays that were begun, and
@@ -281,14 +348,16 @@ func findPublished(ctx context.Context, cluster *records.Cluster, source string,
 	open := map[int]map[replayKey]*item{}
 	from := map[int]int64{}
 	for i := range items {
-		if i.published || len(i.intents) == 0 {
+		if len(i.intents) == 0 {
 			continue
 		}
 		begun := slices.MinFunc(i.intents, func(a, b intent) int { return cmp.Compare(a.from, b.from) }).from
 		if open[i.source] == nil {
 			open[i.source], from[i.source] = map[replayKey]*item{}, begun
 		}
-		open[i.source][i.key()] = i
+		for _, in := range i.intents {
+			open[i.source][replayKey{i.id, i.origin, in.n}] = i
+		}
 		from[i.source] = min(from[i.source], begun)
 	}
 	for p, wanted := range open {
@@ -302,7 +371,7 @@ func findPublished(ctx context.Context, cluster *records.Cluster, source string,
 			for i := range block {
 				if c, ok := claimed(&block[i]); ok {
 					if it := wanted[replayKey{c.ID, c.Origin, c.Replays}]; it != nil && it.intended(c, &block[i]) {
-						it.published = true
+						it.inSource(c.Replays)
 					}
 				}
 			}
@@ -318,7 +387,7 @@ func findPublished(ctx context.Context, cluster *records.Cluster, source string,
 // intended reports whether a source record is one of the replays that were begun.
 func (i *item) intended(c claim, rec *records.Record) bool {
 	return slices.ContainsFunc(i.intents, func(in intent) bool {
-		return rec.Offset >= in.from && (in.event == "" || in.plan == c.plan && in.event == fingerprint(rec.Value))
+		return rec.Offset >= in.from && in.n == c.Replays && (in.event == "" || in.plan == c.plan && in.event == fingerprint(rec.Value))
 	})
 }
 
@@ -331,30 +400,6 @@ func claimed(rec *records.Record) (claim, bool) {
 		}
 	}
 	return parseClaim(headers)
-}
-
-// findSent asks the ledger which ids were sent.
-func (p *Planner) findSent(ctx context.Context, chosen map[eventKey]*item) (map[string]bool, error) {
-	type part struct {
-		destination string
-		partition   int
-	}
-	parts, ids := map[part]bool{}, map[string]bool{}
-	for _, i := range chosen {
-		parts[part{i.destination, i.source}], ids[i.id] = true, true
-	}
-	sent := map[string]bool{}
-	for part := range parts {
-		err := p.Sent(ctx, part.destination, part.partition, func(action, key string) {
-			if id := deliveryID(part.destination, action, key); ids[id] {
-				sent[id] = true
-			}
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return sent, nil
 }
 
 // newPlanID names a plan for people: when and by chance.

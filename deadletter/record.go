@@ -52,6 +52,11 @@ type Record struct {
 	// Where the dead letter is; set by Decode.
 	Position Position
 
+	// What became of it, and why where that isn't said by it; set by who asked
+	// States.
+	State    State
+	StateWhy string
+
 	id string // what the record says of itself; see ID
 }
 

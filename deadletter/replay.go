@@ -139,10 +139,10 @@ func (r *replaying) all(ctx context.Context) error {
 		return err
 	}
 	return r.items(ctx, slices.DeleteFunc(slices.Clone(open), func(i *item) bool {
-		if i.published {
+		if i.done() {
 			r.pass(AlreadyReplayed, 1)
 		}
-		return i.published
+		return i.done()
 	}))
 }
 
@@ -203,6 +203,9 @@ func (r *replaying) chunk(ctx context.Context, items []*item) (n int, err error)
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closingTime)
 	defer cancel()
 	last := r.audits(mine[:done], Published, end)
+	for _, a := range last {
+		r.plan.states.Audit(a)
+	}
 	last = append(last, r.audits(lost, Abandoned, end)...)
 	last = append(last, r.audits(mine[done+unknown:], Abandoned, end)...)
 	if len(last) > 0 {
@@ -242,6 +245,9 @@ func (r *replaying) publish(ctx context.Context, items []*item, events map[int64
 			return done, len(batch), fmt.Errorf("publish a replay: %w", err)
 		}
 		done += len(batch)
+		for _, it := range batch {
+			it.inSource(it.replay)
+		}
 		r.report.Published += len(batch)
 		r.forward(len(batch))
 	}
@@ -287,7 +293,7 @@ func (r *replaying) audits(items []*item, state ReplayState, sourceEnd int64) []
 		as[k] = Audit{
 			ID: i.id, Origin: i.origin, Replay: i.replay, Plan: r.plan.ID, Series: r.plan.Series, State: state, By: r.By, At: at,
 			Destination: i.destination, Action: i.action, Reason: i.reason, DeadLetter: Origin(r.Reader.Topic, i.partition, i.offset), SourceEnd: sourceEnd,
-			Event: i.event,
+			Event: i.event, Permission: i.Permission,
 		}
 	}
 	return as

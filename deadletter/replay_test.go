@@ -16,6 +16,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"engage-worker/consumer/ledger"
 	"engage-worker/internal/kafka/acked"
 	"engage-worker/internal/kafka/records"
 )
@@ -23,18 +24,17 @@ import (
 // desk is an analyst's place: topics, and plans to make.
 type desk struct {
 	*broker
-	t    *testing.T
-	sent map[string]bool // idempotency keys that the ledger holds as sent
+	t *testing.T
 }
 
 const source = "audience-events"
 
 func newDesk(t *testing.T) *desk {
 	b := newBroker(t)
-	for _, topic := range []string{source, "dlq", AuditTopic("dlq")} {
+	for _, topic := range []string{source, "dlq", AuditTopic("dlq"), "ledger", "status"} {
 		b.createTopic(t, topic, 3)
 	}
-	return &desk{b, t, map[string]bool{}}
+	return &desk{b, t}
 }
 
 func (d *desk) replayer(edit ...func(*Replayer)) *Replayer {
@@ -50,14 +50,9 @@ func (d *desk) replayer(edit ...func(*Replayer)) *Replayer {
 	})
 	r := &Replayer{
 		Planner: Planner{
-			Cluster: d.cluster(), Reader: &Reader{d.cluster(), "dlq"}, Audit: audit, Source: source,
-			Destinations: []string{"onboarding"}, MaxReplays: 3, By: "jane@desk",
-			Sent: func(_ context.Context, _ string, partition int, each func(action, key string)) error {
-				for key := range d.sent {
-					each("welcome-sms", key)
-				}
-				return nil
-			},
+			Sources: Sources{Cluster: d.cluster(), Ledger: func(string) string { return "ledger" }, Status: func(string) string { return "status" }},
+			Reader:  &Reader{d.cluster(), "dlq"}, Audit: audit, Source: source,
+			Destinations: []string{"onboarding"}, MaxReplays: 3, By: "jane@desk", Memory: 7 * 24 * time.Hour,
 		},
 		Rate: 5000,
 	}
@@ -65,6 +60,22 @@ func (d *desk) replayer(edit ...func(*Replayer)) *Replayer {
 		e(r)
 	}
 	return r
+}
+
+// ledger writes what the ledger says of a letter's delivery.
+func (d *desk) ledger(r *Record, e ledger.Entry) {
+	d.t.Helper()
+	e.Time = time.Now()
+	d.produce(d.t, "ledger", kafka.Message{Key: ledger.AppendKey(nil, r.Action, r.IdempotencyKey()), Value: e.AppendValue(nil), WriterData: r.Partition})
+}
+
+// status writes what the status topic says of a letter's delivery.
+func (d *desk) status(r *Record, status string, offset int64) {
+	d.t.Helper()
+	d.produce(d.t, "status", kafka.Message{
+		Key:   ledger.AppendKey(nil, r.Action, r.IdempotencyKey()),
+		Value: fmt.Appendf(nil, `{"sid":"SM2","status":%q,"position":"%d/%d"}`, status, r.Partition, offset), WriterData: r.Partition,
+	})
 }
 
 func (d *desk) plan(r *Replayer) *Plan {
@@ -119,7 +130,7 @@ func (d *desk) once(letters []*Record, n int) {
 func firstDeaths(n int) []*Record {
 	rs := letters(n, 3)
 	for _, r := range rs {
-		r.Replays, r.Origin = 0, ""
+		r.Replays, r.Origin, r.Reason, r.Doubt = 0, "", "recipient_rejected", ""
 	}
 	return rs
 }
@@ -135,7 +146,7 @@ func TestReplayPublishesTheOriginal(t *testing.T) {
 	if plan.Chosen != 4 || plan.Send() != 4 || len(plan.PassedOver) != 0 || report.Published != 4 || report.Left != 0 {
 		t.Errorf("plan %+v, report %+v", plan, report)
 	}
-	wantReasons := []Count{{"opted_out", 4}}
+	wantReasons := []Count{{"recipient_rejected", 4}}
 	if got := plan.Reasons(); !reflect.DeepEqual(got, wantReasons) {
 		t.Errorf("reasons %v", got)
 	}
@@ -198,7 +209,7 @@ func TestReplayLeavesARecord(t *testing.T) {
 	}
 	want := Audit{
 		ID: r.ID(), Origin: r.origin(), Replay: 1, Plan: plan.ID, Series: plan.ID, State: Intended, By: "jane@desk", Destination: "onboarding",
-		Action: "welcome-sms", Reason: "opted_out", DeadLetter: "dlq/2/0", SourceEnd: 0,
+		Action: "welcome-sms", Reason: "recipient_rejected", DeadLetter: "dlq/2/0", SourceEnd: 0,
 		Event: fingerprint(r.Value),
 	}
 	done := want
@@ -211,12 +222,14 @@ func TestReplayLeavesARecord(t *testing.T) {
 func TestPlanPassesOver(t *testing.T) {
 	d := newDesk(t)
 	rs := firstDeaths(20)
-	d.sent["m-1"], d.sent["m-2"] = true, true
+	for _, r := range rs[1:3] {
+		d.ledger(r, ledger.Entry{State: ledger.Sent, SID: "SM1", Position: ledger.Position{Partition: r.Partition, Offset: 99}})
+	}
 	rs[3].Replays = 3
 	rs[4].Topic = "another"
 	rs[5].Destination = "removed"
 	rs[6].Partition = 9
-	rs[7].Disposition = Ambiguous
+	rs[7].Disposition, rs[7].Doubt = Ambiguous, "1 intent 1732390000123 0/7 1"
 	d.put(t, "dlq", rs...)
 	d.produce(t, "dlq", kafka.Message{Value: []byte("?"), WriterData: 0})
 
@@ -250,7 +263,7 @@ func TestPlanFoldsDeaths(t *testing.T) {
 	d.put(t, "dlq", again...)
 	d.put(t, "dlq", again[0]) // as Kafka may: twice
 
-	plan, report := d.run(func(r *Replayer) { r.Filter.Reasons = []string{"opted_out"} })
+	plan, report := d.run(func(r *Replayer) { r.Filter.Reasons = []string{"recipient_rejected"} })
 	if plan.Chosen != 2 || plan.Send() != 2 || report.Published != 2 {
 		t.Errorf("plan %+v, report %+v", plan, report)
 	}
@@ -499,13 +512,6 @@ func TestPlanNeedsWhatItReads(t *testing.T) {
 	d.put(t, "dlq", firstDeaths(1)...)
 	if _, err := OpenAudit(t.Context(), d.cluster(), "missing"); !errors.Is(err, kafka.UnknownTopicOrPartition) {
 		t.Errorf("missing audit: %v", err)
-	}
-	broken := errors.New("ledger can't be read")
-	r := d.replayer(func(r *Replayer) {
-		r.Sent = func(context.Context, string, int, func(string, string)) error { return broken }
-	})
-	if _, err := r.Plan(t.Context(), nil); !errors.Is(err, broken) {
-		t.Errorf("broken ledger: %v", err)
 	}
 	d.produce(t, AuditTopic("dlq"), kafka.Message{Value: []byte("?"), WriterData: 1})
 	if _, err := d.replayer().Plan(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "dlq.replays/1 at offset 0") {

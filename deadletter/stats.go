@@ -11,6 +11,7 @@ import (
 type Dimension string
 
 const (
+	ByState       Dimension = "state"
 	ByReason      Dimension = "reason"
 	ByDisposition Dimension = "disposition"
 	ByDestination Dimension = "destination"
@@ -24,7 +25,7 @@ const (
 
 // Dimensions are all of them.
 func Dimensions() []Dimension {
-	return []Dimension{ByReason, ByDisposition, ByDestination, ByAction, ByRegion, ByCode, ByUser, ByHour, ByDay}
+	return []Dimension{ByState, ByReason, ByDisposition, ByDestination, ByAction, ByRegion, ByCode, ByUser, ByHour, ByDay}
 }
 
 // Chronological reports that the values are times, to be shown in their order.
@@ -84,6 +85,8 @@ func (s *Stats) Add(r *Record) {
 	s.codes[s.code(r.TwilioCode)]++
 	for i, d := range s.dimensions {
 		switch d {
+		case ByState:
+			s.count(i, string(r.State))
 		case ByReason:
 			s.count(i, r.Reason)
 		case ByDisposition:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/segmentio/kafka-go"
@@ -24,6 +25,8 @@ type dlqCmd struct {
 	Show   dlqShowCmd   `cmd:"" help:"Show everything of one dead letter: why, what mends it, the event, what would be sent now, its replays."`
 	Export dlqExportCmd `cmd:"" help:"Write dead letters as JSON Lines, CSV or Parquet."`
 	Replay dlqReplayCmd `cmd:"" help:"Send dead letters again: shows a plan, and carries it out when told to."`
+
+	Dismiss dlqDismissCmd `cmd:"" help:"Close dead letters that need nothing more, with a reason; or open them again."`
 }
 
 // Validate is kong's hook. It refuses options without a value: where a script's
@@ -52,6 +55,7 @@ func (c *dlqCmd) Validate(kctx *kong.Context) error {
 // dlqFilter are the options that choose dead letters. Of several values of an
 // option any may match; all options must.
 type dlqFilter struct {
+	State       []string  `help:"Only in this state: open, replayed, skipped, sent, delivered, failed_again, dismissed." placeholder:"STATE"`
 	Reason      []string  `help:"Only with this engage.reason, such as opted_out." placeholder:"REASON"`
 	Disposition []string  `help:"Only of this disposition: permanent, exhausted, ambiguous, expired, malformed, undelivered." placeholder:"KIND"`
 	Destination []string  `help:"Only of this destination." placeholder:"NAME"`
@@ -68,6 +72,11 @@ type dlqFilter struct {
 
 // Validate is kong's hook for flags.
 func (f *dlqFilter) Validate() error {
+	for _, name := range f.State {
+		if !deadletter.State(name).Valid() {
+			return fmt.Errorf("--state %s is unknown; known are %s", quoted(name), joined(deadletter.AllStates()))
+		}
+	}
 	for _, name := range f.Reason {
 		if r, ok := outcome.ParseReason(name); !ok || r < outcome.ReasonMalformedEvent {
 			return fmt.Errorf("--reason %s is unknown; known are %s", quoted(name), strings.Join(failureReasons(), ", "))
@@ -91,6 +100,9 @@ func (f *dlqFilter) filter() deadletter.Filter {
 	filter := deadletter.Filter{
 		Reasons: f.Reason, Destinations: f.Destination, Actions: f.Action, Regions: f.Region, Users: f.User,
 		MessageIDs: f.MessageID, Codes: f.Code, Since: f.Since.Time, Until: f.Until.Time, Contains: f.Contains,
+	}
+	for _, name := range f.State {
+		filter.States = append(filter.States, deadletter.State(name))
 	}
 	for _, name := range f.Disposition {
 		filter.Dispositions = append(filter.Dispositions, deadletter.Disposition(name))
@@ -176,26 +188,100 @@ func (d *dlqDesk) Close() {
 	connect.CloseClient(d.cluster.Client)
 }
 
-// read calls each for the dead letters that the filter chooses, while a bar
-// shows how far it is. Its error is already in plain words.
-func (d *dlqDesk) read(ctx context.Context, app *app, filter deadletter.Filter, each func(*deadletter.Record) error) (leftOut, error) {
-	var left leftOut
-	spans, err := d.reader.Spans(ctx, filter.Since)
-	if err != nil {
-		return left, d.explained(ctx, err)
+// readStates is read with the letters' states, for which the topic is read
+// twice: first for what the ledgers and the others are to be asked of.
+func (d *dlqDesk) readStates(ctx context.Context, app *app, filter deadletter.Filter, each func(*deadletter.Record) error) (leftOut, error) {
+	states := deadletter.NewStates(d.presentName)
+	stateless := filter
+	stateless.States = nil
+	if _, err := d.scan(ctx, app, filter.Since, nil, func(r *deadletter.Record) error {
+		if stateless.Match(r) {
+			states.Add(r)
+		} else {
+			states.Died(r)
+		}
+		return nil
+	}); err != nil {
+		return leftOut{}, err
 	}
-	d.spans = spans
+	if err := d.learn(ctx, app, states); err != nil {
+		return leftOut{}, err
+	}
+	return d.scan(ctx, app, filter.Since, d.spans, func(r *deadletter.Record) error {
+		if !stateless.Match(r) {
+			return nil
+		}
+		if r.State, r.StateWhy = states.Of(r); !filter.Match(r) {
+			return nil
+		}
+		return each(r)
+	})
+}
+
+// learn reads what became of the letters.
+func (d *dlqDesk) learn(ctx context.Context, app *app, states *deadletter.States) error {
+	progress := new(deadletter.Progress)
+	stop := showProgress(app.stderr, "reading what became of them", progress)
+	defer stop()
+	sources := d.sources()
+	sources.Replays = deadletter.AuditTopic(d.reader.Topic)
+	return d.explained(ctx, states.Learn(ctx, sources, progress))
+}
+
+// sources are the topics that tell what became of dead letters.
+func (d *dlqDesk) sources() deadletter.Sources {
+	return deadletter.Sources{Cluster: d.cluster, Ledger: d.cfg.LedgerTopic, Status: d.cfg.StatusTopic}
+}
+
+// presentName is what an action is called now.
+func (d *dlqDesk) presentName(destination, action string) string {
+	for _, dest := range d.cfg.Destinations {
+		if dest.Name != destination {
+			continue
+		}
+		for _, a := range dest.Actions {
+			if slices.Contains(a.FormerNames, action) {
+				return a.Name
+			}
+		}
+	}
+	return action
+}
+
+// read calls each for the dead letters that the filter chooses, while a bar
+// shows how far it is. Their states aren't known. Its error is already in plain
+// words.
+func (d *dlqDesk) read(ctx context.Context, app *app, filter deadletter.Filter, each func(*deadletter.Record) error) (leftOut, error) {
+	return d.scan(ctx, app, filter.Since, nil, func(r *deadletter.Record) error {
+		if filter.Match(r) {
+			return each(r)
+		}
+		return nil
+	})
+}
+
+// scan calls each for all dead letters, once each; of the spans, or of what is
+// there now.
+func (d *dlqDesk) scan(ctx context.Context, app *app, since time.Time, spans []deadletter.Span, each func(*deadletter.Record) error) (leftOut, error) {
+	var left leftOut
+	if spans == nil {
+		var err error
+		if spans, err = d.reader.Spans(ctx, since); err != nil {
+			return left, d.explained(ctx, err)
+		}
+	}
+	d.spans, d.fold = spans, deadletter.NewFold()
 	progress := new(deadletter.Progress)
 	stop := showProgress(app.stderr, "reading "+d.reader.Topic, progress)
 	defer stop()
-	err = d.reader.Read(ctx, spans, progress, func(r *deadletter.Record, fault error) error {
+	err := d.reader.Read(ctx, spans, progress, func(r *deadletter.Record, fault error) error {
 		// What one header doesn't tell doesn't make the letter less dead.
 		switch {
 		case errors.Is(fault, deadletter.ErrForeign):
 			left.foreign++
 		case d.fold.Repeated(r):
 			left.repeated++
-		case filter.Match(r):
+		default:
 			return each(r)
 		}
 		return nil
@@ -212,7 +298,10 @@ func (d *dlqDesk) follow(ctx context.Context, filter deadletter.Filter, each fun
 	}
 	return tail.follow(ctx, func(m kafka.Message) error {
 		r, err := deadletter.Decode(m)
-		if errors.Is(err, deadletter.ErrForeign) || d.fold.Repeated(r) || !filter.Match(r) {
+		if errors.Is(err, deadletter.ErrForeign) || d.fold.Repeated(r) {
+			return nil
+		}
+		if r.State = deadletter.StateOpen; !filter.Match(r) { // it has just come
 			return nil
 		}
 		return each(r)

@@ -46,8 +46,8 @@ BY DAY      COUNT   SHARE
 2026-03-01      4  100.0%  ██████████████████████████████
 `},
 		{"list --limit 1 --contains ENTERED", fmt.Sprintf(`
-FAILED (UTC)         ID                REASON     DESTINATION  ACTION       REGION      CODE  RECIPIENT  REPLAYS  USER    WHAT HAPPENED
-2026-03-01 10:03:00  %s  opted_out  onboarding   welcome-sms  us-west-2  21610  +15***003        0  user-0  The recipient has unsubscribed from this sender (STOP).
+FAILED (UTC)         ID                STATE  REASON     DESTINATION  ACTION       REGION      CODE  RECIPIENT  REPLAYS  USER    WHAT HAPPENED
+2026-03-01 10:03:00  %s  open   opted_out  onboarding   welcome-sms  us-west-2  21610  +15***003        0  user-0  The recipient has unsubscribed from this sender (STOP).
 
 1 to 1 of 4, newest first; --page 2 goes on
 `, dlqLetter(3, func(r *deadletter.Record) { r.MessageID = "m-0b" }).ID())},

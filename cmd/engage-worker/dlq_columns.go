@@ -50,6 +50,9 @@ type exported struct {
 	Value           string `json:"value,omitempty" parquet:"value,optional"`
 	ValueEncoding   string `json:"value_encoding,omitempty" parquet:"value_encoding,optional,dict"`
 	Headers         string `json:"headers,omitempty" parquet:"headers,optional"`
+	State           string `json:"state,omitempty" parquet:"state,optional,dict"`
+	StateWhy        string `json:"state_why,omitempty" parquet:"state_why,optional,dict"`
+	TwilioSID       string `json:"twilio_sid,omitempty" parquet:"twilio_sid,optional"`
 }
 
 // millis is a time in Unix milliseconds, 0 for none, as Parquet has it; as
@@ -85,6 +88,7 @@ func exportedOf(r *deadletter.Record) exported {
 		Topic: r.Topic, Partition: int32(r.Partition), Offset: r.Offset, RecordTimestamp: millisOf(r.Timestamp),
 		DLQPartition: int32(r.Position.Partition), DLQOffset: r.Position.Offset, DLQTimestamp: millisOf(r.Position.Time),
 		Key: key, KeyEncoding: keyEncoding, Value: value, ValueEncoding: valueEncoding, Headers: headersJSON(r),
+		State: string(r.State), StateWhy: r.StateWhy, TwilioSID: r.TwilioSID,
 	}
 }
 
@@ -175,6 +179,7 @@ func (c *csvRows) Write(r *deadletter.Record) error {
 		text(e.Topic), strconv.Itoa(int(e.Partition)), strconv.FormatInt(e.Offset, 10), e.RecordTimestamp.String(),
 		strconv.Itoa(int(e.DLQPartition)), strconv.FormatInt(e.DLQOffset, 10), e.DLQTimestamp.String(),
 		text(e.Key), e.KeyEncoding, jsonCell(e.Value), e.ValueEncoding, jsonCell(e.Headers),
+		e.State, text(e.StateWhy), text(e.TwilioSID),
 	)
 	return c.w.Write(c.some(c.fields))
 }

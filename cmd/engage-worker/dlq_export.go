@@ -125,7 +125,7 @@ func (c *dlqExportCmd) Run(ctx context.Context, app *app) error {
 		}
 		return nil
 	}
-	left, err := desk.read(ctx, app, c.filter(), write)
+	left, err := desk.readStates(ctx, app, c.filter(), write)
 	if err != nil {
 		return err
 	}

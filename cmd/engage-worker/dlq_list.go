@@ -66,7 +66,7 @@ func (c *dlqListCmd) Run(ctx context.Context, app *app) error {
 	}
 	defer desk.Close()
 	newest := deadletter.NewNewest(c.Limit * c.Page)
-	left, err := desk.read(ctx, app, c.filter(), func(r *deadletter.Record) error {
+	left, err := desk.readStates(ctx, app, c.filter(), func(r *deadletter.Record) error {
 		newest.Add(r)
 		return nil
 	})
@@ -154,13 +154,15 @@ type listed struct {
 	Message     string `json:"message"`
 	Position    string `json:"position"`
 	Meaning     string `json:"twilio_meaning"`
+	State       string `json:"state"`
+	StateWhy    string `json:"state_why"`
 
 	failed time.Time
 }
 
 func (c *dlqListCmd) listed(r *deadletter.Record) listed {
 	l := listed{
-		FailedAt: stamp(r.FailedAt()), ID: r.ID(), Reason: r.Reason, Disposition: string(r.Disposition), Destination: r.Destination, Action: r.Action,
+		FailedAt: stamp(r.FailedAt()), ID: r.ID(), State: string(r.State), StateWhy: r.StateWhy, Reason: r.Reason, Disposition: string(r.Disposition), Destination: r.Destination, Action: r.Action,
 		Region: r.Region, Code: r.TwilioCode, Recipient: r.Recipient, UserID: r.UserID, MessageID: r.MessageID, Replays: r.Replays,
 		Message: r.Message, Position: r.Position.String(), Meaning: codeMeaning(number(r.TwilioCode)), failed: r.FailedAt(),
 	}
@@ -205,6 +207,8 @@ func listColumns() []listColumn {
 		{name: "message", head: "MESSAGE", text: func(_ *dlqListCmd, l listed) string { return l.Message }},
 		{name: "position", head: "POSITION", text: func(_ *dlqListCmd, l listed) string { return l.Position }, spare: 1},
 		{name: "twilio_meaning", head: "MEANING", text: func(_ *dlqListCmd, l listed) string { return l.Meaning }},
+		{name: "state", head: "STATE", text: func(_ *dlqListCmd, l listed) string { return l.State }, spare: 9},
+		{name: "state_why", head: "STATE WHY", text: func(_ *dlqListCmd, l listed) string { return l.StateWhy }},
 	}
 }
 
@@ -222,7 +226,7 @@ func (c *dlqListCmd) columns() []listColumn {
 	names := c.Columns
 	people := c.Output == "table"
 	if len(names) == 0 && people {
-		names = strings.Split("failed_at,id,reason,destination,action,region,twilio_code,recipient,replays,user_id,twilio_meaning", ",")
+		names = strings.Split("failed_at,id,state,reason,destination,action,region,twilio_code,recipient,replays,user_id,twilio_meaning", ",")
 	}
 	all := listColumns()
 	if len(names) == 0 {

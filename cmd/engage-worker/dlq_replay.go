@@ -32,8 +32,15 @@ type dlqReplayCmd struct {
 	Rate       float64  `help:"Events per second that go back to the source topic." default:"20"`
 	MaxReplays int      `help:"How often one delivery may be replayed in all." default:"3"`
 	Ambiguous  bool     `help:"Replay also those of which nobody knows whether they were sent: some people may get the message twice."`
-	Yes        bool     `help:"Carry the plan out without asking." short:"y" xor:"yes"`
-	DryRun     bool     `help:"Show the plan and nothing else, without asking." xor:"yes"`
+	EvenIfSent bool     `help:"Replay also those that may have been sent where neither the ledger nor Twilio can tell any more: some people will get the message twice."`
+
+	Undelivered bool          `help:"Replay also what Twilio accepted and didn't deliver (not_delivered); with --ambiguous also where it may have arrived."`
+	Again       bool          `help:"Replay also what was replayed and came to nothing."`
+	Limit       int           `help:"How many to replay at most; 0: all." default:"0" short:"n"`
+	Wait        time.Duration `help:"How long to wait in the end for what came of it." default:"30s"`
+
+	Yes    bool `help:"Carry the plan out without asking." short:"y" xor:"yes"`
+	DryRun bool `help:"Show the plan and nothing else, without asking." xor:"yes"`
 }
 
 // Validate is kong's hook for flags.
@@ -44,6 +51,10 @@ func (c *dlqReplayCmd) Validate() error {
 		return fmt.Errorf("--rate must be from 0.01 to %d events a second", fastest)
 	case c.MaxReplays < 1:
 		return errors.New("--max-replays must be 1 or more")
+	case c.Limit < 0:
+		return errors.New("--limit must be 0 or more")
+	case c.Wait < 0:
+		return errors.New("--wait must be 0s or more")
 	}
 	return c.dlqFilter.Validate()
 }
@@ -82,8 +93,10 @@ func (c *dlqReplayCmd) Run(ctx context.Context, app *app) error {
 	if confirmed, err := c.confirmed(ctx, app, plan); err != nil || !confirmed {
 		return err
 	}
-	if err := desk.openAudit(ctx, r); err != nil {
-		return desk.explained(ctx, err)
+	if r.Audit == nil {
+		if r.Audit, err = desk.makeAudit(ctx); err != nil {
+			return desk.explained(ctx, err)
+		}
 	}
 	return c.carryOut(ctx, app, desk, r, plan)
 }
@@ -96,14 +109,19 @@ func (c *dlqReplayCmd) replayer(ctx context.Context, desk *dlqDesk) (*deadletter
 	}
 	filter := c.filter()
 	filter.IDs = c.IDs
+	takes, err := desk.takes()
+	if err != nil {
+		return nil, err
+	}
 	var destinations []string
 	for _, d := range desk.cfg.Destinations {
 		destinations = append(destinations, d.Name)
 	}
 	return &deadletter.Replayer{
 		Planner: deadletter.Planner{
-			Cluster: desk.cluster, Reader: desk.reader, Audit: audit, Source: desk.cfg.Kafka.Topic, Destinations: destinations,
-			Filter: filter, MaxReplays: c.MaxReplays, Ambiguous: c.Ambiguous, By: whoami(), Selection: c.selection(), Sent: desk.sentDeliveries,
+			Sources: desk.sources(), Reader: desk.reader, Audit: audit, Source: desk.cfg.Kafka.Topic, Destinations: destinations,
+			Filter: filter, MaxReplays: c.MaxReplays, Limit: c.Limit, Ambiguous: c.Ambiguous, EvenIfSent: c.EvenIfSent, Undelivered: c.Undelivered, Again: c.Again,
+			By: whoami(), Selection: c.selection(), Present: desk.presentName, Takes: takes, Memory: desk.cfg.Ledger.Retention,
 		},
 		Rate: c.Rate,
 	}, nil
@@ -117,26 +135,25 @@ func (c *dlqReplayCmd) selection() string {
 	if where := c.TZ.String(); where != "UTC" { // where --since and --until are told by no zone of their own
 		asked += " " + where
 	}
+	if c.EvenIfSent || c.Undelivered || c.Again || len(c.State) > 0 {
+		asked += fmt.Sprintf(" %t %t %t %q", c.EvenIfSent, c.Undelivered, c.Again, c.State)
+	}
 	sum := sha256.Sum256([]byte(asked))
 	return hex.EncodeToString(sum[:8])
 }
 
-// openAudit makes the replays' record when there is none yet, so that those
+// makeAudit makes the replays' record when there is none yet, so that those
 // who never replay need no such topic.
-func (d *dlqDesk) openAudit(ctx context.Context, r *deadletter.Replayer) error {
-	if r.Audit != nil {
-		return nil
-	}
+func (d *dlqDesk) makeAudit(ctx context.Context) (*deadletter.AuditLog, error) {
 	topic := deadletter.AuditTopic(d.reader.Topic)
 	_, err := topics.Ensure(ctx, d.cluster.Client, []topics.Spec{
 		{Name: d.cfg.Kafka.Topic, Role: topics.RoleSource},
 		{Name: topic, Role: topics.RoleReplays},
 	}, topics.Sizes{})
 	if err != nil {
-		return fmt.Errorf("make the replays' record %s: %w", topic, err)
+		return nil, fmt.Errorf("make the replays' record %s: %w", topic, err)
 	}
-	r.Audit, err = deadletter.OpenAudit(ctx, d.cluster, topic)
-	return err
+	return deadletter.OpenAudit(ctx, d.cluster, topic)
 }
 
 // whoami is who replays, for the record.
@@ -159,7 +176,8 @@ func (c *dlqReplayCmd) printPlan(s screen, desk *dlqDesk, plan *deadletter.Plan)
 	}
 	fmt.Fprintf(&b, "  %8s  chosen, each delivery once\n", thousands(plan.Chosen))
 	whys := []deadletter.Why{
-		deadletter.AlreadySent, deadletter.AlreadyReplayed, deadletter.TooOften, deadletter.MayBeSent, deadletter.OtherSource,
+		deadletter.AlreadySent, deadletter.AlreadyReplayed, deadletter.TooOften, deadletter.MayBeSent, deadletter.Forgotten, deadletter.NotDelivered,
+		deadletter.MayHaveArrived, deadletter.Unnamed, deadletter.NoAction, deadletter.NoMatch, deadletter.Closed, deadletter.OtherSource,
 	}
 	for _, why := range whys {
 		if n := plan.PassedOver[why]; n > 0 {
@@ -171,6 +189,9 @@ func (c *dlqReplayCmd) printPlan(s screen, desk *dlqDesk, plan *deadletter.Plan)
 		fmt.Fprintf(&b, ", in about %s at %s a second", c.estimate(plan), strconv.FormatFloat(c.Rate, 'f', -1, 64))
 	}
 	b.WriteByte('\n')
+	if plan.Later > 0 {
+		fmt.Fprintf(&b, "  %8s  left for later (--limit)\n", thousands(plan.Later))
+	}
 	if plan.Open > 0 {
 		fmt.Fprintf(&b, "  %8s  of them were begun by a replay that was cut off; they come last, after a wait to be sure\n", thousands(plan.Open))
 	}
@@ -185,11 +206,25 @@ func (c *dlqReplayCmd) whyInWords(plan *deadletter.Plan, why deadletter.Why) str
 	switch why {
 	case deadletter.AlreadySent:
 		return "already sent, says the ledger"
+	case deadletter.NotDelivered:
+		return "accepted by Twilio, and not delivered (--undelivered)"
+	case deadletter.MayHaveArrived:
+		return "accepted by Twilio, and may have arrived (--undelivered and --ambiguous)"
+	case deadletter.Unnamed:
+		return "opted_out or malformed_event: another attempt does nothing for them; name them (--reason, or their ids)"
+	case deadletter.NoAction:
+		return "of an action that the configuration hasn't any more"
+	case deadletter.NoMatch:
+		return "not wanted by the action's trigger any more"
+	case deadletter.Closed:
+		return "dismissed (--state dismissed)"
+	case deadletter.Forgotten:
+		return "may have been sent, and neither the ledger nor Twilio can tell any more (--even-if-sent)"
 	case deadletter.AlreadyReplayed:
 		if plan.Continues() {
 			return "already replayed, by the interrupted plan or before"
 		}
-		return "already replayed, and not dead again since"
+		return "already replayed, and not dead again since (--again for what came to nothing)"
 	case deadletter.TooOften:
 		return fmt.Sprintf("replayed %d times or more (--max-replays)", c.MaxReplays)
 	case deadletter.MayBeSent:
@@ -274,10 +309,49 @@ func (c *dlqReplayCmd) carryOut(ctx context.Context, app *app, desk *dlqDesk, r 
 	}
 	switch {
 	case err == nil:
-		return nil
+		return c.await(ctx, app, desk, r, plan, report.Published)
 	case ctx.Err() != nil:
 		return errors.New("interrupted")
 	default:
 		return desk.explained(ctx, err)
 	}
+}
+
+// await waits for what came of the replays, and says it.
+func (c *dlqReplayCmd) await(ctx context.Context, app *app, desk *dlqDesk, r *deadletter.Replayer, plan *deadletter.Plan, published int) error {
+	if published == 0 || c.Wait == 0 {
+		return nil
+	}
+	stop := func() {}
+	if s := screenOf(app.stderr); s.width > 0 {
+		stop = drawing(s, func() string { return "waiting for what comes of it" })
+	}
+	counts, err := r.Await(ctx, plan, c.Wait)
+	stop()
+	if err != nil {
+		return desk.explained(ctx, err)
+	}
+	var parts []string
+	for _, of := range []struct {
+		n    int
+		what string
+	}{
+		{counts[deadletter.StateSent] + counts[deadletter.StateDelivered], "sent"},
+		{counts[deadletter.StateFailedAgain], "failed again"},
+		{counts[deadletter.StateSkipped], "skipped"},
+		{counts[deadletter.StateReplayed], "of which nothing is known yet"},
+	} {
+		if of.n > 0 {
+			parts = append(parts, thousands(of.n)+" "+of.what)
+		}
+	}
+	line := "what came of it: " + strings.Join(parts, ", ")
+	if n := counts[deadletter.StateDelivered]; n > 0 {
+		line += fmt.Sprintf("; %s delivered so far", thousands(n))
+	}
+	if counts[deadletter.StateReplayed] > 0 {
+		line += "; `engage-worker dlq stats --by state` tells later"
+	}
+	_, err = fmt.Fprintln(app.stdout, line)
+	return err
 }

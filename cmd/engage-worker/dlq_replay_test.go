@@ -15,6 +15,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"engage-worker/deadletter"
 	"engage-worker/internal/sim/twiliosim"
 )
 
@@ -209,4 +210,117 @@ func (p *dlqPlace) deaths() map[string][]int {
 		deaths[row.ID] = append(deaths[row.ID], row.Replays)
 	}
 	return deaths
+}
+
+// TestReplayTellsWhatCameOfIt: each letter's state says what came of its replay,
+// and so does the replay in the end; what nothing came of can be replayed again,
+// and what is dismissed is left alone.
+func TestReplayTellsWhatCameOfIt(t *testing.T) {
+	p, deploy := newReplayPlace(t)
+	deploy("+15005550006", "")
+	stop := p.work()
+	defer func() { stop() }()
+	for n, how := range []string{`"phone"`, `"phone"`, `"gone"`, `"phone"`} {
+		phone := fmt.Sprintf("+1415555000%d", n)
+		if n == 1 {
+			phone = "+15005550009" // can't receive an SMS
+		}
+		subscribed := n != 3
+		m := kafka.Message{Key: fmt.Append(nil, "user-", n), Value: fmt.Appendf(nil,
+			`{"type":"track","event":"Audience Entered","userId":"user-%d","messageId":"m-%d","properties":{"kind":%s},"external_ids":[{"type":"phone","id":%q,"channelType":"sms","isSubscribed":%t}]}`,
+			n, n, how, phone, subscribed)}
+		p.put(&deadletter.Record{
+			Key: m.Key, Value: m.Value, Topic: dlqSource, Partition: n % 3, Offset: int64(n), Destination: "onboarding", Action: "welcome-sms", Reason: "twilio_unavailable",
+			Disposition: deadletter.Exhausted, MessageID: fmt.Sprint("m-", n), LastFailedAt: time.Now(),
+		})
+	}
+	states := func() string {
+		t.Helper()
+		var lines []string
+		for line := range strings.Lines(p.ok("list", "--output", "csv", "--columns", "message_id,replays,state,state_why")) {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+		slices.Sort(lines)
+		return strings.Join(lines[:len(lines)-1], " ")
+	}
+	out := p.ok("replay", "--yes", "--rate", "1000")
+	if !strings.Contains(out, "4 dead letters replayed\nwhat came of it: 2 sent, 1 failed again, 1 skipped\n") {
+		t.Errorf("%s", out)
+	}
+	if got, want := states(), "m-0,0,sent, m-1,0,failed_again, m-1,1,open, m-2,0,sent, m-3,0,skipped,not_subscribed"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if out := p.ok("replay", "--dry-run"); !strings.Contains(out, "2  passed over: already sent") || !strings.Contains(out, "1  passed over: already replayed") {
+		t.Errorf("%s", out)
+	}
+	if out := p.ok("replay", "--again", "--state", "skipped", "--yes"); !strings.Contains(out, "what came of it: 1 skipped\n") {
+		t.Errorf("%s", out)
+	}
+
+	// The trigger doesn't want them any more.
+	stop()
+	deploy("+15005550006", `trigger: 'event = "Another"', `)
+	stop = p.work()
+	if out := p.ok("replay", "--yes"); !strings.Contains(out, "2  passed over: not wanted by the action's trigger any more") || !strings.Contains(out, "0  to be replayed") {
+		t.Errorf("%s", out)
+	}
+
+	if out := p.ok("dismiss", "--state", "open", "--because", "they know"); out != "1 dead letter to be dismissed. Nothing was done; --yes does it.\n" {
+		t.Errorf("%s", out)
+	}
+	if out := p.ok("dismiss", "--message-id", "m-1", "--because", "they know", "--yes"); out != "1 dead letter dismissed, 1 passed over: failed_again\n" {
+		t.Errorf("%s", out)
+	}
+	if got, want := states(), "m-0,0,sent, m-1,0,failed_again, m-1,1,dismissed, m-2,0,sent, m-3,0,skipped,not_subscribed"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if out := p.ok("dismiss", "--state", "dismissed", "--reopen", "--because", "they don't", "--yes"); out != "1 dead letter opened again\n" {
+		t.Errorf("%s", out)
+	}
+	if got := p.ok("stats", "--by", "state", "--output", "csv", "--state", "open"); got != "by,value,count\nstate,open,1\n" {
+		t.Errorf("%s", got)
+	}
+}
+
+// newReplayPlace is a place with a simulated Twilio, and how to configure the
+// worker: its sender, and what else its action has.
+func newReplayPlace(t *testing.T) (p *dlqPlace, deploy func(from, more string)) {
+	t.Helper()
+	sim, err := twiliosim.New(twiliosim.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	vendor, err := sim.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = newDLQPlace(t)
+	return p, func(from, more string) {
+		t.Helper()
+		const text = `
+kafka: {brokers: [%q], topic: audience-events, startOffset: earliest}
+http: {listen: "127.0.0.1:0"}
+regions:
+  us-west-2: {rate: 5000, burst: 5000, maxInFlight: 128}
+destinations:
+  - name: onboarding
+    settings:
+      twilioAccountSID: AC00000000000000000000000000000001
+      twilioApiKeySID: SK00000000000000000000000000000001
+      twilioApiKeySecret: secret
+      profileApiEnvironment: production
+      profileApiAccessToken: token
+      profileApiHostname: %[2]q
+      spaceId: spa_1
+      sourceId: src_1
+      twilioHostname: %[2]q
+      region: us-west-2
+    actions:
+      - {name: welcome-sms, type: sendSms, %[4]smapping: {from: %[3]q, body: "Welcome!"}}
+`
+		if err := os.WriteFile(p.config, fmt.Appendf(nil, text, p.broker.Brokers()[0], vendor.URL(), from, more), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

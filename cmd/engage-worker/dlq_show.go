@@ -32,7 +32,27 @@ type death struct {
 	at      deadletter.Position
 	failed  time.Time
 	reason  string
+	state   deadletter.State
 	replays int
+}
+
+// stateInWords says what a state means.
+func stateInWords(s deadletter.State) string {
+	switch s {
+	case deadletter.StateOpen:
+		return "nothing came after it"
+	case deadletter.StateReplayed:
+		return "its event was published again, and nothing came of it yet"
+	case deadletter.StateSent:
+		return "Twilio accepted a later attempt"
+	case deadletter.StateDelivered:
+		return "a later attempt arrived"
+	case deadletter.StateFailedAgain:
+		return "it was replayed and died again"
+	case deadletter.StateDismissed:
+		return "somebody closed it"
+	}
+	return ""
 }
 
 // mostDeaths bounds how many deaths of one delivery are shown.
@@ -69,7 +89,7 @@ func (c *dlqShowCmd) find(ctx context.Context, app *app, desk *dlqDesk) (*deadle
 	last := map[string]*deadletter.Record{}
 	deaths := map[string][]death{}
 	more := false
-	if _, err := desk.read(ctx, app, deadletter.Filter{IDPrefix: c.ID}, func(r *deadletter.Record) error {
+	if _, err := desk.readStates(ctx, app, deadletter.Filter{IDPrefix: c.ID}, func(r *deadletter.Record) error {
 		id := r.ID()
 		if last[id] == nil && len(last) == mostNamed && id != c.ID {
 			more = true
@@ -77,7 +97,7 @@ func (c *dlqShowCmd) find(ctx context.Context, app *app, desk *dlqDesk) (*deadle
 		}
 		last[id] = r.Clone()
 		if len(deaths[id]) < mostDeaths {
-			deaths[id] = append(deaths[id], death{at: r.Position, failed: r.FailedAt(), reason: r.Reason, replays: r.Replays})
+			deaths[id] = append(deaths[id], death{at: r.Position, failed: r.FailedAt(), reason: r.Reason, state: r.State, replays: r.Replays})
 		}
 		return nil
 	}); err != nil {
@@ -162,6 +182,7 @@ func (p *shower) why(r *deadletter.Record) {
 		mend = cmp.Or(remedy, mend)
 	}
 	p.line("what mends it", mend)
+	p.line("state", strings.TrimSuffix(fmt.Sprintf("%s: %s", r.State, cmp.Or(r.StateWhy, stateInWords(r.State))), ": "))
 	p.line("kind of end", strings.TrimSuffix(fmt.Sprintf("%s: %s", r.Disposition, dispositionInWords(r.Disposition)), ": "))
 }
 
@@ -178,6 +199,7 @@ func (p *shower) facts(r *deadletter.Record) {
 	p.line("last failed", p.zone.shown(r.LastFailedAt))
 	p.line("HTTP status", number(r.TwilioStatus))
 	p.line("Twilio request", r.RequestID)
+	p.line("Twilio message", r.TwilioSID)
 	p.line("group", r.Group)
 	if r.Topic != "" {
 		p.line("event at", deadletter.Origin(r.Topic, r.Partition, r.Offset)+p.at(r.Timestamp))
@@ -202,16 +224,20 @@ func (p *shower) history(deaths []death, replays []deadletter.Audit) {
 		return
 	}
 	if len(replays) > 0 {
-		t := table{header: []string{"  REPLAY", "STATE", "WHEN (" + p.zone.String() + ")", "BY", "PLAN"}}
+		t := table{header: []string{"  REPLAY", "STATE", "WHEN (" + p.zone.String() + ")", "BY", "PLAN", "WHY"}}
 		for _, a := range replays {
-			t.add("  "+strconv.Itoa(a.Replay), string(a.State), p.zone.shown(a.At), a.By, a.Plan)
+			n := strconv.Itoa(a.Replay)
+			if a.State == deadletter.Dismissed || a.State == deadletter.Reopened {
+				n = "-"
+			}
+			t.add("  "+n, string(a.State), p.zone.shown(a.At), a.By, a.Plan, a.Why)
 		}
 		p.table(t)
 	}
 	if len(deaths) > 1 {
-		t := table{header: []string{"  DIED (" + p.zone.String() + ")", "AFTER REPLAYS", "REASON", "AT"}}
+		t := table{header: []string{"  DIED (" + p.zone.String() + ")", "AFTER REPLAYS", "REASON", "STATE", "AT"}}
 		for _, d := range deaths {
-			t.add("  "+p.zone.shown(d.failed), strconv.Itoa(d.replays), d.reason, d.at.String())
+			t.add("  "+p.zone.shown(d.failed), strconv.Itoa(d.replays), d.reason, string(d.state), d.at.String())
 		}
 		p.table(t)
 	}

@@ -15,7 +15,7 @@ import (
 
 type dlqStatsCmd struct {
 	dlqFilter
-	By     []string `help:"What to count by: reason, disposition, destination, action, region, code, user, hour, day; several with commas." placeholder:"WHAT"`
+	By     []string `help:"What to count by: state, reason, disposition, destination, action, region, code, user, hour, day; several with commas." placeholder:"WHAT"`
 	Output string   `help:"How to print: ${enum}." enum:"table,json,csv" default:"table" short:"o"`
 }
 
@@ -38,7 +38,7 @@ func (c *dlqStatsCmd) Run(ctx context.Context, app *app) error {
 	defer desk.Close()
 	stats := deadletter.NewStats(deadletter.Dimensions()...)
 	stats.Location = c.TZ.location
-	left, err := desk.read(ctx, app, c.filter(), func(r *deadletter.Record) error {
+	left, err := desk.readStates(ctx, app, c.filter(), func(r *deadletter.Record) error {
 		stats.Add(r)
 		return nil
 	})
@@ -170,7 +170,7 @@ func share(n, total int) string { return fmt.Sprintf("%.1f%%", 100*float64(n)/fl
 // chosen says that not all are counted.
 func (f *dlqFilter) chosen() string {
 	g := f.filter()
-	if g.Contains == "" && g.Since.IsZero() && g.Until.IsZero() &&
+	if g.Contains == "" && len(g.States) == 0 && g.Since.IsZero() && g.Until.IsZero() &&
 		len(g.Reasons)+len(g.Dispositions)+len(g.Destinations)+len(g.Actions)+len(g.Regions)+len(g.Users)+len(g.MessageIDs)+len(g.Codes) == 0 {
 		return ""
 	}

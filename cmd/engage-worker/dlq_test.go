@@ -183,6 +183,10 @@ func TestDLQStats(t *testing.T) {
 	code, got, stderr := p.run("stats")
 	const want = `audience-events.dlq: 92 dead letters, failed from 2026-03-01 10:00:00 to 2026-03-01 14:00:00 UTC; 1 died again after a replay
 
+BY STATE      COUNT  SHARE
+open             91  98.9%  ██████████████████████████████
+failed_again      1   1.1%  ▎
+
 BY REASON        COUNT  SHARE
 opted_out           61  66.3%  ██████████████████████████████
 rate_limited        30  32.6%  ██████████████▊
@@ -248,10 +252,10 @@ func TestDLQList(t *testing.T) {
 	}
 	p.put(dlqLetter(30, malformed), dlqLetter(31, throttled, func(r *deadletter.Record) { r.UserID = "evil\x1b[2J" }))
 	got := p.ok("list", "--limit", "3")
-	want := fmt.Sprintf(`FAILED (UTC)         ID                REASON           DESTINATION  ACTION       REGION      CODE  RECIPIENT  REPLAYS  USER      WHAT HAPPENED
-2026-03-01 10:31:00  %s  rate_limited     onboarding   welcome-sms  eu-west-1  20429  +15***031        0  evil%s[2J  Too many requests at once for the account.
-2026-03-01 10:30:00  %s  malformed_event  onboarding                                                   0            not a JSON object
-2026-03-01 10:24:00  %s  opted_out        onboarding   welcome-sms  us-west-2  21610  +15***024        0  user-24   The recipient has unsubscribed from this sender (STOP).
+	want := fmt.Sprintf(`FAILED (UTC)         ID                STATE  REASON           DESTINATION  ACTION       REGION      CODE  RECIPIENT  REPLAYS  USER      WHAT HAPPENED
+2026-03-01 10:31:00  %s  open   rate_limited     onboarding   welcome-sms  eu-west-1  20429  +15***031        0  evil%s[2J  Too many requests at once for the account.
+2026-03-01 10:30:00  %s  open   malformed_event  onboarding                                                   0            not a JSON object
+2026-03-01 10:24:00  %s  open   opted_out        onboarding   welcome-sms  us-west-2  21610  +15***024        0  user-24   The recipient has unsubscribed from this sender (STOP).
 
 1 to 3 of 27, newest first; --page 2 goes on
 `, dlqLetter(31).ID(), "\uFFFD", dlqLetter(30, malformed).ID(), dlqLetter(24).ID())
@@ -300,7 +304,7 @@ func TestDLQList(t *testing.T) {
 		FailedAt: "2026-03-01T10:03:00.000Z", ID: dlqLetter(3).ID(), Reason: "opted_out", Disposition: "permanent", Destination: "onboarding",
 		Action: "welcome-sms", Region: "us-west-2", Code: 21610, Recipient: "+15***003", UserID: "user-3", MessageID: "m-3",
 		Message: "21610: the recipient opted out", Position: "audience-events.dlq/0/1",
-		Meaning: "The recipient has unsubscribed from this sender (STOP).",
+		Meaning: "The recipient has unsubscribed from this sender (STOP).", State: "open",
 	}
 	if page.Total != 1 || !reflect.DeepEqual(page.Records, []listed{wantRecord}) {
 		t.Errorf("got %+v\nwant %+v", page, wantRecord)
@@ -310,9 +314,9 @@ func TestDLQList(t *testing.T) {
 func TestDLQShow(t *testing.T) {
 	p := newDLQPlace(t)
 	p.put(dlqLetter(5, throttled), dlqLetter(6), dlqLetter(7, malformed))
-	p.ok("replay", dlqLetter(5).ID(), "--yes")
+	p.ok("replay", dlqLetter(5).ID(), "--wait", "0s", "--yes")
 	p.put(dlqLetter(5, throttled, func(r *deadletter.Record) {
-		r.Replays, r.Offset, r.LastFailedAt = 1, 0, r.LastFailedAt.Add(time.Hour)
+		r.Replays, r.Origin, r.Offset, r.LastFailedAt = 1, deadletter.Origin(r.Topic, r.Partition, r.Offset), 0, r.LastFailedAt.Add(time.Hour)
 	}))
 	got := p.ok("show", dlqLetter(5).ID())
 	// When and by whom it was replayed is this moment's and machine's.
@@ -324,6 +328,7 @@ func TestDLQShow(t *testing.T) {
   what happened    20429: too many requests
   Twilio code      20429: Too many requests at once for the account.
   what mends it    Replay later; lower the region's rate or maxInFlight if it keeps happening.
+  state            open: nothing came after it
   kind of end      exhausted: it might have worked later, but its retries are spent
 
 Delivery
@@ -340,14 +345,15 @@ Delivery
   Twilio request   RQ1
   group            engage-worker.onboarding
   event at         audience-events/2/0, 2026-03-01 10:04:59
+  first seen at    audience-events/2/5
   dead letter at   audience-events.dlq/2/1
 
 Replays
   REPLAY  STATE  ...
   1       published  WHEN BY PLAN
-  DIED (UTC)           AFTER REPLAYS  REASON        AT
-  2026-03-01 10:05:00  0              rate_limited  audience-events.dlq/2/0
-  2026-03-01 11:05:00  1              rate_limited  audience-events.dlq/2/1
+  DIED (UTC)           AFTER REPLAYS  REASON        STATE         AT
+  2026-03-01 10:05:00  0              rate_limited  failed_again  audience-events.dlq/2/0
+  2026-03-01 11:05:00  1              rate_limited  open          audience-events.dlq/2/1
 
 Event
   key              user-5
@@ -493,7 +499,7 @@ func TestDLQExport(t *testing.T) {
 			t.Errorf("%d rows, %d ids", len(rows), len(got))
 		}
 		i := slices.IndexFunc(rows, func(e exported) bool { return e.UserID == "user-7" })
-		wantRow := exportedOf(dlqLetter(7))
+		wantRow := exportedOf(dlqLetter(7, func(r *deadletter.Record) { r.State = deadletter.StateOpen }))
 		wantRow.DLQPartition, wantRow.DLQOffset, wantRow.DLQTimestamp = 1, 2, rows[i].DLQTimestamp
 		if rows[i] != wantRow {
 			t.Errorf("got  %+v\nwant %+v", rows[i], wantRow)
@@ -517,7 +523,7 @@ type exportedText struct {
 func TestDLQExportColumns(t *testing.T) {
 	want := strings.Fields(`id failed_at first_failed_at reason disposition destination action region user_id message_id
 		recipient message twilio_code twilio_status twilio_request_id attempts replays group topic partition offset
-		record_timestamp dlq_partition dlq_offset dlq_timestamp key key_encoding value value_encoding headers`)
+		record_timestamp dlq_partition dlq_offset dlq_timestamp key key_encoding value value_encoding headers state state_why twilio_sid`)
 	if got := exportColumns(); !slices.Equal(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
 	}
@@ -576,7 +582,7 @@ Nothing was replayed; --yes carries the plan out.
                    9  rate_limited
 9 dead letters replayed
 `
-	if got := plan(p.ok("replay", "--reason", "rate_limited", "--rate", "1000", "--yes")); got != done {
+	if got := plan(p.ok("replay", "--reason", "rate_limited", "--rate", "1000", "--wait", "0s", "--yes")); got != done {
 		t.Errorf("got\n%s\nwant\n%s", got, done)
 	}
 	if n := p.end(dlqSource); n != 9 {
@@ -586,7 +592,7 @@ Nothing was replayed; --yes carries the plan out.
 	const again = `Plan ID: audience-events.dlq to audience-events
         11  chosen, each delivery once
          1  passed over: already sent, says the ledger
-         9  passed over: already replayed, and not dead again since
+         9  passed over: already replayed, and not dead again since (--again for what came to nothing)
          1  passed over: replayed 3 times or more (--max-replays)
          0  to be replayed
 `
@@ -618,14 +624,14 @@ func TestDLQReplayIsInterruptedAndGoesOn(t *testing.T) {
 		return nil, nil, false
 	})
 	var out, errs bytes.Buffer
-	code := run(ctx, []string{"--config", p.config, "dlq", "replay", "--rate", "100", "--yes"}, strings.NewReader(""), &out, &errs)
+	code := run(ctx, []string{"--config", p.config, "dlq", "replay", "--reason", "opted_out", "--rate", "100", "--yes"}, strings.NewReader(""), &out, &errs)
 	if code != exitFailure || errs.String() != "engage-worker: interrupted\n" || !strings.Contains(out.String(), "left; the same command goes on from there") {
 		t.Fatalf("code %d\n%s%s", code, out.String(), errs.String())
 	}
 	if sent := p.end(dlqSource); sent == 0 || sent >= n {
 		t.Fatalf("%d replayed at the interruption", sent)
 	}
-	p.ok("replay", "--rate", "5000", "--yes")
+	p.ok("replay", "--reason", "opted_out", "--rate", "5000", "--wait", "0s", "--yes")
 	if sent := p.end(dlqSource); sent != n {
 		t.Errorf("%d records in the source, want %d", sent, n)
 	}
@@ -653,7 +659,7 @@ func TestDLQBadInput(t *testing.T) {
 		"list --limit 0":                               `--limit must be from 1 to 1000`,
 		"list --page 0":                                `--page must be from 1 to`,
 		"list --output xml":                            `--output must be one of "table","json","csv"`,
-		"stats --by colour":                            `--by "colour" is unknown; known are reason, disposition,`,
+		"stats --by colour":                            `--by "colour" is unknown; known are state, reason, disposition,`,
 		"show 0123456789abcdef":                        `audience-events.dlq holds no dead letter with the id "0123456789abcdef"`,
 		"export --format xls":                          `--format must be one of`,
 		"export all.xlsx":                              `the ending of "all.xlsx" names no format: end it in .jsonl, .csv or .parquet`,

@@ -1,13 +1,13 @@
 package integration
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 
+	"engage-worker/consumer/ledger"
 	"engage-worker/deadletter"
 	"engage-worker/internal/kafka/topics"
 	"engage-worker/internal/sim/twiliosim"
@@ -19,9 +19,9 @@ func (r *rig) desk(edit func(*deadletter.Replayer)) *deadletter.Report {
 	audit := r.audit()
 	defer audit.Close()
 	re := &deadletter.Replayer{Rate: 1000, Planner: deadletter.Planner{
-		Cluster: r.cluster, Reader: &deadletter.Reader{Cluster: r.cluster, Topic: r.cfg.DeadLetterTopic()}, Audit: audit, Source: r.topic,
+		Sources: deadletter.Sources{Cluster: r.cluster, Ledger: r.cfg.LedgerTopic, Status: r.cfg.StatusTopic}, Reader: &deadletter.Reader{Cluster: r.cluster, Topic: r.cfg.DeadLetterTopic()}, Audit: audit, Source: r.topic,
 		Destinations: []string{"onboarding"}, MaxReplays: 3, By: "jane@desk", Selection: fmt.Sprint(time.Now().UnixNano()),
-		Sent: func(context.Context, string, int, func(action, key string)) error { return nil },
+		Memory: 7 * 24 * time.Hour,
 	}}
 	if edit != nil {
 		edit(re)
@@ -154,5 +154,103 @@ func (r *rig) outage(on bool) {
 	}
 	if err := r.sim.SetFaults(f); err != nil {
 		r.t.Fatal(err)
+	}
+}
+
+// letterOf writes a dead letter of the source's record at an offset.
+func (r *rig) letterOf(m kafka.Message, edit func(*deadletter.Record)) {
+	r.t.Helper()
+	letter := &deadletter.Record{
+		Key: m.Key, Value: m.Value, Topic: r.topic, Partition: m.Partition, Offset: m.Offset, Timestamp: m.Time, Destination: "onboarding", Action: "welcome-sms",
+		MessageID: "m-7", LastFailedAt: time.Now(),
+	}
+	edit(letter)
+	p := deadletter.NewPublisher(r.client.Addr, r.client.Transport, r.cfg.DeadLetterTopic())
+	defer p.Close()
+	if err := p.Publish(r.t.Context(), letter); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// TestTheUndeliveredIsSentOnceMore: with --undelivered, and then only once, also
+// when the replay's record comes twice and when its owner is gone in between.
+func TestTheUndeliveredIsSentOnceMore(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{partitions: 1})
+	w := r.start()
+	r.produce(withID(0, "m-7"))
+	r.awaitDone(20 * time.Second)
+	sent := r.accepted()
+	if len(sent) != 1 {
+		t.Fatalf("%d messages", len(sent))
+	}
+	r.letterOf(r.read(r.topic)[0], func(l *deadletter.Record) {
+		l.Reason, l.Disposition, l.TwilioCode, l.TwilioSID = "not_delivered", deadletter.Undelivered, 30003, sent[0].SID
+	})
+	if report := r.desk(nil); report.Published != 0 {
+		t.Errorf("replayed without being asked to: %+v", report)
+	}
+	if report := r.desk(func(re *deadletter.Replayer) { re.Undelivered = true }); report.Published != 1 {
+		t.Fatalf("%+v", report)
+	}
+	r.awaitDone(20 * time.Second)
+	if got := len(r.accepted()); got != 2 {
+		t.Fatalf("%d messages, want one more", got)
+	}
+	w.stop()
+	source := r.read(r.topic)
+	copied := source[len(source)-1]
+	r.produce(kafka.Message{Key: copied.Key, Value: copied.Value, Headers: copied.Headers}, withID(0, "m-7"))
+	r.start()
+	r.awaitDone(20 * time.Second)
+	if report := r.desk(func(re *deadletter.Replayer) { re.Undelivered = true }); report.Published != 0 {
+		t.Errorf("replayed twice: %+v", report)
+	}
+	if got := len(r.accepted()); got != 2 {
+		t.Errorf("%d messages, want 2", got)
+	}
+}
+
+// TestTwilioKnowsWhatTheLedgerForgot: a replay of what may have been sent asks
+// Twilio with what its letter knows, once the ledger has forgotten the attempt.
+func TestTwilioKnowsWhatTheLedgerForgot(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{partitions: 1})
+	w := r.start()
+	r.produce(withID(0, "m-7"))
+	r.awaitDone(20 * time.Second)
+	w.stop()
+	var doubt string
+	for _, m := range r.read(r.cfg.LedgerTopic("onboarding")) {
+		if e, err := ledger.ParseEntry(m.Value); err == nil && e.State == ledger.Intent {
+			doubt = string(e.AppendValue(nil))
+		}
+	}
+	source := r.read(r.topic)[0]
+	for _, topic := range []string{r.cfg.LedgerTopic("onboarding"), r.cfg.StatusTopic("onboarding")} {
+		if _, err := r.client.DeleteTopics(t.Context(), &kafka.DeleteTopicsRequest{Topics: []string{topic}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.await(20*time.Second, func() error {
+		_, err := topics.Ensure(t.Context(), r.client, topics.Of(r.cfg), topics.Sizes{})
+		if n, _ := r.cluster.CountNow(t.Context(), r.cfg.LedgerTopic("onboarding")); n == 0 {
+			return fmt.Errorf("no ledger: %w", err)
+		}
+		return nil
+	})
+	r.letterOf(source, func(l *deadletter.Record) {
+		l.Reason, l.Disposition, l.Doubt = "outcome_unknown", deadletter.Ambiguous, doubt
+	})
+	w = r.start()
+	if report := r.desk(func(re *deadletter.Replayer) { re.Ambiguous = true }); report.Published != 1 {
+		t.Fatalf("%+v", report)
+	}
+	r.awaitSettled(60 * time.Second)
+	if got := len(r.accepted()); got != 1 {
+		t.Errorf("%d messages, want 1", got)
+	}
+	if got := value(t, w.Registry(), "engage_reconciliations_total", map[string]string{"result": "sent"}); got != 1 {
+		t.Errorf("%v were found in Twilio's list, want 1", got)
 	}
 }

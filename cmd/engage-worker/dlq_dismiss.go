@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/segmentio/kafka-go"
+
+	"engage-worker/deadletter"
+)
+
+type dlqDismissCmd struct {
+	dlqFilter
+	IDs     []string `arg:"" optional:"" name:"id" help:"Only these dead letters."`
+	Because string   `help:"Why, in your words: it stands in the record of replays, with who and when." placeholder:"TEXT"`
+	Reopen  bool     `help:"Open dismissed ones again."`
+	Yes     bool     `help:"Do it; without it, only how many it would be is told." short:"y"`
+}
+
+// Validate is kong's hook for flags.
+func (c *dlqDismissCmd) Validate() error {
+	switch {
+	case strings.TrimSpace(c.Because) == "":
+		return errors.New("--because needs to say why")
+	case len(c.IDs) == 0 && c.chosen() == "":
+		return errors.New("which? name ids, or choose with the options; --state open chooses all that are open")
+	}
+	return c.dlqFilter.Validate()
+}
+
+// Run closes letters, or opens them again.
+func (c *dlqDismissCmd) Run(ctx context.Context, app *app) error {
+	desk, err := openDLQ(app)
+	if err != nil {
+		return err
+	}
+	defer desk.Close()
+	filter := c.filter()
+	filter.IDs = c.IDs
+	var letters []deadletter.Letter
+	passed := map[deadletter.State]int{}
+	left, err := desk.readStates(ctx, app, filter, func(r *deadletter.Record) error {
+		if c.isFor(r.State) {
+			letters = append(letters, deadletter.LetterOf(r))
+		} else {
+			passed[r.State]++
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	left.note(app, desk.reader.Topic)
+	if len(letters)+len(passed) == 0 {
+		if len(c.IDs) > 0 {
+			return badInput(fmt.Errorf("%s holds no dead letter with such an id that the options choose; `engage-worker dlq list` shows the ids", desk.reader.Topic))
+		}
+		if err := c.unknown(desk.cfg); err != nil {
+			return err
+		}
+	}
+	what := "dismissed"
+	if c.Reopen {
+		what = "opened again"
+	}
+	line := ""
+	for _, state := range slices.Sorted(maps.Keys(passed)) {
+		line += fmt.Sprintf(", %s passed over: %s", thousands(passed[state]), state)
+	}
+	if !c.Yes {
+		_, err := fmt.Fprintf(app.stdout, "%s to be %s%s. Nothing was done; --yes does it.\n", plural(len(letters), "dead letter"), what, line)
+		return err
+	}
+	if err := c.carryOut(ctx, desk, letters); err != nil {
+		return desk.explained(ctx, err)
+	}
+	_, err = fmt.Fprintf(app.stdout, "%s %s%s\n", plural(len(letters), "dead letter"), what, line)
+	return err
+}
+
+// isFor reports whether letters in a state are closed, or opened again.
+func (c *dlqDismissCmd) isFor(state deadletter.State) bool {
+	if c.Reopen {
+		return state == deadletter.StateDismissed
+	}
+	return state == deadletter.StateOpen || state == deadletter.StateSkipped || state == deadletter.StateReplayed
+}
+
+func (c *dlqDismissCmd) carryOut(ctx context.Context, desk *dlqDesk, letters []deadletter.Letter) error {
+	if len(letters) == 0 {
+		return nil
+	}
+	audit, err := deadletter.OpenAudit(ctx, desk.cluster, deadletter.AuditTopic(desk.reader.Topic))
+	if errors.Is(err, kafka.UnknownTopicOrPartition) {
+		audit, err = desk.makeAudit(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(audit.Dismiss(ctx, letters, whoami(), c.Because, c.Reopen), audit.Close())
+}

@@ -1,0 +1,273 @@
+package deadletter
+
+import (
+	"bytes"
+	"encoding/json"
+	"hash/maphash"
+	"slices"
+
+	"engage-worker/consumer/ledger"
+	"engage-worker/internal/packed"
+)
+
+// States tells what became of dead letters: add all letters that it is to tell
+// of, then all that the record of replays, the ledgers and the status topics
+// say (Learn does that), then ask. It takes about 60 bytes for each letter. It is
+// not safe for concurrent use.
+type States struct {
+	seed    maphash.Seed
+	present func(destination, action string) string
+	known   packed.Table[knowledge] // by delivery
+	fates   packed.Table[fate]      // of letters that were replayed, dismissed, or came after a replay
+	doubts  map[uint64]string       // by delivery: the ledger's entry of what may have been sent
+	whys    []string                // of skips
+	parts   map[part]bool           // what to read
+	read    map[topicPart]int64     // and up to where that was done
+
+	originless bool // the record of replays has what earlier versions wrote, which says no origin
+}
+
+// part is a partition of a destination's ledger and status topics.
+type part struct {
+	destination string
+	partition   int
+}
+
+// knowledge is what the ledger and the status topic say of a delivery.
+type knowledge struct {
+	delivery uint64 // a hash
+	offset   int64  // of the event that the ledger says it of
+	statusAt int64  // of the event of the message that the status is of
+	state    ledger.State
+	status   messageStatus
+	why      uint8 // of a Refused: index into States.whys, from 1
+	doubtful bool  // its letter may have been sent
+}
+
+func (k knowledge) Empty() bool           { return k.delivery == 0 }
+func (k knowledge) Hash() uint64          { return k.delivery }
+func (k knowledge) Same(l knowledge) bool { return k.delivery == l.delivery }
+
+// messageStatus is as much as counts here of a message's status.
+type messageStatus uint8
+
+const (
+	messageAccepted messageStatus = iota + 1
+	messageDelivered
+	messageFailed
+)
+
+// fate is what the record of replays says of a letter's delivery.
+type fate struct {
+	letter    uint64 // a hash
+	from      int64  // the last replay is in the source from here on
+	at        int64  // when, in Unix seconds
+	died      int32  // replays before the last death
+	replay    int32  // the last one that was published
+	dismissed int32  // replays before the death that was dismissed, plus 1; 0: none was
+}
+
+func (f fate) Empty() bool      { return f.letter == 0 }
+func (f fate) Hash() uint64     { return f.letter }
+func (f fate) Same(g fate) bool { return f.letter == g.letter }
+
+// NewStates knows nothing. present tells an action's present name, nil that
+// none was called otherwise before.
+func NewStates(present func(destination, action string) string) *States {
+	if present == nil {
+		present = func(_, action string) string { return action }
+	}
+	return &States{seed: maphash.MakeSeed(), present: present, doubts: map[uint64]string{}, parts: map[part]bool{}, read: map[topicPart]int64{}}
+}
+
+// Add adds a letter.
+func (s *States) Add(r *Record) {
+	k := knowledge{delivery: s.deliveryOf(r)}
+	if known, ok := s.known.Get(k); ok {
+		k = known
+	}
+	k.doubtful = k.doubtful || r.Disposition == Ambiguous
+	s.known.Put(k)
+	if at := (part{r.Destination, r.Partition}); !s.parts[at] {
+		s.parts[at] = true
+	}
+	s.Died(r)
+}
+
+// Died takes in that a letter came after a replay, of which nobody asks.
+func (s *States) Died(r *Record) {
+	if r.Replays > 0 {
+		f := s.fate(s.letterOf(r.ID(), r.origin()))
+		f.died = max(f.died, int32(r.Replays))
+		s.fates.Put(f)
+	}
+}
+
+// Audit takes in what the record of replays says.
+func (s *States) Audit(a Audit) {
+	if a.ofSeries() || a.State == Abandoned {
+		return
+	}
+	s.originless = s.originless || a.Origin == ""
+	f := s.fate(s.letterOf(a.ID, a.Origin))
+	switch a.State {
+	case Dismissed:
+		f.dismissed = int32(a.Replay)
+	case Reopened:
+		f.dismissed = 0
+	case Published, Intended: // which is in the source, most probably
+		if int32(a.Replay) >= f.replay {
+			f.replay, f.from, f.at = int32(a.Replay), a.SourceEnd, a.At.Unix()
+		}
+	}
+	s.fates.Put(f)
+}
+
+func (s *States) fate(letter uint64) fate {
+	f, _ := s.fates.Get(fate{letter: letter})
+	f.letter = letter
+	return f
+}
+
+// Ledger takes in a record of a destination's ledger.
+func (s *States) Ledger(destination string, key, value []byte) {
+	k, ok := s.known.Get(knowledge{delivery: s.deliveryKey(destination, key)})
+	if !ok {
+		return
+	}
+	e, err := ledger.ParseEntry(value)
+	if err != nil { // a newer version's, or none
+		return
+	}
+	if k.state == ledger.Sent && e.State != ledger.Sent && e.Past == (ledger.Past{}) {
+		return // what was sent stays sent
+	}
+	k.state, k.offset, k.why = e.State, e.Position.Offset, 0
+	if e.Why != "" {
+		k.why = s.why(e.Why)
+	}
+	if k.doubtful {
+		delete(s.doubts, k.delivery)
+		if e.State == ledger.Intent {
+			s.doubts[k.delivery] = string(e.AppendValue(nil))
+		}
+	}
+	s.known.Put(k)
+}
+
+// why is a reason's place in whys.
+func (s *States) why(reason string) uint8 {
+	i := slices.Index(s.whys, reason)
+	if i < 0 && len(s.whys) < 255 {
+		i = len(s.whys)
+		s.whys = append(s.whys, reason)
+	}
+	return uint8(i + 1)
+}
+
+// Status takes in a record of a destination's status topic.
+func (s *States) Status(destination string, key, value []byte) {
+	k, ok := s.known.Get(knowledge{delivery: s.deliveryKey(destination, key)})
+	if !ok {
+		return
+	}
+	var said struct{ Status, Position string }
+	if json.Unmarshal(value, &said) != nil {
+		return
+	}
+	_, k.statusAt = parsePlace(said.Position)
+	switch said.Status {
+	case "delivered", "read":
+		k.status = messageDelivered
+	case "undelivered", "failed", "canceled":
+		k.status = messageFailed
+	default:
+		k.status = messageAccepted
+	}
+	s.known.Put(k)
+}
+
+// Of is what became of a letter, and why where that isn't said by it.
+func (s *States) Of(r *Record) (state State, why string) {
+	f := s.fateOf(r.ID(), r.origin())
+	k, _ := s.known.Get(knowledge{delivery: s.deliveryOf(r)})
+	return s.of(k, f, r.Replays, r.Offset, r.Disposition == Undelivered)
+}
+
+func (s *States) of(k knowledge, f fate, replays int, offset int64, undelivered bool) (State, string) {
+	switch {
+	case int(f.died) > replays:
+		return StateFailedAgain, ""
+	case k.delivered(offset, undelivered):
+		return StateDelivered, ""
+	case k.sent(offset, undelivered):
+		return StateSent, ""
+	case int(f.dismissed) == replays+1:
+		return StateDismissed, ""
+	case int(f.replay) <= replays:
+		return StateOpen, ""
+	case k.state == ledger.Refused && k.why > 0 && k.offset >= f.from:
+		return StateSkipped, s.whys[k.why-1]
+	default:
+		return StateReplayed, ""
+	}
+}
+
+// sent reports whether another message than the one that a letter says wasn't
+// delivered was accepted. offset is that one's event's.
+func (k knowledge) sent(offset int64, undelivered bool) bool {
+	if k.state == ledger.Sent && (!undelivered || k.offset != offset) {
+		return true
+	}
+	return k.status == messageAccepted && (!undelivered || k.statusAt != offset)
+}
+
+func (k knowledge) delivered(offset int64, undelivered bool) bool {
+	return k.status == messageDelivered && (!undelivered || k.statusAt != offset)
+}
+
+// deliveryOf hashes what the ledger knows a letter's delivery by.
+func (s *States) deliveryOf(r *Record) uint64 {
+	key := ledger.AppendKey(make([]byte, 0, 128), s.present(r.Destination, r.Action), r.IdempotencyKey())
+	return s.hash(r.Destination, key)
+}
+
+// deliveryKey is deliveryOf of a record's key in the ledger.
+func (s *States) deliveryKey(destination string, key []byte) uint64 {
+	action, rest, _ := bytes.Cut(key, []byte{0})
+	if present := s.present(destination, string(action)); present != string(action) {
+		key = append(append([]byte(present), 0), rest...)
+	}
+	return s.hash(destination, key)
+}
+
+func (s *States) hash(destination string, key []byte) uint64 {
+	var h maphash.Hash
+	h.SetSeed(s.seed)
+	h.WriteString(destination)
+	h.WriteByte(0)
+	h.Write(key)
+	return max(1, h.Sum64())
+}
+
+// letterOf hashes what the record of replays knows a letter by. What earlier
+// versions wrote says no origin.
+func (s *States) letterOf(id, origin string) uint64 {
+	var h maphash.Hash
+	h.SetSeed(s.seed)
+	h.WriteString(id)
+	h.WriteByte('/')
+	h.WriteString(origin)
+	return max(1, h.Sum64())
+}
+
+// fateOf is what is known of a letter that was added.
+func (s *States) fateOf(id, origin string) fate {
+	f, _ := s.fates.Get(fate{letter: s.letterOf(id, origin)})
+	if s.originless {
+		if g, _ := s.fates.Get(fate{letter: s.letterOf(id, "")}); g.replay > f.replay {
+			f.replay, f.from, f.at = g.replay, g.from, g.at
+		}
+	}
+	return f
+}
