@@ -101,6 +101,10 @@ chaos: ## Kill, freeze and cut off replicas under load; ARGS=--help tells the op
 chaos-short: ## The short form of chaos, within 90 s
 	$(GO) run ./test/chaos --short $(ARGS)
 
+.PHONY: scale
+scale: ## What a fleet asks of Kafka and its machines as it grows; ARGS=--help tells the options
+	@$(GO) run ./test/scale $(ARGS)
+
 .PHONY: fmt
 fmt: ## gofmt all Go files
 	gofmt -w $$(git ls-files '*.go')

@@ -359,13 +359,16 @@ func TestTheFleetHoldsTheRate(t *testing.T) {
 // TestNotesOfALargeFleet: lending among many replicas takes a few notes a second
 // of each, whoever has the load.
 func TestNotesOfALargeFleet(t *testing.T) {
-	for _, c := range []struct{ replicas, loaded, most int }{{50, 1, 120}, {50, 5, 400}, {50, 50, 150}, {200, 20, 2500}} {
-		t.Run(fmt.Sprintf("%d of %d busy", c.loaded, c.replicas), func(t *testing.T) {
-			const rate, seconds = 1000, 2
-			f := newFleet(t, 7, rate, c.replicas, 4*c.replicas)
+	for _, c := range []struct {
+		rate                   float64
+		replicas, loaded, most int
+	}{{1000, 50, 1, 120}, {1000, 50, 5, 400}, {1000, 50, 50, 150}, {1000, 200, 20, 1500}, {10_000, 200, 20, 1500}} {
+		t.Run(fmt.Sprintf("%v/s, %d of %d busy", c.rate, c.loaded, c.replicas), func(t *testing.T) {
+			const seconds = 2
+			f := newFleet(t, 7, c.rate, c.replicas, 4*c.replicas)
 			f.pass(5 * time.Second)
 			for _, m := range f.members[:c.loaded] {
-				m.load = 2*rate/float64(c.loaded) + 1
+				m.load = 2*c.rate/float64(c.loaded) + 1
 			}
 			f.pass(5 * time.Second)
 			before, size := len(f.log), 0

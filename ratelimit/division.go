@@ -44,6 +44,9 @@ func (b *book) settleDue(needy []*party, now time.Time) {
 		sum += needs[i].part
 	}
 	own := needs[0].part
+	if spare := float64(b.home) - own; spare > atOnce {
+		sum = own + b.choose(needs[1:])
+	}
 	left := b.home
 	for i := range needs {
 		n := &needs[i]
@@ -70,6 +73,38 @@ func (b *book) settleDue(needy []*party, now time.Time) {
 			n.party.due = due{n.whole, n.none}
 		}
 	}
+}
+
+// atOnce is among how many others we divide what we can lend, where there are
+// more: each of many lenders serves some of many borrowers, whose loans are
+// then as many notes fewer. Who is served drops out, and others come in.
+const atOnce = 4
+
+// choose leaves a part to those that borrow from us, and to others by chance,
+// and says how much they come to.
+func (b *book) choose(needs []need) (sum float64) {
+	lent := make(map[string]bool, len(b.lent))
+	for _, l := range b.lent {
+		lent[l.with] = true
+	}
+	last := func(n need) int {
+		if lent[n.party.name] {
+			return 0
+		}
+		return 1
+	}
+	slices.SortFunc(needs, func(x, y need) int { return cmp.Or(last(x)-last(y), cmp.Compare(x.order, y.order)) })
+	chosen := 0
+	for i := range needs {
+		if needs[i].part > 0 {
+			chosen++
+		}
+		if chosen > atOnce {
+			needs[i].part = 0
+		}
+		sum += needs[i].part
+	}
+	return sum
 }
 
 // rank orders who is given what can't be divided: those whose turn it is,
