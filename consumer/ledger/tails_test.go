@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,7 +14,8 @@ import (
 // paper is ledgers in memory, by topic and partition.
 type paper struct {
 	logs  map[string][][]Record
-	reads []string // what was read, in order
+	mu    sync.Mutex
+	reads []string // what was read
 	fails error
 }
 
@@ -43,7 +45,9 @@ func (p *paper) Offsets(_ context.Context, topic string, partitions []int, at in
 
 func (p *paper) Read(ctx context.Context, topic string, partition int, from, end int64, each func(Record)) error {
 	for _, r := range p.logs[topic][partition][from:end] {
+		p.mu.Lock()
 		p.reads = append(p.reads, string(r.Key))
+		p.mu.Unlock()
 		each(r)
 		if ctx.Err() != nil {
 			return ctx.Err()
