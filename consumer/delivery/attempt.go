@@ -23,6 +23,7 @@ func (d *delivery) attempt() step {
 	if err != nil {
 		return d.hold(err)
 	}
+	intentAt := time.Now()
 	if leave, next := d.writeIntent(permit); !leave {
 		return next
 	}
@@ -36,13 +37,14 @@ func (d *delivery) attempt() step {
 		}
 		return d.hold(err)
 	}
-	intentAt := time.Now()
+	began := time.Now()
 	d.parts.Peers.flights.move(d.plan.Message, 1)
 	ctx, cancel := d.parts.Lease.Under(d.parts.Work, d.cfg.RequestTimeout)
-	left := intentAt // when the request left, if it did
+	left := began // when the request left, if it did
 	result := d.parts.Destination.Send(ctx, d.plan.Message, func() error {
 		// The process may have been frozen since the lease was asked last,
-		// and then no timer has fired yet that would have ended ctx.
+		// and then no timer has fired yet that would have ended ctx. Who finds
+		// the intent counts on the request having left in time.
 		left = time.Now()
 		switch {
 		case d.parts.Lease.Remaining(left) == 0:
@@ -60,8 +62,8 @@ func (d *delivery) attempt() step {
 	permit.Done(verdict)
 	f := failureOf(result)
 	closed := pass.Done(answerOf(result), d.plan.Message.To, ratelimit.Refusal{Code: f.code, Message: f.message})
-	d.observeRequest(intentAt, result)
-	d.traceRequest(intentAt, result)
+	d.observeRequest(began, result)
+	d.traceRequest(began, result)
 	if result.Kind == outcome.Sent {
 		defer d.parts.Peers.flights.move(d.plan.Message, -1) // once the ledger has its SID
 	} else {

@@ -27,7 +27,7 @@ func TestWhoWaitsForItsLedgerKeepsNobodyBack(t *testing.T) {
 		stuck.onWrite = func(int32, []ledger.Record) appending { return appending{Kind: hanging} }
 		first, second := newOwner(stuck, 1, tenure{}, nil), newOwner(well, 1, tenure{}, nil)
 		first.begin()
-		time.Sleep(100 * time.Millisecond) // all of them are under way
+		time.Sleep(2 * time.Second) // all of them wait for it
 		second.begin()
 		time.Sleep(3 * commitInterval)
 		stuck.mu.Lock()
@@ -59,11 +59,11 @@ func TestRefusedSender(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(plan{Renamed: 9, Texts: make([]int, 9)})
-				w.onSend = func(m *twilio.Message) answerKind {
+				w.onSend = func(_ *owner, m *twilio.Message) answer {
 					if m.From == "MG1" && time.Since(w.start) < 12*time.Second {
-						return refusesSender
+						return answer{Kind: refusesSender}
 					}
-					return accepts
+					return answer{Kind: accepts}
 				}
 				w.decide = func(d *actions.Delivery) {
 					n, _ := strconv.Atoi(d.MessageID[1:])
@@ -105,13 +105,40 @@ func TestClosedForLongerThanAnEventMayWait(t *testing.T) {
 		w := newWorld(plan{Renamed: 9, Texts: []int{0}})
 		w.doors = doors
 		w.tune = func(cfg *delivery.Config) { cfg.MaxEventAge = 30 * time.Second }
-		w.onSend = func(*twilio.Message) answerKind { return refusesKey }
+		w.onSend = func(*owner, *twilio.Message) answer { return answer{Kind: refusesKey} }
 		for _, fault := range run(w) {
 			t.Error(fault)
 		}
 		all, took := w.letters["m0"], time.Since(w.start)
 		if len(all) != 1 || all[0].Reason != "sender_rejected" || all[0].TwilioCode != 20003 || took > 10*time.Second {
 			t.Errorf("after %v, dead letters: %+v", took, all)
+		}
+	})
+}
+
+// TestClosedWhileTheIntentIsWritten: the ledger says that it wasn't sent, as a
+// refused key can't be used to ask Twilio.
+func TestClosedWhileTheIntentIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		doors := ratelimit.NewDoors(meters, zerolog.Nop())
+		w := newWorld(plan{Renamed: 9, Texts: []int{0}})
+		w.doors = doors
+		w.onWrite = func(_ int32, rs []ledger.Record) appending {
+			if holds(rs, "m0", ledger.Intent) {
+				pass, err := doors.Enter(t.Context(), ratelimit.Sender{Destination: "d"})
+				if err != nil || !pass.Done(ratelimit.AccountRefused, "", ratelimit.Refusal{Code: 20003, Message: "no such key"}) {
+					t.Errorf("the account isn't closed: %v", err)
+				}
+			}
+			return appending{Kind: taken, After: 2 * time.Millisecond}
+		}
+		o := newOwner(w, 1, tenure{}, nil)
+		o.begin()
+		time.Sleep(2 * time.Second)
+		close(w.over)
+		o.stop()
+		if len(w.log) != 2 || !holds(w.log[1:], "m0", ledger.Refused) || w.vendor.attempts["m0"] != 0 {
+			t.Errorf("%d requests\n%s", w.vendor.attempts["m0"], strings.Join(w.trail, "\n"))
 		}
 	})
 }

@@ -135,7 +135,7 @@ func (o *owner) Send(ctx context.Context, m *twilio.Message, leave func() error)
 	w.mu.Unlock()
 	a := w.vendor.next(id)
 	if w.onSend != nil {
-		a.Kind = w.onSend(m)
+		a = w.onSend(o, m)
 	}
 	unavailable := func(err error) twilio.Result {
 		return twilio.Result{Kind: outcome.Unavailable, Reason: outcome.ReasonTwilioUnavailable, Err: err}
@@ -156,8 +156,11 @@ func (o *owner) Send(ctx context.Context, m *twilio.Message, leave func() error)
 	if !w.owns(o) {
 		w.fault("generation %d sends %s without a lease", o.generation, id)
 	}
-	if !w.intended(o, string(ledger.AppendKey(nil, o.name(), id))) {
+	switch at, ok := w.intended(o, string(ledger.AppendKey(nil, o.name(), id))); {
+	case !ok:
 		w.fault("generation %d sends %s without an intent", o.generation, id)
+	case time.Since(at) > requestTimeout+time.Millisecond:
+		w.fault("generation %d sends %s %v after its intent: who finds that counts on %v", o.generation, id, time.Since(at), requestTimeout)
 	}
 	w.note(o, "%s leaves: %v", id, a)
 	w.mu.Unlock()

@@ -44,7 +44,7 @@ type world struct {
 	tune    func(*delivery.Config)                                    // may be nil
 	tracer  trace.Tracer                                              // may be nil
 	onWrite func(generation int32, records []ledger.Record) appending // in place of plan.Appends; may be nil
-	onSend  func(m *twilio.Message) answerKind                        // in place of plan.Answers; may be nil
+	onSend  func(o *owner, m *twilio.Message) answer                  // in place of plan.Answers; may be nil
 	onList  func(id string) listing                                   // in place of plan.Lists; may be nil
 	doors   *ratelimit.Doors                                          // of every owner's process; nil: each has its own
 	over    chan struct{}                                             // closed when the play is over
@@ -294,16 +294,17 @@ func (w *world) compact() {
 // owns reports whether o may send now, as the coordinator sees it.
 func (w *world) owns(o *owner) bool { return w.holder == o && time.Now().Before(w.until) }
 
-// intended reports whether o's intent of a delivery is in the log.
-func (w *world) intended(o *owner, key string) bool {
+// intended is when o intended to make a delivery, by the latest intent of its own
+// in the log.
+func (w *world) intended(o *owner, key string) (at time.Time, ok bool) {
 	for _, r := range w.log {
 		if string(r.Key) == key {
-			if e, _ := ledger.ParseEntry(r.Value); e.State == ledger.Intent && e.Generation == o.generation {
-				return true
+			if e, _ := ledger.ParseEntry(r.Value); e.State == ledger.Intent && e.Generation == o.generation && e.Time.After(at) {
+				at, ok = e.Time, true
 			}
 		}
 	}
-	return false
+	return at, ok
 }
 
 // acknowledged checks that something holds the delivery of a settled record.
