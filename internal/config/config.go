@@ -37,6 +37,7 @@ type Kafka struct {
 	SessionTimeout time.Duration
 	CommitInterval time.Duration
 	DeadLetter     string // deadLetterTopic as configured; see Config.DeadLetterTopic
+	Rack           string // where this process is, for the nearest replica; "": nowhere
 	ClientID       string // what brokers see in their logs and quotas
 	TLS            TLS
 	SASL           SASL

@@ -77,6 +77,8 @@ func kafkaShape(c *Config) shape {
 			duration(&k.CommitInterval, time.Second, time.Millisecond, 15*time.Minute)),
 		key("deadLetterTopic", "where deliveries go that can't be made", text(&k.DeadLetter, "", topicName().orEmpty()).byDefault("`<topic>.dlq`").shown(c.shownDeadLetterTopic)),
 		key("clientId", "what brokers see in their logs and hold their quotas to", text(&k.ClientID, "engage-worker", groupPrefix())),
+		key("rack", "where this replica is, as the brokers' `broker.rack` says: partitions with a replica there are read from it, where brokers allow that (`replica.selector.class`)",
+			text(&k.Rack, "").orNone()),
 		key("tls", "", object(
 			key("enabled", "speak TLS (1.2 or later)", boolean(&k.TLS.Enabled, false)),
 			key("caFile", "whom to trust", text(&k.TLS.CAFile, "").as("PEM file").byDefault("the system's authorities")),

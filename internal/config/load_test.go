@@ -272,7 +272,7 @@ func brokenConfigurations() []brokenConfiguration {
 		{"unknown keys", "kafak: {}\nkafka: {session_timeout: 1s, whatever: 1}\n" + good, []string{
 			"1:1: kafak: unknown key; did you mean kafka?",
 			"2:9: kafka.session_timeout: unknown key; did you mean sessionTimeout?",
-			"2:30: kafka.whatever: unknown key; known are: brokers, topic, groupPrefix, startOffset, sessionTimeout, commitInterval, deadLetterTopic, clientId, tls, sasl",
+			"2:30: kafka.whatever: unknown key; known are: brokers, topic, groupPrefix, startOffset, sessionTimeout, commitInterval, deadLetterTopic, clientId, rack, tls, sasl",
 		}},
 		{"double keys", "kafka: {topic: a}\nkafka: {topic: b}\n" + good, []string{"2:1: kafka: the key stands twice, here and in line 1; keep one"}},
 		{"wrong types", "kafka: [1]\nlog: {level: 5, format: json}\ndelivery: {attempts: three, maxUncommitted: 1.5, backoff: fast}\n" + good, []string{

@@ -87,7 +87,7 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 		return nil, err
 	}
 	w.close = append(w.close, func() { connect.CloseClient(w.client) })
-	reading := records.NewCluster(w.client, records.Options{Throttled: func(d time.Duration) { w.metrics.FetchThrottled.Add(d.Seconds()) }})
+	reading := records.NewCluster(w.client, records.Options{Rack: cfg.Kafka.Rack, Throttled: func(d time.Duration) { w.metrics.FetchThrottled.Add(d.Seconds()) }})
 	w.close = append(w.close, reading.Close)
 	deadLetters := deadletter.NewPublisher(w.client.Addr, w.client.Transport, cfg.DeadLetterTopic())
 	w.close = append(w.close, func() { w.closing("dead-letter publisher", deadLetters.Close) })

@@ -55,6 +55,9 @@ func (n *Node) addr(l listener) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(n.ports[l]))
 }
 
+// Rack is where a node is.
+func Rack(id int) string { return "rack-" + strconv.Itoa(id) }
+
 // configure writes server.properties.
 func (n *Node) configure(voters []string, extra map[string]string) error {
 	replicas := min(len(voters), 3)
@@ -66,6 +69,7 @@ func (n *Node) configure(voters []string, extra map[string]string) error {
 	p := map[string]string{
 		"process.roles":                  "broker,controller",
 		"node.id":                        strconv.Itoa(n.ID),
+		"broker.rack":                    Rack(n.ID),
 		"controller.quorum.voters":       strings.Join(voters, ","),
 		"controller.listener.names":      "CONTROLLER",
 		"inter.broker.listener.name":     "PLAINTEXT",

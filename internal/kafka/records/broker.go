@@ -96,6 +96,7 @@ func (b *broker) fetch() {
 		return
 	}
 	q.places, b.ready = choose(b.ready, fetchPlaces)
+	q.rack = b.rackFor(q.places)
 	c.held += q.maxBytes
 	c.mu.Unlock()
 
@@ -119,6 +120,7 @@ func (b *broker) poll() {
 	q := b.question(b.patience(time.Now()))
 	q.maxBytes = min(b.pace(time.Now()), answerBytes/8)
 	q.places, b.quiet = choose(b.quiet, len(b.quiet))
+	q.rack = b.rackFor(q.places)
 	c.mu.Unlock()
 
 	empty, served, err := c.ask(q)
@@ -241,6 +243,8 @@ func (b *broker) settle(q *question, empty []place, served bool, err error) {
 	for _, p := range q.places {
 		switch {
 		case p.done || !p.waits():
+		case err != nil && p.seat.near.follower && !c.closed:
+			c.leave(p)
 		case err == nil:
 			front = append(front, p)
 		case p.tried:

@@ -29,6 +29,10 @@ type Options struct {
 	// client's.
 	ClientID string
 
+	// Rack is where this process is. Partitions that have a replica there are
+	// read from it, where the brokers say so. "": from their leaders.
+	Rack string
+
 	// Throttled is told of each pause that a broker asked for; may be nil.
 	// It returns at once.
 	Throttled func(time.Duration)
@@ -102,7 +106,8 @@ type seat struct {
 	replies   chan reply // of size one: there is a reply only to who waits
 
 	// Guarded by the Cluster's mu.
-	broker  *broker // the leader; nil: unknown
+	broker  *broker // that is asked; nil: unknown
+	near    nearness
 	waiting bool
 	turn    uint64 // how often it waited
 	end     int64  // of the log, as last seen; -1 unknown
@@ -123,7 +128,7 @@ func (s *seat) fetch(ctx context.Context, offset int64, maxBytes int) (answer, e
 	switch {
 	case c.closed:
 		s.reply(answer{}, errClosed)
-	case s.broker == nil:
+	case s.broker == nil || s.near.stale(time.Now()):
 		c.find(p)
 	default:
 		s.broker.put(p)
@@ -187,6 +192,14 @@ func (c *Cluster) ask(q *question) (empty []place, served bool, err error) {
 	}
 	var seen []answer // of the empty ones
 	q.answered = func(p *place, a answer, err error) {
+		if err == nil && a.nearest >= 0 && a.nearest != q.broker {
+			c.mu.Lock()
+			moved := p.waits() && c.moveTo(a.nearest, *p, a)
+			c.mu.Unlock()
+			if moved {
+				return
+			}
+		}
 		if err == nil && len(a.batches) == 0 {
 			empty, seen = append(empty, *p), append(seen, a)
 			return
@@ -196,6 +209,10 @@ func (c *Cluster) ask(q *question) (empty []place, served bool, err error) {
 		served = served || err == nil
 		if !p.waits() {
 			a.buffer.free()
+			return
+		}
+		if err != nil && p.seat.near.follower {
+			c.leave(*p)
 			return
 		}
 		if err == nil {
@@ -284,7 +301,7 @@ func (c *Cluster) findLeaders() {
 			case problem != nil:
 				p.seat.reply(answer{}, fmt.Errorf("find the leader of %s/%d: %w", p.seat.topic, p.seat.partition, problem))
 			default:
-				p.seat.broker = c.broker(id)
+				p.seat.broker, p.seat.near.follower = c.broker(id), false
 				p.seat.broker.put(p)
 			}
 		}

@@ -37,6 +37,7 @@ type answer struct {
 	end     int64 // of what can be read of it: the last stable offset
 	batches []byte
 	aborted []aborted // transactions, by their first offset
+	nearest int       // the replica to read from; -1: this one
 	buffer  *buffer   // below batches
 }
 
@@ -72,6 +73,7 @@ type question struct {
 	wait     time.Duration // at the broker, for a first byte
 	maxBytes int           // of the whole answer, about
 	places   []place       // by topic
+	rack     string        // that a nearer replica is wanted in
 
 	// answered takes what the answer says of a place, as soon as it is there.
 	answered func(*place, answer, error)
@@ -223,7 +225,7 @@ func (q *question) encode(id int32) []byte {
 		from = to
 	}
 	b = be.AppendUint32(b, 0) // forgotten
-	text("")                  // rack
+	text(q.rack)
 	be.PutUint32(b, uint32(len(b)-4))
 	return b
 }
@@ -286,7 +288,7 @@ func (q *question) readPartition(w *wire, p *place) error {
 		a.aborted = append(a.aborted, aborted{producer: w.int64(), first: w.int64()})
 	}
 	slices.SortFunc(a.aborted, func(x, y aborted) int { return cmp.Compare(x.first, y.first) })
-	w.int32() // preferred replica
+	a.nearest = int(w.int32())
 	size := int(w.int32())
 	switch {
 	case w.err != nil:

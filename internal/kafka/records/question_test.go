@@ -120,8 +120,8 @@ func TestAnAnswerIsReadPartitionByPartition(t *testing.T) {
 	}
 	want := []got{
 		{"b", 0, answer{}, kafka.NotLeaderForPartition},
-		{"a", 1, answer{start: 7, end: 41, batches: []byte("abc"), aborted: []aborted{{4, 20}, {5, 30}}}, nil},
-		{"a", 3, answer{end: 9}, nil},
+		{"a", 1, answer{start: 7, end: 41, nearest: -1, batches: []byte("abc"), aborted: []aborted{{4, 20}, {5, 30}}}, nil},
+		{"a", 3, answer{end: 9, nearest: -1}, nil},
 	}
 	if !reflect.DeepEqual(*answers, want) {
 		t.Errorf("got  %+v\nwant %+v", *answers, want)
