@@ -66,6 +66,9 @@ func compose(t *testing.T) composeFile {
 	return file.composeFile
 }
 
+// pinned is an image by a version, for people, and by the digest that counts.
+var pinned = regexp.MustCompile(`:v?\d+\.\d+\.\d+(-\w+)?@sha256:[0-9a-f]{64}$`)
+
 func TestComposeIsWhole(t *testing.T) {
 	file := compose(t)
 	for name, s := range file.Services {
@@ -77,7 +80,7 @@ func TestComposeIsWhole(t *testing.T) {
 			if s.Image != "engage-worker" {
 				t.Errorf("%s builds %q: all that is built is one image", name, s.Image)
 			}
-		case !regexp.MustCompile(`:v?\d+\.\d+\.\d+@sha256:[0-9a-f]{64}$`).MatchString(s.Image):
+		case !pinned.MatchString(s.Image):
 			t.Errorf("%s: the image %q isn't pinned to a version and its digest", name, s.Image)
 		}
 		for _, port := range s.Ports {
@@ -283,6 +286,11 @@ func TestImage(t *testing.T) {
 	version := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindSubmatch(mod)[1]
 	if !strings.Contains(string(dockerfile), "golang:"+string(version)+".") {
 		t.Errorf("the Dockerfile doesn't build with Go %s", version)
+	}
+	for _, from := range regexp.MustCompile(`(?m)^FROM (?:--\S+ )?(\S+)`).FindAllSubmatch(dockerfile, -1) {
+		if base := string(from[1]); base != "scratch" && !pinned.MatchString(base) {
+			t.Errorf("the image %q isn't pinned to a version and its digest", base)
+		}
 	}
 	if !strings.Contains(string(dockerfile), "USER 65532") {
 		t.Error("the image runs as root")

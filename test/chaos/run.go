@@ -154,7 +154,7 @@ func (r *run) judge(ctx context.Context, out *outcome) (err error) {
 	if err := out.history.save(r.dir); err != nil {
 		return err
 	}
-	out.Verdict = Check(out.history.without(secondAction))
+	out.Verdict = Check(out.history.without(secondAction).pardoned(r.scenario.pardons))
 	if r.scenario.measure != nil {
 		grades, faults := r.scenario.measure(r, out.history)
 		r.grades, out.broken = append(r.grades, grades...), append(out.broken, faults...)

@@ -38,6 +38,10 @@ type scenario struct {
 	// in words, and what was wrong with it. May be nil.
 	measure func(r *run, h *History) (grades, faults []string)
 
+	// pardons is a reason for which events of any kind may die here; measure
+	// bounds how many do.
+	pardons string
+
 	// upgrade begins with replicas of the earlier version, and topics that it
 	// made.
 	upgrade bool
@@ -140,6 +144,14 @@ func scenarios() []scenario { //nolint:funlen // a list
 		{
 			name: "vendor-outages", about: "429 storms, refused connections, 503, slowness, and kills", failureRatio: 0.5,
 			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(usual), breaks: outages,
+		},
+		{
+			name: "refused", about: "Twilio refuses the key, then one of two senders, while replicas are killed",
+			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(usual), breaks: refused, measure: measureRefused, pardons: senderRejected,
+		},
+		{
+			name: "two-topics", about: "one group in which replicas want two different topics, killed in turn",
+			start: onEmbedded(1), replicas: 2, shards: 6, load: medium, vendor: behaving(usual), breaks: twoTopics, measure: measureTwoTopics,
 		},
 		{
 			name: "kafka-moves", about: "leaders and coordinators move, nodes go and come",

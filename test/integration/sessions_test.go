@@ -122,8 +122,10 @@ func TestSessionsExpire(t *testing.T) {
 				}
 				return nil
 			})
+			r.produce(person(0, "")) // behind what a topic's first seconds bring
+			r.awaitDone(20 * time.Second)
 			before, said := rebalances(), len(r.logs.all())
-			n := 0
+			n := 1
 			for end := time.Now().Add(sessionsTested); time.Now().Before(end); n++ {
 				r.produce(person(n, ""))
 				time.Sleep(100 * time.Millisecond)

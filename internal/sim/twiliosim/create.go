@@ -47,6 +47,9 @@ func (s *Sim) create(w http.ResponseWriter, r *http.Request, account string) {
 		return
 	}
 	to, refusal := s.validate(&form)
+	if rule.SenderRefused {
+		refusal = errNotOwned
+	}
 	if refusal != (apiError{}) {
 		s.pause(r, latency)
 		s.refuse(w, r, refusal)
@@ -242,7 +245,7 @@ func validateSender(channel, senderChannel, sender string) apiError {
 		case magicInvalid:
 			return badRequest(21212, "The 'From' number %s is not a valid phone number, shortcode, or alphanumeric sender ID.", sender)
 		case magicNotOwned:
-			return badRequest(21606, "The 'From' phone number is not a valid, message-capable Twilio phone number for this destination.")
+			return errNotOwned
 		case magicQueueFull:
 			return apiError{http.StatusTooManyRequests, 21611, "This 'From' number has exceeded the maximum number of queued messages"}
 		}

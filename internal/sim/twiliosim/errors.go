@@ -16,6 +16,7 @@ type apiError struct {
 
 var (
 	errAuthenticate = apiError{http.StatusUnauthorized, 20003, "Authenticate"}
+	errNotOwned     = apiError{http.StatusBadRequest, 21606, "The 'From' phone number is not a valid, message-capable Twilio phone number for this destination."}
 	errThrottled    = apiError{http.StatusTooManyRequests, 20429, "Too Many Requests"}
 	errInternal     = apiError{http.StatusInternalServerError, 20500, "Internal Server Error"}
 	errUnavailable  = apiError{http.StatusServiceUnavailable, 20503, "Service Unavailable"}

@@ -37,7 +37,8 @@ type Behaviour struct {
 	RetryAfter    time.Duration `yaml:"retryAfter,omitempty"`    // what a 429 asks for; 0 = it has no Retry-After
 	Storm         bool          `yaml:"storm,omitempty"`         // every create request gets a 429
 	Outage        Outage        `yaml:"outage,omitempty"`
-	KeyRefused    bool          `yaml:"keyRefused,omitempty"` // every create request and list gets a 401, as with a key that was deleted
+	KeyRefused    bool          `yaml:"keyRefused,omitempty"`    // every create request and list gets a 401, as with a key that was deleted
+	SenderRefused bool          `yaml:"senderRefused,omitempty"` // every create request gets a 21606, as with a sender that isn't the account's
 
 	// Not accepted.
 	Throttled   float64 `yaml:"throttled,omitempty"`   // 429

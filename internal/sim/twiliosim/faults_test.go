@@ -78,6 +78,8 @@ func TestFaults(t *testing.T) {
 		{"slow", Behaviour{Slow: 1, SlowFor: time.Hour}, seen{broken: "timeout"}, 1, "slow"},
 		{"late", Behaviour{Late: 1, LateFor: time.Millisecond}, seen{status: 201}, 1, "late"},
 		{"storm", Behaviour{Storm: true}, seen{429, 20429, ""}, 0, ""},
+		{"the key is refused", Behaviour{KeyRefused: true}, seen{401, 20003, ""}, 0, ""},
+		{"the sender is refused", Behaviour{SenderRefused: true}, seen{400, 21606, ""}, 0, ""},
 		{"outage, unavailable", Behaviour{Outage: Unavailable}, seen{503, 20503, ""}, 0, ""},
 		{"outage, dropped", Behaviour{Outage: Dropped}, seen{broken: "reset"}, 0, ""},
 		{"outage, refused", Behaviour{Outage: Refused}, seen{broken: "refused"}, 0, ""},

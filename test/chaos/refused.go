@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"engage-worker/internal/sim/twiliosim"
+)
+
+const (
+	senderRejected = "sender_rejected"
+
+	// beforeClosing is how many of a sender's messages may die of it in one
+	// process: the fifth refusal in a row closes the sender.
+	beforeClosing = 4
+
+	// mostRefused is how many requests one process may make with a key that
+	// is refused.
+	mostRefused = 20
+)
+
+// refused has the vendor refuse the key, and then one of the two senders, with
+// kills in both.
+func refused(ctx context.Context, r *run) error {
+	key, sender := usual, usual
+	key.KeyRefused, sender.SenderRefused = true, true
+	kill := func(ctx context.Context, r *run) error { return errors.Join(r.replace(ctx), pause(ctx, 4*time.Second)) }
+	return steps(ctx, r,
+		quiet(2*time.Second),
+		func(ctx context.Context, r *run) error {
+			return errors.Join(r.behave("the key is refused", key), pause(ctx, 3*time.Second))
+		},
+		kill, kill,
+		func(ctx context.Context, r *run) error {
+			return errors.Join(r.behave("as usual", usual), pause(ctx, 10*time.Second))
+		},
+		func(ctx context.Context, r *run) error {
+			r.note("vendor: the sender %s is refused", regions[1].sender)
+			scope := twiliosim.Scope{Senders: []string{regions[1].sender}, Behaviour: sender}
+			return errors.Join(r.vendor.sim.SetFaults(twiliosim.Faults{Seed: r.rng.Uint64(), Behaviour: usual, Scopes: []twiliosim.Scope{scope}}), pause(ctx, 4*time.Second))
+		},
+		kill, kill)
+}
+
+// measureRefused judges what a refused key and a refused sender cost: requests,
+// and dead letters of the messages that found the sender out.
+func measureRefused(r *run, h *History) (grades, faults []string) {
+	processes := len(r.all)
+	asked := 0
+	for _, q := range h.Requests {
+		if q.Status == http.StatusUnauthorized {
+			asked++
+		}
+	}
+	dead := len(slices.DeleteFunc(slices.Clone(h.Dead), func(d Dead) bool { return d.Reason != senderRejected }))
+	grades = append(grades, fmt.Sprintf("%d processes: %d requests with the refused key, %d dead letters of the refused sender", processes, asked, dead))
+	if asked == 0 || asked > mostRefused*processes {
+		faults = append(faults, fmt.Sprintf("%d requests were refused with the key, at most %d should be", asked, mostRefused*processes))
+	}
+	if dead > beforeClosing*processes {
+		faults = append(faults, fmt.Sprintf("%d messages died of the refused sender, at most %d should", dead, beforeClosing*processes))
+	}
+	return grades, faults
+}
+
+// pardoned is the history in which the dead letters for a reason are what is
+// expected of their events.
+func (h *History) pardoned(reason string) *History {
+	if reason == "" {
+		return h
+	}
+	rest := *h
+	rest.Dead = slices.Clone(h.Dead)
+	for i := range rest.Dead {
+		if d := &rest.Dead[i]; d.Reason == reason && d.Ref != "" {
+			d.Reason = kinds[d.Ref[0]].reason()
+		}
+	}
+	return &rest
+}
