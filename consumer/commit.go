@@ -13,7 +13,7 @@ func (gen *generation) commitUntil(done <-chan struct{}, stop func()) {
 	ticker := time.NewTicker(gen.group.cfg.CommitInterval)
 	defer ticker.Stop()
 	watch := watchdog{gen: gen}
-	lastPoll := time.Now()
+	lastPoll, lastPositions := time.Now(), time.Now()
 	for {
 		select {
 		case <-done:
@@ -23,6 +23,10 @@ func (gen *generation) commitUntil(done <-chan struct{}, stop func()) {
 				stop()
 			}
 			watch.look(time.Now())
+			if time.Since(lastPositions) >= positionsEvery {
+				lastPositions = time.Now()
+				gen.commitPositions()
+			}
 			if time.Since(lastPoll) >= partitionsPolled {
 				lastPoll = time.Now()
 				if gen.partitionsChanged() {

@@ -12,6 +12,7 @@ import (
 	"engage-worker/actions/twilio"
 	"engage-worker/consumer/clock"
 	"engage-worker/consumer/intake"
+	"engage-worker/consumer/status"
 	"engage-worker/deadletter"
 	"engage-worker/internal/kafka/records"
 	"engage-worker/internal/metrics"
@@ -40,6 +41,10 @@ type Config struct {
 	MaxUncommitted int  // open events of a stream before its fetching pauses
 
 	LedgerRetention time.Duration // how long a delivery is remembered
+
+	StatusSweepAfter  time.Duration // after its acceptance, until Twilio is asked of a message
+	StatusGiveUpAfter time.Duration
+
 	// Adopted are groups that this one goes on for: what they wrote into the
 	// ledger counts, and a group without offsets begins at theirs.
 	Adopted []string
@@ -61,6 +66,7 @@ type Topics struct {
 	Source string
 	Retry  []intake.Tier // in the order of their delays
 	Ledger string
+	Status string // "": nobody follows what becomes of messages
 	// OtherLedgers are those of the destinations that send from the same
 	// accounts: of a message that they account for none of ours is told.
 	OtherLedgers []string
@@ -78,6 +84,7 @@ type Parts struct {
 	Replays     replays      // of the source's replayed dead letters; nil: there are none
 	Clock       *clock.Clock // nil: this machine's is right
 	Budget      *intake.Budget
+	Pending     *status.Room
 	Metrics     *metrics.Metrics
 	Tracer      trace.Tracer
 	Log         zerolog.Logger
@@ -108,6 +115,9 @@ type destination interface {
 	Prepare(ctx context.Context, ev *actions.Event, action int) actions.Delivery
 	Send(ctx context.Context, m *twilio.Message, leave func() error) twilio.Result
 	Find(ctx context.Context, m *twilio.Message, since time.Time) ([]twilio.Candidate, error)
+	Present(region string) string
+	Report(ctx context.Context, region, sid string) (twilio.Report, error)
+	Reports(ctx context.Context, region string, from, until time.Time, page string, each func(twilio.Report)) (next string, err error)
 }
 
 type gates interface {

@@ -44,6 +44,9 @@ type generation struct {
 	reading    *semaphore.Weighted // of ledgers, a few at a time
 	unrestored atomic.Int64        // shards whose ledger isn't read yet
 	restored   chan struct{}       // closed when there are none
+
+	following *semaphore.Weighted // of status topics, a few at a time
+	positions func() positions    // asked for once
 }
 
 // unknown is a number of shards that couldn't be found out yet.
@@ -70,8 +73,9 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 	gen := &generation{
 		group: g, commits: next, number: next.ID, assignedAt: time.Now(),
 		intake: begin, work: work, ended: ended, lease: &lease.Lease{}, look: newLook(),
-		reading: semaphore.NewWeighted(restoreAtOnce), restored: make(chan struct{}),
+		reading: semaphore.NewWeighted(restoreAtOnce), restored: make(chan struct{}), following: semaphore.NewWeighted(followsAtOnce),
 	}
+	gen.positions = sync.OnceValue(func() positions { return g.readPositions(begin) })
 	gen.peers = delivery.NewPeers(g.flights, gen.restored, g.tails(next.Assignments[g.cfg.Topics.Ledger]))
 	if err := g.settleNewSource(begin, next, next.Assignments[g.cfg.Topics.Source]); err != nil {
 		g.cantBegin(begin, err)
@@ -115,11 +119,15 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 			if s.ledger != nil {
 				writers.Go(func() { s.ledger.Run(ledgers) })
 			}
+			if s.follower != nil {
+				writers.Go(func() { gen.follow(ledgers, s) })
+			}
 			for _, st := range s.streams {
 				readers.Go(func() { st.Run(begin) })
 			}
 		})
 	}
+	readers.Go(func() { gen.sweep(begin) })
 	readers.Go(func() { gen.followEnds(begin, endsAsked) })
 	readers.Go(func() { gen.lookAround(begin) })
 	events := make(chan struct{}) // closed when no event is in work any more
@@ -137,6 +145,7 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 	gen.drain(events, stopWork)
 	<-events
 	_ = gen.commit() // says itself what became of it; what isn't committed is read again
+	gen.commitPositions()
 	gen.lease.End()
 	stopLedgers()
 	writers.Wait()
@@ -191,7 +200,7 @@ func (gen *generation) assign(assignments map[string][]kafka.PartitionAssignment
 		owned = append(owned, id)
 	}
 	slices.Sort(owned)
-	gen.group.keepLedgers(owned)
+	gen.group.keep(owned)
 	for _, id := range owned {
 		gen.shards = append(gen.shards, gen.newShard(id, offsets))
 	}
@@ -212,6 +221,10 @@ func (gen *generation) newShard(id int, offsets map[string]map[int]int64) *shard
 	if !g.cfg.WithoutLedger {
 		s.ledger = g.ledger(id)
 		parts.Ledger = s.ledger
+	}
+	if g.cfg.Topics.Status != "" {
+		s.follower = g.follower(id)
+		parts.Status = s.follower
 	}
 	s.courier = delivery.New(delivery.Config{
 		Destination: g.cfg.Destination, Group: g.cfg.GroupID, Shard: id, Generation: gen.number, AssignedAt: gen.assignedAt, Retry: g.cfg.Topics.Retry,

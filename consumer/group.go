@@ -14,6 +14,7 @@ import (
 	"engage-worker/consumer/delivery"
 	"engage-worker/consumer/intake"
 	"engage-worker/consumer/ledger"
+	"engage-worker/consumer/status"
 	"engage-worker/internal/pause"
 	"engage-worker/ratelimit"
 )
@@ -31,7 +32,8 @@ type Group struct {
 	share     *share
 
 	// Owned by Run's goroutine, between generations.
-	ledgers map[int]*ledger.Ledger // of the shards owned last
+	ledgers   map[int]*ledger.Ledger // of the shards owned last
+	followers map[int]*status.Follower
 
 	mu    sync.Mutex
 	state State
@@ -66,6 +68,7 @@ func NewGroup(cfg Config, parts Parts) *Group {
 	if parts.Doors == nil {
 		parts.Doors = ratelimit.NewDoors(parts.Metrics, parts.Log)
 	}
+	status.Begin(cfg.Destination, parts.Metrics)
 	log := parts.Log.With().Str("destination", cfg.Destination).Logger()
 	return &Group{
 		cfg:      cfg,
@@ -81,6 +84,7 @@ func NewGroup(cfg Config, parts Parts) *Group {
 
 		envelopes: intake.NewEnvelopes(cfg.Destination, parts.Metrics, log),
 		ledgers:   map[int]*ledger.Ledger{},
+		followers: map[int]*status.Follower{},
 	}
 }
 
@@ -226,11 +230,17 @@ func (g *Group) close(group *kafka.ConsumerGroup) {
 	}
 }
 
-// keepLedgers carries over the ledgers of shards that stay, and forgets the others'.
-func (g *Group) keepLedgers(owned []int) {
+// keep carries over what is known of shards that stay, and forgets the others.
+func (g *Group) keep(owned []int) {
 	for id := range g.ledgers {
 		if !slices.Contains(owned, id) {
 			delete(g.ledgers, id)
+		}
+	}
+	for id, f := range g.followers {
+		if !slices.Contains(owned, id) {
+			f.Close()
+			delete(g.followers, id)
 		}
 	}
 }

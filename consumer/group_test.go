@@ -214,6 +214,16 @@ func (r *rig) Find(context.Context, *twilio.Message, time.Time) ([]twilio.Candid
 	return nil, nil
 }
 
+func (r *rig) Present(region string) string { return region }
+
+func (r *rig) Report(context.Context, string, string) (twilio.Report, error) {
+	return twilio.Report{}, errors.New("nobody asks")
+}
+
+func (r *rig) Reports(context.Context, string, time.Time, time.Time, string, func(twilio.Report)) (string, error) {
+	return "", errors.New("nobody asks")
+}
+
 func event(id string) []byte { return fmt.Appendf(nil, `{"type":"track","messageId":%q}`, id) }
 
 // TestAGroupsLife: one member delivers what is there, and what comes back by a

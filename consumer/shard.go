@@ -11,6 +11,7 @@ import (
 	"engage-worker/consumer/delivery"
 	"engage-worker/consumer/intake"
 	"engage-worker/consumer/ledger"
+	"engage-worker/consumer/status"
 )
 
 // shard is a partition number while this replica owns it in one generation:
@@ -21,6 +22,9 @@ type shard struct {
 	gen     *generation
 	streams []*intake.Stream
 	ledger  *ledger.Ledger // nil without a ledger
+
+	follower *status.Follower // nil where nobody follows what becomes of messages
+
 	courier *delivery.Courier
 	budget  *intake.Budget
 	log     zerolog.Logger

@@ -3,6 +3,7 @@
 // the templates to render.
 //
 //	Client.Send ─ twilio-go CreateMessage ─ attempt (BaseClient) ─ POST ─▶ Attempt ─ Classify ─▶ Result
+//	Client.Report, Reports ─ GET, one message or a page ─▶ Report
 //	Client.List ─ GET, all pages ─▶ []Candidate
 //	Templates.Get ─ cache ─ Client.Content ─ GET ─▶ ContentTemplate
 //

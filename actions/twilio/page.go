@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strconv"
+	"strings"
 
 	"engage-worker/actions/internal/lookup"
 )
@@ -20,6 +22,19 @@ type listedMessage struct {
 	From                string `json:"from"`
 	MessagingServiceSID string `json:"messaging_service_sid"`
 	DateCreated         string `json:"date_created"`
+	DateSent            string `json:"date_sent"`
+	DateUpdated         string `json:"date_updated"`
+	NumSegments         loose  `json:"num_segments"`
+	ErrorCode           loose  `json:"error_code"`
+}
+
+// loose is a number, whether it comes as one or as text; 0 for anything else.
+type loose int
+
+func (n *loose) UnmarshalJSON(b []byte) error {
+	v, _ := strconv.Atoi(strings.Trim(string(b), `"`))
+	*n = loose(v)
+	return nil
 }
 
 // maxValue bounds one message of a page, or any other of its values: a message

@@ -138,13 +138,20 @@ func (d *delivery) enter(s ratelimit.Sender) (*ratelimit.Permit, *ratelimit.Pass
 	return permit, pass, nil
 }
 
-// sent records the SID; only then is the delivery done. Where the ledger knows
+// sent records the SID, in the status topic and then in the ledger, so that
+// whatever the ledger calls sent is followed; only then is the delivery done. Where the ledger knows
 // better, it is onward if the message is another delivery's, and settled if
 // this one was sent under another SID.
 func (d *delivery) sent(sid string) step {
+	if err := d.follow(sid); err != nil {
+		return leftOpen
+	}
 	err := d.record(ledger.Sent, sid)
 	switch {
 	case errors.Is(err, ledger.ErrClaimed):
+		if d.unfollow(sid) != nil {
+			return leftOpen
+		}
 		if d.alreadySent() {
 			return settled
 		}

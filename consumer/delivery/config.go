@@ -13,6 +13,7 @@ import (
 	"engage-worker/consumer/clock"
 	"engage-worker/consumer/intake"
 	"engage-worker/consumer/ledger"
+	"engage-worker/consumer/status"
 	"engage-worker/deadletter"
 	"engage-worker/internal/metrics"
 	"engage-worker/ratelimit"
@@ -45,6 +46,7 @@ type Parts struct {
 	Gates       gates
 	Doors       doors       // nil: doors of its own
 	Ledger      shardLedger // nil without a ledger
+	Status      follower    // nil: nobody follows what becomes of messages
 	Lease       sendingRight
 	DeadLetters deadLetters
 	Retries     retries
@@ -93,6 +95,12 @@ type shardLedger interface {
 	Usurper() string // the group that shares the ledger, or ""
 	Begin(recordKey []byte, e ledger.Entry) <-chan error
 	Append(ctx context.Context, recordKey []byte, e ledger.Entry) error
+}
+
+// follower follows what becomes of accepted messages; see status.Follower.
+type follower interface {
+	Accepted(ctx context.Context, recordKey []byte, r status.Record) error
+	Withdraw(ctx context.Context, recordKey []byte, sid string) error
 }
 
 // claims is what a shard's ledger tells the deliveries of other shards.

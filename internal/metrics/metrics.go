@@ -51,6 +51,14 @@ type Metrics struct {
 	Reconciliations *prometheus.CounterVec   // destination, result
 	Lookups         *prometheus.CounterVec   // destination, kind, result
 	ClockSkew       *prometheus.GaugeVec     // against: broker or twilio
+	Messages        *prometheus.CounterVec   // destination, action, region, status
+	MessagesFailed  *prometheus.CounterVec   // destination, class: those of twilio.Later
+	MessagesPending *prometheus.GaugeVec     // destination
+	OldestPending   *prometheus.GaugeVec     // destination
+	TwilioQueue     *prometheus.HistogramVec // destination, region
+	StatusRequests  *prometheus.CounterVec   // destination, how, result
+	StatusRestore   *prometheus.HistogramVec // destination
+	CallbacksRead   *prometheus.CounterVec   // destination, result
 	OpenBytes       prometheus.Gauge
 	FetchThrottled  prometheus.Counter
 	BuildInfo       *prometheus.GaugeVec // version, revision, goversion
@@ -115,6 +123,14 @@ func New(reg prometheus.Registerer) *Metrics {
 		Reconciliations: counter("engage_reconciliations_total", "Ambiguous deliveries by what Twilio's message list said.", "destination", "result"),
 		Lookups:         counter("engage_lookups_total", "Look-ups of profiles and content templates by result.", "destination", "kind", "result"),
 		ClockSkew:       gauge("engage_clock_skew_seconds", "By how much this machine's clock is ahead of a broker's or Twilio's; negative where it is behind.", "against"),
+		Messages:        counter("engage_messages_total", "Messages that Twilio accepted, by how far they came: each is counted once for each status that it is known to have reached.", "destination", "action", "region", "status"),
+		MessagesFailed:  counter("engage_messages_failed_total", "Messages that failed or weren't delivered after Twilio had accepted them, by the class of Twilio's later code.", "destination", "class"),
+		MessagesPending: gauge("engage_messages_pending", "Accepted messages without a final status that this replica follows.", "destination"),
+		OldestPending:   gauge("engage_messages_oldest_pending_seconds", "Time since the oldest message without a final status was accepted; 0 where there is none.", "destination"),
+		TwilioQueue:     histogram("engage_twilio_queue_seconds", "Time that a message waited at Twilio, from its acceptance until it was sent.", prometheus.ExponentialBuckets(0.25, 2, 18), "destination", "region"),
+		StatusRequests:  counter("engage_status_requests_total", "Requests by which Twilio was asked what became of messages: for one (sid), or for a page of its list (page).", "destination", "how", "result"),
+		StatusRestore:   histogram("engage_status_restore_seconds", "Time to read what is pending in a shard's status topic on assignment.", latency, "destination"),
+		CallbacksRead:   counter("engage_callbacks_read_total", "Status callbacks that the shards' owners have read: ok, or malformed.", "destination", "result"),
 		OpenBytes:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "engage_open_bytes", Help: "Bytes of events that are open in this process."}),
 		BuildInfo:       gauge("engage_build_info", "What runs here; always 1.", "version", "revision", "goversion"),
 	}
@@ -128,13 +144,24 @@ func New(reg prometheus.Registerer) *Metrics {
 // from there. regions are those that the configuration names, tiers the retry
 // topics'. What belongs to a shard comes and goes with it.
 func (m *Metrics) Begin(destination string, regions, tiers []string) {
-	for _, gauge := range []*prometheus.GaugeVec{m.Shards, m.StuckShards, m.StandingBy, m.Restoring, m.LedgerEntries, m.AccountClosed, m.SendersClosed} {
+	for _, result := range []string{"ok", "malformed"} {
+		m.CallbacksRead.WithLabelValues(destination, result)
+	}
+	for _, region := range regions {
+		m.TwilioQueue.WithLabelValues(destination, region)
+	}
+	for _, how := range []string{"sid", "page"} {
+		for _, result := range []string{"ok", "failed"} {
+			m.StatusRequests.WithLabelValues(destination, how, result)
+		}
+	}
+	for _, gauge := range []*prometheus.GaugeVec{m.MessagesPending, m.OldestPending, m.Shards, m.StuckShards, m.StandingBy, m.Restoring, m.LedgerEntries, m.AccountClosed, m.SendersClosed} {
 		gauge.WithLabelValues(destination)
 	}
 	for _, counter := range []*prometheus.CounterVec{m.Rebalances, m.LedgerRestored} {
 		counter.WithLabelValues(destination)
 	}
-	for _, histogram := range []*prometheus.HistogramVec{m.LedgerRestore, m.LedgerWrite} {
+	for _, histogram := range []*prometheus.HistogramVec{m.LedgerRestore, m.LedgerWrite, m.StatusRestore} {
 		histogram.WithLabelValues(destination)
 	}
 	for _, cause := range []string{"breaker", "refused", "dead_letter", "retry"} {

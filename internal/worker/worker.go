@@ -27,6 +27,7 @@ import (
 	"engage-worker/consumer"
 	"engage-worker/consumer/clock"
 	"engage-worker/consumer/intake"
+	"engage-worker/consumer/status"
 	"engage-worker/deadletter"
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/acked"
@@ -43,6 +44,14 @@ const (
 	openBytes      = 32 << 20
 	leastOpenBytes = 4 << 20
 )
+
+// maxPending bounds the messages that are followed from memory, 32 bytes each;
+// the rest wait in the status topic.
+const maxPending = 4 << 20
+
+// maxStatusRequests bounds how many requests that ask what became of messages
+// are under way.
+const maxStatusRequests = 16
 
 // withoutLedger is the environment variable that switches the ledger off, to
 // show and to measure what it does.
@@ -101,6 +110,7 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 		regions[name] = gateConfig(cfg.Region(name))
 		inFlight += cfg.Region(name).MaxInFlight
 	}
+	regions[consumer.StatusRate] = ratelimit.Config{Rate: cfg.Status.Rate, Burst: 1, MaxInFlight: maxStatusRequests}
 	w.gates = ratelimit.NewGates(regions, gateConfig(cfg.Region("")), w.metrics, log)
 	w.doors = ratelimit.NewDoors(w.metrics, log)
 	w.clock = clock.New(w.metrics.ClockSkew, log)
@@ -110,6 +120,7 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 
 	w.name = replicaName()
 	w.exchange = ratelimit.NewExchange(w.name, w.gates, newBoard(reading, cfg.RatesTopic(), cfg.Kafka.GroupPrefix, retries), log)
+	pending := status.NewRoom(maxPending)
 	shares := &shares{gates: w.gates, exchange: w.exchange, of: map[string]destinationShare{}}
 	for _, d := range cfg.Destinations {
 		destination, faults := actions.New(d.Definition, actions.Options{
@@ -121,7 +132,7 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 		}
 		w.close = append(w.close, destination.Close)
 		names := destination.Regions()
-		shares.add(d.Name, names)
+		shares.add(d.Name, append(slices.Clone(names), consumer.StatusRate))
 		tiers := config.RetryTierNames()
 		w.metrics.Begin(d.Name, names, tiers[:])
 		group := groupConfig(cfg, d.Name)
@@ -142,6 +153,7 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 			// One each, so that a destination whose vendor is away keeps
 			// none of the others'.
 			Budget:         intake.NewBudget(max(openBytes/int64(len(cfg.Destinations)), leastOpenBytes), w.metrics.OpenBytes),
+			Pending:        pending,
 			SeveralRegions: len(names) > 1,
 			SeveralSenders: destination.SeveralSenders(),
 			Metrics:        w.metrics,
@@ -296,7 +308,7 @@ func gateConfig(r config.Region) ratelimit.Config {
 }
 
 func groupConfig(cfg *config.Config, destination string) consumer.Config {
-	of := consumer.Topics{Source: cfg.Kafka.Topic, Ledger: cfg.LedgerTopic(destination)}
+	of := consumer.Topics{Source: cfg.Kafka.Topic, Ledger: cfg.LedgerTopic(destination), Status: cfg.StatusTopic(destination)}
 	names, delays := cfg.RetryTopics(destination), config.RetryDelays()
 	for i, topic := range names {
 		of.Retry = append(of.Retry, intake.Tier{Topic: topic, Name: config.RetryTierNames()[i], Delay: delays[i]})
@@ -305,25 +317,27 @@ func groupConfig(cfg *config.Config, destination string) consumer.Config {
 		of.OtherLedgers = append(of.OtherLedgers, cfg.LedgerTopic(name))
 	}
 	return consumer.Config{
-		Destination:     destination,
-		GroupID:         cfg.GroupID(destination),
-		Brokers:         cfg.Kafka.Brokers,
-		Topics:          of,
-		StartEarliest:   cfg.Kafka.StartOffset == config.StartEarliest,
-		SessionTimeout:  cfg.Kafka.SessionTimeout,
-		CommitInterval:  cfg.Kafka.CommitInterval,
-		ShutdownTimeout: cfg.ShutdownTimeout,
-		MaxEventAge:     cfg.Delivery.MaxEventAge,
-		Attempts:        cfg.Delivery.Attempts,
-		BackoffInitial:  cfg.Delivery.Backoff.Initial,
-		BackoffMax:      cfg.Delivery.Backoff.Max,
-		RequestTimeout:  cfg.Delivery.RequestTimeout,
-		ResendUnknown:   cfg.Delivery.UnknownOutcome == config.UnknownResend,
-		MaxUncommitted:  cfg.Delivery.MaxUncommitted,
-		Adopted:         cfg.Adopted(destination),
-		LedgerRetention: cfg.Ledger.Retention,
-		QuietLedger:     quietLedger,
-		WithoutLedger:   os.Getenv(withoutLedger) != "",
+		Destination:       destination,
+		GroupID:           cfg.GroupID(destination),
+		Brokers:           cfg.Kafka.Brokers,
+		Topics:            of,
+		StartEarliest:     cfg.Kafka.StartOffset == config.StartEarliest,
+		SessionTimeout:    cfg.Kafka.SessionTimeout,
+		CommitInterval:    cfg.Kafka.CommitInterval,
+		ShutdownTimeout:   cfg.ShutdownTimeout,
+		MaxEventAge:       cfg.Delivery.MaxEventAge,
+		Attempts:          cfg.Delivery.Attempts,
+		BackoffInitial:    cfg.Delivery.Backoff.Initial,
+		BackoffMax:        cfg.Delivery.Backoff.Max,
+		RequestTimeout:    cfg.Delivery.RequestTimeout,
+		ResendUnknown:     cfg.Delivery.UnknownOutcome == config.UnknownResend,
+		MaxUncommitted:    cfg.Delivery.MaxUncommitted,
+		Adopted:           cfg.Adopted(destination),
+		LedgerRetention:   cfg.Ledger.Retention,
+		QuietLedger:       quietLedger,
+		WithoutLedger:     os.Getenv(withoutLedger) != "",
+		StatusSweepAfter:  cfg.Status.SweepAfter,
+		StatusGiveUpAfter: cfg.Status.GiveUpAfter,
 	}
 }
 

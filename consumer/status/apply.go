@@ -1,0 +1,170 @@
+package status
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"engage-worker/consumer/ledger"
+)
+
+// Apply takes news in, and returns once whatever it changed is written, with
+// the dead letters before it. News that isn't of a message that is pending, or
+// ended lately, counts for nothing. After an error the news is to be applied again;
+// what was done of it already is not done twice, but for dead letters.
+func (f *Follower) Apply(ctx context.Context, news []News) error {
+	f.applying.Lock()
+	defer f.applying.Unlock()
+	moving := f.moving(news)
+	if len(moving) == 0 {
+		return nil
+	}
+	found, err := f.read(ctx, entriesOf(moving))
+	if err != nil {
+		return fmt.Errorf("read what is known of messages: %w", err)
+	}
+	var failed errgroup.Group
+	failed.SetLimit(lettersAtOnce)
+	var written []chan error
+	var changes []change
+	for _, m := range moving {
+		at, ok := found[m.entry.offset()]
+		if !ok || !bytes.Equal(at.Key, m.news[0].Key) {
+			continue // another key of the same hash, or it was compacted away meanwhile
+		}
+		record, before := at.Record, at.Record.Status
+		for i := range m.news {
+			record.take(&m.news[i])
+		}
+		if record.Status <= before {
+			continue
+		}
+		if record.Status.Failure() && !before.Failure() {
+			failed.Go(func() error { return f.bury(ctx, at.Key, &record) })
+		}
+		done := make(chan error, 1)
+		written = append(written, done)
+		changes = append(changes, change{key: at.Key, record: &record, over: &m.entry, done: done})
+	}
+	if err := failed.Wait(); err != nil {
+		return err
+	}
+	for _, c := range changes {
+		if !f.enqueue(c) {
+			return nil
+		}
+	}
+	for _, done := range written {
+		select {
+		case err := <-done:
+			if err != nil && !errors.Is(err, errOvertaken) {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// lettersAtOnce bounds the dead letters that are being written at the same time.
+const lettersAtOnce = 16
+
+// moving are the messages that news brings further, each with all of its news.
+type moved struct {
+	entry entry
+	news  []News
+}
+
+func (f *Follower) moving(news []News) []*moved {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	byKey := map[uint64]*moved{}
+	var all []*moved
+	for _, n := range news {
+		e, ok := f.index.table.Get(entry{key: f.index.key(n.Key)})
+		if !ok || e.tag != f.index.tag(n.SID) || n.Status <= e.state() {
+			continue
+		}
+		m := byKey[e.key]
+		if m == nil {
+			m = &moved{entry: e}
+			byKey[e.key], all = m, append(all, m)
+		}
+		m.news = append(m.news, n)
+	}
+	return all
+}
+
+func entriesOf(moving []*moved) []entry {
+	entries := make([]entry, len(moving))
+	for i, m := range moving {
+		entries[i] = m.entry
+	}
+	return entries
+}
+
+// Known is a record where it stands in the topic.
+type Known struct {
+	Key    []byte
+	Record Record
+}
+
+// read reads the records of entries back, by their offsets. What isn't there
+// any more is left out.
+func (f *Follower) read(ctx context.Context, entries []entry) (map[int64]Known, error) {
+	offsets := make([]int64, len(entries))
+	for i, e := range entries {
+		offsets[i] = e.offset()
+	}
+	slices.Sort(offsets)
+	found := make(map[int64]Known, len(offsets))
+	for len(offsets) > 0 {
+		n := 1
+		for n < len(offsets) && offsets[n]-offsets[n-1] < readThrough {
+			n++
+		}
+		span := offsets[:n]
+		offsets = offsets[n:]
+		err := f.parts.Log.Read(ctx, span[0], span[n-1]+1, func(r ledger.Record) {
+			if _, wanted := slices.BinarySearch(span, r.Offset); !wanted || r.Value == nil {
+				return
+			}
+			if record, err := ParseRecord(r.Value); err == nil {
+				found[r.Offset] = Known{Key: bytes.Clone(r.Key), Record: record}
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// readThrough is how many records may lie between two that are read in one go.
+const readThrough = 500
+
+// carry writes the records at offsets again, unchanged, without waiting for it.
+func (f *Follower) carry(ctx context.Context, offsets []int64) error {
+	if len(offsets) == 0 {
+		return nil
+	}
+	entries := make([]entry, len(offsets))
+	for i, offset := range offsets {
+		entries[i] = entry{where: uint64(offset) << 16}
+	}
+	found, err := f.read(ctx, entries)
+	if err != nil {
+		return err
+	}
+	for _, at := range found {
+		if e, ok := f.find(at.Key, at.Record.SID); ok {
+			f.enqueue(change{key: at.Key, record: &at.Record, over: &e, done: make(chan error, 1)})
+		}
+	}
+	return nil
+}
