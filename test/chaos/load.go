@@ -70,14 +70,16 @@ func (l load) produce(ctx context.Context, r *run) error {
 		}
 		writes.Go(func() {
 			defer func() { <-open }()
-			for range 600 {
-				deadline, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-				err := writer.Write(deadline, m, partition)
+			minute, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute) // what is begun is produced
+			defer cancel()
+			for minute.Err() == nil {
+				attempt, cancel := context.WithTimeout(minute, 10*time.Second)
+				err := writer.Write(attempt, m, partition)
 				cancel()
 				if err == nil {
 					return
 				}
-				time.Sleep(100 * time.Millisecond)
+				_ = pause(minute, 100*time.Millisecond)
 			}
 			r.fail(errors.New("an event couldn't be produced for a minute: a fault of the harness"))
 		})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -27,6 +28,8 @@ type proxy struct {
 // link is one connection through a proxy.
 type link struct {
 	client, server net.Conn
+	ended          context.Context
+	end            context.CancelFunc
 	mu             sync.Mutex
 	held           chan struct{} // nil, or closed on release
 }
@@ -137,6 +140,8 @@ func (p *proxy) Close() error {
 
 func (p *proxy) serve(client net.Conn) {
 	l := &link{client: client}
+	l.ended, l.end = context.WithCancel(context.Background())
+	defer l.end()
 	target, err := p.target()
 	if err == nil {
 		l.server, err = net.DialTimeout("tcp", target, 5*time.Second)
@@ -175,7 +180,7 @@ func (p *proxy) pass(l *link, from, to net.Conn) {
 			delay := p.delay
 			p.mu.Unlock()
 			if delay > 0 {
-				time.Sleep(delay)
+				_ = pause(l.ended, delay) // then the write fails
 			}
 			if _, werr := to.Write(buf[:n]); werr != nil {
 				err = werr
@@ -225,6 +230,7 @@ func (l *link) reset() {
 }
 
 func (l *link) close() {
+	l.end()
 	_ = l.client.Close() // it goes either way
 	if l.server != nil {
 		_ = l.server.Close()

@@ -53,7 +53,7 @@ func rolling(ctx context.Context, r *run) error {
 		return err
 	}
 	r.note("a replica comes that doesn't know the action")
-	stale, err := r.startWith(func() error { return configure(string(former)) }, func() error { return configure(string(former) + second) })
+	stale, err := r.startWith(ctx, func() error { return configure(string(former)) }, func() error { return configure(string(former) + second) })
 	if err = errors.Join(err, pause(ctx, 4*time.Second)); err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func rolling(ctx context.Context, r *run) error {
 
 // startWith starts a replica between two changes of the configuration, once
 // it has read it.
-func (r *run) startWith(before, after func() error) (*replica, error) {
+func (r *run) startWith(ctx context.Context, before, after func() error) (*replica, error) {
 	if err := before(); err != nil {
 		return nil, err
 	}
@@ -70,8 +70,10 @@ func (r *run) startWith(before, after func() error) (*replica, error) {
 	if err != nil {
 		return nil, err
 	}
-	for deadline := time.Now().Add(20 * time.Second); !w.started(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) || !w.running() {
+	soon, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for !w.started() {
+		if !w.running() || pause(soon, 50*time.Millisecond) != nil {
 			return nil, fmt.Errorf("%s doesn't start: see %s", w.name, w.log)
 		}
 	}
