@@ -12,11 +12,14 @@ const (
 	// leastRoom is what there must be of heldBytes for a fetch to begin.
 	leastRoom = 512 << 10
 
-	// A broker that pauses for longer than longPause gets smaller answers to
-	// give for a while, of leastAnswer at least.
-	longPause   = time.Second
+	// A broker that asked for a pause is paced for a while after it, with answers
+	// of a second's bytes, and leastAnswer at least.
 	pacing      = 30 * time.Second
-	leastAnswer = 64 << 10
+	leastAnswer = 16 << 10
+
+	// quotaWindow is what Kafka measures a quota over, quota.window.num less the
+	// one that has begun, of quota.window.size.seconds each.
+	quotaWindow = 10 * time.Second
 
 	// fetchPlaces bounds the partitions of a fetch of what is there; an answer
 	// has room for few.
@@ -48,13 +51,20 @@ type broker struct {
 
 	ready, quiet []place
 	fetching     bool
-	gathering    bool      // a poll is about to begin
-	polls        int       // that wait at the broker
-	together     time.Time // when they all end
-	paused       time.Time // until then the broker wants no fetch
-	lately       int       // bytes of the last answer
-	small        int       // bytes of an answer until smallUntil
-	smallUntil   time.Time
+	gathering    bool       // a poll is about to begin
+	polls        int        // that wait at the broker
+	together     time.Time  // when they all end
+	paused       time.Time  // until then the broker wants no fetch
+	lately       int        // bytes of the last answer
+	recent       []received // within quotaWindow
+	rate         float64    // bytes per second that the quota allows, as far as is known
+	pacedUntil   time.Time  // and until when it counts
+}
+
+// received is an answer.
+type received struct {
+	bytes int
+	at    time.Time
 }
 
 // put puts a place where it belongs.
@@ -140,32 +150,48 @@ func (b *broker) patience(now time.Time) time.Duration {
 	return pollWait
 }
 
-// heed notes what pause a broker asked for with its answer to a question. A
-// broker whose quota is used up pauses for as long as the answer that it held
-// back is above it. So the next ones are smaller: that makes many short pauses
-// of one long pause. What was held back has about as much as the last answer,
-// and not more than it was asked for.
-func (b *broker) heed(q *question) {
+// heed notes what pause a broker asked for with its answer to a question, and
+// learns the quota from it. What used it up in the broker's window comes out of the
+// window all at once, which would be read as fast, and then be waited for: so
+// for a while answers are small, and each is waited for at the quota's rate.
+func (b *broker) heed(q *question, now time.Time) {
+	b.recent = slices.DeleteFunc(b.recent, func(r received) bool { return now.Sub(r.at) > quotaWindow })
+	if q.bytes > 0 {
+		b.recent = append(b.recent, received{q.bytes, now})
+	}
+	switch {
+	case q.throttle > 0:
+		b.cluster.throttled(q.throttle)
+		b.paused = now.Add(q.throttle)
+		// The pause is until the window's bytes, and those that the broker holds
+		// back, are within the quota. Who is paced is near it: a little less will do.
+		if now.Before(b.pacedUntil) {
+			b.rate *= 0.93
+		} else {
+			b.rate = max(1, float64(b.total()+min(b.lately, q.maxBytes))/(quotaWindow+q.throttle).Seconds())
+		}
+		b.pacedUntil = b.paused.Add(pacing)
+	case q.bytes > 0 && now.Before(b.pacedUntil):
+		b.paused = now.Add(time.Duration(float64(q.bytes) / b.rate * float64(time.Second)))
+		b.rate *= 1.03
+	}
 	if q.bytes > 0 {
 		b.lately = q.bytes
 	}
-	pause := q.throttle
-	if pause <= 0 {
-		return
+}
+
+// total is what came in the window.
+func (b *broker) total() (n int) {
+	for _, r := range b.recent {
+		n += r.bytes
 	}
-	now := time.Now()
-	b.cluster.throttled(pause)
-	if pause > longPause || b.pace(now) < answerBytes {
-		b.small = max(leastAnswer, int(float64(min(b.lately, q.maxBytes))/pause.Seconds()))
-		b.smallUntil = now.Add(pause + pacing)
-	}
-	b.paused = now.Add(pause)
+	return n
 }
 
 // pace is how large an answer may be.
 func (b *broker) pace(now time.Time) int {
-	if now.Before(b.smallUntil) {
-		return min(b.small, answerBytes)
+	if now.Before(b.pacedUntil) {
+		return min(max(leastAnswer, int(b.rate)), answerBytes)
 	}
 	return answerBytes
 }
@@ -226,7 +252,7 @@ func (p *place) waits() bool { return p.seat.waiting && p.seat.turn == p.turn }
 // room for go to the front.
 func (b *broker) settle(q *question, empty []place, served bool, err error) {
 	c := b.cluster
-	b.heed(q)
+	b.heed(q, time.Now())
 	var front []place
 	for _, p := range empty {
 		p.done, p.tried = false, false
