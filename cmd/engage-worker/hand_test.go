@@ -97,6 +97,36 @@ destinations[onboarding].actions[second] is new: it wants what its trigger wants
 	}
 }
 
+// TestConfigDiffWarns: what a change does to what waits or is in doubt is said
+// in the words of docs/changing.md.
+func TestConfigDiffWarns(t *testing.T) {
+	before := configFile(t, "kafka: {sessionTimeout: 10s, groupPrefix: one, topic: events}\ndelivery: {maxEventAge: 2h}")
+	text, err := os.ReadFile(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for change, want := range map[[2]string]string{
+		{"groupPrefix: one", "groupPrefix: two"}:                                  "kafka.groupPrefix is two, and was one: the ledgers have another group's records: nothing is sent until ledger.adopt names that group",
+		{"topic: events", "topic: others"}:                                        "kafka.topic is others, and was events: ledgers and retry topics are others",
+		{"sessionTimeout: 10s", "sessionTimeout: 20s"}:                            "kafka.sessionTimeout is 20s, and was 10s\n",
+		{"maxEventAge: 2h", "maxEventAge: 1h"}:                                    "delivery.maxEventAge is 1h, and was 2h: what is older becomes a dead letter",
+		{"AC00000000000000000000000000000000", "AC" + strings.Repeat("1", 32)}:    "only if settings.former names it",
+		{"MG00000000000000000000000000000000", "MG" + strings.Repeat("1", 32)}:    "messages have another sender, once more than half of the replicas have it",
+		{"type: sendSms", "type: sendWhatsApp"}:                                   "what is in doubt can't be looked up, and is unknown",
+		{"name: welcome\n", "name: hello\n"}:                                      "actions[welcome] is gone: nothing of it is sent any more, once more than half of the replicas are without it",
+		{"type: sendSms\n", "type: sendSms\n        trigger: type = \"track\"\n"}: "other events are wanted, once more than half of the replicas have it",
+		{"name: onboarding", "name: welcome"}:                                     "destinations[onboarding] is gone: nobody reads its events any more, nor what waits in its retry topics",
+	} {
+		after := filepath.Join(t.TempDir(), "after.yaml")
+		if err := os.WriteFile(after, []byte(strings.Replace(string(text), change[0], change[1], 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := command(t, "config", "diff", before, after); got.code != exitOK || !strings.Contains(got.stdout, want) {
+			t.Errorf("%s instead of %s: %+v", change[1], change[0], got)
+		}
+	}
+}
+
 // TestSendTest sends to --to alone, and only with --yes.
 func TestSendTest(t *testing.T) {
 	var sent []string
