@@ -33,7 +33,7 @@ const maxText = 300
 const minDigits = 7
 
 // MaskText masks what could be a phone number in a text of foreign origin: at
-// least seven digits of any script, also when up to three other characters
+// least seven digits of any script, also when up to four other characters
 // that aren't letters stand between two of them. It cuts the text to 300 bytes
 // and drops control characters. Masking a masked text changes nothing.
 func MaskText(s string) string {
@@ -111,7 +111,7 @@ func digit(r rune) byte {
 }
 
 // maxGap is how many characters may stand between two digits of a number.
-const maxGap = 3
+const maxGap = 4
 
 // numberAt measures the number that s begins with, gaps included, and masks
 // it; masked is "" when it has too few digits for a phone number.
