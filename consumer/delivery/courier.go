@@ -4,7 +4,10 @@ import (
 	"context"
 	"math/bits"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"engage-worker/actions"
 	"engage-worker/consumer/intake"
@@ -37,7 +40,11 @@ func New(cfg Config, parts Parts) *Courier {
 	return &Courier{cfg: cfg, parts: parts, actions: parts.Destination.Actions(), former: parts.Destination.FormerNames(), active: map[ledger.Key]chan struct{}{}}
 }
 
-// Settle makes the event's deliveries, in the order of the actions, and
+// sideBySide is how many deliveries of one event are made at the same time.
+// Others of its key wait for all of them.
+const sideBySide = 16
+
+// Settle makes the event's deliveries, a number of them side by side, and
 // reports whether all are settled: sent, skipped, or acknowledged by the retry
 // or the dead-letter topic. Otherwise the shard is being given up, and the
 // event stays open for its next owner. followed reports whether an event of
@@ -56,12 +63,25 @@ func (c *Courier) Settle(ctx context.Context, ev *intake.Event, followed func() 
 	if ev.Actions == 0 {
 		return c.settleUnwanted(ev, decoded)
 	}
-	for open := ev.Actions; open != 0; open &= open - 1 {
-		if !c.delivery(ctx, ev, decoded, bits.TrailingZeros64(open), followed).run() {
-			return false
-		}
+	if open := ev.Actions; bits.OnesCount64(open) == 1 {
+		return c.delivery(ctx, ev, decoded, bits.TrailingZeros64(open), followed).run()
 	}
-	return true
+	var (
+		all  errgroup.Group
+		left atomic.Bool // one of them isn't settled, so that the event is left open
+	)
+	all.SetLimit(sideBySide)
+	for open := ev.Actions; open != 0 && !left.Load(); open &= open - 1 {
+		d := c.delivery(ctx, ev, decoded, bits.TrailingZeros64(open), followed)
+		all.Go(func() error {
+			if !d.run() {
+				left.Store(true)
+			}
+			return nil
+		})
+	}
+	_ = all.Wait() // none fails
+	return !left.Load()
 }
 
 func (c *Courier) delivery(ctx context.Context, ev *intake.Event, decoded *actions.Event, action int, followed func() bool) *delivery {
