@@ -28,8 +28,8 @@ func (r *run) ends(ctx context.Context, topic string) (map[int]int64, error) {
 	return ends, nil
 }
 
-// commits are where the group stands in a topic.
-func (r *run) commits(ctx context.Context, topic string) ([]Commit, error) {
+// commits are where a destination's group stands in a topic.
+func (r *run) commits(ctx context.Context, destination, topic string) ([]Commit, error) {
 	ends, err := r.ends(ctx, topic)
 	if err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func (r *run) read(ctx context.Context, topic string, each func(kafka.Message)) 
 
 // collect reads everything that the run left behind.
 func (r *run) collect(ctx context.Context) (*History, error) {
-	h := &History{Topic: r.topic}
+	h := &History{Topic: r.topic, PerEvent: r.scenario.perEvent, Unknown: r.scenario.unknown}
 	r.mu.Lock()
 	h.Faults = append(h.Faults, r.faults...)
 	replicas := r.all
@@ -109,6 +109,21 @@ func (r *run) collect(ctx context.Context) (*History, error) {
 		}
 		h.Dead = append(h.Dead, Dead{refOf(m.Value), m.Time, d.ID(), d.Action, d.Reason, d.Message, place(m)})
 	}))
+	for _, d := range r.cfg.Destinations {
+		errs = append(errs, r.collectOf(ctx, h, d.Name, refs))
+	}
+	for _, w := range replicas {
+		owned, err := w.owned()
+		errs = append(errs, err)
+		h.Owners = append(h.Owners, owned...)
+	}
+	return h, errors.Join(errs...)
+}
+
+// collectOf reads what a destination left behind; refs are the events by their
+// position.
+func (r *run) collectOf(ctx context.Context, h *History, destination string, refs map[string]string) error {
+	var errs []error
 	if !r.withoutLedger {
 		errs = append(errs, r.read(ctx, r.cfg.LedgerTopic(destination), func(m kafka.Message) {
 			_, key, _ := strings.Cut(string(m.Key), "\x00")
@@ -126,7 +141,7 @@ func (r *run) collect(ctx context.Context) (*History, error) {
 	retries := r.cfg.RetryTopics(destination)
 	topics := append([]string{r.topic}, retries[:]...)
 	for _, topic := range topics {
-		commits, err := r.commits(ctx, topic)
+		commits, err := r.commits(ctx, destination, topic)
 		errs = append(errs, err)
 		h.Commits = append(h.Commits, commits...)
 		if topic == r.topic {
@@ -150,12 +165,7 @@ func (r *run) collect(ctx context.Context) (*History, error) {
 			h.Retries = append(h.Retries, retry)
 		}))
 	}
-	for _, w := range replicas {
-		owned, err := w.owned()
-		errs = append(errs, err)
-		h.Owners = append(h.Owners, owned...)
-	}
-	return h, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 func place(m kafka.Message) Place { return Place{m.Topic, m.Partition, m.Offset} }

@@ -17,6 +17,7 @@ import (
 type load struct {
 	rate  int // events a second
 	users int
+	plain bool          // no event that can't be sent
 	moves time.Duration // all events are in one partition, and in another after this; 0: they are spread
 }
 
@@ -54,7 +55,7 @@ func (l load) produce(ctx context.Context, r *run) error {
 			user += (hot - user) % r.partitions() // the user's partition is hot
 			user = (user + l.users) % l.users
 		}
-		m := event(rng, n, user)
+		m := event(rng, n, user, l.plain)
 		partition := user % r.partitions()
 		switch {
 		case rng.IntN(50) == 0 && previous.Value != nil: // the same once more
@@ -87,12 +88,13 @@ func (l load) produce(ctx context.Context, r *run) error {
 }
 
 // event is the n-th event, of a user.
-func event(rng *rand.Rand, n, user int) kafka.Message {
+func event(rng *rand.Rand, n, user int, plain bool) kafka.Message {
 	kind, phone := byte('p'), fmt.Sprintf("+1415%07d", 2000000+user)
 	name, messageID := "Audience Entered", ""
 	switch draw := rng.IntN(100); {
 	case draw < 10:
 		kind = 'a'
+	case plain:
 	case draw < 12:
 		kind, phone = 'o', "+15005550004" // who has opted out, in the simulator
 	case draw < 14:
@@ -112,7 +114,7 @@ func event(rng *rand.Rand, n, user int) kafka.Message {
 	// A user's events go to one region: where they don't, those of a region
 	// that is away hold up the others of the same user, whose order is kept.
 	region := regions[user/16%len(regions)]
-	m.Value = fmt.Appendf(nil, `{"type":"track","event":%q,"userId":"user-%d",%s"properties":{"ref":%q,"region":%q,"sender":%q},"external_ids":[{"id":%q,"type":"phone","isSubscribed":true}]}`,
+	m.Value = fmt.Appendf(nil, `{"type":"track","event":%q,"userId":"user-%d",%s"properties":{"ref":%q,"region":%q,"sender":%q},"external_ids":[{"id":%[7]q,"type":"phone","isSubscribed":true},{"id":%[7]q,"type":"phone","channelType":"whatsapp","isSubscribed":true}]}`,
 		name, user, messageID, ref, region.name, region.sender, phone)
 	return m
 }

@@ -28,6 +28,7 @@ type options struct {
 	out           string
 	keep          bool
 	earlier       string
+	of            string
 }
 
 func main() { os.Exit(command(os.Args[1:], os.Stdout)) }
@@ -46,6 +47,7 @@ func command(args []string, out io.Writer) int {
 	flags.StringVar(&o.out, "out", "test/chaos/out", "where the histories go")
 	flags.BoolVar(&o.keep, "keep", false, "keep the histories of good runs as well")
 	flags.StringVar(&o.earlier, "earlier", firstVersion, "the commit that the scenario upgrade begins with; it must be in the clone's history")
+	flags.StringVar(&o.of, "of", "", "a commit of the clone's history whose replicas run, to see what it does; the present ones if empty")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
@@ -110,11 +112,29 @@ func all(ctx context.Context, chosen []scenario, o options, out io.Writer) (ok b
 	if err != nil {
 		return false, err
 	}
-	program, cleanup, err := build(ctx)
+	program, cleanup, err := build(ctx, o.of)
 	if err != nil {
 		return false, err
 	}
 	defer cleanup()
+	clocked := ""
+	if slices.ContainsFunc(chosen, func(s scenario) bool { return s.clocks }) {
+		dir, err := os.MkdirTemp("", "engage-chaos-clock-")
+		if err != nil {
+			return false, err
+		}
+		defer os.RemoveAll(dir)
+		overlay, err := clockOverlay(ctx, dir)
+		if err != nil {
+			return false, err
+		}
+		built, cleanup, err := build(ctx, o.of, "-overlay", overlay)
+		if err != nil {
+			return false, err
+		}
+		defer cleanup()
+		clocked = built
+	}
 	earlier := ""
 	if slices.ContainsFunc(chosen, func(s scenario) bool { return s.upgrade }) {
 		built, cleanup, err := buildCommit(ctx, o.earlier)
@@ -142,6 +162,9 @@ func all(ctx context.Context, chosen []scenario, o options, out io.Writer) (ok b
 			r := &run{
 				scenario: s, seed: o.seed + uint64(i), program: program, withoutLedger: s.unsafe || o.withoutLedger,
 				dir: filepath.Join(o.out, fmt.Sprintf("%s-%d", s.name, o.seed+uint64(i))),
+			}
+			if s.clocks {
+				r.program = clocked
 			}
 			if s.upgrade {
 				r.earlier = earlier
@@ -209,15 +232,18 @@ func report(out io.Writer, r *run, res *outcome) bool {
 	return good
 }
 
-// build builds the worker once.
-func build(ctx context.Context) (program string, cleanup func(), err error) {
+// build builds the worker once, of the present state or of a commit.
+func build(ctx context.Context, commit string, flags ...string) (program string, cleanup func(), err error) {
+	if commit != "" {
+		return buildCommit(ctx, commit, flags...)
+	}
 	dir, err := os.MkdirTemp("", "engage-chaos-bin-")
 	if err != nil {
 		return "", nil, err
 	}
 	cleanup = func() { os.RemoveAll(dir) }
 	program = filepath.Join(dir, "engage-worker")
-	if text, err := exec.CommandContext(ctx, "go", "build", "-o", program, "engage-worker/cmd/engage-worker").CombinedOutput(); err != nil {
+	if text, err := exec.CommandContext(ctx, "go", slices.Concat([]string{"build", "-o", program}, flags, []string{"engage-worker/cmd/engage-worker"})...).CombinedOutput(); err != nil {
 		cleanup()
 		return "", nil, errors.Join(fmt.Errorf("build the worker: %w", err), errors.New(string(text)))
 	}

@@ -134,6 +134,21 @@ func (r *replica) started() bool {
 	return err == nil && bytes.Contains(text, []byte(`"message":"started"`))
 }
 
+// address is where it serves its probes and metrics, "" before it has started.
+func (r *replica) address() string {
+	text, err := os.ReadFile(r.log)
+	if err != nil {
+		return ""
+	}
+	for line := range bytes.Lines(text) {
+		var started struct{ Message, HTTP string }
+		if json.Unmarshal(line, &started) == nil && started.Message == "started" {
+			return started.HTTP
+		}
+	}
+	return ""
+}
+
 // shards are those that it owns now, by its log.
 func (r *replica) shards() []int {
 	all, err := r.owned()

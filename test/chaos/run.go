@@ -197,12 +197,12 @@ regions:
           body: {"@template": "Welcome! Yours, {{properties.ref}}"}
           region: {"@path": "$.properties.region"}
 `, `"`+strings.Join(r.broker.bootstrap(), `", "`)+`"`, r.topic, sessionTimeout, stopTimeout, requestTimeout, r.scenario.regionLines(), destination, r.vendor.proxy.addr)
-	r.config = filepath.Join(r.dir, "engage.yaml")
-	if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {
-		return err
+	if r.scenario.edit != nil {
+		text = r.scenario.edit(text)
 	}
-	var err error
-	if r.cfg, err = config.Load(r.config); err != nil {
+	r.config = filepath.Join(r.dir, "engage.yaml")
+	err := r.reconfigure(text)
+	if err != nil {
 		return err
 	}
 	if r.earlier != "" {
@@ -210,6 +210,33 @@ regions:
 	}
 	_, err = topics.Ensure(ctx, r.broker.client, topics.Of(r.cfg), topics.Sizes{Partitions: r.width})
 	return err
+}
+
+// reconfigure makes text the configuration of replicas that start from then on.
+func (r *run) reconfigure(text string) error {
+	if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {
+		return err
+	}
+	cfg, err := config.Load(r.config)
+	if err == nil {
+		r.cfg = cfg
+	}
+	return err
+}
+
+// change replaces parts of the configuration: pairs of what stands there and
+// what is to.
+func (r *run) change(pairs ...string) error {
+	text, err := os.ReadFile(r.config)
+	if err != nil {
+		return err
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		if !strings.Contains(string(text), pairs[i]) {
+			return fmt.Errorf("the configuration has no %q", pairs[i])
+		}
+	}
+	return r.reconfigure(strings.NewReplacer(pairs...).Replace(string(text)))
 }
 
 // addAll starts the scenario's replicas, of the earlier version in an upgrade.
@@ -233,11 +260,10 @@ func (r *run) add() error {
 }
 
 // startOf starts a replica of a program.
-func (r *run) startOf(program string) (*replica, error) {
+func (r *run) startOf(program string, env ...string) (*replica, error) {
 	r.mu.Lock()
 	name := fmt.Sprintf("worker-%d", len(r.all)+1)
 	r.mu.Unlock()
-	var env []string
 	if r.withoutLedger {
 		env = append(env, "ENGAGE_UNSAFE_WITHOUT_LEDGER=1")
 	}
@@ -251,7 +277,7 @@ func (r *run) startOf(program string) (*replica, error) {
 	if program == r.earlier {
 		name += ", of the earlier version"
 	}
-	r.note("start %s", name)
+	r.note("start %s %s", name, strings.Join(env, " "))
 	return w, nil
 }
 
@@ -363,14 +389,16 @@ func (r *run) settled(ctx context.Context) error {
 	if err := r.supervise(); err != nil {
 		return err
 	}
-	for _, topic := range []string{r.topic, r.cfg.RetryTopics(destination)[0]} {
-		commits, err := r.commits(ctx, topic)
-		if err != nil {
-			return err
-		}
-		for _, c := range commits {
-			if c.Committed != c.End {
-				return fmt.Errorf("%s/%d: committed %d, the log ends at %d; %d messages accepted", c.Topic, c.Partition, c.Committed, c.End, r.vendor.accepted())
+	for _, d := range r.cfg.Destinations {
+		for _, topic := range []string{r.topic, r.cfg.RetryTopics(d.Name)[0]} {
+			commits, err := r.commits(ctx, d.Name, topic)
+			if err != nil {
+				return err
+			}
+			for _, c := range commits {
+				if c.Committed != c.End {
+					return fmt.Errorf("%s: %s/%d: committed %d, the log ends at %d; %d messages accepted", d.Name, c.Topic, c.Partition, c.Committed, c.End, r.vendor.accepted())
+				}
 			}
 		}
 	}

@@ -41,6 +41,17 @@ type scenario struct {
 	// pardons is a reason for which events of any kind may die here; measure
 	// bounds how many do.
 	pardons string
+	// edit changes the configuration before anything starts. May be nil.
+	edit func(text string) string
+
+	// perEvent is how many messages a wanted event is worth; 0: one.
+	perEvent int
+
+	// unknown allows dead letters of which nobody can know whether they were sent.
+	unknown bool
+
+	// clocks has replicas whose clock can be set; see clocks.go.
+	clocks bool
 
 	// upgrade begins with replicas of the earlier version, and topics that it
 	// made.
@@ -132,6 +143,22 @@ func scenarios() []scenario { //nolint:funlen // a list
 		{
 			name: "rolling", about: "an action is added replica by replica: of each configuration one is killed, and one comes with the former",
 			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(evasive), breaks: rolling, measure: measureRolling,
+		},
+		{
+			name: "likes", about: "two destinations say the same to the same people; ambiguous answers, and kills", edit: twice, perEvent: 2, unknown: true,
+			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(ambiguous), breaks: kills(4, 4*time.Second, 7*time.Second),
+		},
+		{
+			name: "settings", about: "sender, account, host, channel, request timeout: each changed with deliveries in doubt", unknown: true,
+			start: onEmbedded(1), replicas: 2, shards: 12, load: load{rate: 100, users: 600, plain: true}, vendor: behaving(usual), breaks: changedSettings,
+		},
+		{
+			name: "groups", about: "a second environment on the topic, and a rolling change of the group's prefix",
+			start: onEmbedded(1), replicas: 2, shards: 6, load: medium, vendor: behaving(usual), breaks: groups,
+		},
+		{
+			name: "clocks", about: "replicas ten minutes ahead and behind, killed with deliveries in doubt; one two hours ahead", clocks: true, edit: shortLived,
+			start: onEmbedded(1), replicas: 1, shards: 12, load: medium, vendor: behaving(ambiguous), breaks: clocks,
 		},
 		{
 			name: "vendor-ambiguity", about: "accepted, then 500, reset, silence; slow, late; list lagging 2 s",

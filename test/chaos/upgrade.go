@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -75,7 +76,7 @@ func (r *run) createTopics(ctx context.Context, program string) error {
 
 // buildCommit builds the worker of a commit of this repository's history, which
 // is never fetched.
-func buildCommit(ctx context.Context, commit string) (program string, cleanup func(), err error) {
+func buildCommit(ctx context.Context, commit string, flags ...string) (program string, cleanup func(), err error) {
 	if err := exec.CommandContext(ctx, "git", "cat-file", "-e", commit+"^{commit}").Run(); err != nil {
 		return "", nil, fmt.Errorf("commit %s isn't in this clone's history, so there is nothing to upgrade from: a shallow clone has only its last commits (git fetch --unshallow); --earlier names another", commit)
 	}
@@ -89,7 +90,7 @@ func buildCommit(ctx context.Context, commit string) (program string, cleanup fu
 		return "", nil, fmt.Errorf("take commit %s out of the history: %w", commit, err)
 	}
 	program = filepath.Join(dir, "earlier-engage-worker")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", program, "./cmd/engage-worker")
+	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build", "-o", program}, flags, []string{"./cmd/engage-worker"})...)
 	cmd.Dir = dir
 	if text, err := cmd.CombinedOutput(); err != nil {
 		cleanup()

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// clockVariable says by how many seconds the clock of a program is ahead that
+// is built with clockOverlay.
+const clockVariable = "ENGAGE_TEST_CLOCK"
+
+// clockOverlay writes, for go build -overlay, a package time whose wall clock
+// is off by what clockVariable says, in the whole program with its libraries.
+// The monotonic clock is as it is. Nothing of it is in the worker's own source.
+func clockOverlay(ctx context.Context, dir string) (file string, err error) {
+	root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the standard library: %w", err)
+	}
+	library := filepath.Join(strings.TrimSpace(string(root)), "src", "time")
+	original, err := os.ReadFile(filepath.Join(library, "time.go"))
+	if err != nil {
+		return "", err
+	}
+	const now = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n"
+	if bytes.Count(original, []byte(now)) != 1 {
+		return "", errors.New("time.Now isn't as it was known: the clock can't be set")
+	}
+	off := `package time
+
+import "syscall"
+
+var testClock = func() int64 {
+	text, _ := syscall.Getenv("` + clockVariable + `")
+	seconds, _ := atoi(text)
+	return int64(seconds)
+}()
+`
+	for name, text := range map[string]string{
+		"time.go":      strings.Replace(string(original), now, now+"\tsec += testClock\n", 1),
+		"testclock.go": off,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			return "", err
+		}
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{
+		filepath.Join(library, "time.go"):      filepath.Join(dir, "time.go"),
+		filepath.Join(library, "testclock.go"): filepath.Join(dir, "testclock.go"),
+	}})
+	if err != nil {
+		return "", err
+	}
+	file = filepath.Join(dir, "overlay.json")
+	return file, os.WriteFile(file, overlay, 0o600)
+}
+
+// shortLived is a configuration by which events expire soon.
+func shortLived(text string) string {
+	return strings.Replace(text, "delivery:\n", "delivery:\n  maxEventAge: 5m\n", 1)
+}
+
+// clocks has replicas with wrong clocks beside one whose clock is right.
+func clocks(ctx context.Context, r *run) error {
+	off := func(d time.Duration) (*replica, error) {
+		w, err := r.startOf(r.program, fmt.Sprintf("%s=%d", clockVariable, int(d.Seconds())))
+		if err != nil {
+			return nil, err
+		}
+		return w, r.await(ctx, 20*time.Second, "a replica with a wrong clock that says so", r.tellsTime(w, d))
+	}
+	listless := ambiguous
+	listless.AcceptedThen500, listless.ListErrors = 0.1, 1
+	for range 2 {
+		ahead, err := off(10 * time.Minute)
+		if err != nil {
+			return err
+		}
+		behind, err := off(-10 * time.Minute)
+		if err = errors.Join(err, pause(ctx, 8*time.Second), r.behave("has no list", listless), pause(ctx, 3*time.Second)); err != nil {
+			return err
+		}
+		if err := errors.Join(r.endToEnd(ctx, ahead), r.endToEnd(ctx, behind)); err != nil {
+			return err
+		}
+		r.kill(ahead)
+		r.kill(behind)
+		if err := errors.Join(r.behave("as before", ambiguous), pause(ctx, 8*time.Second)); err != nil {
+			return err
+		}
+	}
+	far, err := off(2 * time.Hour)
+	if err = errors.Join(err, pause(ctx, 3*time.Second)); err != nil {
+		return err
+	}
+	return errors.Join(r.stop(far), pause(ctx, 2*time.Second))
+}
+
+var (
+	skewLine = regexp.MustCompile(`(?m)^engage_clock_skew_seconds\{against="broker"\} (\S+)$`)
+	sumLine  = regexp.MustCompile(`(?m)^engage_end_to_end_seconds_sum\{.*\} (\S+)$`)
+)
+
+// tellsTime checks that a replica shows by how much its clock is ahead, and
+// isn't ready for it.
+func (r *run) tellsTime(w *replica, ahead time.Duration) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := r.unready(w, "clock")(ctx); err != nil {
+			return err
+		}
+		_, page, err := w.get(ctx, "/metrics")
+		if err != nil {
+			return err
+		}
+		shown := skewLine.FindStringSubmatch(page)
+		if shown == nil {
+			return fmt.Errorf("%s shows nothing of its clock", w.name)
+		}
+		if seconds, err := strconv.ParseFloat(shown[1], 64); err != nil || seconds < ahead.Seconds()-5 || seconds > ahead.Seconds()+5 {
+			return fmt.Errorf("%s: its clock is shown as %s s ahead, want %v", w.name, shown[1], ahead)
+		}
+		return nil
+	}
+}
+
+// endToEnd checks that what a replica shows of its messages' ages is no more
+// than they can be, and not negative.
+func (r *run) endToEnd(ctx context.Context, w *replica) error {
+	_, page, err := w.get(ctx, "/metrics")
+	if err != nil {
+		return err
+	}
+	for _, sum := range sumLine.FindAllStringSubmatch(page, -1) {
+		seconds, err := strconv.ParseFloat(sum[1], 64)
+		if most := float64(r.vendor.accepted()) * 60; err != nil || seconds < 0 || seconds > most {
+			r.fail(fmt.Errorf("%s: engage_end_to_end_seconds_sum is %s, want 0 to %.0f", w.name, sum[1], most))
+		}
+	}
+	return nil
+}
