@@ -21,8 +21,9 @@ import (
 
 // Config is one destination's consumer group.
 type Config struct {
-	Destination string // its name, the metrics' label
-	GroupID     string // the consumer group's id
+	Destination string   // its name, the metrics' label
+	FormerNames []string // of the destination
+	GroupID     string   // the consumer group's id
 	Brokers     []string
 	Topics      Topics
 

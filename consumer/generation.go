@@ -252,6 +252,7 @@ func (s *shard) newStream(tier intake.Tier, offsets map[int]int64) *intake.Strea
 	return intake.New(intake.Config{
 		Destination: g.cfg.Destination, Group: g.cfg.GroupID, Topic: tier.Topic, Shard: s.id, Name: tier.Name, Delay: tier.Delay,
 		Offset: pos, MaxUncommitted: g.cfg.MaxUncommitted,
+		FormerNames: g.cfg.FormerNames,
 	}, intake.Parts{
 		Cluster: g.parts.Cluster, Matcher: g.parts.Destination, Actions: g.parts.Destination.Actions(), Former: g.parts.Destination.FormerNames(), Budget: g.parts.Budget, Replays: g.parts.Replays,
 		Metrics: g.parts.Metrics, Envelopes: g.envelopes, Tracer: g.parts.Tracer, Log: s.log, Submit: s.submit,

@@ -117,7 +117,7 @@ func (f *dlqFilter) filter() deadletter.Filter {
 func (f *dlqFilter) unknown(cfg *config.Config) error {
 	known := map[string][]string{}
 	for _, d := range cfg.Destinations {
-		known["destination"] = append(known["destination"], d.Name)
+		known["destination"] = append(append(known["destination"], d.Name), d.FormerNames...)
 		known["region"] = append(known["region"], d.Settings.Region)
 		for _, a := range d.Actions {
 			known["action"] = append(known["action"], a.Name)

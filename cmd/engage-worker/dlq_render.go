@@ -5,14 +5,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"engage-worker/actions"
 	"engage-worker/deadletter"
-	"engage-worker/internal/config"
 )
 
 // renderTime bounds the look-ups of a rendering.
@@ -21,11 +19,11 @@ const renderTime = 10 * time.Second
 // render prepares a dead letter's event again, for its action, or for all of
 // its destination's when it names none. It looks things up and sends nothing.
 func (d *dlqDesk) render(ctx context.Context, app *app, r *deadletter.Record) ([]actions.Delivery, error) {
-	i := slices.IndexFunc(d.cfg.Destinations, func(c config.Destination) bool { return c.Name == r.Destination })
-	if i < 0 {
+	named := d.cfg.Named(r.Destination)
+	if named == nil {
 		return nil, fmt.Errorf("the configuration has no destination %q", r.Destination)
 	}
-	destination, faults := actions.New(d.cfg.Destinations[i].Definition, actions.Options{Log: zerolog.Nop(), Region: d.cfg.TwilioRegion, Regions: d.cfg.RegionNames()})
+	destination, faults := actions.New(named.Definition, actions.Options{Log: zerolog.Nop(), Region: d.cfg.TwilioRegion, Regions: d.cfg.RegionNames()})
 	if len(faults) > 0 {
 		return nil, fmt.Errorf("the destination %q doesn't compile: %s: %s", r.Destination, faults[0].Path, faults[0].Message)
 	}

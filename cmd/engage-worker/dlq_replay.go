@@ -115,7 +115,7 @@ func (c *dlqReplayCmd) replayer(ctx context.Context, desk *dlqDesk) (*deadletter
 	}
 	var destinations []string
 	for _, d := range desk.cfg.Destinations {
-		destinations = append(destinations, d.Name)
+		destinations = append(append(destinations, d.Name), d.FormerNames...)
 	}
 	return &deadletter.Replayer{
 		Planner: deadletter.Planner{

@@ -23,8 +23,9 @@ type Tier struct {
 
 // Config is one topic's partition of a shard.
 type Config struct {
-	Destination    string // the metrics' label
-	Group          string // the consumer group's id, for traces
+	Destination    string   // the metrics' label
+	FormerNames    []string // of the destination
+	Group          string   // the consumer group's id, for traces
 	Topic          string
 	Shard          int           // the partition's number
 	Name           string        // the metrics' label: source, or the tier's name

@@ -30,6 +30,9 @@ func (s *Stream) examineReplay(ctx context.Context, r *records.Record, match act
 	if !ok || !confirmed {
 		return nil, false, ok
 	}
+	if slices.Contains(s.cfg.FormerNames, replay.Destination) {
+		replay.Destination = s.cfg.Destination
+	}
 	if !replay.WantsDestination(s.cfg.Destination) {
 		s.passed.noMatch++
 		return nil, true, true

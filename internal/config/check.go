@@ -105,6 +105,9 @@ func (r *reader) checkDestinations(n *node, c *Config) {
 	for i, d := range c.Destinations {
 		at := n.resolve(element("", i))
 		r.checkUnique(first, at.resolve("name"), d.Name)
+		for k, name := range d.FormerNames {
+			r.checkUnique(first, at.resolve("formerNames").resolve(element("", k)), name)
+		}
 		list := at.resolve("actions")
 		if len(d.Actions) > actions.MaxActions {
 			r.fault(list, "%d actions; a destination may have %d", len(d.Actions), actions.MaxActions)

@@ -183,6 +183,9 @@ type Breaker struct {
 // Destination is a destination as configured; its definition compiles.
 type Destination struct {
 	actions.Definition
+	// FormerNames are what the destination was called before, newest first. Its
+	// group and its topics go by the last of them, as they did from the start.
+	FormerNames []string
 }
 
 // Changed reports whether the configuration names what the destination's
@@ -248,9 +251,28 @@ func (c *Config) TwilioRegion(name string) (twilioRegion, twilioEdge string) {
 	return r.TwilioRegion, r.TwilioEdge
 }
 
+// Named is the destination that has the name, or had it before; nil where there
+// is none.
+func (c *Config) Named(name string) *Destination {
+	for i := range c.Destinations {
+		if c.Destinations[i].Name == name || slices.Contains(c.Destinations[i].FormerNames, name) {
+			return &c.Destinations[i]
+		}
+	}
+	return nil
+}
+
+// first is the name by which a destination's group and topics go.
+func (c *Config) first(destination string) string {
+	if d := c.Named(destination); d != nil && len(d.FormerNames) > 0 {
+		return d.FormerNames[len(d.FormerNames)-1]
+	}
+	return destination
+}
+
 // GroupID is the consumer group of a destination.
 func (c *Config) GroupID(destination string) string {
-	return c.Kafka.GroupPrefix + "." + destination
+	return c.Kafka.GroupPrefix + "." + c.first(destination)
 }
 
 // DeadLetterTopic is where deliveries go that can't be made.
@@ -268,7 +290,7 @@ func (c *Config) RatesTopic() string { return c.Kafka.Topic + ".rates" }
 func (c *Config) RetryTopics(destination string) [3]string {
 	topics := RetryTierNames()
 	for i, tier := range topics {
-		topics[i] = c.Kafka.Topic + "." + destination + ".retry." + tier
+		topics[i] = c.Kafka.Topic + "." + c.first(destination) + ".retry." + tier
 	}
 	return topics
 }
@@ -287,23 +309,23 @@ func (c *Config) Adopted(destination string) []string {
 	if c.Ledger.Adopt == "" {
 		return nil
 	}
-	groups := []string{c.Ledger.Adopt, c.Ledger.Adopt + "." + destination}
+	groups := []string{c.Ledger.Adopt, c.Ledger.Adopt + "." + c.first(destination)}
 	return slices.DeleteFunc(groups, func(group string) bool { return group == c.GroupID(destination) })
 }
 
 // LedgerTopic is where a destination remembers what it sent.
 func (c *Config) LedgerTopic(destination string) string {
-	return c.Kafka.Topic + "." + destination + ".ledger"
+	return c.Kafka.Topic + "." + c.first(destination) + ".ledger"
 }
 
 // StatusTopic is where a destination keeps what became of its messages.
 func (c *Config) StatusTopic(destination string) string {
-	return c.Kafka.Topic + "." + destination + ".status"
+	return c.Kafka.Topic + "." + c.first(destination) + ".status"
 }
 
 // CallbacksTopic is where what Twilio reports of a destination's messages waits.
 func (c *Config) CallbacksTopic(destination string) string {
-	return c.Kafka.Topic + "." + destination + ".callbacks"
+	return c.Kafka.Topic + "." + c.first(destination) + ".callbacks"
 }
 
 // CallsBack reports whether Twilio is told to report to our receivers what

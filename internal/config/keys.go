@@ -171,7 +171,9 @@ func defaultRegion() Region {
 
 func destinationShape(d *Destination) shape {
 	return object(
-		key("name", "part of the group's and the topics' names: don't change it later", text(&d.Name, "", word("a destination's name"))).must(),
+		key("name", "part of the group's and the topics' names: one that is changed goes to `formerNames`", text(&d.Name, "", word("a destination's name"))).must(),
+		key("formerNames", "what the destination was called before, newest first: its group and topics go by the last of these names, so that what was sent, waits or is in doubt is its own, see [changing](changing.md)",
+			list(&d.FormerNames, "name", func(s *string) shape { return text(s, "", word("a destination's name")) }).orNone()),
 		key("settings", "the hosted destination's settings, below", settingsShape(&d.Settings)).must(),
 		key("actions", "what to send, when", list(&d.Actions, "action", actionShape).as("list, 1 to 64")).must(),
 	)

@@ -178,7 +178,7 @@ func TestEveryKey(t *testing.T) {
 			"slow":      {Rate: 0.5, Burst: 1, MaxInFlight: 128, Breaker: defaultRegion().Breaker},
 		},
 		Destinations: []Destination{
-			{actions.Definition{
+			{Definition: actions.Definition{
 				Name: "onboarding",
 				Settings: actions.Settings{
 					TwilioAccountSID: "AC1", TwilioAPIKeySID: "SK1", TwilioAPIKeySecret: "s3cret",
@@ -196,7 +196,7 @@ func TestEveryKey(t *testing.T) {
 					},
 				}},
 			}},
-			{actions.Definition{
+			{Definition: actions.Definition{
 				Name: "plain", Settings: defaultSettings,
 				Actions: []actions.ActionDefinition{{Name: "a", Type: actions.SendWhatsApp, Purpose: actions.Marketing, Trigger: actions.DefaultTrigger, Mapping: map[string]any{}}},
 			}},
@@ -219,7 +219,7 @@ func TestAFileWithDestinationsOnlyHasTheDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Default()
-	want.Destinations = []Destination{{actions.Definition{
+	want.Destinations = []Destination{{Definition: actions.Definition{
 		Name: "onboarding", Settings: defaultSettings,
 		Actions: []actions.ActionDefinition{{Name: "welcome", Type: actions.SendSMS, Purpose: actions.Marketing, Trigger: actions.DefaultTrigger, Mapping: map[string]any{}}},
 	}}}
@@ -627,4 +627,23 @@ func TestRegionsOfMappings(t *testing.T) {
 	if err := cfg.Print(&out); err != nil || !strings.Contains(out.String(), "sydney:") {
 		t.Errorf("printed %v:\n%s", err, out.String())
 	}
+}
+
+// TestFormerNames: what is in Kafka goes by a destination's first name.
+func TestFormerNames(t *testing.T) {
+	cfg := &Config{Kafka: Kafka{Topic: "events", GroupPrefix: "p"}, Ledger: Ledger{Adopt: "q"}, Destinations: []Destination{
+		{Definition: actions.Definition{Name: "third"}, FormerNames: []string{"second", "first"}}, {Definition: actions.Definition{Name: "other"}},
+	}}
+	for _, name := range []string{"first", "second", "third"} {
+		equal(t, cfg.Named(name), &cfg.Destinations[0])
+		equal(t, cfg.GroupID(name), "p.first")
+		equal(t, cfg.LedgerTopic(name), "events.first.ledger")
+		equal(t, cfg.RetryTopics(name)[0], "events.first.retry.30s")
+		equal(t, cfg.StatusTopic(name), "events.first.status")
+		equal(t, cfg.CallbacksTopic(name), "events.first.callbacks")
+		equal(t, cfg.Adopted(name), []string{"q", "q.first"})
+	}
+	equal(t, cfg.GroupID("other"), "p.other")
+	equal(t, cfg.Named("nobody") == nil, true)
+	equal(t, cfg.LedgerTopic("nobody"), "events.nobody.ledger")
 }

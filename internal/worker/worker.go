@@ -136,7 +136,7 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 		tiers := config.RetryTierNames()
 		w.metrics.Begin(d.Name, names, tiers[:])
 		group := groupConfig(cfg, d.Name)
-		group.Changed, group.Fingerprint = d.Changed(), destination.Fingerprint()
+		group.Changed, group.Fingerprint, group.FormerNames = d.Changed(), destination.Fingerprint(), d.FormerNames
 		for _, t := range tune {
 			t(&group)
 		}

@@ -300,3 +300,57 @@ func TestARenamedAction(t *testing.T) {
 		t.Errorf("%v duplicates, want %d", got, sent)
 	}
 }
+
+// TestARenamedDestination: what was sent, waits or is in doubt stays the
+// destination's, which goes by its former name in Kafka; and when that name
+// comes back.
+func TestARenamedDestination(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, settings{regions: patient, partitions: 2, sim: twiliosim.Options{Faults: twiliosim.Faults{Behaviour: twiliosim.Behaviour{AcceptedThen500: 1, ListErrors: 1}}}})
+	faults := func(b twiliosim.Behaviour) {
+		if err := r.sim.SetFaults(twiliosim.Faults{Behaviour: b}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	awaitRetries := func(w *replica, n float64) {
+		r.await(40*time.Second, func() error {
+			if got := value(t, w.Registry(), "engage_events_total", map[string]string{"outcome": "retry"}); got < n {
+				return fmt.Errorf("%v wait", got)
+			}
+			return nil
+		})
+	}
+	w := r.start()
+	const n = 10 // of each
+	for i := range n {
+		r.produce(person(i, ""))
+	}
+	awaitRetries(w, n) // in doubt
+	w.stop()
+	r.change("- name: onboarding\n", "- name: welcome\n    formerNames: [onboarding]\n")
+	faults(twiliosim.Behaviour{Outage: twiliosim.Refused})
+	for i := n; i < 2*n; i++ {
+		r.produce(person(i, ""))
+	}
+	w = r.start()
+	awaitRetries(w, n) // waiting
+	w.stop()
+	faults(twiliosim.Behaviour{})
+	r.change("- name: welcome\n    formerNames: [onboarding]\n", "- name: hello\n    formerNames: [welcome, onboarding]\n")
+	w = r.start(shortTiers)
+	r.produce(people(n, "")...) // again
+	r.awaitSettled(60 * time.Second)
+	r.onceEach(2 * n)
+	if got := value(t, w.Registry(), "engage_reconciliations_total", map[string]string{"destination": "hello", "result": "sent"}); got != n {
+		t.Errorf("%v deliveries were found to be sent, want %d", got, n)
+	}
+	w.stop()
+	r.change("- name: hello\n    formerNames: [welcome, onboarding]\n", "- name: onboarding\n")
+	r.start(shortTiers)
+	r.produce(people(2*n+1, "")...) // all again, and one more
+	r.awaitSettled(60 * time.Second)
+	r.onceEach(2*n + 1)
+	if dead := r.deadLetters(); len(dead) > 0 {
+		t.Errorf("%d dead letters, the first because of %s: %s", len(dead), dead[0].Reason, dead[0].Message)
+	}
+}
