@@ -108,6 +108,16 @@ func (d *Destination) SeveralSenders() bool {
 	return len(senders) > 1
 }
 
+// Hosts are those of Twilio's API that deliveries may go to, as
+// scheme://host[:port], sorted.
+func (d *Destination) Hosts() []string {
+	hosts := map[string]bool{}
+	for _, e := range d.endpoints {
+		hosts[e.api] = true
+	}
+	return slices.Sorted(maps.Keys(hosts))
+}
+
 // newEndpoints are the hosts of a region.
 func (d *Destination) newEndpoints(region string) (e endpoints, err error) {
 	var twilioRegion, twilioEdge string

@@ -169,7 +169,12 @@ func TestTransport(t *testing.T) {
 		}
 		res.Body.Close()
 	}
-	get()
+	if c.Told() {
+		t.Error("somebody has told the time")
+	}
+	if err := c.AskServer(t.Context(), client, s.URL); err != nil || !c.Told() {
+		t.Errorf("%v; told: %t", err, c.Told())
+	}
 	if got := c.Ahead(); got > -59*time.Minute || got < -61*time.Minute {
 		t.Errorf("%v ahead", got)
 	}

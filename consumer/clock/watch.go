@@ -57,6 +57,29 @@ func (c *Clock) Ask(ctx context.Context, client Producer, topic string) error {
 	return err
 }
 
+// Told reports whether anybody has told the time.
+func (c *Clock) Told() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.heard.IsZero() || len(c.twilio) > 0
+}
+
+// AskServer asks a server for the time, within 5 s: anything that it answers
+// tells. The client's transport is to be this clock's.
+func (c *Clock) AskServer(ctx context.Context, client *http.Client, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, url, http.NoBody)
+	if err != nil {
+		return err
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
+}
+
 // Transport notes the time that servers tell in their answers.
 func (c *Clock) Transport(next http.RoundTripper) http.RoundTripper { return transport{c, next} }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -67,6 +68,8 @@ type Worker struct {
 	gates     *ratelimit.Gates
 	doors     *ratelimit.Doors
 	clock     *clock.Clock
+	http      *http.Client // to Twilio
+	hosts     []string     // of its API
 	exchange  *ratelimit.Exchange
 	groups    []*consumer.Group
 	client    *kafka.Client
@@ -114,9 +117,9 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 	w.gates = ratelimit.NewGates(regions, gateConfig(cfg.Region("")), w.metrics, log)
 	w.doors = ratelimit.NewDoors(w.metrics, log)
 	w.clock = clock.New(w.metrics.ClockSkew, log)
-	http := twilio.NewHTTPClient(inFlight)
-	http.Transport = w.clock.Transport(http.Transport)
-	w.close = append(w.close, http.CloseIdleConnections)
+	w.http = twilio.NewHTTPClient(inFlight)
+	w.http.Transport = w.clock.Transport(w.http.Transport)
+	w.close = append(w.close, w.http.CloseIdleConnections)
 
 	w.name = replicaName()
 	w.exchange = ratelimit.NewExchange(w.name, w.gates, newBoard(reading, cfg.RatesTopic(), cfg.Kafka.GroupPrefix, retries), log)
@@ -124,13 +127,14 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 	shares := &shares{gates: w.gates, exchange: w.exchange, of: map[string]destinationShare{}}
 	for _, d := range cfg.Destinations {
 		destination, faults := actions.New(d.Definition, actions.Options{
-			HTTP: http, Log: log, Region: cfg.TwilioRegion, Regions: cfg.RegionNames(),
+			HTTP: w.http, Log: log, Region: cfg.TwilioRegion, Regions: cfg.RegionNames(),
 			Lookup: func(kind, result string) { w.metrics.Lookups.WithLabelValues(d.Name, kind, result).Inc() },
 		})
 		if len(faults) > 0 {
 			return nil, fmt.Errorf("destination %s: %s: %s", d.Name, faults[0].Path, faults[0].Message)
 		}
 		w.close = append(w.close, destination.Close)
+		w.hosts = append(w.hosts, destination.Hosts()...)
 		names := destination.Regions()
 		shares.add(d.Name, append(slices.Clone(names), consumer.StatusRate))
 		tiers := config.RetryTierNames()
@@ -219,11 +223,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	summing, stopSumming := context.WithCancel(context.Background())
 	var watching sync.WaitGroup
 	watching.Go(func() { w.summarize(summing) })
-	// Before anything is read: events mustn't expire by a wrong clock. Where
-	// the broker can't tell it isn't waited for.
-	if err := w.clock.Ask(ctx, w.client, w.cfg.RatesTopic()); err != nil {
-		w.log.Debug().Err(err).Msg("no broker told the time yet")
-	}
+	w.askTheTime(ctx)
 	watching.Go(func() { w.clock.Watch(summing, w.client, w.cfg.RatesTopic()) })
 	for _, g := range w.groups {
 		groups.Go(func() error { return g.Run(running) })
@@ -236,6 +236,23 @@ func (w *Worker) Run(ctx context.Context) error {
 	watching.Wait()
 	w.operating.stop()
 	return errors.Join(err, <-served)
+}
+
+// askTheTime has somebody tell the time before anything is read: events mustn't
+// expire by a wrong clock. A broker does, or else Twilio; where neither can
+// now, the clock counts as right until one does.
+func (w *Worker) askTheTime(ctx context.Context) {
+	if err := w.clock.Ask(ctx, w.client, w.cfg.RatesTopic()); err != nil {
+		w.log.Debug().Err(err).Msg("no broker told the time yet")
+	}
+	for _, host := range w.hosts {
+		if w.clock.Told() {
+			return
+		}
+		if err := w.clock.AskServer(ctx, w.http, host); err != nil {
+			w.log.Debug().Err(err).Msg("Twilio didn't tell the time yet")
+		}
+	}
 }
 
 // checkTopics tells what is wrong with the cluster or the topics, within 15 s.
