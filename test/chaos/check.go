@@ -121,8 +121,7 @@ func (v *Verdict) judge(h *History, ref string, f *fate) {
 	}
 	wrong := false
 	for _, reason := range f.dead {
-		unknown := h.Unknown && want > 0 && reason == "outcome_unknown"
-		wrong = wrong || reason != kind.reason() && !unknown
+		wrong = wrong || reason != kind.reason()
 	}
 	if wrong {
 		v.WrongDead++

@@ -53,16 +53,6 @@ func TestCheck(t *testing.T) {
 			v.Due, v.Lost = 0, 1
 			v.Violations = []Violation{{"p-000006", "neither a message, nor a dead letter, nor a retry that is due"}}
 		}},
-		{"nobody can know", func(h *History) {
-			h.Unknown, h.Messages = true, h.Messages[1:]
-			h.Dead = append(h.Dead, Dead{Ref: "p-000000", ID: "3", Reason: "outcome_unknown"})
-		}, func(v *Verdict) { v.Accepted, v.DeadLetters = 3, 3 }},
-		{"nobody can know, where somebody has to", func(h *History) {
-			h.Dead = append(h.Dead, Dead{Ref: "p-000000", ID: "3", Reason: "outcome_unknown"})
-		}, func(v *Verdict) {
-			v.DeadLetters, v.WrongDead = 3, 1
-			v.Violations = []Violation{{"p-000000", "a wrong dead letter for an event that is plain: outcome_unknown"}}
-		}},
 		{"one message of two", func(h *History) {
 			h.PerEvent, h.Messages = 2, append(h.Messages, h.Messages[1:]...)
 			h.Dead = append(h.Dead, Dead{Ref: "o-000003", ID: "4", Reason: "opted_out"}, Dead{Ref: "m-000004", ID: "5", Reason: "malformed_event"})

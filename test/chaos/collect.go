@@ -88,7 +88,7 @@ func (r *run) read(ctx context.Context, topic string, each func(kafka.Message)) 
 
 // collect reads everything that the run left behind.
 func (r *run) collect(ctx context.Context) (*History, error) {
-	h := &History{Topic: r.topic, PerEvent: r.scenario.perEvent, Unknown: r.scenario.unknown}
+	h := &History{Topic: r.topic, PerEvent: r.scenario.perEvent}
 	r.mu.Lock()
 	h.Faults = append(h.Faults, r.faults...)
 	replicas := r.all

@@ -46,7 +46,6 @@ func refOf(text []byte) string { return string(refPattern.Find(text)) }
 type History struct {
 	Topic    string
 	PerEvent int      // messages that a wanted event is worth; 0: one
-	Unknown  bool     // of some nobody can know whether they were sent
 	Records  []Record // of the source: what was produced
 	Requests []Request
 	Messages []Message

@@ -39,16 +39,13 @@ type scenario struct {
 	measure func(r *run, h *History) (grades, faults []string)
 
 	// pardons is a reason for which events of any kind may die here; measure
-	// bounds how many do.
+	// bounds how many do, where that can be said.
 	pardons string
 	// edit changes the configuration before anything starts. May be nil.
 	edit func(text string) string
 
 	// perEvent is how many messages a wanted event is worth; 0: one.
 	perEvent int
-
-	// unknown allows dead letters of which nobody can know whether they were sent.
-	unknown bool
 
 	// clocks has replicas whose clock can be set; see clocks.go.
 	clocks bool
@@ -145,11 +142,11 @@ func scenarios() []scenario { //nolint:funlen // a list
 			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(evasive), breaks: rolling, measure: measureRolling,
 		},
 		{
-			name: "likes", about: "two destinations say the same to the same people; ambiguous answers, and kills", edit: twice, perEvent: 2, unknown: true,
+			name: "likes", about: "two destinations say the same to the same people; ambiguous answers, and kills", edit: twice, perEvent: 2, pardons: unknown,
 			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(ambiguous), breaks: kills(4, 4*time.Second, 7*time.Second),
 		},
 		{
-			name: "settings", about: "sender, account, host, channel, request timeout: each changed with deliveries in doubt", unknown: true,
+			name: "settings", about: "sender, account, host, channel, request timeout: each changed with deliveries in doubt", pardons: unknown,
 			start: onEmbedded(1), replicas: 2, shards: 12, load: load{rate: 100, users: 600, plain: true}, vendor: behaving(usual), breaks: changedSettings,
 		},
 		{

@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// unknown is why what nobody can know of dies.
+const unknown = "outcome_unknown"
+
 // twice is the configuration with a second destination that is like the first.
 func twice(text string) string {
 	head, of, _ := strings.Cut(text, "destinations:\n")
@@ -58,7 +61,7 @@ func groups(ctx context.Context, r *run) error {
 		return err
 	}
 	r.note("a second environment")
-	second, err := r.startWith(prefixed("staging"), func() error { return r.change("  groupPrefix: staging\n", "") })
+	second, err := r.startWith(ctx, prefixed("staging"), func() error { return r.change("  groupPrefix: staging\n", "") })
 	if err = errors.Join(err, r.await(ctx, 20*time.Second, "a second environment that isn't ready", r.unready(second, "ledger")), pause(ctx, 3*time.Second)); err != nil {
 		return err
 	}

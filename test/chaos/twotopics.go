@@ -48,7 +48,7 @@ func twoTopics(ctx context.Context, r *run) error {
 		return err
 	}
 	read := func(ctx context.Context) error {
-		commits, err := r.commits(ctx, otherTopic)
+		commits, err := r.commits(ctx, destination, otherTopic)
 		for _, c := range commits {
 			if c.Committed != c.End {
 				err = errors.Join(err, fmt.Errorf("%s/%d: committed %d, the log ends at %d", c.Topic, c.Partition, c.Committed, c.End))
