@@ -81,7 +81,7 @@ type Worker struct {
 // tracer is nil when nobody wants traces; tune changes what no setting does,
 // for tests. Close the worker in the end.
 func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tracer, tune ...func(*consumer.Config)) (_ *Worker, err error) {
-	w := &Worker{cfg: cfg, log: log, registry: prometheus.NewRegistry()}
+	w := &Worker{name: replicaName(), cfg: cfg, log: log, registry: prometheus.NewRegistry()}
 	defer func() {
 		if err != nil {
 			w.Close()
@@ -121,7 +121,6 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 	w.http.Transport = w.clock.Transport(w.http.Transport)
 	w.close = append(w.close, w.http.CloseIdleConnections)
 
-	w.name = replicaName()
 	w.exchange = ratelimit.NewExchange(w.name, w.gates, newBoard(reading, cfg.RatesTopic(), cfg.Kafka.GroupPrefix, retries), log)
 	pending := status.NewRoom(maxPending)
 	shares := &shares{gates: w.gates, exchange: w.exchange, of: map[string]destinationShare{}}
@@ -158,13 +157,12 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 			// none of the others'.
 			Budget:         intake.NewBudget(max(openBytes/int64(len(cfg.Destinations)), leastOpenBytes), w.metrics.OpenBytes),
 			Pending:        pending,
-			SeveralRegions: len(names) > 1,
-			SeveralSenders: destination.SeveralSenders(),
-			Metrics:        w.metrics,
-			Tracer:         tracer,
-			Log:            log,
-			Grow:           w.grow,
-			Share:          func(owned []int, total int, until time.Time) { shares.set(d.Name, owned, total, until) },
+			SeveralRegions: len(names) > 1, SeveralSenders: destination.SeveralSenders(),
+			Metrics: w.metrics,
+			Tracer:  tracer,
+			Log:     log,
+			Grow:    w.grow,
+			Share:   func(owned []int, total int, until time.Time) { shares.set(d.Name, owned, total, until) },
 		}))
 	}
 	w.operating = newOperating(cfg, w)
