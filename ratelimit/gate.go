@@ -93,6 +93,9 @@ func (g *Gate) enter(w *waiter, r Request) (resolved bool, err error) {
 	g.arrived++
 	if s := w.sender; s != nil {
 		w.lane = s.line.flow(r.Flow, r.Purpose)
+		if s.line.n == 0 {
+			s.pacer.idle()
+		}
 		if wait := s.wait(r.Purpose); r.Patience > 0 && wait > r.Patience {
 			return true, &BusyError{Region: g.region, Sender: s.name, Wait: wait}
 		}
@@ -160,6 +163,9 @@ func (g *Gate) SetParts(parts []Part, caughtUp bool) {
 	for b := range g.books() {
 		b.setParts(parts, caughtUp, now)
 	}
+	for _, s := range g.senders {
+		s.settle(now)
+	}
 	g.settle(now)
 	g.advance(now)
 }
@@ -180,9 +186,13 @@ func (g *Gate) hear(n Note) (notes []Note) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
-	for b := range g.books() {
-		if b.rate == n.Rate {
-			notes = b.hear(n, now)
+	if g.book.rate == n.Rate {
+		notes = g.book.hear(n, now)
+	}
+	for _, s := range g.senders {
+		if s.book.rate == n.Rate {
+			notes = s.book.hear(n, now)
+			s.settle(now)
 		}
 	}
 	g.settle(now)
@@ -223,7 +233,7 @@ func (g *Gate) books() iter.Seq[*book] {
 	}
 }
 
-// settle ends loans that are over, and fits the pace to what is held.
+// settle ends loans that are over, and fits the region's pace to what is held.
 func (g *Gate) settle(now time.Time) {
 	g.book.expire(now)
 	g.pacer.adjust(now)
@@ -240,7 +250,7 @@ func (g *Gate) next(now time.Time) (at time.Time, ok bool) {
 		g.pacer.wait()
 		return g.throttle.until, true
 	}
-	return g.pacer.next(now)
+	return g.pacer.next(1, now)
 }
 
 // passes reports whether w may have its permit now.
@@ -282,9 +292,9 @@ func (g *Gate) grant(now time.Time, w *waiter) (*Permit, error) {
 		return nil, g.openError(now)
 	}
 	p := &Permit{gate: g, granted: now, ticket: ticket, sender: w.sender, uses: w.uses}
-	g.pacer.take(now)
+	g.pacer.take(1, now)
 	if s := w.sender; s != nil {
-		p.slots = s.take(w.uses)
+		p.slots = s.take(w.uses, now)
 		s.line.serve(s.turn, w.uses)
 	}
 	g.inFlight++

@@ -38,18 +38,21 @@ func (p *pacer) adjust(now time.Time) {
 	if held > 0 {
 		burst = min(max(int(float64(p.burst)*float64(held)/float64(p.fleet)), 1), held)
 	}
-	before := p.bucket.Burst()
+	if p.bucket.Burst() == 0 && burst > 0 {
+		// It begins with one and not with a burst. A slot that comes after there
+		// was none has rested; nobody waits for the spacing as well.
+		p.bucket = rate.NewLimiter(rate.Limit(p.perSec()), burst)
+		p.bucket.AllowN(now, burst-1)
+		return
+	}
 	p.bucket.SetLimitAt(now, rate.Limit(p.perSec()))
 	p.bucket.SetBurstAt(now, burst)
-	if before == 0 { // it begins without a burst
-		p.bucket.AllowN(now, burst)
-	}
 }
 
-// next returns the earliest time at which a permit may be given. ok is false
-// when no time will come unless something else happens.
-func (p *pacer) next(now time.Time) (at time.Time, ok bool) {
-	at, ok = p.slots.next(1, now)
+// next returns the earliest time at which a permit may have k slots. ok is
+// false when no time will come unless something else happens.
+func (p *pacer) next(k int, now time.Time) (at time.Time, ok bool) {
+	at, ok = p.slots.next(k, now)
 	if !ok || at.After(now) {
 		p.waited = true
 		return at, ok
@@ -74,11 +77,11 @@ func (p *pacer) tokens(now time.Time) float64 {
 	return tokens
 }
 
-// take gives a permit; next said that it may be given now. Its slot is its
-// alone until start or giveBack.
-func (p *pacer) take(now time.Time) {
-	p.bucket.AllowN(now, 1)
-	p.slots.take(1)
+// take gives a permit k slots; next said that it may have them now. They are
+// its alone until start or giveBack. Who comes next waits for all of them.
+func (p *pacer) take(k int, now time.Time) {
+	p.bucket.ReserveN(now, min(k, p.bucket.Burst()))
+	p.slots.take(k)
 }
 
 // wait says that somebody is kept waiting by something other than the pace.

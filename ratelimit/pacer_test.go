@@ -25,7 +25,7 @@ func mostInASecond(given []time.Time) int {
 // does.
 func drive(p *pacer, now, end time.Time) (given []time.Time) {
 	for {
-		at, ok := p.next(now)
+		at, ok := p.next(1, now)
 		if !ok || at.After(end) {
 			return given
 		}
@@ -33,7 +33,7 @@ func drive(p *pacer, now, end time.Time) (given []time.Time) {
 			now = at
 			continue
 		}
-		p.take(now)
+		p.take(1, now)
 		p.slots.start(1, 1, now)
 		given = append(given, now)
 	}
@@ -97,10 +97,10 @@ func TestPacerBurst(t *testing.T) {
 	p := holding(100, 40, 0.5, start)
 	atOnce := func(now time.Time) (n int) {
 		for {
-			if at, ok := p.next(now); !ok || at.After(now) {
+			if at, ok := p.next(1, now); !ok || at.After(now) {
 				return n
 			}
-			p.take(now)
+			p.take(1, now)
 			p.slots.start(1, 1, now)
 			n++
 		}
@@ -122,7 +122,7 @@ func TestPacerBurst(t *testing.T) {
 	}
 	// No share, no permit, and no time when there will be one.
 	p.hold(0, now.Add(time.Second))
-	if at, ok := p.next(now.Add(time.Second)); ok {
+	if at, ok := p.next(1, now.Add(time.Second)); ok {
 		t.Errorf("next without a share is %v, want never", at)
 	}
 }

@@ -67,13 +67,13 @@ func (p *Permit) Done(v Verdict) { p.gate.done(p, v) }
 func (p *Permit) settle(now time.Time) bool {
 	p.settled = true
 	region := &p.gate.pacer.slots
-	if region.lost() || p.sender != nil && p.sender.slots.lost() {
+	if region.lost() || p.sender != nil && p.sender.pacer.slots.lost() {
 		p.giveBack()
 		return false
 	}
 	region.start(1, 1, now)
 	if p.sender != nil {
-		p.sender.slots.start(p.slots, p.uses, now)
+		p.sender.pacer.slots.start(p.slots, p.uses, now)
 	}
 	return true
 }
@@ -82,7 +82,7 @@ func (p *Permit) settle(now time.Time) bool {
 func (p *Permit) giveBack() {
 	p.gate.pacer.slots.giveBack(1)
 	if p.sender != nil {
-		p.sender.slots.giveBack(p.slots)
+		p.sender.pacer.slots.giveBack(p.slots)
 	}
 }
 
@@ -96,7 +96,7 @@ func (g *Gate) start(p *Permit) bool {
 	now := time.Now()
 	g.settle(now) // the process may have been frozen for longer than a loan lasts
 	if p.sender != nil {
-		p.sender.book.expire(now)
+		p.sender.settle(now)
 	}
 	p.started = p.settle(now)
 	g.advance(now) // who waits may know now for how long

@@ -1,6 +1,9 @@
 package ratelimit
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // SenderRate is a sender's rate, of all of the fleet.
 type SenderRate struct {
@@ -13,7 +16,7 @@ type SenderRate struct {
 // guarded by Gate.mu.
 type sender struct {
 	name  string
-	slots slots
+	pacer *pacer
 	book  *book
 	line  line
 	turn  choice // of the line; within Gate.choose
@@ -25,16 +28,22 @@ type sender struct {
 }
 
 func newSender(region, id string, c SenderRate) *sender {
-	n, span := slotsOf(c.Rate)
-	s := &sender{name: c.Name, slots: slots{span: span}, line: newLine()}
-	s.book = newBook("", region+"/"+id, n, &s.slots)
+	// A burst of all after a lull, as a region has it by default.
+	s := &sender{name: c.Name, pacer: newPacer(c.Rate, math.MaxInt32, time.Now()), line: newLine()}
+	s.book = newBook("", region+"/"+id, s.pacer.fleet, &s.pacer.slots)
 	return s
+}
+
+// settle ends loans that are over, and fits the pace to what is held.
+func (s *sender) settle(now time.Time) {
+	s.book.expire(now)
+	s.pacer.adjust(now)
 }
 
 // next is when a message of so many uses may have its slots, or when to look
 // again. ok is false when only another call can change the answer.
 func (s *sender) next(uses int, now time.Time) (at time.Time, ok bool) {
-	want, held := min(uses, s.book.fleet), s.slots.held()
+	want, held := min(uses, s.book.fleet), s.pacer.slots.held()
 	if held >= s.short {
 		s.short = 0
 	}
@@ -52,20 +61,20 @@ func (s *sender) next(uses int, now time.Time) (at time.Time, ok bool) {
 		}
 		want = held
 	}
-	return s.slots.next(want, now)
+	return s.pacer.next(want, now)
 }
 
 // take takes the slots for a message; next said that it may have them now.
-func (s *sender) take(uses int) (k int) {
-	k = min(uses, s.book.fleet, s.slots.ready)
-	s.slots.take(k)
+func (s *sender) take(uses int, now time.Time) (k int) {
+	k = min(uses, s.book.fleet, s.pacer.slots.ready)
+	s.pacer.take(k, now)
 	return k
 }
 
 // wait is for how long the messages that go before a new one of that purpose
 // keep the sender busy, if the fleet's whole rate were here.
 func (s *sender) wait(p Purpose) time.Duration {
-	return time.Duration(float64(s.line.ahead(p)) * float64(s.slots.span) / float64(s.book.fleet))
+	return time.Duration(float64(s.line.ahead(p)) * float64(s.pacer.slots.span) / float64(s.book.fleet))
 }
 
 // tick says what to write of the sender's rate now.
@@ -73,9 +82,11 @@ func (s *sender) tick(now time.Time) []Note {
 	if s.line.n == 0 {
 		s.short = 0
 	}
-	return s.book.tick(s.line.uses[Marketing]+s.line.uses[Transactional], now)
+	notes := s.book.tick(s.line.uses[Marketing]+s.line.uses[Transactional], now)
+	s.pacer.adjust(now)
+	return notes
 }
 
 // passable is how many of the messages that wait its slots let through at
 // most in a span.
-func (s *sender) passable() int { return max(0, min(s.line.n, s.slots.held())) }
+func (s *sender) passable() int { return max(0, min(s.line.n, s.pacer.slots.held())) }

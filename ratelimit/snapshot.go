@@ -91,7 +91,7 @@ func (g *Gate) holdings() (all []Holding) {
 	g.settle(now)
 	all = append(all, g.book.holding(g.region, "", g.line.n, now))
 	for _, s := range g.senders {
-		s.book.expire(now)
+		s.settle(now)
 		all = append(all, s.book.holding(g.region, s.name, s.line.n, now))
 	}
 	return all
