@@ -173,3 +173,55 @@ func TestExchange(t *testing.T) {
 		}
 	})
 }
+
+// TestLowRatesAreUsed: real gates use a rate of about as many messages a second as
+// there are replicas, or fewer, by turns.
+func TestLowRatesAreUsed(t *testing.T) {
+	for _, perSecond := range []float64{0.2, 1, 2.5, 3, 5, 10} {
+		t.Run(fmt.Sprint(perSecond), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				board := &memory{grown: make(chan struct{})}
+				ctx, cancel := context.WithCancel(t.Context())
+				config := map[string]Config{"us": {Rate: perSecond, Burst: 1, MaxInFlight: 128}}
+				var started []func() []time.Time
+				var wg sync.WaitGroup
+				for i := range 3 {
+					gates := NewGates(config, Config{}, metrics.New(prometheus.NewRegistry()), zerolog.Nop())
+					x := NewExchange(fmt.Sprint("r", i), gates, &reader{memory: board}, zerolog.Nop())
+					wg.Go(func() { x.Run(ctx) })
+					synctest.Wait()
+					part := []Part{{float64(i) / 3, float64(i+1) / 3, forever}}
+					gates.SetParts(func(string) []Part { return part }, true)
+					started = append(started, sending(ctx, gates.Get("us"), Request{}, 10))
+				}
+				time.Sleep(20 * time.Second)
+				count := func() (n int) {
+					for _, of := range started {
+						n += len(of())
+					}
+					return n
+				}
+				before := count()
+				const seconds = 200
+				time.Sleep(seconds * time.Second)
+				if got, want := count()-before, perSecond*seconds/Window.Seconds()*0.95; float64(got) < want-1 {
+					t.Errorf("%d started in %d s, want %.0f", got, seconds, want)
+				}
+				var all []time.Time
+				for _, of := range started {
+					all = append(all, of()...)
+				}
+				slices.SortFunc(all, time.Time.Compare)
+				n, span := slotsOf(perSecond)
+				for i := n; i < len(all); i++ {
+					if d := all[i].Sub(all[i-n]); d < span {
+						t.Errorf("%d within %v", n+1, d)
+					}
+				}
+				cancel()
+				wg.Wait()
+				time.Sleep(time.Second)
+			})
+		})
+	}
+}
