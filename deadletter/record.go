@@ -101,6 +101,16 @@ func deliveryID(destination, action, idempotencyKey string) string {
 // IdempotencyKey is the event's identity; see EventKey.
 func (r *Record) IdempotencyKey() string { return EventKey(r.MessageID, r.origin()) }
 
+// appendOrigin appends origin.
+func (r *Record) appendOrigin(b []byte) []byte {
+	if r.Origin != "" {
+		return append(b, r.Origin...)
+	}
+	b = append(append(b, r.Topic...), '/')
+	b = append(strconv.AppendInt(b, int64(r.Partition), 10), '/')
+	return strconv.AppendInt(b, r.Offset, 10)
+}
+
 func (r *Record) origin() string {
 	if r.Origin != "" {
 		return r.Origin

@@ -86,7 +86,9 @@ func (s *Stats) Add(r *Record) {
 	for i, d := range s.dimensions {
 		switch d {
 		case ByState:
-			s.count(i, string(r.State))
+			if r.State != "" {
+				s.count(i, string(r.State))
+			}
 		case ByReason:
 			s.count(i, r.Reason)
 		case ByDisposition:
@@ -100,6 +102,13 @@ func (s *Stats) Add(r *Record) {
 		case ByUser:
 			s.count(i, r.UserID)
 		}
+	}
+}
+
+// AddState counts letters by their state, which Add counts only where it is known.
+func (s *Stats) AddState(state State, n int) {
+	if i := slices.Index(s.dimensions, ByState); i >= 0 && n > 0 {
+		s.names[i][string(state)] += n
 	}
 }
 

@@ -218,6 +218,20 @@ func (d *dlqDesk) readStates(ctx context.Context, app *app, filter deadletter.Fi
 	})
 }
 
+// readOnce is read for whoever asks for the states in the end, of the letters that
+// each adds to them or later ones; see learn. The filter chooses no states.
+func (d *dlqDesk) readOnce(ctx context.Context, app *app, filter deadletter.Filter, each func(r *deadletter.Record, states *deadletter.States)) (*deadletter.States, leftOut, error) {
+	states := deadletter.NewStates(d.presentName)
+	left, err := d.scan(ctx, app, filter.Since, nil, func(r *deadletter.Record) error {
+		states.Died(r)
+		if filter.Match(r) {
+			each(r, states)
+		}
+		return nil
+	})
+	return states, left, err
+}
+
 // learn reads what became of the letters.
 func (d *dlqDesk) learn(ctx context.Context, app *app, states *deadletter.States) error {
 	progress := new(deadletter.Progress)

@@ -57,26 +57,7 @@ func BenchmarkDLQ(b *testing.B) {
 	config := benchConfig(b, dir, brokers[0], topic)
 	run := func(b *testing.B, args ...string) (state *os.ProcessState, peak int) {
 		b.Helper()
-		cmd := exec.Command(os.Args[0], append([]string{"--config", config}, args...)...)
-		cmd.Env = append(os.Environ(), asCommand+"=1")
-		var out bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &out
-		if err := cmd.Start(); err != nil {
-			b.Fatal(err)
-		}
-		ended := make(chan error, 1)
-		go func() { ended <- cmd.Wait() }()
-		for {
-			select {
-			case err := <-ended:
-				if err != nil {
-					b.Fatalf("%s: %v\n%s", args, err, out.String())
-				}
-				return cmd.ProcessState, peak
-			case <-time.After(10 * time.Millisecond):
-				peak = max(peak, peakMemory(cmd.Process.Pid))
-			}
-		}
+		return benchRun(b, config, args...)
 	}
 	const partitions = 12
 	run(b, "topics", "create", "--partitions", strconv.Itoa(partitions))
@@ -100,6 +81,31 @@ func BenchmarkDLQ(b *testing.B) {
 			b.ReportMetric(float64(most)/1024, "MiB-peak")
 			b.ReportMetric(float64(cpu.Nanoseconds())/float64(b.N)/float64(n), "cpu-ns/letter")
 		})
+	}
+}
+
+// benchRun runs a command as a process of its own, and tells its peak memory in KiB.
+func benchRun(b *testing.B, config string, args ...string) (state *os.ProcessState, peak int) {
+	b.Helper()
+	cmd := exec.Command(os.Args[0], append([]string{"--config", config}, args...)...)
+	cmd.Env = append(os.Environ(), asCommand+"=1")
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for {
+		select {
+		case err := <-ended:
+			if err != nil {
+				b.Fatalf("%s: %v\n%s", args, err, out.String())
+			}
+			return cmd.ProcessState, peak
+		case <-time.After(10 * time.Millisecond):
+			peak = max(peak, peakMemory(cmd.Process.Pid))
+		}
 	}
 }
 

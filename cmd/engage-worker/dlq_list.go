@@ -66,10 +66,7 @@ func (c *dlqListCmd) Run(ctx context.Context, app *app) error {
 	}
 	defer desk.Close()
 	newest := deadletter.NewNewest(c.Limit * c.Page)
-	left, err := desk.readStates(ctx, app, c.filter(), func(r *deadletter.Record) error {
-		newest.Add(r)
-		return nil
-	})
+	left, err := c.find(ctx, app, desk, newest)
 	if err != nil {
 		return err
 	}
@@ -99,6 +96,32 @@ func (c *dlqListCmd) Run(ctx context.Context, app *app) error {
 		return c.printCSV(app, rows, true)
 	}
 	return c.printTable(app, newest.Seen(), rows)
+}
+
+// find finds the newest, with their states; where states aren't chosen by, the topic
+// needs to be read only once.
+func (c *dlqListCmd) find(ctx context.Context, app *app, desk *dlqDesk, newest *deadletter.Newest) (leftOut, error) {
+	if len(c.State) > 0 {
+		return desk.readStates(ctx, app, c.filter(), func(r *deadletter.Record) error {
+			newest.Add(r)
+			return nil
+		})
+	}
+	states, left, err := desk.readOnce(ctx, app, c.filter(), func(r *deadletter.Record, _ *deadletter.States) { newest.Add(r) })
+	if err != nil {
+		return left, err
+	}
+	records := newest.Records()
+	for _, r := range records {
+		states.Add(r)
+	}
+	if err := desk.learn(ctx, app, states); err != nil {
+		return left, err
+	}
+	for _, r := range records {
+		r.State, r.StateWhy = states.Of(r)
+	}
+	return left, nil
 }
 
 // follow prints what there is, and then each that comes.

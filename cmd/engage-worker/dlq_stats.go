@@ -38,10 +38,7 @@ func (c *dlqStatsCmd) Run(ctx context.Context, app *app) error {
 	defer desk.Close()
 	stats := deadletter.NewStats(deadletter.Dimensions()...)
 	stats.Location = c.TZ.location
-	left, err := desk.readStates(ctx, app, c.filter(), func(r *deadletter.Record) error {
-		stats.Add(r)
-		return nil
-	})
+	left, err := c.count(ctx, app, desk, stats)
 	if err != nil {
 		return err
 	}
@@ -59,6 +56,33 @@ func (c *dlqStatsCmd) Run(ctx context.Context, app *app) error {
 		return c.printCSV(app, stats, by)
 	}
 	return c.printTable(app, desk.reader.Topic, stats, by)
+}
+
+// count counts; where states aren't chosen by, the topic needs to be read only once.
+func (c *dlqStatsCmd) count(ctx context.Context, app *app, desk *dlqDesk, stats *deadletter.Stats) (leftOut, error) {
+	if len(c.State) > 0 {
+		return desk.readStates(ctx, app, c.filter(), func(r *deadletter.Record) error {
+			stats.Add(r)
+			return nil
+		})
+	}
+	var refs []deadletter.Ref
+	states, left, err := desk.readOnce(ctx, app, c.filter(), func(r *deadletter.Record, states *deadletter.States) {
+		stats.Add(r)
+		refs = append(refs, states.Add(r))
+	})
+	if err == nil {
+		err = desk.learn(ctx, app, states)
+	}
+	counts := map[deadletter.State]int{}
+	for _, ref := range refs {
+		state, _ := states.OfRef(ref)
+		counts[state]++
+	}
+	for state, n := range counts {
+		stats.AddState(state, n)
+	}
+	return left, err
 }
 
 // dimensions are those asked for; or all but users, and of hours and days the one

@@ -46,6 +46,7 @@ type cli struct {
 	Consume  consumeCmd  `cmd:"" help:"Show the last events of the topic, masked, and those that come."`
 	SendTest sendTestCmd `cmd:"" help:"Send one message for real, to a number of your own."`
 	Dlq      dlqCmd      `cmd:"" help:"Look at the dead letters, and send them again."`
+	Trace    traceCmd    `cmd:"" help:"Tell what became of an event, a person or a number, in order: event, trigger, attempts, statuses, dead letters, replays."`
 
 	About      versionCmd    `cmd:"" name:"version" help:"Print the version, the commit, and what this was built with."`
 	Help       helpCmd       `cmd:"" help:"Tell about a command, or print a manual page with --man."`

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/rs/zerolog"
+
+	"engage-worker/actions"
+	"engage-worker/internal/config"
+	"engage-worker/internal/terminal"
+	"engage-worker/internal/trace"
+)
+
+type traceCmd struct {
+	MessageID string    `help:"The event with this messageId." placeholder:"ID" xor:"what"`
+	User      string    `help:"The events of this user id." placeholder:"ID" xor:"what"`
+	To        string    `help:"The events with this phone number in them." placeholder:"NUMBER" xor:"what"`
+	Since     timePoint `help:"How far back to look: 24h or 7d ago, 2026-03-01, or 2026-03-01T10:00:00Z. Without a zone: --tz." default:"24h" placeholder:"WHEN"`
+	TZ        zone      `name:"tz" help:"The time zone of times that are given or shown to people: UTC, local, or a name as Europe/Berlin." placeholder:"ZONE"`
+	Output    string    `help:"How to print: ${enum}." enum:"table,json" default:"table" short:"o"`
+}
+
+// Validate is kong's hook for flags.
+func (c *traceCmd) Validate() error {
+	if cmp.Or(c.MessageID, c.User, c.To) == "" {
+		return errors.New("one of --message-id, --user and --to is needed, with a value")
+	}
+	const leastDigits = 5
+	digits := 0
+	for _, r := range c.To {
+		if r >= '0' && r <= '9' {
+			digits++
+		}
+	}
+	if c.To != "" && digits < leastDigits {
+		return fmt.Errorf("--to %s is no phone number", quoted(c.To))
+	}
+	return c.Since.in(c.TZ.in())
+}
+
+// Run collects and prints.
+func (c *traceCmd) Run(ctx context.Context, app *app) error {
+	desk, err := openDLQ(app)
+	if err != nil {
+		return err
+	}
+	defer desk.Close()
+	destinations, closeAll, err := desk.traced()
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	// Every topic but this one may be missing and says nothing then.
+	counts, err := desk.cluster.Count(ctx, desk.cfg.Kafka.Topic)
+	if err == nil && counts[desk.cfg.Kafka.Topic] == 0 {
+		return badInput(fmt.Errorf("the topic %s is missing, or this user may not see it: correct kafka.topic, or give the user the ACL to describe and read", desk.cfg.Kafka.Topic))
+	}
+	if err != nil {
+		return desk.explained(ctx, err)
+	}
+	collector := &trace.Collector{Cluster: desk.cluster, Source: desk.cfg.Kafka.Topic, DeadLetters: desk.reader.Topic, Destinations: destinations}
+	stop := func() {}
+	if s := screenOf(app.stderr); s.width > 0 {
+		stop = drawing(s, func() string {
+			total := int(collector.Total.Load())
+			if total == 0 {
+				return "looking"
+			}
+			return progressLine("looking", int(collector.Done.Load()), total, s.width)
+		})
+	}
+	line, err := collector.Collect(ctx, trace.Query{MessageID: c.MessageID, User: c.User, To: c.To, Since: c.Since.Time})
+	stop()
+	if err != nil {
+		return desk.explained(ctx, err)
+	}
+	if c.Output == "json" {
+		if line.Steps == nil {
+			line.Steps = []trace.Step{}
+		}
+		return printJSON(app, line)
+	}
+	return c.print(app, line)
+}
+
+func (c *traceCmd) print(app *app, line *trace.Timeline) error {
+	s := screenOf(app.stdout)
+	if len(line.Steps) == 0 {
+		_, err := fmt.Fprintf(s, "nothing is found of it since %s %s; --since looks further back\n", c.TZ.shown(c.Since.Time), c.TZ)
+		return err
+	}
+	t := table{header: []string{"WHEN (" + c.TZ.String() + ")", "WHAT", "DESTINATION", "ACTION", "MESSAGE ID", "SID", "WHERE", "DETAIL"}, spare: []int{6, 2, 5, 4}}
+	for _, step := range line.Steps {
+		t.add(step.At.In(c.TZ.in()).Format("2006-01-02 15:04:05.000"), step.What, step.Destination, step.Action, step.MessageID, step.SID, step.Where, terminal.Plain(step.Detail))
+	}
+	if err := t.print(s); err != nil || !line.More {
+		return err
+	}
+	_, err := fmt.Fprintf(s, "\nof %s only the first are told of; --since and --message-id choose fewer\n", plural(line.Events, "event"))
+	return err
+}
+
+// traced are the configured destinations as a trace asks them.
+func (d *dlqDesk) traced() (all []trace.Destination, closeAll func(), err error) {
+	var closers []func()
+	closeAll = func() {
+		for _, f := range closers {
+			f()
+		}
+	}
+	for _, c := range d.cfg.Destinations {
+		destination, faults := actions.New(c.Definition, actions.Options{Log: zerolog.Nop(), Region: d.cfg.TwilioRegion, Regions: d.cfg.RegionNames()})
+		if len(faults) > 0 {
+			closeAll()
+			return nil, nil, badInput(fmt.Errorf("the destination %q doesn't compile: %s: %s", c.Name, faults[0].Path, faults[0].Message))
+		}
+		closers = append(closers, destination.Close)
+		all = append(all, d.tracedOne(c, destination))
+	}
+	return all, closeAll, nil
+}
+
+func (d *dlqDesk) tracedOne(c config.Destination, destination *actions.Destination) trace.Destination {
+	retry := d.cfg.RetryTopics(c.Name)
+	names := destination.Actions()
+	known := slices.Clone(names)
+	for _, former := range destination.FormerNames() {
+		known = append(known, former...)
+	}
+	return trace.Destination{
+		Name: c.Name, Ledger: d.cfg.LedgerTopic(c.Name), Status: d.cfg.StatusTopic(c.Name), Retry: retry[:], Actions: known,
+		Wants: func(value []byte) (wanted []string) {
+			match := destination.Match(value)
+			for i, name := range names {
+				if match.Actions&(1<<i) != 0 {
+					wanted = append(wanted, name)
+				}
+			}
+			return wanted
+		},
+		Decide: func(ctx context.Context, value []byte, action string) string {
+			event, err := destination.Decode(value)
+			if err != nil {
+				return "no event: " + err.Error()
+			}
+			within, cancel := context.WithTimeout(ctx, renderTime)
+			defer cancel()
+			return decision(destination.Prepare(within, event, slices.Index(names, action)))
+		},
+	}
+}
+
+// decision is a delivery in words.
+func decision(d actions.Delivery) string {
+	text := d.Decision.String()
+	if d.Reason != 0 {
+		text += ": " + d.Reason.String()
+	}
+	if d.Failure != nil {
+		text += ": " + d.Failure.Message
+	}
+	return text
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"engage-worker/internal/sim/embedded"
+	"engage-worker/internal/trace"
+)
+
+// tell runs trace and returns its timeline.
+func (p *dlqPlace) tell(args ...string) *trace.Timeline {
+	p.t.Helper()
+	var line trace.Timeline
+	if err := json.Unmarshal([]byte(p.command(append([]string{"trace", "--output", "json"}, args...)...)), &line); err != nil {
+		p.t.Fatal(err)
+	}
+	return &line
+}
+
+// command runs a command that must end with 0.
+func (p *dlqPlace) command(args ...string) string {
+	p.t.Helper()
+	var out, errs strings.Builder
+	if code := run(p.t.Context(), append([]string{"--config", p.config}, args...), strings.NewReader(""), &out, &errs); code != exitOK {
+		p.t.Fatalf("%v: code %d\n%s%s", args, code, out.String(), errs.String())
+	}
+	return out.String()
+}
+
+// story is the kinds of steps, in order, and of equal ones in a row one.
+func story(line *trace.Timeline) string {
+	var kinds []string
+	for _, s := range line.Steps {
+		what := s.What
+		if what == trace.Skipped || what == trace.Decision {
+			what += "(" + s.Detail[strings.LastIndexByte(s.Detail, ' ')+1:] + ")"
+		}
+		if len(kinds) == 0 || kinds[len(kinds)-1] != what {
+			kinds = append(kinds, what)
+		}
+	}
+	return strings.Join(kinds, " ")
+}
+
+// TestTrace: what became of an event is told in order, for each of its ends, by its
+// messageId, its user and its number.
+func TestTrace(t *testing.T) {
+	p, deploy := newReplayPlace(t)
+	deploy("+15005550006", `trigger: 'event = "Audience Entered"', `)
+	stop := p.work()
+	defer stop()
+	event := func(n int, name, phone string, subscribed bool) {
+		p.produce(dlqSource, n%3, kafka.Message{Key: fmt.Append(nil, "user-", n), Value: fmt.Appendf(nil,
+			`{"type":"track","event":%q,"userId":"user-%d","messageId":"m-%d","properties":{},"external_ids":[{"type":"phone","id":%q,"channelType":"sms","isSubscribed":%t}]}`,
+			name, n, n, phone, subscribed)})
+	}
+	event(0, "Audience Entered", "+14155550100", true)
+	event(1, "Audience Entered", "+15005550009", true) // can't receive an SMS
+	event(2, "Audience Entered", "+14155550102", false)
+	event(3, "Audience Exited", "+14155550103", true)
+	p.awaitEnd(dlqSource+".dlq", 1)
+	p.awaitEnd(dlqSource+".onboarding.ledger", 4)
+	p.ok("replay", "--yes", "--rate", "1000")
+	for id, want := range map[string]string{
+		"m-0": "event trigger attempt accepted",
+		"m-1": "event trigger attempt not_sent dead replay replayed attempt not_sent dead replay",
+		"m-2": "event trigger decision(not_subscribed)",
+		"m-3": "event no_match",
+		"m-9": "",
+	} {
+		// When a replay's steps are written is by several clocks' milliseconds.
+		got := story(p.tell("--message-id", id))
+		if id == "m-1" {
+			got, want = fmt.Sprint(sorted(got)), fmt.Sprint(sorted(want))
+		}
+		if !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("%s: %s, want %s", id, got, want)
+		}
+	}
+	for _, args := range [][]string{{"--user", "user-0"}, {"--to", "+1 415 555 0100"}} {
+		if got := p.tell(args...); story(got) != story(p.tell("--message-id", "m-0")) || got.Events != 1 {
+			t.Errorf("%v: %+v", args, got)
+		}
+	}
+	if got := p.command("trace", "--message-id", "m-0"); !strings.Contains(got, "DETAIL") || !strings.Contains(got, "the trigger wants it") || !strings.Contains(got, "accepted") {
+		t.Errorf("%s", got)
+	}
+	if got := p.command("trace", "--message-id", "m-9"); !strings.HasPrefix(got, "nothing is found of it since ") {
+		t.Errorf("%s", got)
+	}
+	for _, args := range [][]string{{"trace"}, {"trace", "--to", "12"}, {"trace", "--user", "a", "--message-id", "b"}, {"trace", "--user", "a", "--since", "never"}} {
+		var out, errs strings.Builder
+		if code := run(t.Context(), append([]string{"--config", p.config}, args...), strings.NewReader(""), &out, &errs); code != exitBadInput {
+			t.Errorf("%v: code %d, %s", args, code, errs.String())
+		}
+	}
+}
+
+// sorted are the different kinds of steps.
+func sorted(story string) map[string]bool {
+	kinds := map[string]bool{}
+	for _, kind := range strings.Fields(story) {
+		kinds[kind] = true
+	}
+	return kinds
+}
+
+// BenchmarkTrace looks for one of EVENTS (100,000) sample events by its messageId, as
+// a process of its own: on the Kafka that KAFKA_BROKERS names, or on the embedded
+// broker, which then takes its share of this machine's cores.
+func BenchmarkTrace(b *testing.B) {
+	n := cmp.Or(os.Getenv("EVENTS"), "100000")
+	brokers := strings.Split(os.Getenv("KAFKA_BROKERS"), ",")
+	if brokers[0] == "" {
+		broker, err := embedded.Start()
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer broker.Close()
+		brokers = broker.Brokers()
+	}
+	dir := b.TempDir()
+	config := benchConfig(b, dir, brokers[0], fmt.Sprint("trace-bench-", time.Now().UnixNano()))
+	benchRun(b, config, "topics", "create", "--partitions", "12")
+	benchRun(b, config, "produce", "--generate", n, "--rate", "1000000")
+	event := filepath.Join(dir, "event.json")
+	if err := os.WriteFile(event, []byte(`{"type":"track","event":"Audience Entered","userId":"u","messageId":"the-one","properties":{}}`), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	benchRun(b, config, "produce", event)
+	for _, args := range [][]string{{"--message-id", "the-one"}, {"--user", "u"}, {"--to", "+14155550100"}} {
+		b.Run(args[0][2:], func(b *testing.B) {
+			for b.Loop() {
+				benchRun(b, config, append([]string{"trace"}, args...)...)
+			}
+		})
+	}
+}

@@ -1,0 +1,49 @@
+package trace
+
+import (
+	"fmt"
+	"testing"
+)
+
+// TestWhatIsMeant: an event is meant by what it says of itself, however JSON
+// writes that, and not because the text stands elsewhere in it.
+func TestWhatIsMeant(t *testing.T) {
+	for _, c := range []struct {
+		query Query
+		value string
+		want  bool
+	}{
+		{Query{MessageID: "m-1"}, `{"messageId":"m-1"}`, true},
+		{Query{MessageID: "m-1"}, `{"messageId":"m-10"}`, false},
+		{Query{MessageID: "m-1"}, `{"messageId":"m-2","properties":{"was":"m-1"}}`, false},
+		{Query{MessageID: `a"b`}, `{"messageId":"a\"b"}`, true},
+		{Query{MessageID: `a/b`}, `{"messageId":"a\/b"}`, true},
+		{Query{MessageID: "é"}, `{"messageId":"\u00e9"}`, true},
+		{Query{User: "u-1"}, `{"userId":"u-1","messageId":"m"}`, true},
+		{Query{User: "u-1"}, `{"messageId":"u-1"}`, false},
+		{Query{To: "+1 (415) 555-0123"}, `{"properties":{"phone":"+14155550123"}}`, true},
+		{Query{To: "+14155550123"}, `{"properties":{"phone":"+1 415.555.0123"}}`, true},
+		{Query{To: "+14155550123"}, `{"properties":{"phone":"+141555501234"}}`, false},
+		{Query{To: "+14155550123"}, `{"a":"+1415555","b":"0123"}`, false},
+		{Query{MessageID: "m-1"}, `no JSON m-1`, false},
+	} {
+		if _, got := newMatcher(c.query).event([]byte(c.value)); got != c.want {
+			t.Errorf("%+v in %s: %t", c.query, c.value, got)
+		}
+	}
+}
+
+func TestSteps(t *testing.T) {
+	var line Timeline
+	for _, what := range []string{Dead, Attempt, Accepted, Event, Trigger} {
+		line.Steps = append(line.Steps, Step{What: what})
+	}
+	line.sort()
+	var got []string
+	for _, s := range line.Steps {
+		got = append(got, s.What)
+	}
+	if want := "[event trigger attempt accepted dead]"; fmt.Sprint(got) != want {
+		t.Errorf("%v, want %s", got, want)
+	}
+}
