@@ -33,6 +33,7 @@ func (g *Group) follower(shard int) *status.Follower {
 		}, status.Parts{
 			Log:         ledger.Partition{Cluster: g.parts.Cluster, Topic: topic, ID: shard},
 			Events:      status.Source{Cluster: g.parts.Cluster, Topic: g.cfg.Topics.Source},
+			Replays:     g.parts.Replays,
 			DeadLetters: g.parts.DeadLetters, Room: g.parts.Pending, Metrics: g.parts.Metrics,
 			Logger: g.log.With().Str("topic", topic).Int("partition", shard).Logger(),
 		})

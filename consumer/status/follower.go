@@ -28,6 +28,7 @@ type Config struct {
 type Parts struct {
 	Log         topicLog
 	Events      events
+	Replays     replays // of the source's replayed dead letters; nil: there are none
 	DeadLetters deadLetters
 	Room        *Room
 	Metrics     *metrics.Metrics
@@ -45,6 +46,11 @@ type topicLog interface {
 // event isn't there any more.
 type events interface {
 	Event(ctx context.Context, at Position) (*kafka.Message, error)
+}
+
+// replays tells whether a source record is a replayed dead letter, and which.
+type replays interface {
+	Confirm(ctx context.Context, m *kafka.Message) (r deadletter.Replayed, ok bool, err error)
 }
 
 // deadLetters publishes one dead letter; nil means acknowledged by all

@@ -29,8 +29,14 @@ func (f *Follower) bury(ctx context.Context, recordKey []byte, r *Record) error 
 	}
 	if event != nil && isOf(event.Value, r.MessageID) {
 		letter.Key, letter.Value, letter.Headers, letter.Timestamp = event.Key, event.Value, event.Headers, event.Time
-		if replay, ok := deadletter.ParseReplayed(event.Headers); ok {
-			letter.Origin, letter.Replays = replay.Origin, replay.Replays
+		if f.parts.Replays != nil {
+			replay, ok, err := f.parts.Replays.Confirm(ctx, event)
+			if err != nil {
+				return err
+			}
+			if ok {
+				letter.Origin, letter.Replays = replay.Origin, replay.Replays
+			}
 		}
 	} else {
 		letter.Message += "; " + goneFromSource
