@@ -204,10 +204,11 @@ func (r *Reader) nextLine() (Record, error) {
 func (r *Reader) readLine() ([]byte, error) {
 	var line []byte
 	if first, _ := r.in.Peek(1); len(first) > 0 && first[0] == 0 {
-		line = make([]byte, frame)
-		n, err := io.ReadFull(r.in, line)
+		var framing [frame]byte
+		n, err := io.ReadFull(r.in, framing[:])
+		line = append(line, framing[:n]...)
 		if err != nil {
-			return line[:n], io.EOF // cut off in the frame
+			return line, io.EOF // cut off in the frame
 		}
 	}
 	for {
