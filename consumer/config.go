@@ -10,6 +10,7 @@ import (
 
 	"engage-worker/actions"
 	"engage-worker/actions/twilio"
+	"engage-worker/consumer/callbacks"
 	"engage-worker/consumer/clock"
 	"engage-worker/consumer/intake"
 	"engage-worker/consumer/status"
@@ -68,6 +69,8 @@ type Topics struct {
 	Retry  []intake.Tier // in the order of their delays
 	Ledger string
 	Status string // "": nobody follows what becomes of messages
+	// Callbacks is where what Twilio reports waits; "": it isn't told to.
+	Callbacks string
 	// OtherLedgers are those of the destinations that send from the same
 	// accounts: of a message that they account for none of ours is told.
 	OtherLedgers []string
@@ -86,6 +89,7 @@ type Parts struct {
 	Clock       *clock.Clock // nil: this machine's is right
 	Budget      *intake.Budget
 	Pending     *status.Room
+	Callback    func(a callbacks.Address) string // where Twilio is to report; nil: nowhere
 	Metrics     *metrics.Metrics
 	Tracer      trace.Tracer
 	Log         zerolog.Logger

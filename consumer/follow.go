@@ -3,10 +3,12 @@ package consumer
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 
+	"engage-worker/consumer/callbacks"
 	"engage-worker/consumer/ledger"
 	"engage-worker/consumer/status"
 	"engage-worker/internal/pause"
@@ -77,7 +79,25 @@ func (g *Group) readPositions(ctx context.Context) positions {
 	return found
 }
 
-func (g *Group) statusTopics() []string { return []string{g.cfg.Topics.Status} }
+func (g *Group) statusTopics() []string {
+	if g.cfg.Topics.Callbacks == "" {
+		return []string{g.cfg.Topics.Status}
+	}
+	return []string{g.cfg.Topics.Status, g.cfg.Topics.Callbacks}
+}
+
+// callbacks reads what Twilio reports of a shard's messages; nil where it isn't
+// told to.
+func (g *Group) callbacks(s *shard) *callbacks.Reader {
+	topic := g.cfg.Topics.Callbacks
+	if topic == "" {
+		return nil
+	}
+	return &callbacks.Reader{
+		Destination: g.cfg.Destination, Cluster: g.parts.Cluster, Topic: topic, Shard: s.id, Apply: s.follower.Apply,
+		Metrics: g.parts.Metrics, Log: s.log.With().Str("topic", topic).Logger(),
+	}
+}
 
 // follow follows the shard's messages until ctx ends.
 func (gen *generation) follow(ctx context.Context, s *shard) {
@@ -89,6 +109,11 @@ func (gen *generation) follow(ctx context.Context, s *shard) {
 		return
 	}
 	s.follower.Begin(begin.of(gen.group.cfg.Topics.Status, s.id))
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	if s.callbacks != nil {
+		reading.Go(func() { s.callbacks.Run(gen.intake, begin.of(gen.group.cfg.Topics.Callbacks, s.id)) })
+	}
 	s.follower.Run(ctx, gen.following)
 }
 
@@ -103,6 +128,12 @@ func (gen *generation) commitPositions() {
 		}
 		if at, ok := s.follower.Position(); ok {
 			note(offsets, gen.group.cfg.Topics.Status, s.id, at)
+		}
+		if s.callbacks == nil {
+			continue
+		}
+		if at, ok := s.callbacks.Position(); ok {
+			note(offsets, gen.group.cfg.Topics.Callbacks, s.id, at)
 		}
 	}
 	if len(offsets) == 0 {

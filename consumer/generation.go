@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
+	"engage-worker/consumer/callbacks"
 	"engage-worker/consumer/delivery"
 	"engage-worker/consumer/intake"
 	"engage-worker/consumer/lease"
@@ -225,6 +226,12 @@ func (gen *generation) newShard(id int, offsets map[string]map[int]int64) *shard
 	if g.cfg.Topics.Status != "" {
 		s.follower = g.follower(id)
 		parts.Status = s.follower
+		s.callbacks = g.callbacks(s)
+		if g.parts.Callback != nil {
+			parts.Callback = func(recordKey []byte) string {
+				return g.parts.Callback(callbacks.Address{Destination: g.cfg.Destination, Shard: id, Key: recordKey})
+			}
+		}
 	}
 	s.courier = delivery.New(delivery.Config{
 		Destination: g.cfg.Destination, Group: g.cfg.GroupID, Shard: id, Generation: gen.number, AssignedAt: gen.assignedAt, Retry: g.cfg.Topics.Retry,

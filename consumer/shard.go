@@ -8,6 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"engage-worker/consumer/callbacks"
 	"engage-worker/consumer/delivery"
 	"engage-worker/consumer/intake"
 	"engage-worker/consumer/ledger"
@@ -23,7 +24,8 @@ type shard struct {
 	streams []*intake.Stream
 	ledger  *ledger.Ledger // nil without a ledger
 
-	follower *status.Follower // nil where nobody follows what becomes of messages
+	follower  *status.Follower  // nil where nobody follows what becomes of messages
+	callbacks *callbacks.Reader // nil where Twilio isn't told to call back
 
 	courier *delivery.Courier
 	budget  *intake.Budget

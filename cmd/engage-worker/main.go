@@ -48,6 +48,8 @@ type cli struct {
 	Dlq      dlqCmd      `cmd:"" help:"Look at the dead letters, and send them again."`
 	Trace    traceCmd    `cmd:"" help:"Tell what became of an event, a person or a number, in order: event, trigger, attempts, statuses, dead letters, replays."`
 
+	Callbacks callbacksCmd `cmd:"" help:"Receive Twilio's status callbacks, any number of replicas beside the worker."`
+
 	About      versionCmd    `cmd:"" name:"version" help:"Print the version, the commit, and what this was built with."`
 	Help       helpCmd       `cmd:"" help:"Tell about a command, or print a manual page with --man."`
 	Completion completionCmd `cmd:"" help:"Print a script that has a shell complete commands and options."`

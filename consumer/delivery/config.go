@@ -44,9 +44,10 @@ type Config struct {
 type Parts struct {
 	Destination destination
 	Gates       gates
-	Doors       doors       // nil: doors of its own
-	Ledger      shardLedger // nil without a ledger
-	Status      follower    // nil: nobody follows what becomes of messages
+	Doors       doors                                   // nil: doors of its own
+	Ledger      shardLedger                             // nil without a ledger
+	Status      follower                                // nil: nobody follows what becomes of messages
+	Callback    func(recordKey []byte) (address string) // where Twilio reports what becomes of a message; nil: nowhere of ours
 	Lease       sendingRight
 	DeadLetters deadLetters
 	Retries     retries

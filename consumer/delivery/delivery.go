@@ -216,6 +216,7 @@ func (d *delivery) prepare() step {
 			d.gate = d.parts.Gates.Get(d.plan.Region)
 			d.parts.Peers.use(d.gate)
 			d.parts.Peers.sends(d.plan.Message.From)
+			d.callBack()
 			d.tries, d.pauses = 0, nil
 			return onward
 		case actions.DecisionFail:

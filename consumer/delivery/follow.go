@@ -27,3 +27,12 @@ func (d *delivery) unfollow(sid string) error {
 	}
 	return d.parts.Status.Withdraw(d.parts.Work, d.key, sid)
 }
+
+// callBack tells Twilio where to report what becomes of the message.
+func (d *delivery) callBack() {
+	if d.parts.Callback == nil {
+		return
+	}
+	m := d.plan.Message
+	m.Form = append(m.Form, twilio.FormValue{Name: "StatusCallback", Value: d.parts.Callback(d.key)})
+}

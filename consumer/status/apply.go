@@ -17,6 +17,11 @@ import (
 // ended lately, counts for nothing. After an error the news is to be applied again;
 // what was done of it already is not done twice, but for dead letters.
 func (f *Follower) Apply(ctx context.Context, news []News) error {
+	select {
+	case <-f.known: // before, news of anything would be news of nothing
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	f.applying.Lock()
 	defer f.applying.Unlock()
 	moving := f.moving(news)

@@ -81,13 +81,15 @@ type Follower struct {
 	wake     chan struct{} // of size one: something waits to be written
 	lost     chan struct{} // of size one: the topic is gone, and is to be looked for again
 	pending  int           // messages in the index that haven't ended
+	known    chan struct{} // closed once the log is read for the first time, or isn't there
+	knows    sync.Once     // closes it
 }
 
 // New makes a Follower that knows nothing yet.
 func New(cfg Config, parts Parts) *Follower {
 	return &Follower{
 		cfg: cfg, parts: parts, schedule: schedule{cfg.SweepAfter}, index: index{hashes: hashes{maphash.MakeSeed()}},
-		begin: -1, next: -1, position: -1, overflow: -1, wake: make(chan struct{}, 1), lost: make(chan struct{}, 1),
+		begin: -1, next: -1, position: -1, overflow: -1, wake: make(chan struct{}, 1), lost: make(chan struct{}, 1), known: make(chan struct{}),
 	}
 }
 

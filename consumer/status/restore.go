@@ -90,6 +90,7 @@ func (f *Follower) restore(ctx context.Context) error {
 	}
 	f.mu.Lock()
 	f.next = max(f.next, end)
+	f.knows.Do(func() { close(f.known) })
 	n := f.pending
 	f.mu.Unlock()
 	f.parts.Metrics.StatusRestore.WithLabelValues(f.cfg.Destination).Observe(time.Since(start).Seconds())

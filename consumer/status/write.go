@@ -218,6 +218,7 @@ func (f *Follower) isAbsent() bool {
 // vanish gives up what was in a topic that is gone.
 func (f *Follower) vanish() {
 	f.mu.Lock()
+	f.knows.Do(func() { close(f.known) })
 	f.absent, f.next, f.begin, f.position, f.overflow = true, -1, -1, -1, -1
 	f.parts.Room.give(f.index.table.Len())
 	f.index.table.Clear()

@@ -46,7 +46,7 @@ func TestMetricsShowFromTheStart(t *testing.T) {
 			shown = append(shown, name)
 		}
 	}
-	ofShards := []string{"engage_events_total", "engage_lag_records", "engage_lag_seconds", "engage_messages_total", "engage_oldest_open_seconds", "engage_records_read_total", "engage_uncommitted_offsets", "engage_watermark_offset"}
+	ofShards := []string{"engage_events_total", "engage_lag_records", "engage_lag_seconds", "engage_callbacks_received_total", "engage_messages_total", "engage_oldest_open_seconds", "engage_records_read_total", "engage_uncommitted_offsets", "engage_watermark_offset"}
 	var documented []string
 	for _, row := range regexp.MustCompile("(?m)^\\| `(engage_\\w+)` \\|").FindAllSubmatch(page, -1) {
 		if name := string(row[1]); !slices.Contains(ofShards, name) {

@@ -3,6 +3,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +28,7 @@ import (
 	"engage-worker/actions"
 	"engage-worker/actions/twilio"
 	"engage-worker/consumer"
+	"engage-worker/consumer/callbacks"
 	"engage-worker/consumer/clock"
 	"engage-worker/consumer/intake"
 	"engage-worker/consumer/status"
@@ -157,6 +160,7 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 			// none of the others'.
 			Budget:         intake.NewBudget(max(openBytes/int64(len(cfg.Destinations)), leastOpenBytes), w.metrics.OpenBytes),
 			Pending:        pending,
+			Callback:       callbackOf(cfg, d),
 			SeveralRegions: len(names) > 1, SeveralSenders: destination.SeveralSenders(),
 			Metrics: w.metrics,
 			Tracer:  tracer,
@@ -167,6 +171,16 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 	}
 	w.operating = newOperating(cfg, w)
 	return w, nil
+}
+
+// callbackOf makes the addresses of a destination's callbacks; nil where it has none.
+func callbackOf(cfg *config.Config, d config.Destination) func(callbacks.Address) string {
+	if !cfg.CallsBack(d.Name) {
+		return nil
+	}
+	keys := callbacks.NewKeys(cfg.Callbacks.Key.Reveal())
+	base, overrides := strings.TrimRight(cfg.Callbacks.PublicURL, "/"), cmp.Or(strings.TrimPrefix(d.Settings.ConnectionOverrides, "#"), "rp=all&rc=5")
+	return func(a callbacks.Address) string { return base + keys.Path(a) + "#" + overrides }
 }
 
 // replicaName is this process's alone, for all time.
@@ -330,6 +344,9 @@ func groupConfig(cfg *config.Config, destination string) consumer.Config {
 	}
 	for _, name := range cfg.SharingAccount(destination) {
 		of.OtherLedgers = append(of.OtherLedgers, cfg.LedgerTopic(name))
+	}
+	if cfg.CallsBack(destination) {
+		of.Callbacks = cfg.CallbacksTopic(destination)
 	}
 	return consumer.Config{
 		Destination:       destination,

@@ -3,14 +3,23 @@ package integration
 import (
 	"cmp"
 	"fmt"
+	"net"
+	"net/http"
+	neturl "net/url"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
 	"github.com/segmentio/kafka-go"
 
+	"engage-worker/consumer/callbacks"
 	"engage-worker/consumer/status"
 	"engage-worker/deadletter"
+	"engage-worker/internal/kafka/acked"
+	"engage-worker/internal/metrics"
 	"engage-worker/internal/sim/twiliosim"
 )
 
@@ -139,4 +148,65 @@ func TestTheSweepFollowsEachMessageToItsEnd(t *testing.T) {
 	if got, want := r.committed(r.cfg.StatusTopic("onboarding")), r.ends(r.cfg.StatusTopic("onboarding")); !reflect.DeepEqual(got, want) {
 		t.Errorf("committed %v of %v", got, want)
 	}
+}
+
+// TestCallbacksThatAreLostDoubledShuffledAndForged: with them and the sweep
+// each message's status is the simulator's, and no forged one counts.
+func TestCallbacksThatAreLostDoubledShuffledAndForged(t *testing.T) {
+	t.Parallel()
+	const authToken = "0123456789abcdef"
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := "http://" + listener.Addr().String()
+	course := quickCourse(twiliosim.Course{Seed: 5, Failed: 0.1, Undelivered: 0.1, Lost: 0.3, Doubled: 0.7, Shuffled: 0.5, Delay: 300 * time.Millisecond})
+	course.AuthToken = authToken
+	const key = "0123456789abcdef0123456789abcdef"
+	r := newRig(t, settings{sim: course, more: "status: {sweepAfter: 3s, giveUpAfter: 1h, rate: 50}\n" +
+		"callbacks: {publicUrl: \"" + url + "\", key: " + key + ", authToken: " + authToken + "}\n"})
+	writer := acked.NewWriter(r.client.Addr, r.client.Transport, "")
+	t.Cleanup(func() { writer.Close() })
+	registry := prometheus.NewRegistry()
+	server := &http.Server{Handler: &callbacks.Receiver{
+		Keys: callbacks.NewKeys(key), Topics: map[string]string{"onboarding": r.cfg.CallbacksTopic("onboarding")}, PublicURL: url, AuthToken: authToken,
+		Writer: writer, Metrics: metrics.New(registry), Log: zerolog.Nop(),
+	}}
+	go server.Serve(listener)
+	t.Cleanup(func() { server.Close() })
+	w := r.start()
+	r.produce(people(200, "")...)
+	r.awaitDone(20 * time.Second)
+	// Strangers say that all failed: with a path of their own, and with a true one
+	// without Twilio's signature.
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for i, m := range r.accepted() {
+		target, _, _ := strings.Cut(m.Value("StatusCallback"), "#")
+		want := http.StatusForbidden
+		if i%2 == 0 {
+			target, want = target[:len(target)-3]+"AAA", http.StatusNotFound
+		}
+		resp, err := client.PostForm(target, neturl.Values{"MessageSid": {m.SID}, "MessageStatus": {"failed"}, "ErrorCode": {"30007"}})
+		if err != nil || resp.StatusCode != want {
+			t.Fatalf("%s: %v, %v", target, resp, err)
+		}
+		resp.Body.Close()
+	}
+	r.awaitStatuses(30 * time.Second)
+	codes, _ := r.undelivered()
+	if want := r.failures(); !reflect.DeepEqual(codes, want) {
+		t.Errorf("dead letters for %d messages, %d failed", len(codes), len(want))
+	}
+	by := map[status.Feeder]int{}
+	for _, rec := range r.statuses() {
+		by[rec.By]++
+	}
+	if by[status.ByCallback] == 0 || by[status.BySweep] == 0 {
+		t.Errorf("told by %v: both should have", by)
+	}
+	if n := value(t, registry, "engage_callbacks_received_total", map[string]string{"result": "forged"}); n != 200 {
+		t.Errorf("%v forged callbacks were refused, of 200", n)
+	}
+	w.stop()
+	client.CloseIdleConnections()
 }
