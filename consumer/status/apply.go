@@ -24,13 +24,28 @@ func (f *Follower) Apply(ctx context.Context, news []News) error {
 	}
 	f.applying.Lock()
 	defer f.applying.Unlock()
+	for range applyTries {
+		overtaken, err := f.apply(ctx, news)
+		if err != nil || !overtaken {
+			return err
+		}
+	}
+	return errOvertaken
+}
+
+// applyTries is how often news is merged anew because a record was written
+// again meanwhile (see carry).
+const applyTries = 5
+
+// apply is Apply for once; overtaken reports that some of it is to be merged anew.
+func (f *Follower) apply(ctx context.Context, news []News) (overtaken bool, err error) {
 	moving := f.moving(news)
 	if len(moving) == 0 {
-		return nil
+		return false, nil
 	}
 	found, err := f.read(ctx, entriesOf(moving))
 	if err != nil {
-		return fmt.Errorf("read what is known of messages: %w", err)
+		return false, fmt.Errorf("read what is known of messages: %w", err)
 	}
 	var failed errgroup.Group
 	failed.SetLimit(lettersAtOnce)
@@ -56,24 +71,26 @@ func (f *Follower) Apply(ctx context.Context, news []News) error {
 		changes = append(changes, change{key: at.Key, record: &record, over: &m.entry, done: done})
 	}
 	if err := failed.Wait(); err != nil {
-		return err
+		return false, err
 	}
 	for _, c := range changes {
 		if !f.enqueue(c) {
-			return nil
+			return false, nil
 		}
 	}
 	for _, done := range written {
 		select {
 		case err := <-done:
-			if err != nil && !errors.Is(err, errOvertaken) {
-				return err
+			if errors.Is(err, errOvertaken) {
+				overtaken = true
+			} else if err != nil {
+				return false, err
 			}
 		case <-ctx.Done():
-			return ctx.Err()
+			return false, ctx.Err()
 		}
 	}
-	return nil
+	return overtaken, nil
 }
 
 // lettersAtOnce bounds the dead letters that are being written at the same time.

@@ -2,6 +2,7 @@ package status
 
 import (
 	"context"
+	"errors"
 	"hash/maphash"
 	"strings"
 	"sync"
@@ -145,6 +146,9 @@ func (f *Follower) Withdraw(ctx context.Context, recordKey []byte, sid string) e
 	}
 	select {
 	case err := <-done:
+		if errors.Is(err, errOvertaken) {
+			return nil // by a message that begins under the key
+		}
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
