@@ -61,6 +61,18 @@ func (g *Group) cantBegin(ctx context.Context, err error) {
 	}
 }
 
+// splitAmongAll is how many shards the generation's members have together, or
+// unknown.
+func (g *Group) splitAmongAll(ctx context.Context) int {
+	if split, led := g.balancer.leads(); led {
+		return split // whatever there was to see then
+	}
+	if total, _, err := g.shardsOfAll(ctx); err == nil && total > 0 {
+		return total
+	}
+	return unknown
+}
+
 // serve owns the generation's shards until it has ended or ctx asks to stop:
 // restore, read and deliver, commit; then drain and commit once more. ended
 // is the generation's own context.
@@ -96,12 +108,7 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 		g.parts.Metrics.Restoring.WithLabelValues(g.cfg.Destination).Set(float64(len(owned)))
 	}
 	defer g.share.leave()
-	gen.total = unknown
-	if split, led := g.balancer.leads(); led {
-		gen.total = split // whatever there was to see then
-	} else if total, _, err := g.shardsOfAll(begin); err == nil && total > 0 {
-		gen.total = total
-	}
+	gen.total = g.splitAmongAll(begin)
 	g.share.hold(owned, gen.total, ratelimit.Window) // until there is a lease
 
 	if err := gen.begin(); err != nil {

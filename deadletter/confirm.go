@@ -99,13 +99,11 @@ func (c *Confirmer) find(ctx context.Context, said claim) (Audit, bool, error) {
 func (c *Confirmer) read(ctx context.Context, said claim) (*confirmed, error) {
 	counts, err := c.Cluster.Count(ctx, c.Topic)
 	if err == nil && said.partition >= counts[c.Topic] {
-		now := 0
-		if now, err = c.Cluster.CountNow(ctx, c.Topic); err == nil && said.partition < now {
+		now, err := c.Cluster.CountNow(ctx, c.Topic)
+		if err == nil && said.partition < now {
 			err = kafka.UnknownTopicOrPartition // which will be known in a moment
 		}
-		if err == nil {
-			return nil, nil
-		}
+		return nil, err
 	}
 	if err != nil {
 		return nil, err

@@ -262,18 +262,6 @@ func (d *dlqDesk) presentName(destination, action string) string {
 	return action
 }
 
-// read calls each for the dead letters that the filter chooses, while a bar
-// shows how far it is. Their states aren't known. Its error is already in plain
-// words.
-func (d *dlqDesk) read(ctx context.Context, app *app, filter deadletter.Filter, each func(*deadletter.Record) error) (leftOut, error) {
-	return d.scan(ctx, app, filter.Since, nil, func(r *deadletter.Record) error {
-		if filter.Match(r) {
-			return each(r)
-		}
-		return nil
-	})
-}
-
 // scan calls each for all dead letters, once each; of the spans, or of what is
 // there now.
 func (d *dlqDesk) scan(ctx context.Context, app *app, since time.Time, spans []deadletter.Span, each func(*deadletter.Record) error) (leftOut, error) {

@@ -111,7 +111,7 @@ func TestTrace(t *testing.T) {
 // sorted are the different kinds of steps.
 func sorted(story string) map[string]bool {
 	kinds := map[string]bool{}
-	for _, kind := range strings.Fields(story) {
+	for kind := range strings.FieldsSeq(story) {
 		kinds[kind] = true
 	}
 	return kinds

@@ -58,44 +58,15 @@ func (d *delivery) reconcile(q inquiry) step {
 		if !pause.For(d.parts.Intake, wait) || !d.awaitLease() {
 			return leftOpen
 		}
-		permit, pass, err := d.enter(d.account())
-		if err != nil {
-			// Under an open breaker, or with a key that is refused, the list
-			// isn't asked either.
-			if s := d.hold(err); s != onward {
-				return s
-			}
+		found, asked, next, err := d.list(q)
+		switch {
+		case next != onward:
+			return next
+		case errors.Is(err, errNotAsked):
 			continue
-		}
-		if !permit.Start() {
-			permit.Done(ratelimit.Verdict{Kind: ratelimit.Abandoned})
-			pass.Done(ratelimit.Unheard, "", ratelimit.Refusal{})
-			continue
-		}
-		asked := time.Now()
-		ctx, cancel := d.parts.Lease.Under(d.parts.Work, d.cfg.RequestTimeout)
-		found, err := d.parts.Destination.Find(ctx, q.message, d.listSince(q))
-		// Given up with the lease or with work, which is nobody's fault.
-		ours := err != nil && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded)
-		cancel()
-		permit.Done(listVerdict(err, ours))
-		answer, refusal := answerOfList(err)
-		if q.message.Access != 0 {
-			answer = ratelimit.Unheard // former credentials, which say nothing of the present ones
-		}
-		if pass.Done(answer, "", refusal) {
-			continue // to where it is held, still in doubt
-		}
-		if ours {
-			if d.parts.Work.Err() != nil {
-				return leftOpen
-			}
-			continue // once there is a lease again
-		}
-		if err != nil {
-			if d.parts.Intake.Err() != nil {
-				return leftOpen
-			}
+		case err != nil && d.parts.Intake.Err() != nil:
+			return leftOpen
+		case err != nil:
 			failed++
 			if again, next := d.listFailed(err, failed); !again {
 				return next
@@ -140,6 +111,45 @@ func (d *delivery) reconcile(q inquiry) step {
 			return onward
 		}
 	}
+}
+
+// errNotAsked says that nobody's answer was had, and that it's nobody's fault:
+// the list is to be asked again.
+var errNotAsked = errors.New("the list wasn't asked")
+
+// list asks Twilio's list once, at the time asked. When next isn't onward, it says
+// how the delivery goes on.
+func (d *delivery) list(q inquiry) (found []twilio.Candidate, asked time.Time, next step, err error) {
+	permit, pass, err := d.enter(d.account())
+	if err != nil {
+		// Under an open breaker, or with a key that is refused, the list
+		// isn't asked either.
+		return nil, asked, d.hold(err), errNotAsked
+	}
+	if !permit.Start() {
+		permit.Done(ratelimit.Verdict{Kind: ratelimit.Abandoned})
+		pass.Done(ratelimit.Unheard, "", ratelimit.Refusal{})
+		return nil, asked, onward, errNotAsked
+	}
+	asked = time.Now()
+	ctx, cancel := d.parts.Lease.Under(d.parts.Work, d.cfg.RequestTimeout)
+	found, err = d.parts.Destination.Find(ctx, q.message, d.listSince(q))
+	// Given up with the lease or with work, which is nobody's fault.
+	ours := err != nil && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded)
+	cancel()
+	permit.Done(listVerdict(err, ours))
+	answer, refusal := answerOfList(err)
+	if q.message.Access != 0 {
+		answer = ratelimit.Unheard // former credentials, which say nothing of the present ones
+	}
+	closed := pass.Done(answer, "", refusal)
+	switch {
+	case ours && d.parts.Work.Err() != nil && !closed:
+		return nil, asked, leftOpen, errNotAsked
+	case closed, ours: // to where it is held, still in doubt; once there is a lease again
+		return nil, asked, onward, errNotAsked
+	}
+	return found, asked, onward, err
 }
 
 // listSince is from when on the list is asked for. Twilio's clock dates it, of

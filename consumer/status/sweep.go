@@ -254,7 +254,7 @@ func (s *Sweep) request(ctx context.Context, region, how string, ask func(ctx co
 		asking, cancel := context.WithTimeout(ctx, requestTimeout)
 		err = ask(asking)
 		cancel()
-		turn.Done(verdict(err, ctx))
+		turn.Done(verdict(ctx, err))
 		result := "ok"
 		if err != nil {
 			result = "failed"
@@ -265,7 +265,7 @@ func (s *Sweep) request(ctx context.Context, region, how string, ask func(ctx co
 }
 
 // verdict is what an answer tells the region's gate.
-func verdict(err error, ctx context.Context) ratelimit.Verdict {
+func verdict(ctx context.Context, err error) ratelimit.Verdict {
 	failed, ok := errors.AsType[*twilio.LookupError](err)
 	switch {
 	case err == nil:

@@ -80,6 +80,19 @@ type Worker struct {
 	close     []func() // in reverse
 }
 
+// regionsOf are the configured regions, that of the statuses among them, and how
+// many requests to Twilio they allow at a time.
+func regionsOf(cfg *config.Config) (regions map[string]ratelimit.Config, inFlight int) {
+	regions = map[string]ratelimit.Config{
+		consumer.StatusRate: {Rate: cfg.Status.Rate, Burst: 1, MaxInFlight: maxStatusRequests},
+	}
+	for _, name := range cfg.RegionNames() {
+		regions[name] = gateConfig(cfg.Region(name))
+		inFlight += cfg.Region(name).MaxInFlight
+	}
+	return regions, inFlight
+}
+
 // New wires a worker from its configuration. It connects to nothing yet.
 // tracer is nil when nobody wants traces; tune changes what no setting does,
 // for tests. Close the worker in the end.
@@ -110,13 +123,7 @@ func New(cfg *config.Config, log zerolog.Logger, version string, tracer trace.Tr
 	retries := acked.NewWriter(w.client.Addr, w.client.Transport, "")
 	w.close = append(w.close, func() { w.closing("retry writer", retries.Close) })
 
-	regions := map[string]ratelimit.Config{}
-	inFlight := 0
-	for _, name := range cfg.RegionNames() {
-		regions[name] = gateConfig(cfg.Region(name))
-		inFlight += cfg.Region(name).MaxInFlight
-	}
-	regions[consumer.StatusRate] = ratelimit.Config{Rate: cfg.Status.Rate, Burst: 1, MaxInFlight: maxStatusRequests}
+	regions, inFlight := regionsOf(cfg)
 	w.gates = ratelimit.NewGates(regions, gateConfig(cfg.Region("")), w.metrics, log)
 	w.doors = ratelimit.NewDoors(w.metrics, log)
 	w.clock = clock.New(w.metrics.ClockSkew, log)

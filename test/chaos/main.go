@@ -105,6 +105,47 @@ func list(out io.Writer, all []scenario) {
 	w.Flush()
 }
 
+// programs are the workers that runs need: that of o.of, the same with a clock that
+// can be set, and an earlier one; the latter two only where a scenario wants them.
+type programs struct{ program, clocked, earlier string }
+
+// buildAll builds them. cleanup is to be called in any case.
+func buildAll(ctx context.Context, chosen []scenario, o options) (built programs, cleanup func(), err error) {
+	var cleanups []func()
+	cleanup = func() {
+		for _, f := range cleanups {
+			f()
+		}
+	}
+	add := func(program string, f func(), err error) (string, error) {
+		if err == nil {
+			cleanups = append(cleanups, f)
+		}
+		return program, err
+	}
+	if built.program, err = add(build(ctx, o.of)); err != nil {
+		return built, cleanup, err
+	}
+	if slices.ContainsFunc(chosen, func(s scenario) bool { return s.clocks }) {
+		dir, err := os.MkdirTemp("", "engage-chaos-clock-")
+		if err != nil {
+			return built, cleanup, err
+		}
+		cleanups = append(cleanups, func() { os.RemoveAll(dir) })
+		overlay, err := clockOverlay(ctx, dir)
+		if err != nil {
+			return built, cleanup, err
+		}
+		if built.clocked, err = add(build(ctx, o.of, "-overlay", overlay)); err != nil {
+			return built, cleanup, err
+		}
+	}
+	if slices.ContainsFunc(chosen, func(s scenario) bool { return s.upgrade }) {
+		built.earlier, err = add(buildCommit(ctx, o.earlier))
+	}
+	return built, cleanup, err
+}
+
 // all carries out every run, one at a time, and prints the table.
 func all(ctx context.Context, chosen []scenario, o options, out io.Writer) (ok bool, err error) {
 	start := time.Now()
@@ -112,37 +153,10 @@ func all(ctx context.Context, chosen []scenario, o options, out io.Writer) (ok b
 	if err != nil {
 		return false, err
 	}
-	program, cleanup, err := build(ctx, o.of)
+	built, cleanup, err := buildAll(ctx, chosen, o)
+	defer cleanup()
 	if err != nil {
 		return false, err
-	}
-	defer cleanup()
-	clocked := ""
-	if slices.ContainsFunc(chosen, func(s scenario) bool { return s.clocks }) {
-		dir, err := os.MkdirTemp("", "engage-chaos-clock-")
-		if err != nil {
-			return false, err
-		}
-		defer os.RemoveAll(dir)
-		overlay, err := clockOverlay(ctx, dir)
-		if err != nil {
-			return false, err
-		}
-		built, cleanup, err := build(ctx, o.of, "-overlay", overlay)
-		if err != nil {
-			return false, err
-		}
-		defer cleanup()
-		clocked = built
-	}
-	earlier := ""
-	if slices.ContainsFunc(chosen, func(s scenario) bool { return s.upgrade }) {
-		built, cleanup, err := buildCommit(ctx, o.earlier)
-		if err != nil {
-			return false, err
-		}
-		defer cleanup()
-		earlier = built
 	}
 	ok = true
 	var table strings.Builder
@@ -160,14 +174,14 @@ func all(ctx context.Context, chosen []scenario, o options, out io.Writer) (ok b
 		}
 		for i := range runs {
 			r := &run{
-				scenario: s, seed: o.seed + uint64(i), program: program, withoutLedger: s.unsafe || o.withoutLedger,
+				scenario: s, seed: o.seed + uint64(i), program: built.program, withoutLedger: s.unsafe || o.withoutLedger,
 				dir: filepath.Join(o.out, fmt.Sprintf("%s-%d", s.name, o.seed+uint64(i))),
 			}
 			if s.clocks {
-				r.program = clocked
+				r.program = built.clocked
 			}
 			if s.upgrade {
-				r.earlier = earlier
+				r.earlier = built.earlier
 			}
 			fmt.Fprintf(out, "%s  %s, seed %d: %s\n", time.Now().Format("15:04:05"), s.name, r.seed, s.about)
 			res, err := r.carryOut(ctx)
