@@ -17,6 +17,14 @@ func (d *delivery) record(state ledger.State, sid string) error {
 	if d.parts.Ledger == nil {
 		return nil
 	}
+	if state == ledger.Sent && d.formerly != nil {
+		// Under the name that it was sent under, so that the ledger sees whether it
+		// was told another SID of it.
+		if err := d.parts.Ledger.Append(d.parts.Work, d.formerly, d.entry(state, sid)); err != nil {
+			return err
+		}
+		d.formerly, sid = nil, ""
+	}
 	if err := d.parts.Ledger.Append(d.parts.Work, d.key, d.entry(state, sid)); err != nil {
 		return err
 	}
@@ -24,8 +32,7 @@ func (d *delivery) record(state ledger.State, sid string) error {
 	return d.closeFormer(state)
 }
 
-// closeFormer writes what came of the intent under a former name there, too,
-// without the SID, which is the present name's.
+// closeFormer writes what came of the intent under a former name there, too.
 func (d *delivery) closeFormer(state ledger.State) error {
 	if d.formerly == nil {
 		return nil
