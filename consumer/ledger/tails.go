@@ -231,13 +231,15 @@ func (t *Tails) follow(ctx context.Context, tail *tail, p place, end int64) erro
 	return nil
 }
 
-// take takes a record in. An outcome of an older generation than the intent
-// doesn't count, but that it was sent.
+// take takes a record in. As in the index, what an older generation says than the
+// intent's doesn't count, but that it was sent.
 func (t *Tails) take(tail *tail, recordKey string, e Entry, now time.Time) {
+	known, open := tail.open[recordKey]
 	switch {
+	case open && e.State != Sent && earlier(e, known.entry):
 	case e.State == Intent:
 		tail.open[recordKey] = openIntent{e, now}
-	case e.State == Sent || !earlier(e, tail.open[recordKey].entry):
+	default:
 		delete(tail.open, recordKey)
 	}
 	if e.SID != "" {

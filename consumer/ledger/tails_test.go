@@ -118,6 +118,11 @@ func TestTails(t *testing.T) {
 			t.Errorf("in doubt is %+v", a.Doubts)
 		}
 		time.Sleep(time.Second)
+		p.write("other", 0, "open", Entry{State: Intent, Tags: Tags{3, 4}, Generation: 1}) // likewise
+		if a = look(start); !slices.Equal(a.Doubts, want) || p.read() != "open" {
+			t.Errorf("in doubt is %+v, want %+v", a.Doubts, want)
+		}
+		time.Sleep(time.Second)
 		p.write("other", 0, "open", Entry{State: Sent, SID: "SM5", Generation: 2})
 		if a = look(start, "SM5"); len(a.Doubts) != 0 || p.read() != "open" {
 			t.Errorf("in doubt is %+v", a.Doubts)
