@@ -55,6 +55,7 @@ func TestRequestsToKafka(t *testing.T) {
 	if onKafka() {
 		t.Skip("only the embedded broker counts")
 	}
+	t.Parallel()
 	const seconds = 5
 	for _, partitions := range []int{12, 96} {
 		r := newRig(t, settings{partitions: partitions, kafka: "  sessionTimeout: 10s\n"})
@@ -86,7 +87,8 @@ func TestRequestsToKafka(t *testing.T) {
 			})
 			loaded := counts.take()
 			t.Logf("%d messages at once, requests a message: %s", n, shownCounts(loaded, float64(n)))
-			if n > 1000 && loaded["Produce"] > n/2 {
+			// Intents, outcomes and statuses of a shard go together.
+			if n > 1000 && loaded["Produce"] > n {
 				t.Errorf("%d produce requests for %d messages", loaded["Produce"], n)
 			}
 		}
