@@ -362,7 +362,7 @@ func TestNotesOfALargeFleet(t *testing.T) {
 	for _, c := range []struct {
 		rate                   float64
 		replicas, loaded, most int
-	}{{1000, 50, 1, 120}, {1000, 50, 5, 400}, {1000, 50, 50, 150}, {1000, 200, 20, 1500}, {10_000, 200, 20, 1500}} {
+	}{{1000, 50, 1, 120}, {1000, 50, 5, 400}, {1000, 50, 50, 150}, {1000, 100, 10, 1500}, {10_000, 200, 20, 1500}} {
 		t.Run(fmt.Sprintf("%v/s, %d of %d busy", c.rate, c.loaded, c.replicas), func(t *testing.T) {
 			const seconds = 2
 			f := newFleet(t, 7, c.rate, c.replicas, 4*c.replicas)
