@@ -54,7 +54,6 @@ func (d *delivery) reconcile(q inquiry) step {
 	failed := 0
 	// The first look is early; where the list's silence counts already, at once.
 	for wait := min(firstLook, time.Until(listSettled)); ; wait = nextLook(listSettled) {
-		listSettled = later(listSettled, d.parts.Peers.flights.doubtful(q.message))
 		if !pause.For(d.parts.Intake, wait) || !d.awaitLease() {
 			return leftOpen
 		}
@@ -90,6 +89,9 @@ func (d *delivery) reconcile(q inquiry) step {
 			continue
 		}
 		failed = 0
+		// Another one that came into doubt meanwhile may have taken this one's
+		// message for its own, and its own may still come.
+		listSettled = later(listSettled, d.parts.Peers.flights.doubtful(q.message))
 		switch {
 		case choice == itsOwn:
 			next := d.sent(sid)
