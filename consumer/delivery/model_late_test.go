@@ -151,3 +151,22 @@ func holds(records []ledger.Record, id string, state ledger.State) bool {
 		return err == nil && strings.HasSuffix(string(r.Key), "\x00"+id) && e.State == state
 	})
 }
+
+// TestWhoComesIntoDoubtWhileTheListIsAsked: of two like messages one is taken
+// for the other's, whose own comes late. The list that was asked before that
+// one was in doubt says nothing of it.
+func TestWhoComesIntoDoubtWhileTheListIsAsked(t *testing.T) {
+	const ms = time.Millisecond
+	p := plan{
+		Texts: []int{0, 1, 1},
+		Lists: []listing{{Takes: 800 * ms}, {Status: 500, Takes: 8 * ms}, {Takes: 80 * ms}, {Takes: 4 * time.Second}, {Takes: 80 * ms}},
+		Answers: [][]answer{
+			nil,
+			{{Kind: breaksAfter, Connect: 2 * time.Second, Travel: requestTimeout - ms, Reply: 4 * time.Second, Lag: 6*time.Second - ms}},
+			{{Kind: breaksAfter, Connect: 800 * ms, Travel: 800 * ms, Reply: 80 * ms, Lag: 60 * ms}},
+		},
+	}
+	if faults := play(t, p); len(faults) > 0 {
+		t.Error(strings.Join(faults, "\n"))
+	}
+}
