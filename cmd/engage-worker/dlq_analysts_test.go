@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"engage-worker/actions/twilio"
 	"engage-worker/deadletter"
 )
 
@@ -204,5 +205,20 @@ func TestDLQFollows(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestShowExplainsWhatCameLater: one code may mean something else once Twilio has
+// accepted the message, and another way out.
+func TestShowExplainsWhatCameLater(t *testing.T) {
+	p := newDLQPlace(t)
+	letter := dlqLetter(1, func(r *deadletter.Record) {
+		r.Reason, r.Disposition, r.TwilioCode, r.TwilioStatus = "not_delivered", deadletter.Undelivered, 30001, 0
+		r.TwilioSID = "SM00112233445566778899aabbccddeeff"
+	})
+	p.put(letter)
+	_, remedy := twilio.ExplainLater(letter.TwilioCode)
+	if shown := p.ok("show", letter.ID()); remedy == "" || !strings.Contains(strings.Join(strings.Fields(shown), " "), strings.Join(strings.Fields(remedy), " ")) {
+		t.Errorf("%q isn't in\n%s", remedy, shown)
 	}
 }

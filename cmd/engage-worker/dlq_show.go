@@ -177,7 +177,11 @@ func (p *shower) why(r *deadletter.Record) {
 	p.line("why", means)
 	p.line("what happened", r.Message)
 	if r.TwilioCode > 0 {
-		meaning, remedy := twilio.Explain(r.TwilioCode)
+		explain := twilio.Explain
+		if r.Disposition == deadletter.Undelivered {
+			explain = twilio.ExplainLater
+		}
+		meaning, remedy := explain(r.TwilioCode)
 		p.line("Twilio code", strings.TrimSuffix(fmt.Sprintf("%d: %s", r.TwilioCode, meaning), ": "))
 		mend = cmp.Or(remedy, mend)
 	}
