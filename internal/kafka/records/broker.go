@@ -221,14 +221,31 @@ func (b *broker) refuse() {
 
 // choose takes up to n places that still wait from the front of a queue, and
 // orders them by topic, as the protocol has them: topics and partitions in the
-// order in which they began to wait.
+// order in which they began to wait. A partition is asked for once in a question,
+// as the answer names partitions only: whoever else reads it waits for the next.
 func choose(queue []place, n int) (chosen, rest []place) {
 	chosen = make([]place, 0, min(n, len(queue)))
+	type partition struct {
+		topic string
+		id    int32
+	}
+	asked := make(map[partition]bool, cap(chosen))
+	var again []place
 	for len(queue) > 0 && len(chosen) < n {
-		if p := queue[0]; p.waits() {
+		p := queue[0]
+		queue = queue[1:]
+		if !p.waits() {
+			continue
+		}
+		if of := (partition{p.seat.topic, p.seat.partition}); asked[of] {
+			again = append(again, p)
+		} else {
+			asked[of] = true
 			chosen = append(chosen, p)
 		}
-		queue = queue[1:]
+	}
+	if len(again) > 0 {
+		queue = append(again, queue...)
 	}
 	rank := map[string]int{}
 	for _, p := range chosen {

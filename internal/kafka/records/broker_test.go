@@ -1,6 +1,8 @@
 package records
 
 import (
+	"reflect"
+	"slices"
 	"testing"
 	"time"
 )
@@ -29,5 +31,31 @@ func TestAQuotaIsReadEvenly(t *testing.T) {
 	now = now.Add(pacing)
 	if got := b.pace(now); got != answerBytes {
 		t.Errorf("long after the last pause there are %d bytes", got)
+	}
+}
+
+// TestAPartitionIsAskedForOnce: an answer names partitions, and not who asked
+// from where. With two questions in one, who reads from 7 would get what is at 90.
+func TestAPartitionIsAskedForOnce(t *testing.T) {
+	place := func(topic string, partition int32, offset int64) place {
+		return place{seat: &seat{topic: topic, partition: partition, waiting: true}, offset: offset}
+	}
+	given := place("a", 0, 99)
+	given.seat.waiting = false
+	queue := []place{place("a", 0, 7), place("a", 0, 90), given, place("b", 0, 1), place("a", 1, 2), place("a", 0, 5), place("c", 0, 3)}
+	offsets := func(places []place) (all []int64) {
+		for _, p := range places {
+			all = append(all, p.offset)
+		}
+		return all
+	}
+	for n, want := range map[int][2][]int64{
+		7: {{7, 2, 1, 3}, {90, 5}},
+		2: {{7, 1}, {90, 2, 5, 3}},
+	} {
+		chosen, rest := choose(slices.Clone(queue), n)
+		if got := [2][]int64{offsets(chosen), offsets(rest)}; !reflect.DeepEqual(got, want) {
+			t.Errorf("%d at most: asked for and left are %v, want %v", n, got, want)
+		}
 	}
 }
