@@ -37,12 +37,12 @@ func TestAQuotaIsReadEvenly(t *testing.T) {
 // TestAPartitionIsAskedForOnce: an answer names partitions, and not who asked
 // from where. With two questions in one, who reads from 7 would get what is at 90.
 func TestAPartitionIsAskedForOnce(t *testing.T) {
-	place := func(topic string, partition int32, offset int64) place {
+	at := func(topic string, partition int32, offset int64) place {
 		return place{seat: &seat{topic: topic, partition: partition, waiting: true}, offset: offset}
 	}
-	given := place("a", 0, 99)
+	given := at("a", 0, 99)
 	given.seat.waiting = false
-	queue := []place{place("a", 0, 7), place("a", 0, 90), given, place("b", 0, 1), place("a", 1, 2), place("a", 0, 5), place("c", 0, 3)}
+	queue := []place{at("a", 0, 7), at("a", 0, 90), given, at("b", 0, 1), at("a", 1, 2), at("a", 0, 5), at("c", 0, 3)}
 	offsets := func(places []place) (all []int64) {
 		for _, p := range places {
 			all = append(all, p.offset)
