@@ -170,3 +170,48 @@ func TestWhoComesIntoDoubtWhileTheListIsAsked(t *testing.T) {
 		t.Error(strings.Join(faults, "\n"))
 	}
 }
+
+// TestOneNameHasOneSID: three like messages in doubt, the action renamed, and who
+// had the shard before says late, under the former name, which message was whose.
+// What is found for the former name is written under it, so that the ledger sees
+// that it was told another SID.
+func TestOneNameHasOneSID(t *testing.T) {
+	const ms = time.Millisecond
+	p := plan{
+		Texts: []int{2, 2, 2}, Writes: []bool{true, false, false}, Renamed: 1, Former: true,
+		Lists: []listing{
+			{Takes: 800 * ms},
+			{Status: 429, Takes: 800 * ms},
+			{Takes: 4 * time.Second},
+			{Takes: 800 * ms},
+		},
+		Appends: []appending{
+			{Kind: taken, After: 300 * ms},
+			{Kind: taken, After: 30 * ms},
+			{Kind: taken, After: 29999 * ms},
+			{Kind: hanging, After: 29999 * ms},
+			{Kind: late, After: 7500 * ms},
+			{Kind: late, After: 300 * ms},
+			{Kind: taken, After: 7500 * ms},
+			{Kind: late, After: 300 * ms},
+			{Kind: failed, After: 3 * time.Second},
+			{Kind: hanging, After: 3 * time.Second},
+			{Kind: unanswered, After: 30 * ms},
+			{Kind: taken, After: 300 * ms},
+		},
+		Tenures: []tenure{
+			{Compacted: true, Former: true, Ends: cutOff, After: 40 * ms, Unaware: 79999 * ms, FreezeAt: 2, Freeze: 4 * time.Second},
+			{Stays: true, Compacted: true, Ends: leaves, After: 40 * ms, Unaware: 20 * time.Second, FreezeAt: 18, Freeze: 10 * time.Second},
+			{Former: true, Ends: killed, After: 20 * time.Second, Unaware: 79999 * ms, FreezeAt: 5, Freeze: 40 * ms},
+			{Stays: true, Compacted: true, Former: true, Ends: cutOff, After: 20 * time.Second, Unaware: 79999 * ms, FreezeAt: 23, Freeze: 40 * ms},
+		},
+		Answers: [][]answer{
+			{{Kind: refuses, Connect: 800 * ms, Travel: 7999 * ms, Reply: 7999 * ms, Lag: 60 * ms}},
+			{},
+			{{Kind: silent, Connect: 800 * ms, Travel: 80 * ms, Reply: 4 * time.Second, Lag: 1500 * ms}},
+		},
+	}
+	if faults := play(t, p); len(faults) > 0 {
+		t.Error(strings.Join(faults, "\n"))
+	}
+}
