@@ -37,30 +37,7 @@ func TestReplayOfAThousandOfWhich300AreFixable(t *testing.T) {
 	p := newDLQPlace(t)
 	deploy := func(body string) {
 		t.Helper()
-		const text = `
-kafka: {brokers: [%q], topic: audience-events, startOffset: earliest}
-http: {listen: "127.0.0.1:0"}
-regions:
-  us-west-2: {rate: 5000, burst: 5000, maxInFlight: 128}
-destinations:
-  - name: onboarding
-    settings:
-      twilioAccountSID: AC00000000000000000000000000000001
-      twilioApiKeySID: SK00000000000000000000000000000001
-      twilioApiKeySecret: secret
-      profileApiEnvironment: production
-      profileApiAccessToken: token
-      profileApiHostname: %[2]q
-      spaceId: spa_1
-      sourceId: src_1
-      twilioHostname: %[2]q
-      region: us-west-2
-    actions:
-      - {name: welcome-sms, type: sendSms, mapping: {from: "+15005550006", body: {"@template": %[3]q}}}
-`
-		if err := os.WriteFile(p.config, fmt.Appendf(nil, text, p.broker.Brokers()[0], vendor.URL(), body), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		p.deploy(vendor.URL(), fmt.Sprintf(`mapping: {from: "+15005550006", body: {"@template": %q}}`, body))
 	}
 	for i := range n {
 		phone := "+15005550009" // can't receive an SMS
@@ -138,6 +115,36 @@ destinations:
 	if got := p.ok("replay", "--dry-run", "--max-replays", "1"); !strings.Contains(got, "300  passed over: already sent, says the ledger\n") ||
 		!strings.Contains(got, "700  passed over: replayed 1 times or more") || !strings.Contains(got, "  0  to be replayed\n") {
 		t.Errorf("afterwards:\n%s", got)
+	}
+}
+
+// deploy writes the configuration of a worker that sends through a simulated
+// Twilio; action is what the action has beside its name and type.
+func (p *dlqPlace) deploy(vendor, action string) {
+	p.t.Helper()
+	const text = `
+kafka: {brokers: [%q], topic: audience-events, startOffset: earliest}
+http: {listen: "127.0.0.1:0"}
+regions:
+  us-west-2: {rate: 5000, burst: 5000, maxInFlight: 128}
+destinations:
+  - name: onboarding
+    settings:
+      twilioAccountSID: AC00000000000000000000000000000001
+      twilioApiKeySID: SK00000000000000000000000000000001
+      twilioApiKeySecret: secret
+      profileApiEnvironment: production
+      profileApiAccessToken: token
+      profileApiHostname: %[2]q
+      spaceId: spa_1
+      sourceId: src_1
+      twilioHostname: %[2]q
+      region: us-west-2
+    actions:
+      - {name: welcome-sms, type: sendSms, %[3]s}
+`
+	if err := os.WriteFile(p.config, fmt.Appendf(nil, text, p.broker.Brokers()[0], vendor, action), 0o600); err != nil {
+		p.t.Fatal(err)
 	}
 }
 
@@ -298,29 +305,6 @@ func newReplayPlace(t *testing.T) (p *dlqPlace, deploy func(from, more string)) 
 	p = newDLQPlace(t)
 	return p, func(from, more string) {
 		t.Helper()
-		const text = `
-kafka: {brokers: [%q], topic: audience-events, startOffset: earliest}
-http: {listen: "127.0.0.1:0"}
-regions:
-  us-west-2: {rate: 5000, burst: 5000, maxInFlight: 128}
-destinations:
-  - name: onboarding
-    settings:
-      twilioAccountSID: AC00000000000000000000000000000001
-      twilioApiKeySID: SK00000000000000000000000000000001
-      twilioApiKeySecret: secret
-      profileApiEnvironment: production
-      profileApiAccessToken: token
-      profileApiHostname: %[2]q
-      spaceId: spa_1
-      sourceId: src_1
-      twilioHostname: %[2]q
-      region: us-west-2
-    actions:
-      - {name: welcome-sms, type: sendSms, %[4]smapping: {from: %[3]q, body: "Welcome!"}}
-`
-		if err := os.WriteFile(p.config, fmt.Appendf(nil, text, p.broker.Brokers()[0], vendor.URL(), from, more), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		p.deploy(vendor.URL(), fmt.Sprintf(`%smapping: {from: %q, body: "Welcome!"}`, more, from))
 	}
 }
