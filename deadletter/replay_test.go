@@ -65,8 +65,19 @@ func (d *desk) replayer(edit ...func(*Replayer)) *Replayer {
 // ledger writes what the ledger says of a letter's delivery.
 func (d *desk) ledger(r *Record, e ledger.Entry) {
 	d.t.Helper()
+	d.ledgerAt(ledger.AppendKey(nil, r.Action, r.IdempotencyKey()), r, e)
+}
+
+// beside writes what the ledger says beside it.
+func (d *desk) beside(r *Record, e ledger.Entry) {
+	d.t.Helper()
+	d.ledgerAt(ledger.Beside(ledger.AppendKey(nil, r.Action, r.IdempotencyKey())), r, e)
+}
+
+func (d *desk) ledgerAt(key []byte, r *Record, e ledger.Entry) {
+	d.t.Helper()
 	e.Time = time.Now()
-	d.produce(d.t, "ledger", kafka.Message{Key: ledger.AppendKey(nil, r.Action, r.IdempotencyKey()), Value: e.AppendValue(nil), WriterData: r.Partition})
+	d.produce(d.t, "ledger", kafka.Message{Key: key, Value: e.AppendValue(nil), WriterData: r.Partition})
 }
 
 // status writes what the status topic says of a letter's delivery.

@@ -12,7 +12,7 @@ import (
 
 // States tells what became of dead letters: add all letters that it is to tell
 // of, then all that the record of replays, the ledgers and the status topics
-// say (Learn does that), then ask. It takes about 40 bytes for each letter. It is
+// say (Learn does that), then ask. It takes about 50 bytes for each letter. It is
 // not safe for concurrent use.
 type States struct {
 	seed    maphash.Seed
@@ -43,6 +43,8 @@ type knowledge struct {
 	status   messageStatus
 	why      uint8 // of a Refused: index into States.whys, from 1
 	doubtful bool  // its letter may have been sent
+	beside   uint8 // why a replay of what was sent came to nothing, likewise; 0: none did
+	besideAt int64 // offset of the replay's event
 }
 
 func (k knowledge) Empty() bool           { return k.delivery == 0 }
@@ -152,12 +154,23 @@ func (s *States) fate(letter uint64) fate {
 
 // Ledger takes in a record of a destination's ledger.
 func (s *States) Ledger(destination string, key, value []byte) {
+	of, beside := ledger.BesideOf(key)
+	if beside {
+		key = of
+	}
 	k, ok := s.known.Get(knowledge{delivery: s.deliveryKey(destination, key)})
 	if !ok {
 		return
 	}
 	e, err := ledger.ParseEntry(value)
 	if err != nil { // a newer version's, or none
+		return
+	}
+	if beside && e.Why != "" {
+		k.beside, k.besideAt = s.why(e.Why), e.Position.Offset
+		s.known.Put(k)
+	}
+	if beside {
 		return
 	}
 	if k.state == ledger.Sent && e.State != ledger.Sent && e.Past == (ledger.Past{}) {
@@ -233,6 +246,8 @@ func (s *States) of(k knowledge, f fate, replays int, offset int64, undelivered 
 		return StateOpen, ""
 	case k.state == ledger.Refused && k.why > 0 && k.offset >= f.from:
 		return StateSkipped, s.whys[k.why-1]
+	case k.beside > 0 && k.besideAt >= f.from:
+		return StateSkipped, s.whys[k.beside-1]
 	default:
 		return StateReplayed, ""
 	}

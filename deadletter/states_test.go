@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/segmentio/kafka-go"
+
 	"engage-worker/consumer/ledger"
 )
 
@@ -68,6 +70,28 @@ func TestStates(t *testing.T) {
 		"m-6": "replayed", "m-7": "sent", "m-8": "sent", "m-9": "dismissed", "accepted": "open", "accepted again": "delivered",
 	}
 	if got := d.states(append(rs, &again, &undelivered, &arrived)...); !maps.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+// TestStatesOfTheUndelivered: a replay of what was sent that comes to nothing is
+// noted beside what the ledger says, and counts for that replay alone.
+func TestStatesOfTheUndelivered(t *testing.T) {
+	d := newDesk(t)
+	rs := firstDeaths(4)
+	for _, r := range rs {
+		r.Disposition, r.Reason, r.TwilioCode, r.TwilioSID = Undelivered, "not_delivered", 30003, "SM1"
+		d.ledger(r, ledger.Entry{State: ledger.Sent, SID: "SM1", Position: eventAt(r, r.Offset)})
+	}
+	d.beside(rs[0], ledger.Entry{State: ledger.Refused, Why: "no_match", Position: eventAt(rs[0], 0)}) // an earlier replay's
+	d.produce(t, source, kafka.Message{WriterData: rs[0].Partition})
+	d.put(t, "dlq", rs...)
+	d.run(func(r *Replayer) { r.Undelivered = true })
+	d.beside(rs[1], ledger.Entry{State: ledger.Refused, Why: "not_subscribed", Position: eventAt(rs[1], 60)})
+	d.beside(rs[2], ledger.Entry{State: ledger.Refused, Why: "no_match", Position: eventAt(rs[2], 60)})
+	d.ledger(rs[2], ledger.Entry{State: ledger.Sent, SID: "SM2", Position: eventAt(rs[2], 61)})
+	want := map[string]string{"m-0": "replayed", "m-1": "skipped not_subscribed", "m-2": "sent", "m-3": "replayed"}
+	if got := d.states(rs...); !maps.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
 }

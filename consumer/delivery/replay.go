@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"slices"
 	"time"
 
 	"engage-worker/actions"
@@ -57,14 +58,22 @@ func (d *delivery) doubtText() string {
 }
 
 // leaveTrace writes down that a replay ends here, and why, for its letter to
-// know. What is in doubt or was sent keeps what the ledger says of it.
+// know. What is in doubt keeps what the ledger says of it, and what was sent
+// does, too: there the trace is beside it.
 func (d *delivery) leaveTrace(reason outcome.Reason) (step, error) {
 	if !d.ev.Origin.Replayed || d.parts.Ledger == nil || d.doubt {
 		return settled, nil
 	}
 	e := d.entry(ledger.Refused, "")
 	e.Why = reason.String()
-	return settled, d.parts.Ledger.Append(d.parts.Work, d.key, e)
+	key := d.key
+	if slices.ContainsFunc(d.keys(), func(key []byte) bool {
+		known, _ := d.parts.Ledger.Get(key)
+		return known.State == ledger.Sent
+	}) {
+		key = ledger.Beside(key)
+	}
+	return settled, d.parts.Ledger.Append(d.parts.Work, key, e)
 }
 
 // skip ends a delivery that isn't to be sent.
@@ -90,8 +99,11 @@ func (c *Courier) settleUnwanted(ev *intake.Event, decoded *actions.Event) bool 
 		return false
 	}
 	defer release()
-	if known, _ := c.parts.Ledger.Get(ledgerKey); known.State == ledger.Sent || known.State == ledger.Intent {
+	switch known, _ := c.parts.Ledger.Get(ledgerKey); known.State {
+	case ledger.Intent:
 		return true // which says more
+	case ledger.Sent:
+		ledgerKey = ledger.Beside(ledgerKey)
 	}
 	return c.parts.Ledger.Append(c.parts.Work, ledgerKey, ledger.Entry{
 		State: ledger.Refused, Time: time.Now(), Generation: c.cfg.Generation, Why: outcome.ReasonNoMatch.String(),

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -88,6 +89,27 @@ func AppendKey(b []byte, action, idempotencyKey string) []byte {
 		return hex.AppendEncode(append(b, "sha256:"...), sum[:])
 	}
 	return append(b, idempotencyKey...)
+}
+
+// besideMark leads the idempotency key in a record key of Beside's. No messageId
+// is taken as it is that begins so: see deadletter.EventKey.
+const besideMark = "\x00replay/"
+
+// Beside is the record key under which stands that a replay came to nothing whose
+// delivery was sent before: the delivery's own entry goes on saying so.
+func Beside(recordKey []byte) []byte {
+	action, key, _ := bytes.Cut(recordKey, []byte{0})
+	return slices.Concat(action, []byte{0}, []byte(besideMark), key)
+}
+
+// BesideOf is Beside's inverse; ok is false for a delivery's own record key.
+func BesideOf(recordKey []byte) (delivery []byte, ok bool) {
+	action, rest, _ := bytes.Cut(recordKey, []byte{0})
+	key, ok := bytes.CutPrefix(rest, []byte(besideMark))
+	if !ok {
+		return nil, false
+	}
+	return slices.Concat(action, []byte{0}, key), true
 }
 
 // AppendValue appends a record's value, one line that people can read:

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"bytes"
+	"strings"
 	"testing"
 	"time"
 )
@@ -25,6 +27,21 @@ func TestWhatAnEntrySaysBesides(t *testing.T) {
 	}
 	if got, err := ParseEntry([]byte("1 intent 1732390000123 3/12 7  >x/4/SM1")); err != nil || got.Past != (Past{}) {
 		t.Errorf("%+v %v", got, err)
+	}
+}
+
+// TestBeside: what is noted beside a delivery has a key that no delivery has, and
+// that tells which one's it is.
+func TestBeside(t *testing.T) {
+	for _, id := range []string{"m-1", "events/3/12", "\x00" + strings.Repeat("0f", 32), strings.Repeat("x", maxKey+1), "a\x00replay/b"} {
+		own := AppendKey(nil, "welcome-sms", id)
+		beside := Beside(own)
+		if of, ok := BesideOf(beside); !ok || !bytes.Equal(of, own) {
+			t.Errorf("%q is beside %q", beside, of)
+		}
+		if of, ok := BesideOf(own); ok {
+			t.Errorf("the delivery %q is taken for one beside %q", own, of)
+		}
 	}
 }
 

@@ -160,7 +160,11 @@ func (c *Collector) add(s Step) {
 }
 
 func (c *Collector) ledger(d Destination, partition int, r *records.Record) {
-	events := c.keys[d.Name+"\x00"+string(r.Key)] // fixed by now
+	key := r.Key
+	if of, beside := ledger.BesideOf(key); beside {
+		key = of
+	}
+	events := c.keys[d.Name+"\x00"+string(key)] // fixed by now
 	if len(events) == 0 || r.Value == nil {
 		return
 	}
@@ -168,7 +172,7 @@ func (c *Collector) ledger(d Destination, partition int, r *records.Record) {
 	if err != nil {
 		return
 	}
-	action, _, _ := bytes.Cut(r.Key, []byte{0})
+	action, _, _ := bytes.Cut(key, []byte{0})
 	s := Step{
 		At: e.Time, Destination: d.Name, Action: string(action), MessageID: events[0].MessageID, SID: e.SID,
 		Where: deadletter.Origin(d.Ledger, partition, r.Offset), Detail: fmt.Sprintf("for the event at %s/%d/%d", c.Source, e.Position.Partition, e.Position.Offset),

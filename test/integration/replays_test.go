@@ -211,6 +211,68 @@ func TestTheUndeliveredIsSentOnceMore(t *testing.T) {
 	}
 }
 
+// TestTheUndeliveredThatIsSkipped: where the configuration doesn't want the event
+// any more, the letter knows that its replay came to nothing, and why; the
+// ledger goes on saying that it was sent, so that nothing else sends it.
+func TestTheUndeliveredThatIsSkipped(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, from, to, why string }{
+		{"the trigger", "type: sendSms", "type: sendSms\n        trigger: event = \"Another\"", "no_match"},
+		{"the mapping", "from: MG", "send: false\n          from: MG", "send_disabled"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, settings{partitions: 1})
+			w := r.start()
+			r.produce(withID(0, "m-7"))
+			r.awaitDone(20 * time.Second)
+			sid := r.accepted()[0].SID
+			r.letterOf(r.read(r.topic)[0], func(l *deadletter.Record) {
+				l.Reason, l.Disposition, l.TwilioCode, l.TwilioSID = "not_delivered", deadletter.Undelivered, 30003, sid
+			})
+			w.stop()
+			before := r.text()
+			r.change(c.from, c.to)
+			w = r.start()
+			if report := r.desk(func(re *deadletter.Replayer) { re.Undelivered = true }); report.Published != 1 {
+				t.Fatalf("%+v", report)
+			}
+			r.awaitDone(20 * time.Second)
+			if state, why := r.stateOf(r.deadLetters()[0]); state != deadletter.StateSkipped || why != c.why {
+				t.Errorf("the letter is %s, %q, want skipped, %q", state, why, c.why)
+			}
+			w.stop()
+			r.configure(before) // as it was
+			r.start()
+			r.produce(withID(0, "m-7"))
+			r.awaitDone(20 * time.Second)
+			if got := len(r.accepted()); got != 1 {
+				t.Fatalf("%d messages: the event came again, and what was sent counts", got)
+			}
+			if report := r.desk(func(re *deadletter.Replayer) { re.Undelivered, re.Again = true, true }); report.Published != 1 {
+				t.Fatalf("again: %+v", report)
+			}
+			r.awaitDone(20 * time.Second)
+			if state, _ := r.stateOf(r.deadLetters()[0]); state != deadletter.StateSent && state != deadletter.StateDelivered || len(r.accepted()) != 2 {
+				t.Errorf("again: the letter is %s, %d messages", state, len(r.accepted()))
+			}
+		})
+	}
+}
+
+// stateOf is what became of a letter.
+func (r *rig) stateOf(letter *deadletter.Record) (state deadletter.State, why string) {
+	r.t.Helper()
+	states := deadletter.NewStates(nil)
+	states.Add(letter)
+	if err := states.Learn(r.t.Context(), deadletter.Sources{
+		Cluster: r.cluster, Replays: deadletter.AuditTopic(r.cfg.DeadLetterTopic()), Ledger: r.cfg.LedgerTopic, Status: r.cfg.StatusTopic,
+	}, nil); err != nil {
+		r.t.Fatal(err)
+	}
+	return states.Of(letter)
+}
+
 // TestTwilioKnowsWhatTheLedgerForgot: a replay of what may have been sent asks
 // Twilio with what its letter knows, once the ledger has forgotten the attempt.
 func TestTwilioKnowsWhatTheLedgerForgot(t *testing.T) {
