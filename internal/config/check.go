@@ -32,6 +32,7 @@ func (r *reader) checkWhole(root *node, c *Config) {
 		r.fault(at("ledger.adopt"), "is this configuration's own kafka.groupPrefix; name the former one, or take it out")
 	}
 	r.checkCallbacks(at("callbacks"), c.Callbacks)
+	r.checkDesk(at("desk"), c.Desk)
 	r.checkSenders(at("regions"), c)
 	r.checkTLS(at("kafka.tls"), c.Kafka.TLS)
 	r.checkSASL(at("kafka.sasl"), c.Kafka.SASL)
@@ -54,6 +55,21 @@ func (r *reader) checkCallbacks(n *node, c Callbacks) {
 	case c.Key == "" && c.FormerKey != "" && !at.isBroken():
 		r.fault(n, "formerKey stands beside key, not in its place: set key")
 	}
+}
+
+// leastToken is how long what people sign in with must be, in bytes.
+const leastToken = 16
+
+func (r *reader) checkDesk(n *node, d Desk) {
+	token, listen := n.get("token"), n.get("listen")
+	switch {
+	case token.isBroken() || listen.isBroken():
+	case len(d.Token) > 0 && len(d.Token) < leastToken:
+		r.fault(cmp.Or(token, n), "token has %d bytes, and needs %d or more: `openssl rand -base64 32` makes one", len(d.Token), leastToken)
+	case d.Token == "" && !OnLoopback(d.Listen):
+		r.fault(cmp.Or(listen, n), "a listener beyond loopback needs desk.token: `openssl rand -base64 32` makes one; or listen on 127.0.0.1:8082")
+	}
+	r.checkTLS(n.resolve("tls"), TLS{Enabled: d.TLS.CertFile != "", CertFile: d.TLS.CertFile, KeyFile: d.TLS.KeyFile})
 }
 
 // checkTLS reads the files, so that a wrong one is known before the start.

@@ -2,7 +2,10 @@ package config
 
 import (
 	"maps"
+	"net"
+	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"engage-worker/actions"
@@ -19,6 +22,7 @@ type Config struct {
 	Ledger          Ledger
 	Status          Status
 	Callbacks       Callbacks
+	Desk            Desk
 	Regions         map[string]Region // those with an entry; ask Region for any
 	Destinations    []Destination
 
@@ -139,6 +143,31 @@ type Callbacks struct {
 	Key       Secret // signs the path of each message's callback
 	FormerKey Secret // paths signed with it are taken, too
 	AuthToken Secret // of the account; "": X-Twilio-Signature isn't checked
+}
+
+// Desk is the pages in a browser. A Token is what signs in; without one, which
+// only a loopback address may do, whoever reaches the listener is in.
+type Desk struct {
+	Listen  string
+	Token   Secret
+	Workers []string // host:port of the replicas' http.listen, for their metrics
+	TLS     DeskTLS
+}
+
+// DeskTLS names PEM files, both or neither.
+type DeskTLS struct {
+	CertFile string
+	KeyFile  string
+}
+
+// OnLoopback reports whether only this machine reaches an address to listen on.
+func OnLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && ip.Unmap().IsLoopback()
 }
 
 // Backoff is the wait between attempts in place.

@@ -70,7 +70,7 @@ func plain(v any) any {
 // beyondSchema are the broken configurations of TestFaults that no JSON Schema
 // can tell: what lies between keys, or in files.
 var beyondSchema = []string{
-	"commits too rare", "sessions too short", "login", "login without a mechanism", "login by a file that isn't there", "login at Amazon's", "a derived topic's name is too long", "topics collide", "files", "half a pair",
+	"commits too rare", "sessions too short", "login", "login without a mechanism", "login by a file that isn't there", "login at Amazon's", "a derived topic's name is too long", "topics collide", "files", "half a pair", "a desk for all, and no token", "a desk by a name that only looks like loopback", "a desk's short token", "half a desk's pair",
 }
 
 // TestSchemaRefusesWhatTheCheckerDoes, and takes what the checker takes.

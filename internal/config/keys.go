@@ -59,8 +59,22 @@ func shapeOf(c *Config) shape {
 			key("formerKey", "the key before: paths signed with it are taken as well, for as long as it is here", secret(&c.Callbacks.FormerKey)),
 			key("authToken", "the account's auth token; with it `X-Twilio-Signature` is checked, too", secret(&c.Callbacks.AuthToken)),
 		)),
+		key("desk", "", deskShape(&c.Desk)),
 		key("regions", "", named(&c.Regions, regionName(), regionShape).shown(c.regionPairs)),
 		key("destinations", "", list(&c.Destinations, "destination", destinationShape)).must(),
+	)
+}
+
+func deskShape(d *Desk) shape {
+	return object(
+		key("listen", "where `engage-worker desk` listens; beyond loopback `token` is required", text(&d.Listen, "127.0.0.1:8082", listenAddress())),
+		key("token", "what one signs in to the desk with; 16 bytes or more. Without it whoever reaches the listener is in", secret(&d.Token)),
+		key("workers", "the replicas' `http.listen`, as the desk reaches them: it shows their metrics. A name stands for all addresses that it has",
+			list(&d.Workers, "worker", func(s *string) shape { return text(s, "", hostPort()) }).orNone()),
+		key("tls", "", object(
+			key("certFile", "the desk's certificate, with `keyFile`; without them it speaks plain HTTP", text(&d.TLS.CertFile, "").as("PEM file")),
+			key("keyFile", "its private key", text(&d.TLS.KeyFile, "").as("PEM file")),
+		)),
 	)
 }
 

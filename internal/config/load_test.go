@@ -109,6 +109,7 @@ callbacks:
   key: 0123456789abcdef0123456789abcdef
   formerKey: fedcba9876543210fedcba9876543210
   authToken: auth
+desk: {listen: ":9092", token: open-sesame-0123, workers: ["worker:8080", "10.0.0.7:8080"]}
 regions:
   us-west-2: {rate: 100, burst: 100, maxInFlight: 64, breaker: {failureRatio: 0.25, minRequests: 10, openFor: 1m, halfOpenRequests: 2}, senders: {MG1: {rate: 30}}}
   eu-west-1: {rate: 50.5, twilioRegion: ie1, twilioEdge: dublin}
@@ -172,6 +173,7 @@ func TestEveryKey(t *testing.T) {
 			PublicURL: "https://callbacks.example.com/twilio", Listen: ":9091",
 			Key: "0123456789abcdef0123456789abcdef", FormerKey: "fedcba9876543210fedcba9876543210", AuthToken: "auth",
 		},
+		Desk: Desk{Listen: ":9092", Token: "open-sesame-0123", Workers: []string{"worker:8080", "10.0.0.7:8080"}},
 		Regions: map[string]Region{
 			"us-west-2": {Rate: 100, Burst: 100, MaxInFlight: 64, Breaker: Breaker{FailureRatio: 0.25, MinRequests: 10, OpenFor: time.Minute, HalfOpenRequests: 2}, Senders: map[string]Sender{"MG1": {30}}},
 			"eu-west-1": {Rate: 50.5, Burst: 50, MaxInFlight: 128, Breaker: defaultRegion().Breaker, TwilioRegion: "ie1", TwilioEdge: "dublin"},
@@ -382,6 +384,11 @@ func brokenConfigurations() []brokenConfiguration {
 			"1:58: kafka.tls.certFile: the file can't be read: no such file or directory",
 			"1:77: kafka.tls.keyFile: the file can't be read: no such file or directory",
 		}},
+		{"a desk for all, and no token", "desk: {listen: \":8082\"}\n" + good, []string{"1:16: desk.listen: a listener beyond loopback needs desk.token: `openssl rand -base64 32` makes one; or listen on 127.0.0.1:8082"}},
+		{"a desk by a name that only looks like loopback", "desk: {listen: \"127.0.0.1.example.com:8082\"}\n" + good, []string{"1:16: desk.listen: a listener beyond loopback needs desk.token: `openssl rand -base64 32` makes one; or listen on 127.0.0.1:8082"}},
+		{"a desk's short token", "desk: {token: opensesame}\n" + good, []string{"1:15: desk.token: token has 10 bytes, and needs 16 or more: `openssl rand -base64 32` makes one"}},
+		{"half a desk's pair", "desk: {tls: {certFile: c.pem}}\n" + good, []string{"1:13: desk.tls: certFile and keyFile go together: set both, or neither"}},
+		{"a desk's worker without a port", "desk: {workers: [worker]}\n" + good, []string{"1:18: desk.workers[0]: must be host:port, as in localhost:9092"}},
 		{"half a pair", "kafka: {tls: {certFile: c.pem}}\n" + good, []string{"1:14: kafka.tls: certFile and keyFile go together: set both, or neither"}},
 		{"numbers and keys of a mapping", "destinations:\n  - name: a\n    settings: {}\n    actions:\n      - name: x\n        type: sendSms\n        mapping: {big: 12345678901234567890, nan: .nan, tagged: !secret x, {a: b}: c}\n", []string{
 			"7:24: destinations[0].actions[0].mapping.big: the number is too large to be kept exactly; put it in quotes, so that it is text",

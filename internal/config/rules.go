@@ -156,6 +156,9 @@ func listenAddress() rule {
 	}}
 }
 
+// hostPort is where a server is reached.
+func hostPort() rule { return rule{"host:port", `^[^\s/@,-][^\s/@,]*:[0-9]+$`, checkHostPort} }
+
 // brokerPattern is a host:port, or several with commas between them.
 const brokerPattern = `^\s*[^\s/@,-][^\s/@,]*:[0-9]+\s*(,\s*[^\s/@,-][^\s/@,]*:[0-9]+\s*)*$`
 
