@@ -2,21 +2,18 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/segmentio/kafka-go"
 
-	"engage-worker/actions"
-	"engage-worker/actions/outcome"
 	"engage-worker/internal/config"
 	"engage-worker/internal/eventfile"
+	"engage-worker/internal/preview"
 	"engage-worker/internal/terminal"
 )
 
@@ -30,42 +27,6 @@ type previewCmd struct {
 	Output    string   `help:"table, for people, or json, a line for each event and action; table on a terminal, else json." enum:",table,json" default:"" placeholder:"table|json" short:"o"`
 	FailOn    string   `help:"End with exit code 3 if any event fails, or if anything is warned of." enum:",fail,warn" default:"" placeholder:"fail|warn"`
 	Expect    string   `help:"Lines as preview prints them, of which each must come out as far as it goes, and no other message; else the exit code is 3." placeholder:"FILE" type:"existingfile"`
-}
-
-// previewLine is a line of preview's output; explain is there with --explain
-// only.
-type previewLine struct {
-	Event       previewEventPlace    `json:"event"`
-	Destination string               `json:"destination"`
-	Action      string               `json:"action"`
-	Decision    string               `json:"decision"`
-	Reason      string               `json:"reason"`
-	Region      string               `json:"region"`
-	Request     *previewRequest      `json:"request,omitempty"`
-	Error       *previewError        `json:"error,omitempty"`
-	Warnings    []string             `json:"warnings,omitempty"`
-	Explain     *actions.Explanation `json:"explain,omitempty"`
-}
-
-// previewEventPlace tells which event a line is about.
-type previewEventPlace struct {
-	File      string `json:"file,omitempty"` // where there are several
-	Line      int    `json:"line,omitempty"`
-	Partition *int   `json:"partition,omitempty"` // of the topic, with offset, instead of a line
-	Offset    *int64 `json:"offset,omitempty"`
-	MessageID string `json:"messageId,omitempty"`
-}
-
-type previewRequest struct {
-	Method string      `json:"method"`
-	URL    string      `json:"url"`
-	Form   [][2]string `json:"form"`
-}
-
-type previewError struct {
-	Code      string `json:"code"`
-	Message   string `json:"message"`
-	Retryable bool   `json:"retryable"`
 }
 
 // Validate is kong's hook for flags.
@@ -90,7 +51,7 @@ func (c *previewCmd) Run(ctx context.Context, app *app) error {
 	if err != nil {
 		return err
 	}
-	defer p.close()
+	defer p.previewer.Close()
 	p.explain, p.people = c.Explain, c.Output == "table" || c.Output == "" && screenOf(app.stdout).styled
 	if c.Expect != "" {
 		if p.expected, err = readExpectations(c.Expect); err != nil {
@@ -116,56 +77,31 @@ func (c *previewCmd) Run(ctx context.Context, app *app) error {
 	return p.judge(c.FailOn)
 }
 
-// preview is one run of the command.
-type preview struct {
-	destinations []previewDestination
-	explain      bool
-	people       bool // who reads it
-	out          *bufio.Writer
-	encoder      *json.Encoder
-	expected     []*expectation // nil: nothing is
-	surprises    []string       // what came out and isn't expected, or otherwise
-	tally        tally
+// previewing is one run of the command.
+type previewing struct {
+	previewer *preview.Previewer
+	explain   bool
+	people    bool // who reads it
+	out       *bufio.Writer
+	encoder   *json.Encoder
+	expected  []*expectation // nil: nothing is
+	surprises []string       // what came out and isn't expected, or otherwise
+	tally     tally
 }
 
-type previewDestination struct {
-	*actions.Destination
-	settings actions.Settings
-	doubts   [][]string // of each action: what its definition is warned of
-}
-
-func newPreview(cfg *config.Config, out io.Writer) (*preview, error) {
-	p := &preview{out: bufio.NewWriter(out), tally: tally{decisions: map[string]int{}}}
+func newPreview(cfg *config.Config, out io.Writer) (*previewing, error) {
+	previewer, err := preview.New(cfg)
+	if err != nil {
+		return nil, badInput(err)
+	}
+	p := &previewing{previewer: previewer, out: bufio.NewWriter(out), tally: tally{decisions: map[string]int{}}}
 	p.encoder = json.NewEncoder(terminal.JSON{To: p.out})
 	p.encoder.SetEscapeHTML(false)
-	for i, definition := range cfg.Destinations {
-		d, faults := actions.New(definition.Definition, actions.Options{Region: cfg.TwilioRegion, Regions: cfg.RegionNames()})
-		if len(faults) > 0 { // which Load would have found
-			p.close()
-			return nil, badInput(fmt.Errorf("destination %s: %s: %s", definition.Name, faults[0].Path, faults[0].Message))
-		}
-		made := previewDestination{d, definition.Settings, make([][]string, len(definition.Actions))}
-		for j := range definition.Actions {
-			place := fmt.Sprintf("destinations[%d].actions[%d].", i, j)
-			for _, w := range cfg.Warnings() {
-				if rest, ok := strings.CutPrefix(w.Path, place); ok {
-					made.doubts[j] = append(made.doubts[j], fmt.Sprintf("line %d of the configuration: %s: %s; %s", w.Line, rest, w.Message, w.WayOut))
-				}
-			}
-		}
-		p.destinations = append(p.destinations, made)
-	}
 	return p, nil
 }
 
-func (p *preview) close() {
-	for _, d := range p.destinations {
-		d.Close()
-	}
-}
-
 // files previews the events of files, or of standard input.
-func (p *preview) files(ctx context.Context, stdin io.Reader, files []string) error {
+func (p *previewing) files(ctx context.Context, stdin io.Reader, files []string) error {
 	if len(files) == 0 {
 		files = []string{"-"}
 	}
@@ -190,7 +126,7 @@ func (p *preview) files(ctx context.Context, stdin io.Reader, files []string) er
 }
 
 // topic previews the last n events of the source topic.
-func (p *preview) topic(ctx context.Context, cluster config.Kafka, n int) error {
+func (p *previewing) topic(ctx context.Context, cluster config.Kafka, n int) error {
 	tail, err := openTail(ctx, cluster, cluster.Topic)
 	if err != nil {
 		return err
@@ -201,7 +137,7 @@ func (p *preview) topic(ctx context.Context, cluster config.Kafka, n int) error 
 		return err
 	}
 	for _, m := range messages {
-		if err := p.event(ctx, previewEventPlace{Partition: &m.Partition, Offset: &m.Offset}, m.Value); err != nil {
+		if err := p.event(ctx, preview.Place{Partition: &m.Partition, Offset: &m.Offset}, m.Value); err != nil {
 			return err
 		}
 	}
@@ -209,7 +145,7 @@ func (p *preview) topic(ctx context.Context, cluster config.Kafka, n int) error 
 }
 
 // all previews every event of in.
-func (p *preview) all(ctx context.Context, in io.Reader, file string) error {
+func (p *previewing) all(ctx context.Context, in io.Reader, file string) error {
 	events := eventfile.NewReader(in)
 	events.KeepLists()
 	for n := 0; ; n++ {
@@ -222,7 +158,7 @@ func (p *preview) all(ctx context.Context, in io.Reader, file string) error {
 		case err != nil:
 			return badInput(fmt.Errorf("read events: %w", err))
 		}
-		if err := p.event(ctx, previewEventPlace{File: file, Line: record.Line}, record.Value); err != nil {
+		if err := p.event(ctx, preview.Place{File: file, Line: record.Line}, record.Value); err != nil {
 			return err
 		}
 		if !events.Ready() { // whoever types or pipes them waits for an answer
@@ -234,75 +170,13 @@ func (p *preview) all(ctx context.Context, in io.Reader, file string) error {
 }
 
 // event previews one event under every action of every destination.
-func (p *preview) event(ctx context.Context, place previewEventPlace, value []byte) error {
+func (p *previewing) event(ctx context.Context, place preview.Place, value []byte) error {
 	p.tally.events++
-	for _, d := range p.destinations {
-		match := d.Match(value)
-		event, err := d.Decode(value)
-		if malformed := cmp.Or(match.Malformed, err); malformed != nil {
-			if err := p.write(place, malformedLine(d.Name(), malformed)); err != nil {
-				return err
-			}
-			continue
-		}
-		for i := range d.Actions() {
-			line, err := p.delivery(ctx, d, value, event, match, i)
-			if err != nil {
-				return err
-			}
-			line.Warnings = append(d.warnings(match, i), line.Warnings...)
-			if ctx.Err() != nil {
-				return ctx.Err() // not what would become of the event
-			}
-			if err := p.write(place, line); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// delivery decides one event under the action i.
-func (p *preview) delivery(ctx context.Context, d previewDestination, value []byte, event *actions.Event, match actions.Match, i int) (previewLine, error) {
-	switch {
-	case p.explain, p.people:
-		delivery, explanation, err := d.Explain(ctx, value, i)
-		if err != nil {
-			return previewLine{}, err
-		}
-		line := d.line(delivery)
-		line.Explain, line.Warnings = &explanation, warningTexts(explanation.Warnings)
-		return line, nil
-	case match.Actions&(1<<i) == 0:
-		return d.line(d.NoMatch(event, i)), nil
-	default:
-		delivery, warnings := d.PrepareNoting(ctx, event, i)
-		line := d.line(delivery)
-		line.Warnings = warningTexts(warnings)
-		return line, nil
-	}
-}
-
-func warningTexts(warnings []actions.Warning) (texts []string) {
-	for _, w := range warnings {
-		texts = append(texts, w.Path+": "+w.Message+"; "+w.WayOut)
-	}
-	return texts
-}
-
-// warnings says what of an event is likely not meant.
-func (d previewDestination) warnings(match actions.Match, i int) (warnings []string) {
-	if match.Envelope != actions.EnvelopeNone {
-		warnings = append(warnings, match.Envelope.Advice())
-	}
-	if d.Disabled(i) {
-		warnings = append(warnings, "the action is switched off: enabled is false")
-	}
-	return append(warnings, d.doubts[i]...)
+	return p.previewer.Event(ctx, value, p.explain || p.people, func(line preview.Line) error { return p.write(place, line) })
 }
 
 // write prints a line, and holds it against what is expected.
-func (p *preview) write(place previewEventPlace, line previewLine) error {
+func (p *previewing) write(place preview.Place, line preview.Line) error {
 	place.MessageID = line.Event.MessageID
 	line.Event = place
 	p.tally.add(line)
@@ -321,42 +195,4 @@ func (p *preview) write(place previewEventPlace, line previewLine) error {
 		return fmt.Errorf("write the preview: %w", err)
 	}
 	return nil
-}
-
-// line is what the preview says of a delivery.
-func (d previewDestination) line(delivery actions.Delivery) previewLine {
-	line := previewLine{
-		Event:       previewEventPlace{MessageID: delivery.MessageID},
-		Destination: d.Name(),
-		Action:      delivery.Action,
-		Decision:    delivery.Decision.String(),
-		Reason:      delivery.Reason.String(),
-		Region:      delivery.Region,
-	}
-	if f := delivery.Failure; f != nil {
-		line.Error = &previewError{Code: f.Code, Message: f.Message, Retryable: f.Retryable}
-	}
-	if m := delivery.Message; m != nil {
-		form := make([][2]string, len(m.Form))
-		for i, value := range m.Form {
-			form[i] = [2]string{value.Name, value.Value}
-		}
-		line.Request = &previewRequest{
-			Method: "POST",
-			URL:    m.BaseURL + "/2010-04-01/Accounts/" + d.settings.TwilioAccountSID + "/Messages.json",
-			Form:   form,
-		}
-	}
-	return line
-}
-
-// malformedLine is what the preview says of a value that is no event: it is
-// no action's.
-func malformedLine(destination string, err error) previewLine {
-	return previewLine{
-		Destination: destination,
-		Decision:    actions.DecisionFail.String(),
-		Reason:      outcome.ReasonMalformedEvent.String(),
-		Error:       &previewError{Code: outcome.ReasonMalformedEvent.String(), Message: "the event is malformed: " + err.Error()},
-	}
 }

@@ -10,6 +10,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"engage-worker/internal/preview"
 )
 
 // expectation is a line of --expect: a line of preview's output, or a part of
@@ -50,7 +52,7 @@ func readExpectations(path string) ([]*expectation, error) {
 
 // compare holds a line against the first expectation that is about it. A line
 // that none is about is a surprise, unless nothing would come of it.
-func (p *preview) compare(line previewLine) error {
+func (p *previewing) compare(line preview.Line) error {
 	line.Explain = nil
 	text, err := json.Marshal(line)
 	if err != nil {
@@ -73,7 +75,7 @@ func (p *preview) compare(line previewLine) error {
 		return nil
 	}
 	if line.Decision == "send" || line.Decision == "fail" {
-		p.surprises = append(p.surprises, fmt.Sprintf("%s %s, %s/%s: %s isn't expected", line.Event.where(), line.Event.MessageID, line.Destination, line.Action, line.Decision))
+		p.surprises = append(p.surprises, fmt.Sprintf("%s %s, %s/%s: %s isn't expected", line.Event.String(), line.Event.MessageID, line.Destination, line.Action, line.Decision))
 	}
 	return nil
 }
@@ -89,7 +91,7 @@ func (e *expectation) about(got map[string]any) bool {
 }
 
 // differ notes where a line isn't as expected.
-func (p *preview) differ(place, path string, want, got any) {
+func (p *previewing) differ(place, path string, want, got any) {
 	if members, ok := want.(map[string]any); ok {
 		have, _ := got.(map[string]any)
 		for _, key := range sortedKeys(members) {
@@ -155,7 +157,7 @@ type unlikeError struct{ lines []string }
 func (e *unlikeError) Error() string { return strings.Join(e.lines, "\n") }
 
 // judge is the verdict on all lines.
-func (p *preview) judge(failOn string) error {
+func (p *previewing) judge(failOn string) error {
 	lines := p.surprises
 	for _, e := range p.expected {
 		if !e.met {

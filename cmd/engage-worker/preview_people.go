@@ -9,6 +9,7 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
+	"engage-worker/internal/preview"
 	"engage-worker/internal/terminal"
 )
 
@@ -16,9 +17,9 @@ import (
 const previewWidth = 66
 
 // show prints a line for people: what, to whom, the text, why.
-func (p *preview) show(line previewLine) error {
+func (p *previewing) show(line preview.Line) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s  %s/%s  %s", terminal.Plain(line.Event.where()), terminal.Plain(cmp.Or(line.Event.MessageID, "(no messageId)")), line.Destination, cmp.Or(line.Action, "-"), strings.ToUpper(line.Decision))
+	fmt.Fprintf(&b, "%s %s  %s/%s  %s", terminal.Plain(line.Event.String()), terminal.Plain(cmp.Or(line.Event.MessageID, "(no messageId)")), line.Destination, cmp.Or(line.Action, "-"), strings.ToUpper(line.Decision))
 	if line.Reason != "" && line.Reason != line.Decision {
 		fmt.Fprintf(&b, ": %s", strings.ReplaceAll(line.Reason, "_", " "))
 	}
@@ -43,20 +44,8 @@ func (p *preview) show(line previewLine) error {
 	return err
 }
 
-// where says in words where an event is.
-func (e *previewEventPlace) where() string {
-	switch {
-	case e.Offset != nil:
-		return fmt.Sprintf("partition %d, offset %d", *e.Partition, *e.Offset)
-	case e.File != "":
-		return fmt.Sprintf("%s:%d", e.File, e.Line)
-	default:
-		return fmt.Sprintf("line %d", e.Line)
-	}
-}
-
 // showRequest is a message's ends, its text in a frame, and what it costs.
-func showRequest(b *strings.Builder, line previewLine) {
+func showRequest(b *strings.Builder, line preview.Line) {
 	fields := map[string]string{}
 	var media []string
 	for _, field := range line.Request.Form {
@@ -109,7 +98,7 @@ type tally struct {
 	warnings  int
 }
 
-func (t *tally) add(line previewLine) {
+func (t *tally) add(line preview.Line) {
 	what := line.Decision
 	if line.Reason != "" && line.Reason != line.Decision {
 		what += " " + line.Reason

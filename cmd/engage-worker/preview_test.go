@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"engage-worker/actions"
+	"engage-worker/internal/preview"
 )
 
 // previewCase is a case of the conformance suite (actions/testdata).
@@ -130,12 +131,12 @@ func previewCases(t *testing.T, file string, want int) {
 			if code != exitOK || stderr.Len() > 0 {
 				t.Fatalf("exit code %d\n%s", code, &stderr)
 			}
-			var got previewLine
+			var got preview.Line
 			if err := json.Unmarshal(stdout.Bytes(), &got); err != nil {
 				t.Fatalf("%v\n%s", err, &stdout)
 			}
 			var wantLooked []string
-			var want *previewRequest
+			var want *preview.Request
 			for _, request := range c.Expect.Requests {
 				if request.Method == http.MethodGet {
 					u, err := url.Parse(request.URL)
@@ -145,7 +146,7 @@ func previewCases(t *testing.T, file string, want int) {
 					wantLooked = append(wantLooked, u.RequestURI())
 					continue
 				}
-				want = &previewRequest{Method: request.Method, URL: request.URL, Form: request.Form}
+				want = &preview.Request{Method: request.Method, URL: request.URL, Form: request.Form}
 			}
 			if got.Destination != "case" || got.Action != "it" || got.Decision != c.Expect.Decision || !reflect.DeepEqual(got.Request, want) {
 				t.Errorf("got  %s\nwant %s %+v", &stdout, c.Expect.Decision, want)
@@ -254,7 +255,7 @@ func TestPreviewWarns(t *testing.T) {
 	}
 	path := c.config(t, "localhost:1")
 	const event = `{"type":"track","event":"Audience Entered"}`
-	preview := func(value string) (line previewLine) {
+	previewed := func(value string) (line preview.Line) {
 		var stdout, stderr bytes.Buffer
 		if code := run(t.Context(), []string{"preview", "--config", path}, strings.NewReader(value), &stdout, &stderr); code != exitOK {
 			t.Fatalf("exit code %d\n%s", code, &stderr)
@@ -264,12 +265,12 @@ func TestPreviewWarns(t *testing.T) {
 		}
 		return line
 	}
-	for value, want := range map[string]previewLine{
+	for value, want := range map[string]preview.Line{
 		`{"op":"c","before":null,"after":` + event + `}`: {Decision: "no_match", Warnings: []string{actions.EnvelopeDebezium.Advice()}},
 		`{"specversion":"1.0","data":` + event + `}`:     {Decision: "send"},
 		`{"type":"page"}`: {Decision: "no_match"},
 	} {
-		if got := preview(value); got.Decision != want.Decision || !reflect.DeepEqual(got.Warnings, want.Warnings) {
+		if got := previewed(value); got.Decision != want.Decision || !reflect.DeepEqual(got.Warnings, want.Warnings) {
 			t.Errorf("%s: %s, %q", value, got.Decision, got.Warnings)
 		}
 	}
@@ -281,7 +282,7 @@ func TestPreviewWarns(t *testing.T) {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := preview(event); got.Decision != "no_match" || !reflect.DeepEqual(got.Warnings, []string{"the action is switched off: enabled is false"}) {
+	if got := previewed(event); got.Decision != "no_match" || !reflect.DeepEqual(got.Warnings, []string{"the action is switched off: enabled is false"}) {
 		t.Errorf("%s, %q", got.Decision, got.Warnings)
 	}
 }
