@@ -24,14 +24,8 @@ type Warning struct {
 // Warnings are those of a definition. They err on the side of silence.
 func Warnings(def Definition) []Warning {
 	w := warner{}
-	s := &def.Settings
-	if strings.HasPrefix(s.TwilioAccountSID, "SK") {
-		w.warn("settings.twilioAccountSID", "begins with SK, as an API key's SID does", "give the account's SID (AC...) here, and the key's as twilioApiKeySID")
-	}
-	if strings.HasPrefix(s.TwilioAPIKeySID, "AC") {
-		w.warn("settings.twilioApiKeySID", "begins with AC, as an account's SID does: that works only with the account's auth token as the secret",
-			"give an API key's SID (SK...) and its secret, which can be taken back alone")
-	}
+	w.settings(&def.Settings)
+	w.twins(def.Actions)
 	for i, a := range def.Actions {
 		w.action(fmt.Sprintf("actions[%d]", i), a)
 	}
@@ -53,12 +47,7 @@ func (w *warner) action(path string, a ActionDefinition) {
 			"put the template into the mapping, and what events hold into its variables")
 	}
 	path += ".mapping"
-	if from, ok := a.Mapping["from"].(string); ok {
-		w.from(path+".from", from)
-	}
-	if sid, ok := a.Mapping["contentSid"].(string); ok && otherSID.MatchString(sid) {
-		w.warn(path+".contentSid", fmt.Sprintf("%s... is no content template's SID", sid[:2]), "give one that begins with HX")
-	}
+	w.fields(path, a)
 	for _, name := range slices.Sorted(maps.Keys(a.Mapping)) {
 		w.misplaced(join(path, name), a.Mapping[name])
 	}
@@ -69,24 +58,6 @@ func (w *warner) action(path string, a ActionDefinition) {
 		return
 	}
 	w.templates(path, a)
-}
-
-var (
-	// notSender are SIDs of what sends nothing.
-	notSender = regexp.MustCompile(`^(AC|SK|HX|SM|MM)[0-9A-Za-z]{10,}$`)
-	otherSID  = regexp.MustCompile(`^(AC|SK|MG|SM|MM|PN)[0-9A-Za-z]{10,}$`)
-	bareLong  = regexp.MustCompile(`^[1-9][0-9]{8,14}$`)
-)
-
-func (w *warner) from(path, from string) {
-	switch {
-	case notSender.MatchString(from):
-		what := map[string]string{"AC": "an account", "SK": "an API key", "HX": "a content template"}[from[:2]]
-		w.warn(path, fmt.Sprintf("%s... is the SID of %s, which sends nothing", from[:2], cmp.Or(what, "a message")),
-			"give a number (+15551234567), a short code or a messaging service (MG...)")
-	case bareLong.MatchString(from):
-		w.warn(path, "is a number without its plus", "write +"+from+" if it is a number with its country")
-	}
 }
 
 // templates looks at what the action renders as Liquid.
@@ -133,8 +104,20 @@ func (w *warner) template(path, source string, known ...string) {
 			place = fmt.Sprintf(" (line %d of it)", r.Line)
 		}
 		w.warn(path, fmt.Sprintf("%s%s is empty for every event: a template has profile.%s only", r.Text, place, strings.Join(known, ", profile.")),
-			"write profile.traits."+r.Keys[len(r.Keys)-1]+" for a trait")
+			wayOutOf(r))
 	}
+}
+
+// wayOutOf is what was likely meant by a variable that there isn't.
+func wayOutOf(r liquid.Reference) string {
+	if bare := strings.Trim(r.Text, "‘’“”„"); bare != r.Text {
+		return "write '" + bare + "' with plain quotes for that text"
+	}
+	way := "write profile.traits." + r.Keys[len(r.Keys)-1] + " for a trait"
+	if len(r.Keys) == 1 {
+		way += ", '" + r.Text + "' for that text"
+	}
+	return way
 }
 
 var placeholder = regexp.MustCompile(`\{\{\{?\s*profile\.`)
@@ -238,6 +221,9 @@ func plural(n int, what string) string {
 func (x *Explanation) warn(a *action, c content) {
 	for _, output := range x.Empty {
 		x.Warnings = append(x.Warnings, Warning{"mapping", "{{ " + output + " }} came out empty", "give it a default: {{ " + output + " | default: 'there' }}"})
+	}
+	if x.Body != nil && strings.Contains(c.body, "[object Object]") {
+		x.Warnings = append(x.Warnings, Warning{"mapping.body", "says [object Object]: a variable holds several values", "name the one that is meant, such as profile.traits.first_name"})
 	}
 	if x.Body == nil || a.kind != SendSMS {
 		return

@@ -78,7 +78,7 @@ func (r *reader) filter() (call, bool, error) {
 	}
 	apply, ok := r.filterNamed(c.name)
 	if !ok {
-		return c, false, errorAt(r.source, c.at, "there is no filter %q", c.name)
+		return c, false, errorAt(r.source, c.at, "there is no filter %q%s", c.name, meant(c.name, usualFilters))
 	}
 	c.apply = apply
 	if err := r.arguments(&c); err != nil {

@@ -66,7 +66,7 @@ func (c *compiler) action(t token) (action, error) {
 	case "else", "elsif", "when", "endblock", "endcapture", "endcase", "endfor", "endif", "endtablerow", "endunless":
 		return nil, c.fail(t, "%s is not expected here", t.name)
 	}
-	return nil, c.fail(t, "there is no tag %q", t.name)
+	return nil, c.fail(t, "there is no tag %q%s", t.name, meant(t.name, usualTags))
 }
 
 // placed is a token's action, each step of which costs something, and whose

@@ -83,6 +83,18 @@ func (f *doubted) complete() {
 	}
 }
 
+// parts reports whether no event has the value of type beside some event, or
+// the event beside such a type: only tracks have one.
+func (f *doubted) parts(value string) bool {
+	switch strings.Join(f.path.steps, ".") {
+	case "type":
+		return value != "null" && value != `"track"`
+	case "event":
+		return value != "null"
+	}
+	return false
+}
+
 // result is what a predicate says of a value.
 func (f *doubted) result(c *claim, value string) verdict {
 	if c.open && (value == otherText || value == otherList) {

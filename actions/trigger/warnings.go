@@ -74,6 +74,7 @@ type doubted struct {
 	path   path
 	claims []*claim
 	values []string // JSON; what makes a difference
+	apart  []bool   // by value: of type, that such events have no event; of event, that there is one
 	tried  int      // the value that is tried
 }
 
@@ -159,6 +160,11 @@ func (d *doubter) root(field path) {
 		return strings.TrimRight(strings.ToLower(strings.ReplaceAll(name, "_", "")), "s")
 	}
 	name := field.steps[0]
+	if len(field.steps) > 1 && slices.Contains([]string{"type", "event", "userId", "anonymousId", "messageId", "timestamp"}, name) {
+		if warning := fmt.Sprintf("%s: %s is a text, so that there is nothing in it", field.text, name); !d.said(warning) {
+			d.warnings = append(d.warnings, warning)
+		}
+	}
 	if slices.Contains(spec, name) {
 		return
 	}
@@ -181,9 +187,12 @@ func (d *doubter) fill() {
 			for i, c := range f.claims {
 				column[i] = f.result(c, value)
 			}
-			if !slices.ContainsFunc(columns, func(same []verdict) bool { return slices.Equal(same, column) }) {
-				columns = append(columns, column)
+			at := slices.IndexFunc(columns, func(same []verdict) bool { return slices.Equal(same, column) })
+			if at < 0 {
+				at = len(columns)
+				columns, f.apart = append(columns, column), append(f.apart, true)
 			}
+			f.apart[at] = f.apart[at] && f.parts(value)
 		}
 		for i, c := range f.claims {
 			for _, column := range columns {
@@ -208,10 +217,16 @@ func (d *doubter) tryAll(root *claim) {
 		}
 	}
 	for n := range total {
+		apart := 0
 		for _, f := range d.fields {
 			f.tried, n = n%len(f.values), n/len(f.values)
+			if f.apart[f.tried] {
+				apart++
+			}
 		}
-		root.try()
+		if apart < 2 { // else an identify with an event, say, which there isn't
+			root.try()
+		}
 	}
 }
 

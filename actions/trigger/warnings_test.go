@@ -42,6 +42,11 @@ func TestWarnings(t *testing.T) {
 		{`5 = 6 or event = "A"`, []string{"5 = 6 can't be true"}},
 		{`typeof(properties.x) = "integer"`, []string{`typeof(properties.x) = "integer" can't be true`}},
 		{`type in ["track", "page"] and !(type in ["track", "page", "screen"])`, []string{`type in ["track", "page"] and !(type in ["track", "page", "screen"]) can't be true`}},
+		{`type = "identify" and event = "A"`, []string{`type = "identify" and event = "A" can't be true`}},
+		{`(type = "identify" or type = "page") and contains(event, "A")`, []string{`(type = "identify" or type = "page") and contains(event, "A") can't be true`}},
+		{`(type = "identify" or type = "track") and event = "A"`, nil},
+		{`type != "track" and event != "A" or type = "identify" and event = null`, nil},
+		{`event.name = "A" and type = "track"`, []string{`event.name: event is a text, so that there is nothing in it`}},
 		// Fields that are nearly the spec's.
 		{`trait.plan = "x" or props.n = 5 or user_id = "u" or externalIds.0.id = "1" or Event = "A"`, []string{
 			"trait.plan: events have no field trait; is it traits?", "props.n: events have no field props; is it properties?",

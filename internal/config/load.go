@@ -76,6 +76,7 @@ func (l *loader) parse(path string, source []byte, mode fs.FileMode) (*Config, e
 		r.compile(root, cfg, l.compile)
 		r.warnOfRegions(root, cfg)
 		r.warnOfSenders(root, cfg)
+		r.warnOfSlips(root, cfg)
 		r.warnOfReaders(cfg, mode)
 	}
 	if err := r.err(); err != nil {

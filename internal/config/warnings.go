@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -54,7 +55,11 @@ func (r *reader) sortedWarnings() []Warning {
 
 // warnOfDefinition puts the compiler's warnings where they stand.
 func (r *reader) warnOfDefinition(at *node, base string, warnings []actions.Warning, veil *strings.Replacer) {
+	unknown := newPlaces(nil, r.unknown)
 	for _, w := range warnings {
+		if unknown.at[child(base, w.Path)] {
+			continue
+		}
 		n := *at.resolve(w.Path)
 		n.path = child(base, w.Path)
 		r.warn(&n, veil.Replace(w.Message), veil.Replace(w.WayOut))
@@ -128,8 +133,11 @@ func (r *reader) warnOfSenders(root *node, c *Config) {
 	}
 }
 
+var conditionGoesOn = regexp.MustCompile(`(?i)^#\s*(and|or)\s`)
+
 // warnOfComment tells of a "#" that ends an unquoted text where it may have
-// been meant: stuck to a word, as a hashtag is, or in a mapping's sentence.
+// been meant: stuck to a word, as a hashtag is, in a mapping's sentence, or where a trigger
+// may go on.
 func (r *reader) warnOfComment(n *node, y *yaml.Node) {
 	comment := y.LineComment
 	if len(comment) < 2 || n.kind != kindText || y.Style != 0 {
@@ -137,7 +145,8 @@ func (r *reader) warnOfComment(n *node, y *yaml.Node) {
 	}
 	stuck := !strings.ContainsRune(" \t#!-=", rune(comment[1]))
 	sentence := strings.Contains(n.path, ".mapping.") && strings.Contains(n.text, " ")
-	if !stuck && !sentence {
+	condition := (strings.HasSuffix(n.path, ".trigger") || strings.HasSuffix(n.path, ".subscribe")) && conditionGoesOn.MatchString(comment)
+	if !stuck && !sentence && !condition {
 		return
 	}
 	first, _, _ := strings.Cut(comment, " ")

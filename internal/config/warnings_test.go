@@ -35,7 +35,7 @@ func lines(cfg *Config, path string) (lines []string) {
 // TestNoWarning: what the project itself shows and runs gives none, even as a
 // file that everybody may read.
 func TestNoWarning(t *testing.T) {
-	for _, path := range []string{"../../docs/engage.example.yaml", "../../deploy/compose/engage.yaml", "../../deploy/kubernetes/engage.yaml"} {
+	for _, path := range []string{"../../docs/engage.example.yaml", "../../cmd/engage-worker/starter.yaml", "../../deploy/compose/engage.yaml", "../../deploy/kubernetes/engage.yaml"} {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
