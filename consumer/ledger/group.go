@@ -37,11 +37,11 @@ func (l *Ledger) value(e Entry) []byte {
 
 // groupOf is the group that wrote a value; empty where it doesn't say.
 func groupOf(value []byte) []byte {
-	i := bytes.LastIndex(value, []byte(groupMark))
-	if i < 0 {
+	i := bytes.LastIndexByte(value, groupMark[1])
+	if i < 1 || value[i-1] != groupMark[0] {
 		return nil
 	}
-	group, _, _ := bytes.Cut(value[i+len(groupMark):], []byte{' '})
+	group, _, _ := bytes.Cut(value[i+1:], []byte{' '})
 	return group
 }
 
