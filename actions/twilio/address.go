@@ -83,6 +83,26 @@ func splitChannel(s string) (channel, address string) {
 	return strings.ToLower(before) + ":", strings.TrimSpace(after)
 }
 
+// Person is the same for all ways to write a recipient that Twilio's list knows
+// as one: in E.164 with its channel in front, without the digit that Mexico's
+// and Argentina's mobile numbers have at times. What is no number is as it stands.
+func Person(to string) string {
+	address, err := listed(to)
+	if err != nil {
+		channel, address := splitChannel(to)
+		return channel + address
+	}
+	for country, extra := range map[string]string{"+52": "1", "+54": "9"} {
+		if channel, number, ok := strings.Cut(address, country+extra); ok && len(number) == nationalDigits {
+			return channel + country + number
+		}
+	}
+	return address
+}
+
+// nationalDigits is how long Mexico's and Argentina's numbers are without it.
+const nationalDigits = 10
+
 // Canonical is equal for addresses that are one and the same however they are
 // written: a number with or without punctuation, a name in any case.
 func Canonical(address string) (channel, id string) {

@@ -110,7 +110,7 @@ func (q *listQuery) candidate(l *listedMessage) (_ Candidate, ok bool, _ error) 
 	if created.Before(q.since) {
 		return Candidate{}, false, nil
 	}
-	return Candidate{SID: l.SID, Body: l.Body, Status: l.Status, Created: created.UTC()}, true, nil
+	return Candidate{SID: l.SID, Body: l.Body, Status: l.Status, Service: l.MessagingServiceSID, Created: created.UTC()}, true, nil
 }
 
 // nextPage is the path and query of the next page. It stays on the list's own

@@ -62,9 +62,9 @@ func TestListReadsAllPages(t *testing.T) {
 	})
 	got, err := newClient(t, twilio.Config{}).List(t.Context(), message(server.URL), since)
 	want := []twilio.Candidate{
-		{SID: sid("0"), Body: "in since's second", Status: "queued", Created: created(0)},
-		{SID: sid("7"), Body: "seven", Status: "queued", Created: created(7)},
-		{SID: sid("9"), Body: "the newest", Status: "queued", Created: created(9)},
+		{SID: sid("0"), Body: "in since's second", Status: "queued", Service: "MG1111222233334444", Created: created(0)},
+		{SID: sid("7"), Body: "seven", Status: "queued", Service: "MG1111222233334444", Created: created(7)},
+		{SID: sid("9"), Body: "the newest", Status: "queued", Service: "MG1111222233334444", Created: created(9)},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v\nwant %+v", got, err, want)

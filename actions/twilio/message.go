@@ -45,5 +45,6 @@ type Candidate struct {
 	SID     string
 	Body    string
 	Status  string
+	Service string    // the messaging service that it went through, or ""
 	Created time.Time // by Twilio's clock, to the second
 }

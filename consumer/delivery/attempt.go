@@ -61,7 +61,7 @@ func (d *delivery) attempt() step {
 	verdict := verdictOf(d.parts.Work, result)
 	permit.Done(verdict)
 	f := failureOf(result)
-	closed := pass.Done(answerOf(result), d.plan.Message.To, ratelimit.Refusal{Code: f.code, Message: f.message})
+	closed := pass.Done(answerOf(result), twilio.Person(d.plan.Message.To), ratelimit.Refusal{Code: f.code, Message: f.message})
 	d.observeRequest(began, result)
 	d.traceRequest(began, result)
 	if result.Kind == outcome.Sent {

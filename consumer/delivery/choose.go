@@ -35,8 +35,8 @@ func (d *delivery) choose(q inquiry, found []twilio.Candidate) (c choice, sid st
 	if len(open) == 0 {
 		return notThere, "", nil, nil
 	}
-	open, c = pick(q, open, peers.rivals(q.message, d.doubtful()), strange)
-	for _, m := range open {
+	likely, c := d.likely(q, open, strange)
+	for _, m := range likely {
 		if peers.flights.claim(m.SID) {
 			if !peers.claimed(m.SID) { // nor meanwhile
 				return itsOwn, m.SID, func() { peers.flights.unclaim(m.SID) }, nil
@@ -49,6 +49,25 @@ func (d *delivery) choose(q inquiry, found []twilio.Candidate) (c choice, sid st
 		c = notYet
 	}
 	return c, "", nil, nil
+}
+
+// likely are the candidates that may be this delivery's, the likeliest first.
+// What a number's list shows of a messaging service's messages is taken only
+// where none is the number's own, and no delivery by another sender is in doubt that
+// said the same: that one's list shows no other.
+func (d *delivery) likely(q inquiry, open []twilio.Candidate, strange strangers) ([]twilio.Candidate, choice) {
+	same := d.parts.Peers.rivals(q.message, among, d.doubtful())
+	own := slices.DeleteFunc(slices.Clone(open), func(m twilio.Candidate) bool { return m.Service != "" && m.Service != q.message.From })
+	if len(own) > 0 {
+		likely, c := pick(q, own, slices.Clone(same), strange.among())
+		if c == itsOwn || len(own) == len(open) {
+			return likely, c
+		}
+	}
+	for _, body := range d.parts.Peers.rivals(q.message, beside, d.doubtful()) {
+		strange = append(strange, stranger{body: body, place: beside})
+	}
+	return pick(q, open, same, strange)
 }
 
 // pick leaves of the candidates those that may be m, the likeliest first, or

@@ -107,7 +107,7 @@ type follower interface {
 // claims is what a shard's ledger tells the deliveries of other shards.
 type claims interface {
 	Claimed(sid string) bool
-	Doubtful(recipient uint32, recordKey []byte) (bodies []uint32)
+	Doubtful(of func(ledger.Doubt) bool, recordKey []byte) (bodies []uint32)
 }
 
 // others tell what the ledgers say that others write: of the account's other

@@ -43,7 +43,7 @@ func markOf(m *twilio.Message) ledger.Mark {
 		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(s)))) // never fails
 		h.Write([]byte(s))
 	}
-	channel, recipient := twilio.Canonical(m.To)
+	channel, recipient := twilio.Canonical(twilio.Person(m.To))
 	part(channel)
 	part(recipient)
 	for _, v := range m.Form {

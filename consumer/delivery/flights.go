@@ -8,8 +8,8 @@ import (
 )
 
 // Flights knows the deliveries of this process whose request has left and
-// whose SID isn't in the ledger yet, by recipient and sender. It is safe for
-// concurrent use.
+// whose SID isn't in the ledger yet, by recipient: a number's list also shows
+// what went through a messaging service. It is safe for concurrent use.
 type Flights struct {
 	mu   sync.Mutex
 	at   map[string]int
@@ -22,7 +22,7 @@ func NewFlights() *Flights {
 	return &Flights{at: map[string]int{}, sids: map[string]bool{}, late: map[string]time.Time{}}
 }
 
-func flightKey(m *twilio.Message) string { return m.To + "\x00" + m.From }
+func flightKey(m *twilio.Message) string { return twilio.Person(m.To) }
 
 // move counts a request to m's recipient in or out.
 func (x *Flights) move(m *twilio.Message, by int) {
@@ -51,20 +51,25 @@ func (x *Flights) doubt(m *twilio.Message, until time.Time) {
 	defer x.mu.Unlock()
 	if until.After(x.late[k]) {
 		x.late[k] = until
-		time.AfterFunc(time.Until(until), func() { x.settle(k) })
+		time.AfterFunc(time.Until(until)+listedWithin, func() { x.settle(k) })
 	}
 }
 
-// settle forgets a doubt that is over.
+// listedWithin is more than it takes to ask the list: a list that was asked before a
+// doubt was over says nothing, though its answer comes later.
+const listedWithin = 15 * time.Minute
+
+// settle forgets a doubt that has been over for long.
 func (x *Flights) settle(k string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if !time.Now().Before(x.late[k]) {
+	if time.Since(x.late[k]) >= listedWithin {
 		delete(x.late, k)
 	}
 }
 
-// doubtful is until when a request to m's recipient may come up in Twilio's list.
+// doubtful is until when a request to m's recipient may come up in Twilio's list,
+// or could have; the zero time if none was in doubt lately.
 func (x *Flights) doubtful(m *twilio.Message) time.Time {
 	x.mu.Lock()
 	defer x.mu.Unlock()

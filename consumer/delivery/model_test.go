@@ -17,6 +17,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // what Twilio answers, what comes of each write, and who owns the shard when.
 type plan struct {
 	Texts   []int       // what each delivery says; equal numbers are equal texts
+	Numbers []bool      // whether each is sent from a number of the messaging service
 	Doubled bool        // the first event is in the source twice
 	Answers [][]answer  // of Twilio, by delivery and attempt; then it accepts
 	Lists   []listing   // of the message list, one after another; then it answers
@@ -135,6 +136,7 @@ func drawPlan(t *rapid.T) plan {
 		Tenures: rapid.SliceOfN(tenures, 0, 4).Draw(t, "tenures"),
 	}
 	for range p.Texts {
+		p.Numbers = append(p.Numbers, rapid.IntRange(0, 3).Draw(t, "number") == 3)
 		p.Answers = append(p.Answers, rapid.SliceOfN(answers, 0, 4).Draw(t, "answers"))
 	}
 	return p

@@ -66,19 +66,25 @@ type mailbox struct {
 }
 
 type sent struct {
-	sid, body string
-	account   string
-	at, shown time.Time
+	sid, body     string
+	account, from string
+	at, shown     time.Time
 }
 
 func body(text int) string {
 	return "Hi Ann, your order " + []string{"one", "two", "three", "four"}[text] + " has left, and will be with you soon"
 }
 
-// message is a delivery's. All go to one person, from one sender.
+// message is a delivery's. All go to one person, whose number events write as
+// they like, through a messaging service or from one of its numbers.
 func (v *vendor) message(id string) *twilio.Message {
 	i, _ := strconv.Atoi(strings.TrimPrefix(id, "m"))
-	return &twilio.Message{To: "+14155550100", From: "MG1", Body: body(v.world.plan.Texts[i]), Form: []twilio.FormValue{{Name: "id", Value: id}}}
+	m := &twilio.Message{From: "MG1", Body: body(v.world.plan.Texts[i]), Form: []twilio.FormValue{{Name: "id", Value: id}}}
+	m.To = []string{"+14155550100", "+1 (415) 555-0100", "415-555-0100"}[i%3]
+	if i < len(v.world.plan.Numbers) && v.world.plan.Numbers[i] {
+		m.From = "+14155550199"
+	}
+	return m
 }
 
 // next is what comes of a delivery's next request: as planned, then all is well.
@@ -104,7 +110,7 @@ func (v *vendor) accept(m *twilio.Message, lag time.Duration) (sid string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	sid = fmt.Sprint("SM", len(v.messages))
-	v.messages = append(v.messages, sent{sid: sid, body: m.Body, account: m.Account, at: time.Now(), shown: time.Now().Add(lag)})
+	v.messages = append(v.messages, sent{sid: sid, body: m.Body, account: m.Account, from: m.From, at: time.Now(), shown: time.Now().Add(lag)})
 	v.world.note(nil, "Twilio takes %s as %s", m.Form[0].Value, sid)
 	return sid
 }
@@ -233,8 +239,13 @@ func (o *owner) Find(ctx context.Context, m *twilio.Message, since time.Time) ([
 	}
 	w.vendor.mu.Lock()
 	for _, s := range w.vendor.messages {
-		if s.account == m.Account && !s.shown.After(time.Now()) && !s.at.Before(since) {
-			found = append(found, twilio.Candidate{SID: s.sid, Body: s.body, Created: s.at})
+		sender := s.from == m.From || m.From != "MG1" // the service may have sent from the number
+		if s.account == m.Account && sender && !s.shown.After(time.Now()) && !s.at.Before(since) {
+			service := ""
+			if s.from == "MG1" {
+				service = s.from
+			}
+			found = append(found, twilio.Candidate{SID: s.sid, Body: s.body, Service: service, Created: s.at})
 		}
 	}
 	w.vendor.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"engage-worker/actions/twilio"
+	"engage-worker/consumer/ledger"
 	"engage-worker/ratelimit"
 )
 
@@ -78,11 +79,11 @@ func (p *Peers) claimed(sid string) bool {
 
 // rivals are the body tags of the other deliveries to m's recipient that are
 // in doubt, wherever they are: in work, in a retry topic, or not read again
-// yet since their shard came to us.
-func (p *Peers) rivals(m *twilio.Message, recordKey []byte) (bodies []uint32) {
-	recipient := tagsOf(m).Recipient
+// yet since their shard came to us. at is where the list may show their messages.
+func (p *Peers) rivals(m *twilio.Message, at place, recordKey []byte) (bodies []uint32) {
+	shown := shownWith(m)
 	for _, l := range p.ledgers {
-		bodies = append(bodies, l.Doubtful(recipient, recordKey)...)
+		bodies = append(bodies, l.Doubtful(func(o ledger.Doubt) bool { return shown(o) == at }, recordKey)...)
 	}
 	return bodies
 }

@@ -165,7 +165,7 @@ func (q inquiry) reworded() bool { return q.body != 0 && q.body != bodyTag(q.mes
 
 // undecidable is why the list can't tell, though it has messages.
 func (d *delivery) undecidable(q inquiry) error {
-	if len(d.parts.Peers.rivals(q.message, d.doubtful())) == 0 {
+	if len(d.parts.Peers.rivals(q.message, among, d.doubtful())) == 0 {
 		return errors.New("Twilio's list has a message to this recipient that may be this one, but its text is another, or another destination or replica may have sent it")
 	}
 	return errors.New("several deliveries to this recipient are in doubt, and Twilio's list can't tell them apart")

@@ -110,23 +110,66 @@ func TestStrangers(t *testing.T) {
 		name string
 		from string
 		o    ledger.Doubt
-		want bool
+		want place
 	}{
-		{"the same", service, made("AC1", service, "+14155550100"), true},
-		{"the number written otherwise", service, made("AC1", service, "+1 (415) 555-0100"), true},
-		{"another person", service, made("AC1", service, "+14155550101"), false},
-		{"another channel", service, made("AC1", service, "whatsapp:+14155550100"), false},
-		{"another account", service, made("AC2", service, "+14155550100"), false},
-		{"a number beside a service", service, made("AC1", number, "+14155550100"), false},
-		{"a service beside a number, which may be one of its own", number, made("AC1", service, "+14155550100"), true},
-		{"an earlier version's", service, ledger.Doubt{Tags: tagsOf(&twilio.Message{From: service, To: "+14155550100"})}, true},
-		{"an earlier version's to another person", service, ledger.Doubt{Tags: tagsOf(&twilio.Message{From: service, To: "+14155550101"})}, false},
-		{"one that says nothing", service, ledger.Doubt{}, true},
+		{"the same", service, made("AC1", service, "+14155550100"), among},
+		{"the number written otherwise", service, made("AC1", service, "+1 (415) 555-0100"), among},
+		{"the number as it is written at home", service, made("AC1", service, "(415) 555-0100"), among},
+		{"another person", service, made("AC1", service, "+14155550101"), nowhere},
+		{"another channel", service, made("AC1", service, "whatsapp:+14155550100"), nowhere},
+		{"another account", service, made("AC2", service, "+14155550100"), nowhere},
+		{"a number beside a service", service, made("AC1", number, "+14155550100"), nowhere},
+		{"a service beside a number, which may be one of its own", number, made("AC1", service, "+14155550100"), beside},
+		{"an earlier version's", service, ledger.Doubt{Tags: tagsOf(&twilio.Message{From: service, To: "+14155550100"})}, among},
+		{"an earlier version's to another person", service, ledger.Doubt{Tags: tagsOf(&twilio.Message{From: service, To: "+14155550101"})}, nowhere},
+		{"one that says nothing", service, ledger.Doubt{}, among},
 	} {
-		if got := mayBeOf(c.o, &twilio.Message{Account: "AC1", From: c.from, To: "+14155550100"}); got != c.want {
-			t.Errorf("%s: %t", c.name, got)
+		if got := shownWith(&twilio.Message{Account: "AC1", From: c.from, To: "+14155550100"})(c.o); got != c.want {
+			t.Errorf("%s: %d", c.name, got)
 		}
 	}
+}
+
+// TestBesideAService: a number's list also shows what a messaging service sent from
+// it, whose delivery has no other list: what may be that one's is left to it.
+func TestBesideAService(t *testing.T) {
+	const service, number, to, text = "MG1", "+14155550199", "+14155550100", "Hi Ann, your order 1 is here"
+	through := twilio.Candidate{SID: "SM1", Body: text, Service: service}
+	direct := twilio.Candidate{SID: "SM2", Body: text}
+	for _, c := range []struct {
+		name  string
+		open  []twilio.Candidate
+		doubt string // the text that a delivery through the service is in doubt with
+		want  choice
+		sid   string
+	}{
+		{"its own, and the service's", []twilio.Candidate{through, direct}, text, itsOwn, "SM2"},
+		{"the service's alone", []twilio.Candidate{through}, text, cantTell, ""},
+		{"the service's alone, and there a delivery in doubt with another text", []twilio.Candidate{through}, "Your invoice is late", itsOwn, "SM1"},
+		{"the service's alone, and nobody else in doubt", []twilio.Candidate{through}, "", itsOwn, "SM1"},
+	} {
+		rival := &twilio.Message{From: service, To: "+1 (415) 555-0100", Body: c.doubt}
+		peers := &Peers{ledgers: []claims{inDoubt{{Tags: tagsOf(rival), Made: madeWith(rival)}}[:min(1, len(c.doubt))]}}
+		d := &delivery{key: []byte("own"), parts: &Parts{Peers: peers}}
+		likely, got := d.likely(inquiry{message: &twilio.Message{From: number, To: to, Body: text}}, c.open, nil)
+		if got != c.want || got == itsOwn && likely[0].SID != c.sid {
+			t.Errorf("%s: choice %d of %v, want %d", c.name, got, likely, c.want)
+		}
+	}
+}
+
+// inDoubt is a ledger that has these in doubt.
+type inDoubt []ledger.Doubt
+
+func (inDoubt) Claimed(string) bool { return false }
+
+func (x inDoubt) Doubtful(of func(ledger.Doubt) bool, _ []byte) (bodies []uint32) {
+	for _, o := range x {
+		if of(o) {
+			bodies = append(bodies, o.Tags.Body)
+		}
+	}
+	return bodies
 }
 
 func TestBodyTag(t *testing.T) {

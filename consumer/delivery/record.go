@@ -69,14 +69,15 @@ func (d *delivery) refused(err error) step {
 	return leftOpen
 }
 
-// tagsOf tells a message apart from others in the ledger.
+// tagsOf tells a message apart from others in the ledger. The recipient's is of
+// the number as it is written: earlier versions know no other.
 func tagsOf(m *twilio.Message) ledger.Tags {
 	return ledger.Tags{Recipient: tag(m.To + "\x00" + m.From), Body: bodyTag(m.Body)}
 }
 
 // madeWith is what a request with m is made with, but for its deadline.
 func madeWith(m *twilio.Message) ledger.Made {
-	channel, recipient := twilio.Canonical(m.To)
+	channel, recipient := twilio.Canonical(twilio.Person(m.To))
 	_, sender := twilio.Canonical(m.From)
 	return ledger.Made{Account: tag(m.Account), Host: tag(m.BaseURL), Sender: tag(sender), Channel: tag(channel), Recipient: tag(recipient)}
 }

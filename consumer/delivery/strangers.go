@@ -16,6 +16,7 @@ type strangers []stranger
 type stranger struct {
 	body  uint32    // its text's tag; 0: unknown
 	until time.Time // its request is over then
+	place place     // of its message
 }
 
 // elsewhere asks the ledgers that others write: it leaves of the candidates
@@ -33,30 +34,53 @@ func (d *delivery) elsewhere(q inquiry, open []twilio.Candidate) ([]twilio.Candi
 	}
 	open = slices.DeleteFunc(open, func(m twilio.Candidate) bool { return account.Claimed[m.SID] })
 	var strange strangers
+	shown := shownWith(q.message)
 	for _, o := range account.Doubts {
-		if !mayBeOf(o, q.message) {
+		at := shown(o)
+		if at == nowhere {
 			continue
 		}
 		deadline := o.Made.Deadline
 		if deadline == 0 {
 			deadline = max(d.cfg.RequestTimeout, leastDeadline)
 		}
-		strange = append(strange, stranger{body: o.Tags.Body, until: o.Seen.Add(deadline + settlingDelay)})
+		strange = append(strange, stranger{body: o.Tags.Body, until: o.Seen.Add(deadline + settlingDelay), place: at})
 	}
 	return open, strange, nil
 }
 
-// mayBeOf reports whether the list that is asked for m may show a message of
-// another's intent. A number's list also shows what went through a messaging
-// service.
-func mayBeOf(o ledger.Doubt, m *twilio.Message) bool {
-	if o.Made == (ledger.Made{}) { // an earlier version's
-		return o.Tags.Recipient == 0 || o.Tags.Recipient == tagsOf(m).Recipient
+// place is where another intent's message may be in the list that is asked for
+// one.
+type place uint8
+
+const (
+	nowhere place = iota
+	among         // among those that are surely of the one's sender
+	beside        // beside them: a number's list also shows what went through a messaging service
+)
+
+// shownWith returns where a message of another intent may be in the list that is
+// asked for m.
+func shownWith(m *twilio.Message) func(ledger.Doubt) place {
+	mine, tags, service := madeWith(m), tagsOf(m), isService(m.From)
+	return func(o ledger.Doubt) place {
+		switch {
+		case o.Made == (ledger.Made{}): // an earlier version's
+			if o.Tags.Recipient == 0 || o.Tags.Recipient == tags.Recipient {
+				return among
+			}
+		case o.Made.Account != mine.Account || o.Made.Channel != mine.Channel || o.Made.Recipient != mine.Recipient:
+		case o.Made.Sender == mine.Sender:
+			return among
+		case !service:
+			return beside
+		}
+		return nowhere
 	}
-	mine := madeWith(m)
-	return o.Made.Account == mine.Account && o.Made.Channel == mine.Channel && o.Made.Recipient == mine.Recipient &&
-		(o.Made.Sender == mine.Sender || !strings.HasPrefix(m.From, "MG"))
 }
+
+// isService reports whether a sender is a messaging service.
+func isService(from string) bool { return strings.HasPrefix(from, "MG") }
 
 // alike are those that may have sent a text of that tag; the others' texts
 // are rivals like any.
@@ -70,6 +94,11 @@ func (s strangers) alike(body uint32, rivals []uint32) (strangers, []uint32) {
 		}
 	}
 	return alike, rivals
+}
+
+// among are those whose message may be among those of one's own sender.
+func (s strangers) among() strangers {
+	return slices.DeleteFunc(slices.Clone(s), func(o stranger) bool { return o.place != among })
 }
 
 // underWay reports whether one of them may not know yet what comes of its request.

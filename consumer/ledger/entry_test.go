@@ -116,17 +116,18 @@ func TestIndexKnowsTheIntentsWithoutAnOutcome(t *testing.T) {
 		x.put(k, Entry{State: state, Time: now, Tags: tags}, now)
 		return k
 	}
+	toOne := func(o Doubt) bool { return o.Tags.Recipient == 1 }
 	a := put("a", Intent, Tags{1, 10})
 	put("b", Intent, Tags{1, 20})
 	put("c", Intent, Tags{2, 30})
 	put("d", Intent, Tags{1, 40})
 	put("d", Sent, Tags{})
 	put("d", Intent, Tags{1, 40}) // somebody's late one: it stays sent
-	if got := x.bodies(1, a); len(got) != 1 || got[0] != 20 {
+	if got := x.bodies(toOne, a); len(got) != 1 || got[0] != 20 {
 		t.Errorf("%v, want that of b alone", got)
 	}
 	put("b", Refused, Tags{})
-	if got := x.bodies(1, a); len(got) != 0 {
+	if got := x.bodies(toOne, a); len(got) != 0 {
 		t.Errorf("%v, want none", got)
 	}
 	x.forget(now.Add(3 * time.Hour))

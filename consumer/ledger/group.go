@@ -15,8 +15,8 @@ type Others struct {
 	Group string
 	// Adopted are groups that this one goes on for. Their records count as its own.
 	Adopted []string
-	// Quiet is how long another group must not have written before this one
-	// believes that it is gone.
+	// Quiet is for how long no record of another group must have been read before
+	// this one believes that it is gone.
 	Quiet time.Duration
 }
 
@@ -62,34 +62,28 @@ func (o *Others) ordered(group []byte, e Entry) Entry {
 
 // sighting is what is known of other groups in a ledger. It is guarded by Ledger.mu.
 type sighting struct {
-	own  bool   // there are records of our own group
-	last string // the other group that wrote last, or ""
-	at   time.Time
+	own  bool      // there are records of our own group
+	last string    // the other group that wrote last, or ""
+	at   time.Time // when its last record was read
 }
 
-// see takes a record's group in, and reports whether the record counts. While a
-// log is read for the first time, its records are as old as they say; whatever
-// comes later has just been written, by whatever clock.
-func (l *Ledger) see(group []byte, e Entry) (ours bool) {
-	if ours = l.cfg.Others.isOurs(group); ours {
+// see takes a record's group in, and reports whether the record counts. When
+// another group's was written nobody knows: its clock may be wrong. So it counts
+// from when it is read.
+func (l *Ledger) see(group []byte) (ours bool) {
+	if l.cfg.Others.isOurs(group) {
 		l.seen.own = true
 		return true
-	}
-	at := time.Now()
-	if l.next < 0 && e.Time.Before(at) {
-		at = e.Time
 	}
 	if string(group) != l.seen.last {
 		l.seen.last = string(group)
 	}
-	if at.After(l.seen.at) {
-		l.seen.at = at
-	}
+	l.seen.at = time.Now()
 	return false
 }
 
-// Usurper is the group that shares this ledger, or "": one that has written
-// to it lately, or the only one that ever has.
+// Usurper is the group that shares this ledger, or "": one whose records were
+// read lately, or the only one that ever wrote.
 func (l *Ledger) Usurper() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

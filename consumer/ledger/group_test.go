@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,7 +60,8 @@ func TestUsurper(t *testing.T) {
 		{"an adopted group's", []string{"@c"}, []time.Duration{0}, "", true},
 		{"another's just now", []string{"@a", "@b"}, []time.Duration{time.Hour, time.Minute}, "b", false},
 		{"another's, whose clock is ahead", []string{"@a", "@b"}, []time.Duration{time.Hour, -time.Hour}, "b", false},
-		{"another's long ago", []string{"@a", "@b"}, []time.Duration{time.Hour, 6 * time.Minute}, "", false},
+		{"another's, whose clock is behind, or who wrote long ago", []string{"@a", "@b"}, []time.Duration{time.Hour, 6 * 24 * time.Hour}, "b", false},
+		{"another's, and then our own, of whoever's clock", []string{"@b", "@a"}, []time.Duration{0, -time.Hour}, "b", true},
 		{"another's alone", []string{"@b"}, []time.Duration{time.Hour}, "b", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -83,6 +85,16 @@ func TestUsurper(t *testing.T) {
 				}
 				if _, known := l.Get(key); known != c.knows {
 					t.Errorf("known: %t, want %t", known, c.knows)
+				}
+				// Nothing comes of it any more, which counts by this clock alone.
+				time.Sleep(quiet - time.Second)
+				if got := l.Usurper(); got != c.want {
+					t.Errorf("usurper %q just before it is believed gone, want %q", got, c.want)
+				}
+				time.Sleep(time.Second)
+				own := slices.ContainsFunc(c.records, func(group string) bool { return group != "@b" })
+				if got := l.Usurper(); own && got != "" || !own && got != "b" {
+					t.Errorf("usurper %q after %v, with records of our own: %t", got, quiet, own)
 				}
 				// It comes back, and its clock is far behind.
 				log.records = append(log.records, Record{Key: key, Value: fmt.Appendf(nil, "1 intent %d 0/1 1  @b", time.Now().Add(-24*time.Hour).UnixMilli())})

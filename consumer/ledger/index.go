@@ -173,11 +173,11 @@ func (x *index) get(k Key) (Entry, bool) {
 	return f.entry(), true
 }
 
-// bodies are the body tags of the intents without an outcome to a recipient,
+// bodies are the body tags of the intents without an outcome that are of a kind,
 // but for one.
-func (x *index) bodies(recipient uint32, but Key) (bodies []uint32) {
+func (x *index) bodies(of func(Doubt) bool, but Key) (bodies []uint32) {
 	for k, e := range x.open {
-		if e.Tags.Recipient == recipient && k != but {
+		if k != but && of(Doubt{Tags: e.Tags, Made: e.Made}) {
 			bodies = append(bodies, e.Tags.Body)
 		}
 	}

@@ -24,7 +24,7 @@ func TestAnIntentInDoubtOutlivesItsOlderRecords(t *testing.T) {
 	}
 	now := epoch.Add(10 * time.Hour)
 	x.put(other, Entry{State: Sent, Time: now}, now) // forgets the first bucket
-	if got := x.bodies(tags.Recipient, other); !slices.Equal(got, []uint32{tags.Body}) {
+	if got := x.bodies(func(o Doubt) bool { return o.Tags.Recipient == tags.Recipient }, other); !slices.Equal(got, []uint32{tags.Body}) {
 		t.Errorf("in doubt to the recipient: %v, want the one", got)
 	}
 	if e, ok := x.get(k); !ok || e.State != Intent || !e.Time.Equal(later) {
@@ -75,7 +75,7 @@ func TestAFormerOwnersRefusalDoesNotSettleAnIntent(t *testing.T) {
 		if x.put(k, Entry{State: late, Time: epoch, Generation: 4}, epoch) {
 			t.Errorf("%v of generation 4 was stored over the intent of generation 5", late)
 		}
-		if e, _ := x.get(k); e.State != Intent || len(x.bodies(tags.Recipient, Key{})) != 1 {
+		if e, _ := x.get(k); e.State != Intent || len(x.bodies(func(o Doubt) bool { return o.Tags.Recipient == tags.Recipient }, Key{})) != 1 {
 			t.Errorf("after %v of generation 4: %+v", late, e)
 		}
 		if x.put(k, Entry{State: late, Time: epoch, Generation: 5}, epoch); len(x.open) != 0 {

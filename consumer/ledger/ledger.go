@@ -120,7 +120,7 @@ func (l *Ledger) read(ctx context.Context, from, end int64, fold func(recordKey 
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		group := groupOf(r.Value)
-		if l.see(group, e) {
+		if l.see(group) {
 			fold(r.Key, l.cfg.Others.ordered(group, e))
 		}
 	})
@@ -146,13 +146,13 @@ func (l *Ledger) Claimed(sid string) bool {
 	return l.index.hasClaimed(sid)
 }
 
-// Doubtful are the body tags of the intents without an outcome to a recipient,
+// Doubtful are the body tags of the intents without an outcome that are of a kind,
 // but for the one of recordKey. It looks at every such intent, of which there
 // are few.
-func (l *Ledger) Doubtful(recipient uint32, recordKey []byte) (bodies []uint32) {
+func (l *Ledger) Doubtful(of func(Doubt) bool, recordKey []byte) (bodies []uint32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.index.bodies(recipient, l.index.keys.of(recordKey))
+	return l.index.bodies(of, l.index.keys.of(recordKey))
 }
 
 // Len is the number of entries in memory.

@@ -43,11 +43,11 @@ type Logs interface {
 	Read(ctx context.Context, topic string, partition int, from, end int64, each func(Record)) error
 }
 
-// Doubt is an intent without an outcome in another's ledger.
+// Doubt is an intent without an outcome.
 type Doubt struct {
 	Tags Tags
 	Made Made
-	Seen time.Time // when it was read first
+	Seen time.Time // when it was read first; of another's ledger alone
 }
 
 // Account is what others' ledgers say: which of the SIDs in question they
