@@ -1,7 +1,9 @@
 package actions_test
 
 import (
+	"compress/gzip"
 	"encoding/json"
+	"io"
 	"os"
 	"slices"
 	"testing"
@@ -11,10 +13,33 @@ import (
 // they meant. A case tells the decisions that are right, and what the request's
 // form must hold.
 func TestField(t *testing.T) {
-	text, err := os.ReadFile("testdata/field-cases.json")
+	file, err := os.Open("testdata/field-cases.json")
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer file.Close()
+	runField(t, file, 21)
+}
+
+// TestFieldNeighbours runs cases of the same kinds: indexes, words without
+// quotes, capitals, classes, statuses and channels that only look like what
+// they are, text behind tags, dollars, dates, halves of characters. The bodies
+// are LiquidJS's.
+func TestFieldNeighbours(t *testing.T) {
+	file, err := os.Open("testdata/field-neighbours.json.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	text, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	runField(t, text, 118)
+}
+
+func runField(t *testing.T, text io.Reader, want int) {
+	t.Helper()
 	var cases []struct {
 		conformanceCase
 		Expect struct {
@@ -22,10 +47,10 @@ func TestField(t *testing.T) {
 			Form      map[string]string
 		}
 	}
-	if err := json.Unmarshal(text, &cases); err != nil {
+	if err := json.NewDecoder(text).Decode(&cases); err != nil {
 		t.Fatal(err)
 	}
-	if len(cases) != 21 {
+	if len(cases) != want {
 		t.Errorf("%d cases", len(cases))
 	}
 	for _, c := range cases {
