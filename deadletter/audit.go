@@ -1,10 +1,12 @@
 package deadletter
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,6 +57,7 @@ type Audit struct {
 	Plan        string      `json:"plan"`
 	Series      string      `json:"series"` // the first plan, when this one goes on with an interrupted one
 	Selection   string      `json:"selection,omitempty"`
+	Asked       string      `json:"asked,omitempty"` // of a Begun or Finished; see Planner.Asked
 	State       ReplayState `json:"state"`
 	By          string      `json:"by"`
 	At          time.Time   `json:"at"`
@@ -82,6 +85,23 @@ func (a Audit) encode() (kafka.Message, error) {
 		key = "dismissed/" + a.ID + "/" + strconv.Itoa(a.Replay) + "/" + a.Origin
 	}
 	return kafka.Message{Key: []byte(key), Value: value}, err
+}
+
+// LastSteps are the records of dead letters without those that a later record
+// of the same replay under the same plan stands for, by replays and in time.
+// The records come in their order.
+func LastSteps(all []Audit) []Audit {
+	var last []Audit
+	for _, a := range all {
+		i := slices.IndexFunc(last, func(b Audit) bool { return a.key() == b.key() && a.Plan == b.Plan })
+		if i < 0 {
+			last = append(last, a)
+		} else {
+			last[i] = a
+		}
+	}
+	slices.SortStableFunc(last, func(a, b Audit) int { return cmp.Or(cmp.Compare(a.Replay, b.Replay), a.At.Compare(b.At)) })
+	return last
 }
 
 func (a Audit) ofSeries() bool { return a.State == Begun || a.State == Finished }

@@ -70,6 +70,7 @@ type Planner struct {
 	Again        bool   // also what was replayed and came to nothing
 	By           string // who replays
 	Selection    string // what was asked for, in words that are the same when it is asked for again
+	Asked        string // likewise, for people, without what may say something of one; "": nobody said
 
 	Sources
 

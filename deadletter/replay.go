@@ -105,7 +105,7 @@ type taken struct {
 // series writes down that the plan's series begins, and that it is finished
 // once all is replayed.
 func (r *replaying) series(ctx context.Context) error {
-	a := Audit{Plan: r.plan.ID, Series: r.plan.Series, Selection: r.Selection, State: Begun, By: r.By, At: now()}
+	a := Audit{Plan: r.plan.ID, Series: r.plan.Series, Selection: r.Selection, Asked: r.Asked, State: Begun, By: r.By, At: now()}
 	if !r.plan.Continues() {
 		if err := r.Audit.write(ctx, 0, []Audit{a}); err != nil {
 			return err

@@ -14,8 +14,8 @@ import (
 	"engage-worker/actions/outcome"
 	"engage-worker/deadletter"
 	"engage-worker/internal/config"
-	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/kafka/records"
+	"engage-worker/internal/letters"
 )
 
 // dlqCmd is what analysts look at the dead letters with.
@@ -79,7 +79,7 @@ func (f *dlqFilter) Validate() error {
 	}
 	for _, name := range f.Reason {
 		if r, ok := outcome.ParseReason(name); !ok || r < outcome.ReasonMalformedEvent {
-			return fmt.Errorf("--reason %s is unknown; known are %s", quoted(name), strings.Join(failureReasons(), ", "))
+			return fmt.Errorf("--reason %s is unknown; known are %s", quoted(name), strings.Join(letters.Reasons(), ", "))
 		}
 	}
 	for _, name := range f.Disposition {
@@ -110,7 +110,6 @@ func (f *dlqFilter) filter() deadletter.Filter {
 	return filter
 }
 
-// failureReasons are the reasons that dead letters have.
 // unknown is an error if an option names what the configuration doesn't know. It
 // is asked when nothing was found: what isn't configured any more may have dead
 // letters.
@@ -140,14 +139,6 @@ func (f *dlqFilter) unknown(cfg *config.Config) error {
 	return nil
 }
 
-func failureReasons() []string {
-	var names []string
-	for r := outcome.ReasonMalformedEvent; r <= outcome.ReasonExpired; r++ {
-		names = append(names, r.String())
-	}
-	return names
-}
-
 func quoted(s string) string { return fmt.Sprintf("%q", s) }
 
 // joined lists words for people.
@@ -159,13 +150,12 @@ func joined[T ~string](words []T) string {
 	return strings.Join(s, ", ")
 }
 
-// dlqDesk is a connection to the configured dead-letter topic.
+// dlqDesk is a connection to the configured dead-letter topic that remembers
+// what it has read.
 type dlqDesk struct {
-	cfg     *config.Config
-	cluster *records.Cluster
-	reader  *deadletter.Reader
-	spans   []deadletter.Span // what was read last
-	fold    *deadletter.Fold
+	*letters.Desk
+	spans []deadletter.Span // what was read last
+	fold  *deadletter.Fold
 }
 
 // openDLQ reads the configuration and prepares to connect. Close it in the end.
@@ -174,24 +164,17 @@ func openDLQ(app *app) (*dlqDesk, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := connect.Client(cfg.Kafka)
+	desk, err := letters.Open(cfg)
 	if err != nil {
 		return nil, badInput(err)
 	}
-	cluster := records.NewCluster(client, records.Options{})
-	return &dlqDesk{cfg: cfg, cluster: cluster, reader: &deadletter.Reader{Cluster: cluster, Topic: cfg.DeadLetterTopic()}, fold: deadletter.NewFold()}, nil
-}
-
-// Close gives up the connections.
-func (d *dlqDesk) Close() {
-	d.cluster.Close()
-	connect.CloseClient(d.cluster.Client)
+	return &dlqDesk{Desk: desk, fold: deadletter.NewFold()}, nil
 }
 
 // readStates is read with the letters' states, for which the topic is read
 // twice: first for what the ledgers and the others are to be asked of.
 func (d *dlqDesk) readStates(ctx context.Context, app *app, filter deadletter.Filter, each func(*deadletter.Record) error) (leftOut, error) {
-	states := deadletter.NewStates(d.presentName)
+	states := deadletter.NewStates(d.PresentName)
 	stateless := filter
 	stateless.States = nil
 	if _, err := d.scan(ctx, app, filter.Since, nil, func(r *deadletter.Record) error {
@@ -221,7 +204,7 @@ func (d *dlqDesk) readStates(ctx context.Context, app *app, filter deadletter.Fi
 // readOnce is read for whoever asks for the states in the end, of the letters that
 // each adds to them or later ones; see learn. The filter chooses no states.
 func (d *dlqDesk) readOnce(ctx context.Context, app *app, filter deadletter.Filter, each func(r *deadletter.Record, states *deadletter.States)) (*deadletter.States, leftOut, error) {
-	states := deadletter.NewStates(d.presentName)
+	states := deadletter.NewStates(d.PresentName)
 	left, err := d.scan(ctx, app, filter.Since, nil, func(r *deadletter.Record) error {
 		states.Died(r)
 		if filter.Match(r) {
@@ -237,29 +220,9 @@ func (d *dlqDesk) learn(ctx context.Context, app *app, states *deadletter.States
 	progress := new(deadletter.Progress)
 	stop := showProgress(app.stderr, "reading what became of them", progress)
 	defer stop()
-	sources := d.sources()
-	sources.Replays = deadletter.AuditTopic(d.reader.Topic)
+	sources := d.Sources()
+	sources.Replays = deadletter.AuditTopic(d.Reader.Topic)
 	return d.explained(ctx, states.Learn(ctx, sources, progress))
-}
-
-// sources are the topics that tell what became of dead letters.
-func (d *dlqDesk) sources() deadletter.Sources {
-	return deadletter.Sources{Cluster: d.cluster, Ledger: d.cfg.LedgerTopic, Status: d.cfg.StatusTopic}
-}
-
-// presentName is what an action is called now.
-func (d *dlqDesk) presentName(destination, action string) string {
-	for _, dest := range d.cfg.Destinations {
-		if dest.Name != destination {
-			continue
-		}
-		for _, a := range dest.Actions {
-			if slices.Contains(a.FormerNames, action) {
-				return a.Name
-			}
-		}
-	}
-	return action
 }
 
 // scan calls each for all dead letters, once each; of the spans, or of what is
@@ -268,15 +231,15 @@ func (d *dlqDesk) scan(ctx context.Context, app *app, since time.Time, spans []d
 	var left leftOut
 	if spans == nil {
 		var err error
-		if spans, err = d.reader.Spans(ctx, since); err != nil {
+		if spans, err = d.Reader.Spans(ctx, since); err != nil {
 			return left, d.explained(ctx, err)
 		}
 	}
 	d.spans, d.fold = spans, deadletter.NewFold()
 	progress := new(deadletter.Progress)
-	stop := showProgress(app.stderr, "reading "+d.reader.Topic, progress)
+	stop := showProgress(app.stderr, "reading "+d.Reader.Topic, progress)
 	defer stop()
-	err := d.reader.Read(ctx, spans, progress, func(r *deadletter.Record, fault error) error {
+	err := d.Reader.Read(ctx, spans, progress, func(r *deadletter.Record, fault error) error {
 		// What one header doesn't tell doesn't make the letter less dead.
 		switch {
 		case errors.Is(fault, deadletter.ErrForeign):
@@ -294,9 +257,9 @@ func (d *dlqDesk) scan(ctx context.Context, app *app, since time.Time, spans []d
 
 // follow goes on from where the last read ended, until ctx ends, which is no error.
 func (d *dlqDesk) follow(ctx context.Context, filter deadletter.Filter, each func(*deadletter.Record) error) error {
-	tail := &topicTail{cluster: d.cluster, topic: d.reader.Topic}
+	tail := &topicTail{cluster: d.Cluster, topic: d.Reader.Topic}
 	for _, s := range d.spans {
-		tail.spans = append(tail.spans, records.Span{Topic: d.reader.Topic, Partition: s.Partition, From: s.From, End: s.End})
+		tail.spans = append(tail.spans, records.Span{Topic: d.Reader.Topic, Partition: s.Partition, From: s.From, End: s.End})
 	}
 	return tail.follow(ctx, func(m kafka.Message) error {
 		r, err := deadletter.Decode(m)
@@ -344,11 +307,8 @@ func (d *dlqDesk) explained(ctx context.Context, err error) error {
 		return own.err
 	case ctx.Err() != nil:
 		return errors.New("interrupted; what was shown or written is not everything")
-	case errors.Is(err, kafka.UnknownTopicOrPartition):
-		// Kafka hides a topic from those who may not describe it.
-		return badInput(fmt.Errorf("a topic is missing, or this user may not see it (%s is where the dead letters would be): run `engage-worker topics create`, correct kafka.topic and kafka.deadLetterTopic, or give the user the ACL to describe and read", d.reader.Topic))
 	}
-	return badInput(errors.New(connect.Explain(err)))
+	return badInput(errors.New(d.Explain(err)))
 }
 
 // dlqError is an error that isn't Kafka's and says all itself.

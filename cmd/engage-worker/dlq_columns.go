@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/csv"
 	"encoding/json"
 	"io"
@@ -100,7 +101,7 @@ func encoded(b []byte) (text, encoding string) {
 	case utf8.Valid(b):
 		return string(b), "utf8"
 	default:
-		return base64Text(b), "base64"
+		return base64.StdEncoding.EncodeToString(b), "base64"
 	}
 }
 

@@ -8,9 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/segmentio/kafka-go"
-
 	"engage-worker/deadletter"
+	"engage-worker/internal/letters"
 )
 
 type dlqDismissCmd struct {
@@ -41,11 +40,11 @@ func (c *dlqDismissCmd) Run(ctx context.Context, app *app) error {
 	defer desk.Close()
 	filter := c.filter()
 	filter.IDs = c.IDs
-	var letters []deadletter.Letter
+	var chosen []deadletter.Letter
 	passed := map[deadletter.State]int{}
 	left, err := desk.readStates(ctx, app, filter, func(r *deadletter.Record) error {
-		if c.isFor(r.State) {
-			letters = append(letters, deadletter.LetterOf(r))
+		if letters.Dismissible(r.State, c.Reopen) {
+			chosen = append(chosen, deadletter.LetterOf(r))
 		} else {
 			passed[r.State]++
 		}
@@ -54,12 +53,12 @@ func (c *dlqDismissCmd) Run(ctx context.Context, app *app) error {
 	if err != nil {
 		return err
 	}
-	left.note(app, desk.reader.Topic)
-	if len(letters)+len(passed) == 0 {
+	left.note(app, desk.Reader.Topic)
+	if len(chosen)+len(passed) == 0 {
 		if len(c.IDs) > 0 {
-			return badInput(fmt.Errorf("%s holds no dead letter with such an id that the options choose; `engage-worker dlq list` shows the ids", desk.reader.Topic))
+			return badInput(fmt.Errorf("%s holds no dead letter with such an id that the options choose; `engage-worker dlq list` shows the ids", desk.Reader.Topic))
 		}
-		if err := c.unknown(desk.cfg); err != nil {
+		if err := c.unknown(desk.Config); err != nil {
 			return err
 		}
 	}
@@ -72,34 +71,23 @@ func (c *dlqDismissCmd) Run(ctx context.Context, app *app) error {
 		line += fmt.Sprintf(", %s passed over: %s", thousands(passed[state]), state)
 	}
 	if !c.Yes {
-		_, err := fmt.Fprintf(app.stdout, "%s to be %s%s. Nothing was done; --yes does it.\n", plural(len(letters), "dead letter"), what, line)
+		_, err := fmt.Fprintf(app.stdout, "%s to be %s%s. Nothing was done; --yes does it.\n", plural(len(chosen), "dead letter"), what, line)
 		return err
 	}
-	if err := c.carryOut(ctx, desk, letters); err != nil {
+	if err := c.carryOut(ctx, desk, chosen); err != nil {
 		return desk.explained(ctx, err)
 	}
-	_, err = fmt.Fprintf(app.stdout, "%s %s%s\n", plural(len(letters), "dead letter"), what, line)
+	_, err = fmt.Fprintf(app.stdout, "%s %s%s\n", plural(len(chosen), "dead letter"), what, line)
 	return err
 }
 
-// isFor reports whether letters in a state are closed, or opened again.
-func (c *dlqDismissCmd) isFor(state deadletter.State) bool {
-	if c.Reopen {
-		return state == deadletter.StateDismissed
-	}
-	return state == deadletter.StateOpen || state == deadletter.StateSkipped || state == deadletter.StateReplayed
-}
-
-func (c *dlqDismissCmd) carryOut(ctx context.Context, desk *dlqDesk, letters []deadletter.Letter) error {
-	if len(letters) == 0 {
+func (c *dlqDismissCmd) carryOut(ctx context.Context, desk *dlqDesk, chosen []deadletter.Letter) error {
+	if len(chosen) == 0 {
 		return nil
 	}
-	audit, err := deadletter.OpenAudit(ctx, desk.cluster, deadletter.AuditTopic(desk.reader.Topic))
-	if errors.Is(err, kafka.UnknownTopicOrPartition) {
-		audit, err = desk.makeAudit(ctx)
-	}
+	audit, err := desk.OpenAudit(ctx, true)
 	if err != nil {
 		return err
 	}
-	return errors.Join(audit.Dismiss(ctx, letters, whoami(), c.Because, c.Reopen), audit.Close())
+	return errors.Join(audit.Dismiss(ctx, chosen, whoami(), c.Because, c.Reopen), audit.Close())
 }

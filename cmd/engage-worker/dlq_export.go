@@ -133,7 +133,7 @@ func (c *dlqExportCmd) Run(ctx context.Context, app *app) error {
 		return c.follow(ctx, desk, rows, buffered, write)
 	}
 	if n == 0 {
-		if err := c.unknown(desk.cfg); err != nil {
+		if err := c.unknown(desk.Config); err != nil {
 			return err
 		}
 	}
@@ -143,7 +143,7 @@ func (c *dlqExportCmd) Run(ctx context.Context, app *app) error {
 	if err := out.keep(); err != nil {
 		return err
 	}
-	left.note(app, desk.reader.Topic)
+	left.note(app, desk.Reader.Topic)
 	if out.file != nil {
 		_, err = fmt.Fprintf(app.stderr, "engage-worker: %s written to %s\n", plural(n, "dead letter"), c.File)
 	}

@@ -70,9 +70,9 @@ func (c *dlqListCmd) Run(ctx context.Context, app *app) error {
 	if err != nil {
 		return err
 	}
-	left.note(app, desk.reader.Topic)
+	left.note(app, desk.Reader.Topic)
 	if newest.Seen() == 0 && !c.Follow {
-		if err := c.unknown(desk.cfg); err != nil {
+		if err := c.unknown(desk.Config); err != nil {
 			return err
 		}
 	}

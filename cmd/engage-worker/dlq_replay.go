@@ -3,8 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -18,11 +16,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/segmentio/kafka-go"
 	"golang.org/x/term"
 
 	"engage-worker/deadletter"
-	"engage-worker/internal/kafka/topics"
+	"engage-worker/internal/letters"
 	"engage-worker/internal/terminal"
 )
 
@@ -76,7 +73,7 @@ func (c *dlqReplayCmd) Run(ctx context.Context, app *app) error {
 		}
 	}()
 	progress := new(deadletter.Progress)
-	stop := showProgress(app.stderr, "reading "+desk.reader.Topic, progress)
+	stop := showProgress(app.stderr, "reading "+desk.Reader.Topic, progress)
 	plan, err := r.Plan(ctx, progress)
 	stop()
 	if err != nil {
@@ -85,7 +82,7 @@ func (c *dlqReplayCmd) Run(ctx context.Context, app *app) error {
 	if err := c.printPlan(screenOf(app.stdout), desk, plan); err != nil {
 		return err
 	}
-	leftOut{foreign: plan.Foreign, gone: int(progress.Gone())}.note(app, desk.reader.Topic)
+	leftOut{foreign: plan.Foreign, gone: int(progress.Gone())}.note(app, desk.Reader.Topic)
 	// An interrupted plan of which nothing is left must still be finished.
 	if plan.Send() == 0 && !(plan.Continues() && c.Yes) {
 		return c.notFound(desk, plan)
@@ -94,7 +91,7 @@ func (c *dlqReplayCmd) Run(ctx context.Context, app *app) error {
 		return err
 	}
 	if r.Audit == nil {
-		if r.Audit, err = desk.makeAudit(ctx); err != nil {
+		if r.Audit, err = desk.OpenAudit(ctx, true); err != nil {
 			return desk.explained(ctx, err)
 		}
 	}
@@ -103,57 +100,23 @@ func (c *dlqReplayCmd) Run(ctx context.Context, app *app) error {
 
 // replayer prepares a plan's making. Its Audit is nil while there is none.
 func (c *dlqReplayCmd) replayer(ctx context.Context, desk *dlqDesk) (*deadletter.Replayer, error) {
-	audit, err := deadletter.OpenAudit(ctx, desk.cluster, deadletter.AuditTopic(desk.reader.Topic))
-	if err != nil && !errors.Is(err, kafka.UnknownTopicOrPartition) {
+	planner, err := desk.Planner()
+	if err != nil {
+		return nil, badInput(err)
+	}
+	if planner.Audit, err = desk.OpenAudit(ctx, false); err != nil {
 		return nil, err
 	}
-	filter := c.filter()
-	filter.IDs = c.IDs
-	takes, err := desk.takes()
-	if err != nil {
-		return nil, err
+	planner.Filter = c.filter()
+	planner.Filter.IDs = c.IDs
+	planner.MaxReplays, planner.Limit, planner.By = c.MaxReplays, c.Limit, whoami()
+	planner.Ambiguous, planner.EvenIfSent, planner.Undelivered, planner.Again = c.Ambiguous, c.EvenIfSent, c.Undelivered, c.Again
+	choice := letters.Choice{
+		Filter: planner.Filter, Since: c.Since.text, Until: c.Until.text, Zone: c.TZ.String(),
+		EvenIfSent: c.EvenIfSent, Undelivered: c.Undelivered, Again: c.Again,
 	}
-	var destinations []string
-	for _, d := range desk.cfg.Destinations {
-		destinations = append(append(destinations, d.Name), d.FormerNames...)
-	}
-	return &deadletter.Replayer{
-		Planner: deadletter.Planner{
-			Sources: desk.sources(), Reader: desk.reader, Audit: audit, Source: desk.cfg.Kafka.Topic, Destinations: destinations,
-			Filter: filter, MaxReplays: c.MaxReplays, Limit: c.Limit, Ambiguous: c.Ambiguous, EvenIfSent: c.EvenIfSent, Undelivered: c.Undelivered, Again: c.Again,
-			By: whoami(), Selection: c.selection(), Present: desk.presentName, Takes: takes, Memory: desk.cfg.Ledger.Retention,
-		},
-		Rate: c.Rate,
-	}, nil
-}
-
-// selection is what was asked for, the same whenever it is asked for again,
-// without what it may say of people.
-func (c *dlqReplayCmd) selection() string {
-	asked := fmt.Sprintf("%q %q %q %q %q %q %q %q %d %q %q %q", c.IDs, c.Reason, c.Disposition, c.Destination, c.Action, c.Region,
-		c.User, c.MessageID, c.Code, c.Since.text, c.Until.text, c.Contains)
-	if where := c.TZ.String(); where != "UTC" { // where --since and --until are told by no zone of their own
-		asked += " " + where
-	}
-	if c.EvenIfSent || c.Undelivered || c.Again || len(c.State) > 0 {
-		asked += fmt.Sprintf(" %t %t %t %q", c.EvenIfSent, c.Undelivered, c.Again, c.State)
-	}
-	sum := sha256.Sum256([]byte(asked))
-	return hex.EncodeToString(sum[:8])
-}
-
-// makeAudit makes the replays' record when there is none yet, so that those
-// who never replay need no such topic.
-func (d *dlqDesk) makeAudit(ctx context.Context) (*deadletter.AuditLog, error) {
-	topic := deadletter.AuditTopic(d.reader.Topic)
-	_, err := topics.Ensure(ctx, d.cluster.Client, []topics.Spec{
-		{Name: d.cfg.Kafka.Topic, Role: topics.RoleSource},
-		{Name: topic, Role: topics.RoleReplays},
-	}, topics.Sizes{})
-	if err != nil {
-		return nil, fmt.Errorf("make the replays' record %s: %w", topic, err)
-	}
-	return deadletter.OpenAudit(ctx, d.cluster, topic)
+	planner.Selection, planner.Asked = choice.Selection(), choice.Asked()
+	return &deadletter.Replayer{Planner: planner, Rate: c.Rate}, nil
 }
 
 // whoami is who replays, for the record.
@@ -170,19 +133,21 @@ func whoami() string {
 
 func (c *dlqReplayCmd) printPlan(s screen, desk *dlqDesk, plan *deadletter.Plan) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n", s.bold("Plan "+plan.ID+": "+desk.reader.Topic+" to "+desk.cfg.Kafka.Topic))
+	fmt.Fprintf(&b, "%s\n", s.bold("Plan "+plan.ID+": "+desk.Reader.Topic+" to "+desk.Config.Kafka.Topic))
 	if plan.Continues() {
 		fmt.Fprintf(&b, "  goes on with %s, which was interrupted\n", plan.Series)
 	}
 	fmt.Fprintf(&b, "  %8s  chosen, each delivery once\n", thousands(plan.Chosen))
-	whys := []deadletter.Why{
-		deadletter.AlreadySent, deadletter.AlreadyReplayed, deadletter.TooOften, deadletter.MayBeSent, deadletter.Forgotten, deadletter.NotDelivered,
-		deadletter.MayHaveArrived, deadletter.Unnamed, deadletter.NoAction, deadletter.NoMatch, deadletter.Closed, deadletter.OtherSource,
-	}
-	for _, why := range whys {
-		if n := plan.PassedOver[why]; n > 0 {
-			fmt.Fprintf(&b, "  %8s  passed over: %s\n", thousands(n), c.whyInWords(plan, why))
+	for _, why := range letters.Whys() {
+		n := plan.PassedOver[why]
+		if n == 0 {
+			continue
 		}
+		words, option := letters.PassedOver(why, plan.Continues(), c.MaxReplays)
+		if option != "" {
+			words += " (" + option + ")"
+		}
+		fmt.Fprintf(&b, "  %8s  passed over: %s\n", thousands(n), words)
 	}
 	fmt.Fprintf(&b, "  %8s  to be replayed", thousands(plan.Send()))
 	if plan.Send() > 0 {
@@ -202,40 +167,6 @@ func (c *dlqReplayCmd) printPlan(s screen, desk *dlqDesk, plan *deadletter.Plan)
 	return err
 }
 
-func (c *dlqReplayCmd) whyInWords(plan *deadletter.Plan, why deadletter.Why) string {
-	switch why {
-	case deadletter.AlreadySent:
-		return "already sent, says the ledger"
-	case deadletter.NotDelivered:
-		return "accepted by Twilio, and not delivered (--undelivered)"
-	case deadletter.MayHaveArrived:
-		return "accepted by Twilio, and may have arrived (--undelivered and --ambiguous)"
-	case deadletter.Unnamed:
-		return "opted_out or malformed_event: another attempt does nothing for them; name them (--reason, or their ids)"
-	case deadletter.NoAction:
-		return "of an action that the configuration hasn't any more"
-	case deadletter.NoMatch:
-		return "not wanted by the action's trigger any more"
-	case deadletter.Closed:
-		return "dismissed (--state dismissed)"
-	case deadletter.Forgotten:
-		return "may have been sent, and neither the ledger nor Twilio can tell any more (--even-if-sent)"
-	case deadletter.AlreadyReplayed:
-		if plan.Continues() {
-			return "already replayed, by the interrupted plan or before"
-		}
-		return "already replayed, and not dead again since (--again for what came to nothing)"
-	case deadletter.TooOften:
-		return fmt.Sprintf("replayed %d times or more (--max-replays)", c.MaxReplays)
-	case deadletter.MayBeSent:
-		return "may have been sent, nobody can tell (--ambiguous)"
-	case deadletter.OtherSource:
-		return "of a topic or destination that isn't configured here"
-	default:
-		return string(why)
-	}
-}
-
 // estimate is how long the plan takes.
 func (c *dlqReplayCmd) estimate(plan *deadletter.Plan) time.Duration {
 	return time.Duration(math.Ceil(float64(plan.Send())/c.Rate)) * time.Second
@@ -244,12 +175,12 @@ func (c *dlqReplayCmd) estimate(plan *deadletter.Plan) time.Duration {
 // notFound reports ids that no dead letter has.
 func (c *dlqReplayCmd) notFound(desk *dlqDesk, plan *deadletter.Plan) error {
 	if plan.Chosen == 0 {
-		if err := c.unknown(desk.cfg); err != nil {
+		if err := c.unknown(desk.Config); err != nil {
 			return err
 		}
 	}
 	if plan.Chosen == 0 && len(c.IDs) > 0 {
-		return badInput(fmt.Errorf("%s holds no dead letter with such an id that the options choose; `engage-worker dlq list` shows the ids", desk.reader.Topic))
+		return badInput(fmt.Errorf("%s holds no dead letter with such an id that the options choose; `engage-worker dlq list` shows the ids", desk.Reader.Topic))
 	}
 	return nil
 }

@@ -2,10 +2,9 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,11 +13,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/segmentio/kafka-go"
-
 	"engage-worker/actions/trigger"
-	"engage-worker/actions/twilio"
 	"engage-worker/deadletter"
+	"engage-worker/internal/letters"
 	"engage-worker/internal/terminal"
 )
 
@@ -34,25 +31,6 @@ type death struct {
 	reason  string
 	state   deadletter.State
 	replays int
-}
-
-// stateInWords says what a state means.
-func stateInWords(s deadletter.State) string {
-	switch s {
-	case deadletter.StateOpen:
-		return "nothing came after it"
-	case deadletter.StateReplayed:
-		return "its event was published again, and nothing came of it yet"
-	case deadletter.StateSent:
-		return "Twilio accepted a later attempt"
-	case deadletter.StateDelivered:
-		return "a later attempt arrived"
-	case deadletter.StateFailedAgain:
-		return "it was replayed and died again"
-	case deadletter.StateDismissed:
-		return "somebody closed it"
-	}
-	return ""
 }
 
 // mostDeaths bounds how many deaths of one delivery are shown.
@@ -78,7 +56,7 @@ func (c *dlqShowCmd) Run(ctx context.Context, app *app) error {
 	p.facts(last)
 	p.history(deaths, replays)
 	p.event(last)
-	p.rendered(ctx, app, desk, last)
+	p.rendered(ctx, desk, last)
 	return p.err
 }
 
@@ -108,7 +86,7 @@ func (c *dlqShowCmd) find(ctx context.Context, app *app, desk *dlqDesk) (*deadle
 	case last[c.ID] != nil:
 		ids = []string{c.ID}
 	case len(ids) == 0:
-		return nil, nil, badInput(fmt.Errorf("%s holds no dead letter with the id %q; `engage-worker dlq list` shows the ids", desk.reader.Topic, c.ID))
+		return nil, nil, badInput(fmt.Errorf("%s holds no dead letter with the id %q; `engage-worker dlq list` shows the ids", desk.Reader.Topic, c.ID))
 	case len(ids) > 1:
 		if more {
 			ids = append(ids, "and more")
@@ -121,29 +99,18 @@ func (c *dlqShowCmd) find(ctx context.Context, app *app, desk *dlqDesk) (*deadle
 // replaysOf is what the audit topic says of a dead letter. No such topic means
 // that nothing was ever replayed.
 func (d *dlqDesk) replaysOf(ctx context.Context, id string) ([]deadletter.Audit, error) {
-	audit, err := deadletter.OpenAudit(ctx, d.cluster, deadletter.AuditTopic(d.reader.Topic))
-	if errors.Is(err, kafka.UnknownTopicOrPartition) {
-		return nil, nil
-	}
-	if err != nil {
+	audit, err := d.OpenAudit(ctx, false)
+	if audit == nil || err != nil {
 		return nil, err
 	}
 	defer audit.Close()
-	var replays []deadletter.Audit
+	var steps []deadletter.Audit
 	err = audit.Read(ctx, func(a deadletter.Audit) {
-		if a.ID != id {
-			return
-		}
-		// The later state of the same replay under the same plan.
-		i := slices.IndexFunc(replays, func(b deadletter.Audit) bool { return a.Plan == b.Plan && a.Replay == b.Replay })
-		if i < 0 {
-			replays = append(replays, a)
-		} else {
-			replays[i] = a
+		if a.ID == id {
+			steps = append(steps, a)
 		}
 	})
-	slices.SortStableFunc(replays, func(a, b deadletter.Audit) int { return cmp.Or(cmp.Compare(a.Replay, b.Replay), a.At.Compare(b.At)) })
-	return replays, err
+	return deadletter.LastSteps(steps), err
 }
 
 // shower prints sections; the first error ends it.
@@ -170,24 +137,15 @@ func (p *shower) line(name, value string) {
 
 func (p *shower) why(r *deadletter.Record) {
 	p.printf("%s\n", p.s.bold(terminal.Plain("Dead letter "+r.ID()+": "+r.Reason)))
-	means, mend, ok := inWords(r.Reason)
-	if !ok {
-		means, mend = "This version of engage-worker doesn't know the reason.", ""
-	}
-	p.line("why", means)
+	e := letters.Explain(r)
+	p.line("why", e.Means)
 	p.line("what happened", r.Message)
 	if r.TwilioCode > 0 {
-		explain := twilio.Explain
-		if r.Disposition == deadletter.Undelivered {
-			explain = twilio.ExplainLater
-		}
-		meaning, remedy := explain(r.TwilioCode)
-		p.line("Twilio code", strings.TrimSuffix(fmt.Sprintf("%d: %s", r.TwilioCode, meaning), ": "))
-		mend = cmp.Or(remedy, mend)
+		p.line("Twilio code", strings.TrimSuffix(fmt.Sprintf("%d: %s", r.TwilioCode, e.Code), ": "))
 	}
-	p.line("what mends it", mend)
-	p.line("state", strings.TrimSuffix(fmt.Sprintf("%s: %s", r.State, cmp.Or(r.StateWhy, stateInWords(r.State))), ": "))
-	p.line("kind of end", strings.TrimSuffix(fmt.Sprintf("%s: %s", r.Disposition, dispositionInWords(r.Disposition)), ": "))
+	p.line("what mends it", e.Mend)
+	p.line("state", strings.TrimSuffix(fmt.Sprintf("%s: %s", r.State, e.State), ": "))
+	p.line("kind of end", strings.TrimSuffix(fmt.Sprintf("%s: %s", r.Disposition, e.End), ": "))
 }
 
 func (p *shower) facts(r *deadletter.Record) {
@@ -284,13 +242,13 @@ func text(b []byte) string {
 	if utf8.Valid(b) {
 		return string(b)
 	}
-	return "base64:" + base64Text(b)
+	return "base64:" + base64.StdEncoding.EncodeToString(b)
 }
 
 // rendered shows what the current configuration makes of the event.
-func (p *shower) rendered(ctx context.Context, app *app, desk *dlqDesk, r *deadletter.Record) {
+func (p *shower) rendered(ctx context.Context, desk *dlqDesk, r *deadletter.Record) {
 	p.section("What the current configuration would send (nothing is sent)")
-	renderings, err := desk.render(ctx, app, r)
+	renderings, err := desk.Render(ctx, r)
 	if err != nil {
 		p.printf("  %s\n", terminal.Plain(err.Error()))
 		return

@@ -42,20 +42,20 @@ func (c *dlqStatsCmd) Run(ctx context.Context, app *app) error {
 	if err != nil {
 		return err
 	}
-	left.note(app, desk.reader.Topic)
+	left.note(app, desk.Reader.Topic)
 	if stats.Total == 0 {
-		if err := c.unknown(desk.cfg); err != nil {
+		if err := c.unknown(desk.Config); err != nil {
 			return err
 		}
 	}
 	by := c.dimensions(stats)
 	switch c.Output {
 	case "json":
-		return c.printJSON(app, desk.reader.Topic, stats, left, by)
+		return c.printJSON(app, desk.Reader.Topic, stats, left, by)
 	case "csv":
 		return c.printCSV(app, stats, by)
 	}
-	return c.printTable(app, desk.reader.Topic, stats, by)
+	return c.printTable(app, desk.Reader.Topic, stats, by)
 }
 
 // count counts; where states aren't chosen by, the topic needs to be read only once.

@@ -22,7 +22,6 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"engage-worker/actions/outcome"
 	"engage-worker/consumer/ledger"
 	"engage-worker/deadletter"
 	"engage-worker/internal/sim/embedded"
@@ -739,31 +738,6 @@ func TestDLQWithoutKafka(t *testing.T) {
 		})
 		each(t, p, "denies access to the topic")
 	})
-}
-
-// Every reason of a dead letter has its words, and its place in the docs.
-func TestReasonsInWords(t *testing.T) {
-	docs, err := os.ReadFile("../../docs/dead-letters.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for r := outcome.ReasonNoMatch; r <= outcome.ReasonExpired; r++ {
-		means, mend, ok := inWords(r.String())
-		if isFailure := r >= outcome.ReasonMalformedEvent; ok != isFailure || ok != (means != "" && mend != "") {
-			t.Errorf("%s: %q, %q, %v", r, means, mend, ok)
-		}
-		if ok && !bytes.Contains(docs, []byte("| `"+r.String()+"` |")) {
-			t.Errorf("docs/dead-letters.md doesn't tell of %s", r)
-		}
-	}
-	if _, _, ok := inWords("brand_new"); ok {
-		t.Error("knows brand_new")
-	}
-	for _, d := range deadletter.Dispositions() {
-		if dispositionInWords(d) == "" {
-			t.Errorf("no words for %s", d)
-		}
-	}
 }
 
 func TestParseTimePoint(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"engage-worker/actions"
 	"engage-worker/internal/config"
+	"engage-worker/internal/letters"
 	"engage-worker/internal/terminal"
 	"engage-worker/internal/trace"
 )
@@ -55,14 +56,14 @@ func (c *traceCmd) Run(ctx context.Context, app *app) error {
 	}
 	defer closeAll()
 	// Every topic but this one may be missing and says nothing then.
-	counts, err := desk.cluster.Count(ctx, desk.cfg.Kafka.Topic)
-	if err == nil && counts[desk.cfg.Kafka.Topic] == 0 {
-		return badInput(fmt.Errorf("the topic %s is missing, or this user may not see it: correct kafka.topic, or give the user the ACL to describe and read", desk.cfg.Kafka.Topic))
+	counts, err := desk.Cluster.Count(ctx, desk.Config.Kafka.Topic)
+	if err == nil && counts[desk.Config.Kafka.Topic] == 0 {
+		return badInput(fmt.Errorf("the topic %s is missing, or this user may not see it: correct kafka.topic, or give the user the ACL to describe and read", desk.Config.Kafka.Topic))
 	}
 	if err != nil {
 		return desk.explained(ctx, err)
 	}
-	collector := &trace.Collector{Cluster: desk.cluster, Source: desk.cfg.Kafka.Topic, DeadLetters: desk.reader.Topic, Destinations: destinations}
+	collector := &trace.Collector{Cluster: desk.Cluster, Source: desk.Config.Kafka.Topic, DeadLetters: desk.Reader.Topic, Destinations: destinations}
 	stop := func() {}
 	if s := screenOf(app.stderr); s.width > 0 {
 		stop = drawing(s, func() string {
@@ -112,8 +113,8 @@ func (d *dlqDesk) traced() (all []trace.Destination, closeAll func(), err error)
 			f()
 		}
 	}
-	for _, c := range d.cfg.Destinations {
-		destination, faults := actions.New(c.Definition, actions.Options{Log: zerolog.Nop(), Region: d.cfg.TwilioRegion, Regions: d.cfg.RegionNames()})
+	for _, c := range d.Config.Destinations {
+		destination, faults := actions.New(c.Definition, actions.Options{Log: zerolog.Nop(), Region: d.Config.TwilioRegion, Regions: d.Config.RegionNames()})
 		if len(faults) > 0 {
 			closeAll()
 			return nil, nil, badInput(fmt.Errorf("the destination %q doesn't compile: %s: %s", c.Name, faults[0].Path, faults[0].Message))
@@ -125,14 +126,14 @@ func (d *dlqDesk) traced() (all []trace.Destination, closeAll func(), err error)
 }
 
 func (d *dlqDesk) tracedOne(c config.Destination, destination *actions.Destination) trace.Destination {
-	retry := d.cfg.RetryTopics(c.Name)
+	retry := d.Config.RetryTopics(c.Name)
 	names := destination.Actions()
 	known := slices.Clone(names)
 	for _, former := range destination.FormerNames() {
 		known = append(known, former...)
 	}
 	return trace.Destination{
-		Name: c.Name, Ledger: d.cfg.LedgerTopic(c.Name), Status: d.cfg.StatusTopic(c.Name), Retry: retry[:], Actions: known,
+		Name: c.Name, Ledger: d.Config.LedgerTopic(c.Name), Status: d.Config.StatusTopic(c.Name), Retry: retry[:], Actions: known,
 		Wants: func(value []byte) (wanted []string) {
 			match := destination.Match(value)
 			for i, name := range names {
@@ -147,7 +148,7 @@ func (d *dlqDesk) tracedOne(c config.Destination, destination *actions.Destinati
 			if err != nil {
 				return "no event: " + err.Error()
 			}
-			within, cancel := context.WithTimeout(ctx, renderTime)
+			within, cancel := context.WithTimeout(ctx, letters.RenderTime)
 			defer cancel()
 			return decision(destination.Prepare(within, event, slices.Index(names, action)))
 		},

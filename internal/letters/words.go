@@ -1,13 +1,17 @@
-package main
+package letters
 
 import (
+	"cmp"
+	"fmt"
+
 	"engage-worker/actions/outcome"
+	"engage-worker/actions/twilio"
 	"engage-worker/deadletter"
 )
 
-// inWords says for people what a reason means and what usually mends it. ok
+// Reason says for people what a reason means and what usually mends it. ok
 // is false for a reason that this version doesn't know.
-func inWords(reason string) (means, mend string, ok bool) {
+func Reason(reason string) (means, mend string, ok bool) {
 	r, known := outcome.ParseReason(reason)
 	if !known {
 		return "", "", false
@@ -72,8 +76,8 @@ func inWords(reason string) (means, mend string, ok bool) {
 	}
 }
 
-// dispositionInWords says what kind of end it was.
-func dispositionInWords(d deadletter.Disposition) string {
+// Disposition says what kind of end it was, "" for one that this version doesn't know.
+func Disposition(d deadletter.Disposition) string {
 	switch d {
 	case deadletter.Permanent:
 		return "refused for good: it can't work without a change"
@@ -90,4 +94,114 @@ func dispositionInWords(d deadletter.Disposition) string {
 	default:
 		return ""
 	}
+}
+
+// State says what a state means.
+func State(s deadletter.State) string {
+	switch s {
+	case deadletter.StateOpen:
+		return "nothing came after it"
+	case deadletter.StateReplayed:
+		return "its event was published again, and nothing came of it yet"
+	case deadletter.StateSkipped:
+		return "it was replayed, and its event isn't to be sent any more"
+	case deadletter.StateSent:
+		return "Twilio accepted a later attempt"
+	case deadletter.StateDelivered:
+		return "a later attempt arrived"
+	case deadletter.StateFailedAgain:
+		return "it was replayed and died again"
+	case deadletter.StateDismissed:
+		return "somebody closed it"
+	}
+	return ""
+}
+
+// Explanation is a dead letter in words.
+type Explanation struct {
+	Means string // why it failed
+	Code  string // what Twilio's code means; "" where there is none, or nobody knows
+	Mend  string // what mends it; "" where nobody knows
+	State string
+	End   string // the kind of end
+}
+
+// Explain puts a dead letter into words.
+func Explain(r *deadletter.Record) Explanation {
+	means, mend, ok := Reason(r.Reason)
+	if !ok {
+		means, mend = "This version of engage-worker doesn't know the reason.", ""
+	}
+	e := Explanation{Means: means, Mend: mend, State: cmp.Or(r.StateWhy, State(r.State)), End: Disposition(r.Disposition)}
+	if r.TwilioCode > 0 {
+		explain := twilio.Explain
+		if r.Disposition == deadletter.Undelivered {
+			explain = twilio.ExplainLater
+		}
+		meaning, remedy := explain(r.TwilioCode)
+		e.Code, e.Mend = meaning, cmp.Or(remedy, mend)
+	}
+	return e
+}
+
+// Reasons are those that dead letters have.
+func Reasons() (names []string) {
+	for r := outcome.ReasonMalformedEvent; r <= outcome.ReasonExpired; r++ {
+		names = append(names, r.String())
+	}
+	return names
+}
+
+// Whys are why a plan passes letters over, in the order in which they are told.
+func Whys() []deadletter.Why {
+	return []deadletter.Why{
+		deadletter.AlreadySent, deadletter.AlreadyReplayed, deadletter.TooOften, deadletter.MayBeSent, deadletter.Forgotten, deadletter.NotDelivered,
+		deadletter.MayHaveArrived, deadletter.Unnamed, deadletter.NoAction, deadletter.NoMatch, deadletter.Closed, deadletter.OtherSource,
+		deadletter.TakenByAnother, deadletter.Gone,
+	}
+}
+
+// PassedOver says why a plan passes letters over. option is what takes them in
+// on the command line; "" where nothing does.
+func PassedOver(why deadletter.Why, continues bool, maxReplays int) (words, option string) {
+	switch why {
+	case deadletter.AlreadySent:
+		return "already sent, says the ledger", ""
+	case deadletter.NotDelivered:
+		return "accepted by Twilio, and not delivered", "--undelivered"
+	case deadletter.MayHaveArrived:
+		return "accepted by Twilio, and may have arrived", "--undelivered and --ambiguous"
+	case deadletter.Unnamed:
+		return "opted_out or malformed_event: another attempt does nothing for them; name them", "--reason, or their ids"
+	case deadletter.NoAction:
+		return "of an action that the configuration hasn't any more", ""
+	case deadletter.NoMatch:
+		return "not wanted by the action's trigger any more", ""
+	case deadletter.Closed:
+		return "dismissed", "--state dismissed"
+	case deadletter.Forgotten:
+		return "may have been sent, and neither the ledger nor Twilio can tell any more", "--even-if-sent"
+	case deadletter.AlreadyReplayed:
+		if continues {
+			return "already replayed, by the interrupted plan or before", ""
+		}
+		return "already replayed, and not dead again since", "--again for what came to nothing"
+	case deadletter.TooOften:
+		return fmt.Sprintf("replayed %d times or more", maxReplays), "--max-replays"
+	case deadletter.MayBeSent:
+		return "may have been sent, nobody can tell", "--ambiguous"
+	case deadletter.OtherSource:
+		return "of a topic or destination that isn't configured here", ""
+	default:
+		return string(why), ""
+	}
+}
+
+// Dismissible reports whether letters in a state can be closed, or with reopen
+// opened again.
+func Dismissible(s deadletter.State, reopen bool) bool {
+	if reopen {
+		return s == deadletter.StateDismissed
+	}
+	return s == deadletter.StateOpen || s == deadletter.StateSkipped || s == deadletter.StateReplayed
 }

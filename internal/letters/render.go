@@ -1,8 +1,7 @@
-package main
+package letters
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,17 +13,17 @@ import (
 	"engage-worker/deadletter"
 )
 
-// renderTime bounds the look-ups of a rendering.
-const renderTime = 10 * time.Second
+// RenderTime bounds the look-ups of a rendering.
+const RenderTime = 10 * time.Second
 
-// render prepares a dead letter's event again, for its action, or for all of
+// Render prepares a dead letter's event again, for its action, or for all of
 // its destination's when it names none. It looks things up and sends nothing.
-func (d *dlqDesk) render(ctx context.Context, app *app, r *deadletter.Record) ([]actions.Delivery, error) {
-	named := d.cfg.Named(r.Destination)
+func (d *Desk) Render(ctx context.Context, r *deadletter.Record) ([]actions.Delivery, error) {
+	named := d.Config.Named(r.Destination)
 	if named == nil {
 		return nil, fmt.Errorf("the configuration has no destination %q", r.Destination)
 	}
-	destination, faults := actions.New(named.Definition, actions.Options{Log: zerolog.Nop(), Region: d.cfg.TwilioRegion, Regions: d.cfg.RegionNames()})
+	destination, faults := actions.New(named.Definition, actions.Options{Log: zerolog.Nop(), Region: d.Config.TwilioRegion, Regions: d.Config.RegionNames()})
 	if len(faults) > 0 {
 		return nil, fmt.Errorf("the destination %q doesn't compile: %s: %s", r.Destination, faults[0].Path, faults[0].Message)
 	}
@@ -33,12 +32,12 @@ func (d *dlqDesk) render(ctx context.Context, app *app, r *deadletter.Record) ([
 	if err != nil {
 		return nil, fmt.Errorf("nothing: the value is no event (%w)", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, renderTime)
+	ctx, cancel := context.WithTimeout(ctx, RenderTime)
 	defer cancel()
 	match := destination.Match(r.Value)
 	var deliveries []actions.Delivery
 	for i, name := range destination.Actions() {
-		if r.Action != "" && name != r.Action {
+		if r.Action != "" && name != r.Action && !slices.Contains(destination.FormerNames()[i], r.Action) {
 			continue
 		}
 		if match.Actions&(1<<i) == 0 {
@@ -53,18 +52,18 @@ func (d *dlqDesk) render(ctx context.Context, app *app, r *deadletter.Record) ([
 	return deliveries, nil
 }
 
-func base64Text(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
-
 // takes tells why a destination would not take an event, as it is configured now.
-func (d *dlqDesk) takes() (func(destination, action string, value []byte) deadletter.Why, error) {
+func (d *Desk) takes() (func(destination, action string, value []byte) deadletter.Why, error) {
 	compiled := map[string]*actions.Destination{}
-	for _, c := range d.cfg.Destinations {
-		destination, faults := actions.New(c.Definition, actions.Options{Log: zerolog.Nop(), Region: d.cfg.TwilioRegion, Regions: d.cfg.RegionNames()})
+	for _, c := range d.Config.Destinations {
+		destination, faults := actions.New(c.Definition, actions.Options{Log: zerolog.Nop(), Region: d.Config.TwilioRegion, Regions: d.Config.RegionNames()})
 		if len(faults) > 0 {
-			return nil, badInput(fmt.Errorf("the destination %q doesn't compile: %s: %s", c.Name, faults[0].Path, faults[0].Message))
+			return nil, fmt.Errorf("the destination %q doesn't compile: %s: %s", c.Name, faults[0].Path, faults[0].Message)
 		}
 		destination.Close() // nothing is looked up
-		compiled[c.Name] = destination
+		for _, name := range append([]string{c.Name}, c.FormerNames...) {
+			compiled[name] = destination
+		}
 	}
 	return func(destination, action string, value []byte) deadletter.Why {
 		to := compiled[destination]
