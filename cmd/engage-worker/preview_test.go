@@ -250,11 +250,11 @@ func TestPreviewExplains(t *testing.T) {
 // is in a CloudEvent is previewed as it is.
 func TestPreviewWarns(t *testing.T) {
 	c := previewCase{
-		Action: "sendSms", Mapping: json.RawMessage(`{"from":"MG0","body":"x","toNumber":"+15551234567"}`),
+		Action: "sendSms", Mapping: json.RawMessage(`{"from":"MG0","body":"x","toNumber":{"@path":"$.properties.phone"}}`),
 		Settings: map[string]string{"twilioAccountSID": "AC0", "twilioApiKeySID": "SK0", "twilioApiKeySecret": "secret"},
 	}
 	path := c.config(t, "localhost:1")
-	const event = `{"type":"track","event":"Audience Entered"}`
+	const event = `{"type":"track","event":"Audience Entered","properties":{"phone":"+15551234567"}}`
 	previewed := func(value string) (line preview.Line) {
 		var stdout, stderr bytes.Buffer
 		if code := run(t.Context(), []string{"preview", "--config", path}, strings.NewReader(value), &stdout, &stderr); code != exitOK {
