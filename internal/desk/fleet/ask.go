@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"syscall"
@@ -154,9 +155,11 @@ func trouble(ctx context.Context, err error) error {
 		return fmt.Errorf("doesn't answer within %v", askFor)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return errors.New("refuses connections: nothing listens there")
-	default:
-		return errors.New(plain(errors.Unwrap(err).Error()))
 	}
+	if asked := (*url.Error)(nil); errors.As(err, &asked) {
+		err = asked.Err // the address is said already
+	}
+	return errors.New(plain(err.Error()))
 }
 
 // plain is a text of others in lines, without what a terminal or a browser

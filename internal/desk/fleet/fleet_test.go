@@ -185,6 +185,10 @@ func TestAway(t *testing.T) {
 		"answers with metrics that aren't a worker's":                          serve(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "up 1\n") }),
 		"answers with more than 8192 KiB at /metrics":                          serve(func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, maxMetrics+1)) }),
 		"answers with what isn't metrics: text format parsing error in line 1": serve(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") }),
+		"unexpected EOF": serve(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			io.WriteString(w, "up 1\n")
+		}),
 		"EOF": serve(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }),
 	} {
 		t.Run(want, func(t *testing.T) {
