@@ -1,6 +1,6 @@
 # make help lists the targets. Building, testing and the demo need Go and make
 # alone; test-kafka needs Java 17 and Maven as well (make install-deps), or
-# KAFKA_BROKERS.
+# KAFKA_BROKERS, and test-desk Chromium and axe-core.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -52,6 +52,10 @@ test-kafka: ## The integration suite on a real Apache Kafka 4.x; a skipped suite
 	ENGAGE_TEST_BROKER=kafka $(GO) test -json -race -p=1 -count=1 -timeout=15m $(TESTFLAGS) \
 		./test/kafka $$(test -d test/integration && echo ./test/integration/...) \
 		| $(GO) run ./test/summary
+
+.PHONY: test-desk
+test-desk: ## The desk's pages in a real browser; a skipped test fails
+	ENGAGE_TEST_BROWSER=1 $(GO) test -json -count=1 -timeout=10m $(TESTFLAGS) ./test/desk | $(GO) run ./test/summary
 
 .PHONY: kafka
 kafka: ## Run a real Kafka until interrupted, without containers
@@ -122,9 +126,9 @@ release: ## Programs for Linux and macOS, their parts, licences and sums, into d
 	@GO='$(GO)' ./.ci/release $(VERSION)
 
 .PHONY: install-deps
-install-deps: ## Install what test-kafka needs (Debian or Ubuntu, as root)
+install-deps: ## Install what test-kafka, test-desk and test-deploy need (Debian or Ubuntu, as root)
 	./.ci/install-deps
 
 .PHONY: clean
 clean: ## Remove what was built or fetched
-	rm -rf bin dist coverage.out test/kafka/target
+	rm -rf bin dist coverage.out test/kafka/target test/desk/node_modules
