@@ -23,8 +23,8 @@ const (
 	messageIDArg = "message_id"
 )
 
-// The configuration is what a user would write, except for rates and a breaker
-// that let everything be seen within seconds.
+// The configuration is what a user would write, except for rates, a breaker and
+// questions to Twilio that let everything be seen within seconds.
 const configHead = `# Written by engage-worker demo.
 kafka:
   brokers: [%s]
@@ -36,6 +36,7 @@ shutdownTimeout: 5s
 delivery:
   attempts: 10
   backoff: {initial: 100ms, max: 1s}
+status: {sweepAfter: 1500ms, rate: 20}
 regions:
   us-west-2: {rate: %d, maxInFlight: 32, breaker: {minRequests: 10, openFor: 1s, halfOpenRequests: 3}}
   eu-west-1: {rate: %d, maxInFlight: 32, breaker: {minRequests: 10, openFor: 1s, halfOpenRequests: 3}}

@@ -42,11 +42,11 @@ type Options struct {
 
 // Failure says that the worker didn't keep its word. It is the only error of
 // Run's that isn't the demo's own trouble.
-type Failure struct{ Lost, Twice, Unasked, Different int }
+type Failure struct{ Lost, Twice, Unasked, Different, Untold int }
 
 func (f *Failure) Error() string {
-	return fmt.Sprintf("the demo failed: %d events lost, %d messages sent twice, %d sent that nobody should have got, %d counts other than expected",
-		f.Lost, f.Twice, f.Unasked, f.Different)
+	return fmt.Sprintf("the demo failed: %d events lost, %d messages sent twice, %d sent that nobody should have got, %d counts other than expected, %d ends of messages not known as they are",
+		f.Lost, f.Twice, f.Unasked, f.Different, f.Untold)
 }
 
 const (
@@ -60,7 +60,7 @@ const (
 
 // conclude tells how it ended, with what the drain settled.
 func (s *show) conclude(ctx context.Context, cfg *config.Config, settled bool) error {
-	malformed, err := readDeadLetters(ctx, cfg, s.tally)
+	malformed, undelivered, err := readDeadLetters(ctx, cfg, s.tally)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (s *show) conclude(ctx context.Context, cfg *config.Config, settled bool) e
 	if err != nil {
 		return err
 	}
-	return s.report(last, settled, s.tally.judge(malformed))
+	return s.report(last, settled, s.tally.judge(malformed, undelivered, last.funnel(0)))
 }
 
 // Run shows the demo until everything is settled, or ctx ends.
@@ -160,7 +160,11 @@ func Run(ctx context.Context, opts Options) error {
 // destination, so that one of them can be away. vendors are the URLs by the
 // destinations' names.
 func startVendors(opts Options, t *tally) (sim *twiliosim.Sim, vendors map[string]string, err error) {
-	simOptions := twiliosim.Options{Faults: twiliosim.Faults{Seed: opts.Seed, Behaviour: behaviour(false)}, OnAccepted: t.sent}
+	simOptions := twiliosim.Options{
+		Faults: twiliosim.Faults{Seed: opts.Seed, Behaviour: behaviour(false)}, OnAccepted: t.sent,
+		SentAfter: 300 * time.Millisecond, DeliveredAfter: time.Second,
+		Course: twiliosim.Course{Seed: opts.Seed, Failed: 0.02, Undelivered: 0.03, FailedCodes: []int{30001, 30007}, UndeliveredCodes: []int{30003, 30005, 30006}},
+	}
 	if opts.Events == 0 {
 		simOptions.Keep = kept
 	}
@@ -191,11 +195,11 @@ func createTopics(ctx context.Context, cfg *config.Config) error {
 }
 
 // readDeadLetters tells the tally of each dead letter, and counts those
-// without an event's id.
-func readDeadLetters(ctx context.Context, cfg *config.Config, t *tally) (malformed int, err error) {
+// without an event's id, and those of messages that failed later.
+func readDeadLetters(ctx context.Context, cfg *config.Config, t *tally) (malformed, undelivered int, err error) {
 	client, err := connect.Client(cfg.Kafka)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer connect.CloseClient(client)
 	cluster := records.NewCluster(client, records.Options{})
@@ -203,16 +207,20 @@ func readDeadLetters(ctx context.Context, cfg *config.Config, t *tally) (malform
 	reader := &deadletter.Reader{Cluster: cluster, Topic: cfg.DeadLetterTopic()}
 	spans, err := reader.Spans(ctx, time.Time{})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
+	failed := map[string]bool{} // a letter may be written twice
 	err = reader.Read(ctx, spans, nil, func(r *deadletter.Record, fault error) error {
 		if r.Reason == outcome.ReasonMalformedEvent.String() {
 			malformed++
 		}
+		if r.Reason == outcome.ReasonNotDelivered.String() {
+			failed[r.ID()] = true
+		}
 		t.buried(r)
 		return fault
 	})
-	return malformed, err
+	return malformed, len(failed), err
 }
 
 // show is what is on the screen. Its fields below mu are shared with the

@@ -60,6 +60,9 @@ func TestDemo(t *testing.T) {
 		"\n deliveries                                600      600      600      600\n",
 		"\n lost                           0   ",
 		"\n sent twice                     0   ",
+		"\n ends told wrongly              0   ",
+		"Twilio says of a message that it had accepted that it failed",
+		"\n   delivered ",
 		"engage-worker preview --config ",
 	} {
 		if !strings.Contains(out.String(), want) {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+
+	"engage-worker/consumer"
 )
 
 // readings are what the worker's metrics said at one moment.
@@ -16,6 +18,7 @@ type readings struct {
 	held       int                // deliveries held, whatever for
 	retries    int                // put into a retry topic
 	reconciled map[string]int     // ambiguous deliveries by what Twilio's list said
+	statuses   map[string]int     // accepted messages by the statuses that they have reached
 }
 
 // became is what became of a delivery, by the labels of engage_events_total.
@@ -54,12 +57,13 @@ func takeReadings(from prometheus.Gatherer) (readings, error) {
 	if err != nil {
 		return readings{}, fmt.Errorf("read the worker's metrics: %w", err)
 	}
-	r := readings{events: map[became]int{}, regions: map[string]*region{}, reconciled: map[string]int{}}
+	r := readings{events: map[became]int{}, regions: map[string]*region{}, reconciled: map[string]int{}, statuses: map[string]int{}}
 	for _, family := range families {
 		for _, m := range family.Metric {
 			r.add(family.GetName(), labels(m), m)
 		}
 	}
+	delete(r.regions, consumer.StatusRate) // the gate of questions to Twilio
 	return r, nil
 }
 
@@ -81,6 +85,8 @@ func (r *readings) add(name string, label map[string]string, m *dto.Metric) {
 		r.retries += int(m.GetCounter().GetValue())
 	case "engage_reconciliations_total":
 		r.reconciled[label["result"]] += int(m.GetCounter().GetValue())
+	case "engage_messages_total":
+		r.statuses[label["status"]] += int(m.GetCounter().GetValue())
 	}
 }
 

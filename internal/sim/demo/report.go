@@ -56,6 +56,7 @@ func (s *show) report(r readings, settled bool, v verdict) error {
 	}
 	lines, different := table(r.events, v.expected, s.others)
 	failure := &Failure{Twice: v.twice, Unasked: v.unasked}
+	f := r.funnel(s.tally.made() + s.others)
 	s.screen.print(lines...)
 	if settled {
 		failure.Lost, failure.Different = v.lost, different
@@ -64,13 +65,19 @@ func (s *show) report(r readings, settled bool, v verdict) error {
 		s.screen.print(wrap(" ", fmt.Sprintf("Stopped with %s deliveries open; their offsets aren't committed, so that nothing is lost.", thousands(max(0, open+s.others*len(destinations)-settledIn(&r)))), width)...)
 	}
 	s.screen.print(" " + column("sent twice", 24) + score(v.twice) + styled(dim, fmt.Sprintf("   Twilio accepted %d without saying so", r.reconciled["sent"])))
+	if settled {
+		failure.Untold = v.untold
+		s.screen.print(" " + column("ends told wrongly", 24) + score(v.untold) + styled(dim, "   each message's is Twilio's, each failure a dead letter"))
+	}
 	if v.unasked > 0 {
 		s.screen.print(" " + column("sent to the wrong ones", 24) + score(v.unasked))
 	}
 	if s.others > 0 {
 		s.screen.print(" " + column("others' events", 24) + column(thousands(s.others), -8) + styled(dim, "   not made by the demo: counted apart"))
 	}
-	s.screen.print("", " To try next:")
+	s.screen.print("")
+	s.screen.print(f.lines()...)
+	s.screen.print(" To try next:")
 	for _, next := range [][2]string{
 		{"goes on, for the other commands to look at from another terminal", "demo --forever"},
 		{"what would be sent", "preview --config " + s.config() + " " + filepath.Join(s.dir, eventsFile)},

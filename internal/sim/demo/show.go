@@ -101,9 +101,12 @@ func isClosed(c <-chan struct{}) bool {
 // settling are the outcomes after which nothing more comes of a delivery.
 var settling = map[string]bool{"sent": true, "skipped": true, "dead_letter": true}
 
-// settled is true when every delivery is, as far as others' events are known:
-// each makes one delivery of each destination.
+// settled is true when every delivery is, as far as others' events are known
+// (each makes one delivery of each destination), and each message has ended.
 func (s *show) settled(r *readings) bool {
+	if f := r.funnel(0); f.underWay() > 0 {
+		return false
+	}
 	for _, d := range destinations {
 		n := 0
 		for b, count := range r.events {
@@ -131,6 +134,9 @@ func total(r *readings) (n int) {
 	for _, count := range r.events {
 		n += count
 	}
+	for _, count := range r.statuses {
+		n += count
+	}
 	return n
 }
 
@@ -154,6 +160,9 @@ func (s *show) narrate(before, now *readings) {
 	}
 	if now.reconciled["sent"] > 0 && before.reconciled["sent"] == 0 {
 		s.say("a request without an answer is found in Twilio's message list: it isn't sent again")
+	}
+	if was, is := before.funnel(0), now.funnel(0); is.failed > 0 && was.failed == 0 {
+		s.say("Twilio says of a message that it had accepted that it failed: a dead letter says why")
 	}
 	if now.retries > 0 && before.retries == 0 {
 		s.say("some deliveries wait in the 30 s retry topic")

@@ -21,6 +21,7 @@ type tally struct {
 	forgot   bool
 	events   int // told of, the repeated ones too
 	accepted int // messages
+	failing  int // of them: those that will fail
 	unasked  int // messages of the demo's events that nobody should have got
 	others   int // messages of events that the demo didn't make
 	twice    int // messages beyond an event's first
@@ -95,6 +96,9 @@ func (t *tally) sent(m twiliosim.Message) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.accepted++
+	if m.Code != 0 {
+		t.failing++
+	}
 	f := t.ids[id]
 	switch {
 	case f == nil && !t.forgot:
@@ -151,14 +155,17 @@ type verdict struct {
 	lost     int // neither sent nor in the dead-letter topic, though one of them was due
 	twice    int
 	unasked  int
+	untold   int // messages whose end isn't known as it is, or failures without a dead letter
 }
 
 // judge says so once all is settled. malformed is how many dead letters of
-// malformed events there are; they have no id.
-func (t *tally) judge(malformed int) verdict {
+// malformed events there are; they have no id. undelivered is how many there are
+// of messages that failed later.
+func (t *tally) judge(malformed, undelivered int, f funnel) verdict {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	v := verdict{expected: t.expected, twice: t.twice, unasked: t.unasked}
+	v.untold = differ(f.delivered, t.accepted-t.failing) + differ(f.failed, t.failing) + differ(undelivered, t.failing)
 	for _, f := range t.ids {
 		if f.want.outcome != "skipped" && f.accepted == 0 && !f.dead {
 			v.lost++
@@ -172,3 +179,5 @@ func (t *tally) judge(malformed int) verdict {
 	v.lost += max(0, -malformed)
 	return v
 }
+
+func differ(a, b int) int { return max(a-b, b-a) }

@@ -66,13 +66,36 @@ func TestTally(t *testing.T) {
 				tally.buried(&deadletter.Record{MessageID: id, Destination: "europe"})
 			}
 			test.want.expected = expected
-			if got := tally.judge(test.malformed); !reflect.DeepEqual(got, test.want) {
+			if got := tally.judge(test.malformed, 0, funnel{delivered: len(test.sent)}); !reflect.DeepEqual(got, test.want) {
 				t.Errorf("\n got %+v\nwant %+v", got, test.want)
 			}
 			if tally.messages() != len(test.sent) || tally.due("americas") != 7 || tally.due("europe") != 7 {
 				t.Errorf("%d messages, %d and %d due", tally.messages(), tally.due("americas"), tally.due("europe"))
 			}
 		})
+	}
+}
+
+// TestEnds: what is said of messages' ends is compared with what becomes of them.
+func TestEnds(t *testing.T) {
+	tally := published()
+	failing := accepted("eu")
+	failing.End, failing.Code = "undelivered", 30003
+	tally.sent(accepted("us"))
+	tally.sent(failing)
+	for _, c := range []struct {
+		f       funnel
+		letters int
+		want    int
+	}{
+		{funnel{delivered: 1, failed: 1}, 1, 0},
+		{funnel{delivered: 1}, 0, 2},
+		{funnel{delivered: 1, failed: 1}, 2, 1},
+		{funnel{delivered: 2}, 1, 2},
+	} {
+		if got := tally.judge(2, c.letters, c.f); got.untold != c.want {
+			t.Errorf("%+v, %d letters: %d, want %d", c.f, c.letters, got.untold, c.want)
+		}
 	}
 }
 
@@ -89,7 +112,7 @@ func TestTallyForgets(t *testing.T) {
 	}
 	tally.sent(accepted("3"))
 	tally.sent(accepted("99"))
-	if got := tally.judge(0); got.unasked != 0 || got.twice != 1 || got.lost != 0 {
+	if got := tally.judge(0, 0, funnel{}); got.unasked != 0 || got.twice != 1 || got.lost != 0 {
 		t.Errorf("%+v", got)
 	}
 }

@@ -74,7 +74,8 @@ func (v *view) draw(width, height int, remarks bool) []string {
 	add("events", "", v.produced+v.others, v.ofEvents())
 	add("deliveries", "", deliveries, fmt.Sprintf("each event under each of %d destinations", len(destinations)))
 	add("  unwanted", "", unwanted, "no trigger is for the event")
-	add("  sent", green+bold, sent, "")
+	f := v.funnel(v.produced + v.others)
+	add("  sent", green+bold, sent, f.became())
 	add("  skipped", "", skipped, list(skips))
 	add("  dead letter", yellow+bold, dead, list(deaths))
 	add("  open", "", max(0, deliveries-unwanted-sent-skipped-dead), v.waiting())
@@ -181,7 +182,8 @@ func (v *view) line() string {
 	_, skipped, _ := v.skips()
 	dead, _ := v.by("dead_letter")
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  produced %d, sent %d, skipped %d, dead letters %d, held %d", clock(v.elapsed), v.produced, sent, skipped, dead, v.held)
+	f := v.funnel(v.produced)
+	fmt.Fprintf(&b, "%s  produced %d, sent %d, delivered %d, failed %d, skipped %d, dead letters %d, held %d", clock(v.elapsed), v.produced, sent, f.delivered, f.failed, skipped, dead, v.held)
 	if v.others > 0 {
 		fmt.Fprintf(&b, "; %d events by others", v.others)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"engage-worker/consumer"
 	"engage-worker/internal/metrics"
 )
 
@@ -24,10 +25,14 @@ func measured() *prometheus.Registry {
 	m.EndToEnd.WithLabelValues("americas", "us-west-2").Observe(0.1)
 	m.RateLimit.WithLabelValues("us-west-2").Set(60)
 	m.BreakerState.WithLabelValues("eu-west-1").Set(2)
+	m.BreakerState.WithLabelValues(consumer.StatusRate).Set(0)
 	m.InFlight.WithLabelValues("us-west-2").Set(4)
 	m.Held.WithLabelValues("europe", "breaker").Set(7)
 	m.Retries.WithLabelValues("europe", "30s").Add(1)
 	m.Reconciliations.WithLabelValues("europe", "sent").Add(6)
+	for status, n := range map[string]float64{"accepted": 1200, "sent": 1180, "delivered": 1100, "undelivered": 9, "failed": 3} {
+		m.Messages.WithLabelValues("americas", "welcome", "us-west-2", status).Add(n)
+	}
 	return registry
 }
 
@@ -43,6 +48,7 @@ func TestView(t *testing.T) {
 		},
 		regions: map[string]*region{"us-west-2": {sent: 1, rate: 60, inFlight: 4}, "eu-west-1": {breaker: breakerOpen}},
 		held:    7, retries: 1, reconciled: map[string]int{"sent": 6},
+		statuses: map[string]int{"accepted": 1200, "sent": 1180, "delivered": 1100, "undelivered": 9, "failed": 3},
 	}
 	if !reflect.DeepEqual(r, want) {
 		t.Fatalf("\n got %+v\nwant %+v", r, want)
@@ -62,7 +68,7 @@ func TestView(t *testing.T) {
  events           1,003  1,000 of 2,000 made, 3 by others
  deliveries       2,006  each event under each of 2 destinations
    unwanted         700  no trigger is for the event
-   sent           1,200
+   sent           1,200  delivered 1,100 · failed 12 · under way 88
    skipped            5  not_subscribed 5
    dead letter        5  recipient_rejected 3 · opted_out 2
    open              96  7 of them held · 1 put into a retry topic so far
@@ -117,9 +123,38 @@ func TestView(t *testing.T) {
 			t.Errorf("%d lines on %d", len(lines), c.height)
 		}
 	}
-	const line = "01:11  produced 1000, sent 1200, skipped 5, dead letters 5, held 7; 3 events by others; eu-west-1 0/s, breaker open; us-west-2 42/s, breaker closed"
+	const line = "01:11  produced 1000, sent 1200, delivered 1100, failed 12, skipped 5, dead letters 5, held 7; 3 events by others; eu-west-1 0/s, breaker open; us-west-2 42/s, breaker closed"
 	if got := v.line(); got != line {
 		t.Errorf("\n got %s\nwant %s", got, line)
+	}
+}
+
+// TestFunnel: its stages add up, and it fits a terminal.
+func TestFunnel(t *testing.T) {
+	r, err := takeReadings(measured())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := r.funnel(2000)
+	var out strings.Builder
+	(&screen{w: &out}).print(f.lines()...)
+	const want = ` From the event to the person
+ read             2,000  ██████████████████████████████  events
+ matched          1,210  ███████████████████             by a trigger
+   skipped            5  █                               not to be sent
+   refused            5  █                               dead letters
+ accepted         1,200  ██████████████████              by Twilio
+   delivered      1,100  █████████████████
+   failed            12  █                               dead letters, too
+
+`
+	if out.String() != want || f.underWay() != 88 {
+		t.Errorf("%d under way\n got\n%s\nwant\n%s", f.underWay(), out.String(), want)
+	}
+	for _, line := range f.lines() {
+		if length(line) > 80 {
+			t.Errorf("wider than 80: %q", line)
+		}
 	}
 }
 
