@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"engage-worker/internal/config"
+	"engage-worker/internal/sim/twiliosim"
 )
 
 // root is the repository's, from here.
@@ -137,8 +138,7 @@ func TestComposeConfiguration(t *testing.T) {
 		t.Errorf("the worker's broker isn't one that Kafka advertises: %s", want)
 	}
 	sim := file.Services["twilio-sim"]
-	i := slices.Index(sim.Command, "--listen")
-	want := "http://twilio-sim" + sim.Command[i+1]
+	want := "http://twilio-sim" + option(t, sim, "listen")
 	for _, d := range cfg.Destinations {
 		for _, host := range []string{d.Settings.TwilioHostname, d.Settings.ContentHostname, d.Settings.ProfileAPIHostname} {
 			if host != want {
@@ -146,9 +146,53 @@ func TestComposeConfiguration(t *testing.T) {
 			}
 		}
 	}
+	checkCalls(t, cfg, sim, file.Services["callbacks"])
 	grace, err := time.ParseDuration(file.Services["worker"].StopGrace)
 	if err != nil || grace <= cfg.ShutdownTimeout {
 		t.Errorf("the worker is killed after %v (%v), and may drain for %v", grace, err, cfg.ShutdownTimeout)
+	}
+}
+
+// option is what a service's command says for a flag.
+func option(t *testing.T, s service, name string) string {
+	t.Helper()
+	for _, arg := range s.Command {
+		if value, ok := strings.CutPrefix(arg, "--"+name+"="); ok {
+			return value
+		}
+	}
+	t.Fatalf("no --%s in %v", name, s.Command)
+	return ""
+}
+
+// checkCalls checks that the simulated Twilio may call the receiver, by its service's
+// name and where it listens, and signs as the receiver checks.
+func checkCalls(t *testing.T, cfg *config.Config, sim, receiver service) {
+	t.Helper()
+	host := option(t, sim, "callback-host")
+	if want := "http://" + host + cfg.Callbacks.Listen; cfg.Callbacks.PublicURL != want || host != "callbacks" {
+		t.Errorf("Twilio is told to call %s; the receiver is at %s", cfg.Callbacks.PublicURL, want)
+	}
+	if sim.Environment["TWILIO_SIM_AUTH_TOKEN"] != cfg.Callbacks.AuthToken.Reveal() {
+		t.Error("the simulated Twilio signs with another token than the receiver checks with")
+	}
+	if !slices.Equal(receiver.Command, []string{"callbacks"}) || !slices.Contains(receiver.Healthcheck["test"].([]any), any("callbacks")) || receiver.Ports != nil {
+		t.Errorf("the receiver is %+v", receiver)
+	}
+	for _, d := range cfg.Destinations {
+		if !cfg.CallsBack(d.Name) {
+			t.Errorf("nobody is told to call for %s", d.Name)
+		}
+	}
+	if _, err := twiliosim.ParseCourse([]byte(option(t, sim, "course"))); err != nil {
+		t.Error(err)
+	}
+	used := map[string]string{}
+	for what, listen := range map[string]string{"the worker": cfg.HTTP.Listen, "the simulated Twilio": option(t, sim, "listen"), "the receiver": cfg.Callbacks.Listen} {
+		if other := used[listen]; other != "" {
+			t.Errorf("%s and %s both listen at %s", what, other, listen)
+		}
+		used[listen] = what
 	}
 }
 
@@ -174,8 +218,8 @@ func TestComposeMountsTheConfiguration(t *testing.T) {
 	}
 }
 
-// Prometheus finds every replica where the worker listens.
-func TestPrometheusFindsTheWorkers(t *testing.T) {
+// Prometheus finds every replica where it listens.
+func TestPrometheusFindsThem(t *testing.T) {
 	cfg, err := config.Load(filepath.Join(root, "deploy/compose/engage.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -194,12 +238,14 @@ func TestPrometheusFindsTheWorkers(t *testing.T) {
 		} `yaml:"scrape_configs"`
 	}
 	readYAML(t, "deploy/prometheus/prometheus.yml", &prometheus)
-	dns := prometheus.ScrapeConfigs[0].DNS[0]
-	if _, ok := compose(t).Services[dns.Names[0]]; !ok || dns.Type != "A" {
-		t.Errorf("%s is no service", dns.Names[0])
-	}
-	if want := fmt.Sprintf(":%d", dns.Port); cfg.HTTP.Listen != want {
-		t.Errorf("it asks at %s; the worker listens at %s", want, cfg.HTTP.Listen)
+	for i, listen := range []string{cfg.HTTP.Listen, cfg.Callbacks.Listen} {
+		dns := prometheus.ScrapeConfigs[i].DNS[0]
+		if _, ok := compose(t).Services[dns.Names[0]]; !ok || dns.Type != "A" {
+			t.Errorf("%s is no service", dns.Names[0])
+		}
+		if want := fmt.Sprintf(":%d", dns.Port); listen != want {
+			t.Errorf("it asks at %s; %s listens at %s", want, dns.Names[0], listen)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 	"os"
@@ -32,7 +33,7 @@ func kubernetesConfig(t *testing.T) *config.Config {
 	cert, key := certificate(t)
 	for name, content := range map[string]string{
 		"http-token": "token", "twilio-account-sid": "AC00000000000000000000000000000000", "twilio-api-key-sid": "SK00000000000000000000000000000000",
-		"twilio-api-key-secret": "secret", "profile-api-token": "token", "ca.crt": cert, "tls.crt": cert, "tls.key": key,
+		"twilio-api-key-secret": "secret", "profile-api-token": "token", "callback-key": strings.Repeat("k", 32), "ca.crt": cert, "tls.crt": cert, "tls.key": key,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -117,6 +118,10 @@ func TestKubernetesConfiguration(t *testing.T) {
 	}
 	if port := at(t, deployment, "spec.template.spec.containers.ports.containerPort"); cfg.HTTP.Listen != ":8080" || port != 8080 {
 		t.Errorf("the worker listens at %s; its port is %v", cfg.HTTP.Listen, port)
+	}
+	receiver := manifests(t, "callbacks.yaml")[0]
+	if port := at(t, receiver, "spec.template.spec.containers.ports.containerPort"); cfg.Callbacks.Listen != fmt.Sprintf(":%d", port) || !cfg.CallsBack(cfg.Destinations[0].Name) {
+		t.Errorf("the receiver listens at %s; its port is %v; Twilio is told to call %q", cfg.Callbacks.Listen, port, cfg.Callbacks.PublicURL)
 	}
 	trigger := at(t, manifests(t, "scaledobject.yaml")[0], "spec.triggers.metadata")
 	for key, want := range map[string]string{

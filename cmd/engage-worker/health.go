@@ -3,33 +3,44 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"time"
+
+	"engage-worker/internal/config"
 )
 
-// healthTimeout is how long a worker may take for its answer.
+// healthTimeout is how long a process may take for its answer.
 const healthTimeout = 3 * time.Second
 
 type healthCmd struct {
-	Ready bool `help:"Ask whether it is ready, too: Kafka answers, and each destination is in its consumer group."`
+	Of    string `help:"Whom to ask: worker or callbacks." enum:"worker,callbacks" default:"worker" placeholder:"PROCESS"`
+	Ready bool   `help:"Ask whether it is ready, too: Kafka answers, and a worker's destinations are each in their consumer group."`
 }
 
-// Run asks the worker on this machine, at its configuration's http.listen.
+// listens are the settings that say where the processes are asked.
+func listens(cfg *config.Config, of string) (setting, address string) {
+	if of == "callbacks" {
+		return "callbacks.listen", cfg.Callbacks.Listen
+	}
+	return "http.listen", cfg.HTTP.Listen
+}
+
+// Run asks a process on this machine, where its configuration has it listen.
 func (c *healthCmd) Run(ctx context.Context, app *app) error {
 	cfg, err := app.config()
 	if err != nil {
 		return err
 	}
-	if cfg.HTTP.Listen == "" {
-		return badInput(errors.New("http.listen is empty: the worker answers nobody"))
+	setting, address := listens(cfg, c.Of)
+	if address == "" {
+		return badInput(fmt.Errorf("%s is empty: nobody answers", setting))
 	}
-	host, port, err := net.SplitHostPort(cfg.HTTP.Listen)
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return badInput(fmt.Errorf("http.listen: %w", err))
+		return badInput(fmt.Errorf("%s: %w", setting, err))
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
@@ -42,16 +53,16 @@ func (c *healthCmd) Run(ctx context.Context, app *app) error {
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+path, nil)
 	if err != nil {
-		return fmt.Errorf("ask the worker: %w", err)
+		return fmt.Errorf("ask at %s: %w", setting, err)
 	}
 	response, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(request) // by no proxy
 	if err != nil {
-		return fmt.Errorf("no worker answers: %w", err)
+		return fmt.Errorf("nobody answers at %s: %w", setting, err)
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
 	if err != nil {
-		return fmt.Errorf("read the worker's answer: %w", err)
+		return fmt.Errorf("read the answer: %w", err)
 	}
 	text = bytes.TrimSpace(text)
 	if response.StatusCode != http.StatusOK {

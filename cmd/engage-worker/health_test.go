@@ -24,18 +24,24 @@ func TestHealth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listening := string(text) + "\nhttp: {listen: \"" + address + "\"}\n"
+	listening := string(text) + "\nhttp: {listen: \"" + address + "\"}\ncallbacks: {listen: \"" + address + "\"}\n"
 	if err := os.WriteFile(path, []byte(listening), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if got := command(t, "health", "--config", path); got != (result{exitOK, "alive\n", ""}) {
 		t.Errorf("of a worker that lives: %+v", got)
 	}
+	if got := command(t, "health", "--of", "callbacks", "--config", path); got != (result{exitOK, "alive\n", ""}) {
+		t.Errorf("of a receiver that lives: %+v", got)
+	}
 	if got := command(t, "health", "--ready", "--config", path); got.code != exitFailure || !strings.Contains(got.stderr, "kafka doesn't answer") {
 		t.Errorf("of a worker that isn't ready: %+v", got)
 	}
 	worker.Close()
-	if got := command(t, "health", "--config", path); got.code != exitFailure || !strings.Contains(got.stderr, "no worker answers") {
+	if got := command(t, "health", "--config", path); got.code != exitFailure || !strings.Contains(got.stderr, "nobody answers at http.listen") {
 		t.Errorf("of none: %+v", got)
+	}
+	if got := command(t, "health", "--of", "callbacks", "--config", path); got.code != exitFailure || !strings.Contains(got.stderr, "nobody answers at callbacks.listen") {
+		t.Errorf("of no receiver: %+v", got)
 	}
 }

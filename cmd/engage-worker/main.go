@@ -34,7 +34,7 @@ type cli struct {
 
 	Demo     demoCmd     `cmd:"" help:"Show everything in one process: an embedded broker, a simulated Twilio, a producer and the worker."`
 	Run      runCmd      `cmd:"" help:"Run the worker."`
-	Health   healthCmd   `cmd:"" help:"Ask the worker on this machine whether it is alive, for a container's health check."`
+	Health   healthCmd   `cmd:"" help:"Ask the worker or receiver on this machine whether it is alive, for a container's health check."`
 	Preview  previewCmd  `cmd:"" help:"Tell what each action would do with each event, without sending."`
 	Validate validateCmd `cmd:"" help:"Check a configuration and print it with its defaults."`
 	Init     initCmd     `cmd:"" help:"Write a configuration to begin with, commented, for the simulated Twilio."`

@@ -29,6 +29,7 @@ type flags struct {
 	Faults  string        `help:"Faults as JSON, or a file of them; stands in for those of --config." placeholder:"JSON|FILE"`
 	Course  string        `help:"What becomes of messages and how their status callbacks come, as JSON, or a file of it; stands in for that of --config." placeholder:"JSON|FILE"`
 	Token   string        `name:"auth-token" help:"The account's auth token, with which status callbacks are signed." env:"TWILIO_SIM_AUTH_TOKEN" placeholder:"TOKEN"`
+	Calls   []string      `name:"callback-host" help:"A host beyond this machine that status callbacks may be posted to." placeholder:"HOST"`
 	Latency time.Duration `help:"Time before each answer; stands in for that of the faults."`
 	Rate    float64       `help:"Messages per second, beyond which requests get a 429; stands in for that of the faults."`
 }
@@ -157,6 +158,7 @@ func (f *flags) options() (twiliosim.Options, error) {
 	if f.Token != "" {
 		opts.AuthToken = f.Token
 	}
+	opts.CallbackHosts = append(opts.CallbackHosts, f.Calls...)
 	if f.Latency != 0 {
 		opts.Faults.Latency = f.Latency
 	}

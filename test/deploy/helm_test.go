@@ -108,8 +108,13 @@ func TestChartValues(t *testing.T) {
 			t.Errorf("%s is there", name)
 		}
 	}
-	if configMap == "" || strings.HasPrefix(configMap, "engage-worker-hc49cb2t89") {
+	if configMap == "" || kustomization(t)["ConfigMap "+configMap] != nil {
 		t.Fatalf("the ConfigMap is %q", configMap)
+	}
+	for name := range got {
+		if strings.Contains(name, "callbacks") {
+			t.Errorf("%s is there, and the configuration has no callbacks", name)
+		}
 	}
 	job, deployment := got["Job "+configMap], got["Deployment engage-worker"]
 	for _, is := range []struct {
@@ -141,5 +146,30 @@ func TestChartValues(t *testing.T) {
 		if value != is.want {
 			t.Errorf("%v is %v, not %v", is.path, value, is.want)
 		}
+	}
+}
+
+// A component's objects come with what its configuration has, and take values of their own.
+func TestChartComponents(t *testing.T) {
+	got := chart(t, map[string]any{
+		"config":        "callbacks: {publicUrl: \"https://callbacks.test\"}\n",
+		"networkPolicy": false, "autoscaling": false, "replicas": 5,
+		"overrides": map[string]any{
+			"Deployment": map[string]any{"spec": map[string]any{"minReadySeconds": 3}}, "Deployment/engage-worker-callbacks": map[string]any{"spec": map[string]any{"replicas": 4}},
+		},
+	})
+	spec := func(name string) map[string]any { return got[name]["spec"].(map[string]any) }
+	if of := spec("Deployment engage-worker-callbacks"); of["replicas"] != 4.0 || of["minReadySeconds"] != nil {
+		t.Errorf("the receiver is %v", of)
+	}
+	if of := spec("Deployment engage-worker"); of["replicas"] != 5.0 || of["minReadySeconds"] != 3.0 {
+		t.Errorf("the worker is %v", of)
+	}
+	if got["NetworkPolicy engage-worker-callbacks"] != nil || got["Service engage-worker-callbacks"] == nil {
+		t.Error("a network policy that isn't wanted, or no Service")
+	}
+	off := chart(t, map[string]any{"callbacks": false})
+	if off["Deployment engage-worker-callbacks"] != nil || off["Deployment engage-worker"] == nil {
+		t.Error("a receiver that isn't wanted, or no worker")
 	}
 }

@@ -55,8 +55,12 @@ type triggerAuthentication struct {
 	} `json:"spec"`
 }
 
+// components are those beside the worker, each with a manifest of its own.
+var components = []string{"callbacks"}
+
 // objects builds the folder as kubectl does and decodes each object into its
-// type; a field that the type doesn't have is an error.
+// type, by its kind, and its component but for the worker's; a field that the type
+// doesn't have is an error.
 func objects(t *testing.T) map[string]any {
 	t.Helper()
 	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), "../../deploy/kubernetes")
@@ -92,10 +96,14 @@ func objects(t *testing.T) map[string]any {
 		if r.GetName() == "engage-worker-dashboard" {
 			continue // the one kind that there are two of
 		}
-		if all[r.GetKind()] != nil {
-			t.Errorf("there are two %s", r.GetKind())
+		key := r.GetKind()
+		if name, of := strings.CutPrefix(r.GetName(), "engage-worker-"); of && slices.Contains(components, name) {
+			key += " " + name
 		}
-		all[r.GetKind()] = into
+		if all[key] != nil {
+			t.Errorf("there are two %s", key)
+		}
+		all[key] = into
 	}
 	return all
 }
@@ -103,7 +111,7 @@ func objects(t *testing.T) map[string]any {
 func TestObjectsFitTogether(t *testing.T) {
 	all := objects(t)
 	deployment, job := all["Deployment"].(*appsv1.Deployment), all["Job"].(*batchv1.Job)
-	pods := labels.Set(deployment.Spec.Template.Labels)
+	workers := labels.Set(deployment.Spec.Template.Labels)
 
 	for what, selector := range map[string]map[string]string{
 		"the Deployment":          deployment.Spec.Selector.MatchLabels,
@@ -111,11 +119,11 @@ func TestObjectsFitTogether(t *testing.T) {
 		"the PodDisruptionBudget": all["PodDisruptionBudget"].(*policyv1.PodDisruptionBudget).Spec.Selector.MatchLabels,
 		"the topology's spread":   deployment.Spec.Template.Spec.TopologySpreadConstraints[0].LabelSelector.MatchLabels,
 	} {
-		if s := labels.SelectorFromSet(selector); !s.Matches(pods) || s.Matches(labels.Set(job.Spec.Template.Labels)) {
-			t.Errorf("%s selects %v, which isn't the worker's pods and no others: %v", what, selector, pods)
+		if s := labels.SelectorFromSet(selector); !s.Matches(workers) || s.Matches(labels.Set(job.Spec.Template.Labels)) {
+			t.Errorf("%s selects %v, which isn't the worker's pods and no others: %v", what, selector, workers)
 		}
 	}
-	if s := labels.SelectorFromSet(all["NetworkPolicy"].(*networkingv1.NetworkPolicy).Spec.PodSelector.MatchLabels); !s.Matches(pods) {
+	if s := labels.SelectorFromSet(all["NetworkPolicy"].(*networkingv1.NetworkPolicy).Spec.PodSelector.MatchLabels); !s.Matches(workers) {
 		t.Error("the NetworkPolicy doesn't cover the worker")
 	}
 	service := all["Service"].(*corev1.Service)
@@ -147,7 +155,7 @@ func TestObjectsFitTogether(t *testing.T) {
 	if instance := monitor.Spec.Selector.MatchLabels["app.kubernetes.io/instance"]; instance == "" || instance != deployment.Labels["app.kubernetes.io/instance"] {
 		t.Errorf("the ServiceMonitor selects the instance %q", instance)
 	}
-	for what, pod := range map[string]corev1.PodSpec{"worker": deployment.Spec.Template.Spec, "topics": job.Spec.Template.Spec} {
+	for what, pod := range pods(all) {
 		if pod.ServiceAccountName != all["ServiceAccount"].(*corev1.ServiceAccount).Name {
 			t.Errorf("%s has another service account", what)
 		}
@@ -162,16 +170,60 @@ func TestObjectsFitTogether(t *testing.T) {
 	}
 }
 
+// pods are the specifications of all pods, by what they are of.
+func pods(all map[string]any) map[string]corev1.PodSpec {
+	specs := map[string]corev1.PodSpec{
+		"worker": all["Deployment"].(*appsv1.Deployment).Spec.Template.Spec, "topics": all["Job"].(*batchv1.Job).Spec.Template.Spec,
+	}
+	for _, name := range components {
+		specs[name] = all["Deployment "+name].(*appsv1.Deployment).Spec.Template.Spec
+	}
+	return specs
+}
+
+// Each component beside the worker has objects that fit together and touch no other
+// pods, is covered by what holds for all, is scraped, and is probed where it listens.
+func TestComponentsFitTogether(t *testing.T) {
+	all := objects(t)
+	worker := labels.Set(all["Deployment"].(*appsv1.Deployment).Spec.Template.Labels)
+	common := labels.SelectorFromSet(all["NetworkPolicy"].(*networkingv1.NetworkPolicy).Spec.PodSelector.MatchLabels)
+	monitor := labels.SelectorFromSet(all["ServiceMonitor"].(*monitoringv1.ServiceMonitor).Spec.Selector.MatchLabels)
+	for _, name := range components {
+		deployment, service := all["Deployment "+name].(*appsv1.Deployment), all["Service "+name].(*corev1.Service)
+		own := labels.Set(deployment.Spec.Template.Labels)
+		policy := all["NetworkPolicy "+name].(*networkingv1.NetworkPolicy).Spec
+		for what, selector := range map[string]map[string]string{
+			"Deployment": deployment.Spec.Selector.MatchLabels, "Service": service.Spec.Selector, "NetworkPolicy": policy.PodSelector.MatchLabels,
+			"PodDisruptionBudget":   all["PodDisruptionBudget "+name].(*policyv1.PodDisruptionBudget).Spec.Selector.MatchLabels,
+			"the topology's spread": deployment.Spec.Template.Spec.TopologySpreadConstraints[0].LabelSelector.MatchLabels,
+		} {
+			if s := labels.SelectorFromSet(selector); !s.Matches(own) || s.Matches(worker) {
+				t.Errorf("%s: the %s selects %v", name, what, selector)
+			}
+		}
+		c := deployment.Spec.Template.Spec.Containers[0]
+		port := intstr.FromString(c.Ports[0].Name)
+		if !common.Matches(own) || !monitor.Matches(labels.Set(service.Labels)) || service.Spec.Ports[0].TargetPort != port || *policy.Ingress[0].Ports[0].Port != port {
+			t.Errorf("%s isn't covered, scraped or reached: %v; %v; %+v; %+v", name, common.Matches(own), monitor.Matches(labels.Set(service.Labels)), service.Spec.Ports[0], *policy.Ingress[0].Ports[0].Port)
+		}
+		for path, probe := range map[string]*corev1.Probe{"/healthz": c.LivenessProbe, "/readyz": c.ReadinessProbe} {
+			if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != path || probe.HTTPGet.Port != port {
+				t.Errorf("%s: %s isn't probed: %+v", name, path, probe)
+			}
+		}
+		if len(policy.Ingress[0].From) == 0 {
+			t.Errorf("%s is open to everybody", name)
+		}
+	}
+}
+
 // What the restricted Pod Security Standard asks for, and a little more.
 func TestPodsAreHardened(t *testing.T) {
 	all := objects(t)
 	if level := all["Namespace"].(*corev1.Namespace).Labels["pod-security.kubernetes.io/enforce"]; level != "restricted" {
 		t.Errorf("the namespace enforces %q", level)
 	}
-	for what, pod := range map[string]corev1.PodSpec{
-		"worker": all["Deployment"].(*appsv1.Deployment).Spec.Template.Spec,
-		"topics": all["Job"].(*batchv1.Job).Spec.Template.Spec,
-	} {
+	for what, pod := range pods(all) {
 		yes, no := true, false
 		var user int64 = 65532
 		want := &corev1.PodSecurityContext{

@@ -27,7 +27,7 @@ type CallbackStats struct {
 	Failed   uint64 `json:"failed"`   // in vain, after all tries
 	Tries    uint64 `json:"tries"`    // requests
 	Lost     uint64 `json:"lost"`     // by Course.Lost
-	Refused  uint64 `json:"refused"`  // messages whose StatusCallback is no loopback address
+	Refused  uint64 `json:"refused"`  // messages whose StatusCallback is neither a loopback address nor one of Options.CallbackHosts
 }
 
 // overrides are the connection overrides of a callback's fragment, with
@@ -65,21 +65,22 @@ func (o *overrides) again(ended string) bool {
 	return slices.Contains(o.policy, "all") || slices.Contains(o.policy, ended)
 }
 
-// isLoopback reports whether a URL is one that callbacks may go to.
-func isLoopback(u *url.URL) bool {
+// mayCall reports whether a URL is one that callbacks may go to: of loopback, or of
+// a host that is named.
+func mayCall(u *url.URL, hosts []string) bool {
 	if u.Scheme != "http" && u.Scheme != "https" {
 		return false
 	}
 	addr, err := netip.ParseAddr(u.Hostname())
-	return err == nil && addr.IsLoopback() || u.Hostname() == "localhost"
+	return err == nil && addr.IsLoopback() || u.Hostname() == "localhost" || slices.Contains(hosts, u.Hostname())
 }
 
 var errElsewhere = errors.New("callbacks go to loopback addresses only")
 
 // callbackClient makes the client for callbacks. localhost may name another machine,
-// so that each connection's address is looked at.
-func callbackClient() *http.Client {
-	dialer := &net.Dialer{Control: func(_, address string, _ syscall.RawConn) error {
+// so that each connection's address is looked at, but for the hosts that are named.
+func callbackClient(hosts []string) *http.Client {
+	loopback := &net.Dialer{Control: func(_, address string, _ syscall.RawConn) error {
 		if to, err := netip.ParseAddrPort(address); err != nil || !to.Addr().IsLoopback() {
 			return errElsewhere
 		}
@@ -92,6 +93,10 @@ func callbackClient() *http.Client {
 				limit, _ := ctx.Value(connectKey{}).(time.Duration)
 				ctx, cancel := context.WithTimeout(ctx, limit)
 				defer cancel()
+				dialer := loopback
+				if host, _, err := net.SplitHostPort(address); err == nil && slices.Contains(hosts, host) {
+					dialer = new(net.Dialer)
+				}
 				return dialer.DialContext(ctx, network, address)
 			},
 		},
@@ -108,7 +113,7 @@ func (s *Sim) schedule(rec *record, c *Course, callback string) {
 	if callback == "" {
 		return
 	}
-	if err != nil || !isLoopback(u) {
+	if err != nil || !mayCall(u, s.opts.CallbackHosts) {
 		s.count(func(c *counters) { c.callbacks.Refused++ })
 		return
 	}

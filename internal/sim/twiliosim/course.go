@@ -23,7 +23,7 @@ type Course struct {
 	Read             float64       `yaml:"read,omitempty"`             // of the WhatsApp messages that are delivered
 	ReadAfter        time.Duration `yaml:"readAfter,omitempty"`        // from acceptance; default 2 s after the delivery
 
-	// Status callbacks. They go to loopback addresses only.
+	// Status callbacks. They go to loopback addresses, and to Options.CallbackHosts.
 	Lost     float64       `yaml:"lost,omitempty"`     // never posted
 	Doubled  float64       `yaml:"doubled,omitempty"`  // posted twice
 	Shuffled float64       `yaml:"shuffled,omitempty"` // posted only after the one that follows it

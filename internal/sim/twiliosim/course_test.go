@@ -279,6 +279,31 @@ func TestCallbacksGoToLoopbackOnly(t *testing.T) {
 	}
 }
 
+// TestCallbacksGoToNamedHosts: but for those that it is told to. This one is another
+// name of loopback, which isn't known as such.
+func TestCallbacksGoToNamedHosts(t *testing.T) {
+	const name = "LOCALHOST"
+	r := newReceiver(t, nil, answered)
+	for _, test := range []struct {
+		hosts []string
+		want  CallbackStats
+	}{{nil, CallbackStats{Refused: 1}}, {[]string{"other", name}, CallbackStats{Answered: 1, Tries: 1}}} {
+		opts := quick(Course{Failed: 1})
+		opts.CallbackHosts = test.hosts
+		s := newSim(t, opts)
+		form := sms("+15551234567", "hi")
+		form.Set("StatusCallback", strings.Replace(r.URL, "127.0.0.1", name, 1))
+		send(t, s, form)
+		got := s.Stats().Callbacks
+		if test.want.Answered > 0 {
+			got = settled(s, test.want.Answered)
+		}
+		if got != test.want {
+			t.Errorf("%v: %+v, want %+v", test.hosts, got, test.want)
+		}
+	}
+}
+
 func TestPostings(t *testing.T) {
 	rec := record{seq: 1, fate: fate{sent: time.Second, delivered: 3 * time.Second, read: never, failed: never}}
 	statuses := func(c Course) (all []string) {

@@ -39,7 +39,8 @@
 // [Course] says how many messages end how, with which codes, and when; each is
 // drawn from Course.Seed and the message's number as it is accepted. Lists and
 // fetches show the status of the moment. Each change is posted to the message's
-// StatusCallback, if that is a loopback address, signed with Options.AuthToken,
+// StatusCallback, if that is a loopback address or a host that Options name, signed with
+// Options.AuthToken,
 // and tried again as the connection overrides in its fragment (#ct= rt= tt= rc=
 // rp=) say. Callbacks can get lost, doubled, delayed and out of order.
 // [Sim.Receive] adds messages from persons to the list.

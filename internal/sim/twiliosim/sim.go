@@ -58,6 +58,10 @@ type Options struct {
 	// one they aren't.
 	AuthToken string `yaml:"authToken"`
 
+	// CallbackHosts are the names of hosts beyond loopback that status callbacks may
+	// be posted to.
+	CallbackHosts []string `yaml:"callbackHosts"`
+
 	// Course is what becomes of messages, to start with.
 	Course Course `yaml:"course"`
 
@@ -116,7 +120,7 @@ func New(opts Options) (*Sim, error) {
 		templates: builtinTemplates(),
 		profiles:  make(map[string]map[string]any),
 	}
-	s.callbackClient = callbackClient()
+	s.callbackClient = callbackClient(opts.CallbackHosts)
 	s.life, s.die = context.WithCancel(context.Background())
 	_, _ = rand.Read(s.instance[:]) // never fails
 	s.counters.reset()

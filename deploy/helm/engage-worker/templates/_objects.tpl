@@ -45,11 +45,13 @@ app.kubernetes.io/instance: {{ .Values.instance }}
 {{- $name := dict "app.kubernetes.io/name" "engage-worker" -}}
 {{- if eq $o.kind "Service" }}{{ $_ := merge $o.spec.selector $name }}{{ end -}}
 {{- if has $o.kind (list "Deployment" "PodDisruptionBudget") }}{{ $_ := merge $o.spec.selector.matchLabels $name }}{{ end -}}
+{{- if eq $o.kind "NetworkPolicy" }}{{ $_ := merge $o.spec.podSelector.matchLabels $name }}{{ end -}}
 {{- if eq $o.kind "ServiceMonitor" }}{{ $_ := set $o.spec.selector "matchLabels" (merge $o.spec.selector.matchLabels (include "engage-worker.labels" $root | fromYaml)) }}{{ end -}}
 {{- if has $o.kind (list "Deployment" "Job") }}{{ include "engage-worker.pod" (dict "root" $root "template" $o.spec.template) }}{{ end -}}
 {{- if eq $o.kind "Job" }}{{ $_ := set $o.metadata "name" (include "engage-worker.configName" $root) }}{{ end -}}
-{{- if and (eq $o.kind "Deployment") (not $root.Values.autoscaling) }}{{ $_ := set $o.spec "replicas" $root.Values.replicas }}{{ end -}}
+{{- if and (eq $o.kind "Deployment") (not (get . "of")) (not $root.Values.autoscaling) }}{{ $_ := set $o.spec "replicas" $root.Values.replicas }}{{ end -}}
 {{- if eq $o.kind "ScaledObject" }}{{ $_ := set $o.spec "maxReplicaCount" $root.Values.partitions }}{{ end -}}
-{{- $o = mergeOverwrite $o (get $root.Values.overrides $o.kind | default dict) -}}
+{{- $key := ternary (printf "%s/%s" $o.kind $o.metadata.name) $o.kind (eq (get . "of" | toString) "true") -}}
+{{- $o = mergeOverwrite $o (get $root.Values.overrides $key | default dict) -}}
 {{- toYaml $o -}}
 {{- end -}}
