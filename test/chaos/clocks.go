@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +13,9 @@ import (
 	"strings"
 	"time"
 )
+
+// setClocks lets the clock of each replica be set.
+var setClocks = &overlay{clockOverlay}
 
 // clockVariable says by how many seconds the clock of a program is ahead that
 // is built with clockOverlay.
@@ -54,15 +56,10 @@ var testClock = func() int64 {
 			return "", err
 		}
 	}
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{
+	return writeOverlay(dir, map[string]string{
 		filepath.Join(library, "time.go"):      filepath.Join(dir, "time.go"),
 		filepath.Join(library, "testclock.go"): filepath.Join(dir, "testclock.go"),
-	}})
-	if err != nil {
-		return "", err
-	}
-	file = filepath.Join(dir, "overlay.json")
-	return file, os.WriteFile(file, overlay, 0o600)
+	})
 }
 
 // shortLived is a configuration by which events expire soon.

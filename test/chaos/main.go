@@ -105,9 +105,12 @@ func list(out io.Writer, all []scenario) {
 	w.Flush()
 }
 
-// programs are the workers that runs need: that of o.of, the same with a clock that
-// can be set, and an earlier one; the latter two only where a scenario wants them.
-type programs struct{ program, clocked, earlier string }
+// programs are the workers that runs need: that of o.of, the same under overlays,
+// and an earlier one; the latter two only where a scenario wants them.
+type programs struct {
+	program, earlier string
+	overlaid         map[*overlay]string
+}
 
 // buildAll builds them. cleanup is to be called in any case.
 func buildAll(ctx context.Context, chosen []scenario, o options) (built programs, cleanup func(), err error) {
@@ -126,17 +129,21 @@ func buildAll(ctx context.Context, chosen []scenario, o options) (built programs
 	if built.program, err = add(build(ctx, o.of)); err != nil {
 		return built, cleanup, err
 	}
-	if slices.ContainsFunc(chosen, func(s scenario) bool { return s.clocks }) {
-		dir, err := os.MkdirTemp("", "engage-chaos-clock-")
+	built.overlaid = map[*overlay]string{nil: built.program}
+	for _, s := range chosen {
+		if built.overlaid[s.overlay] != "" {
+			continue
+		}
+		dir, err := os.MkdirTemp("", "engage-chaos-overlay-")
 		if err != nil {
 			return built, cleanup, err
 		}
 		cleanups = append(cleanups, func() { os.RemoveAll(dir) })
-		overlay, err := clockOverlay(ctx, dir)
+		file, err := s.overlay.write(ctx, dir)
 		if err != nil {
 			return built, cleanup, err
 		}
-		if built.clocked, err = add(build(ctx, o.of, "-overlay", overlay)); err != nil {
+		if built.overlaid[s.overlay], err = add(build(ctx, o.of, "-overlay", file)); err != nil {
 			return built, cleanup, err
 		}
 	}
@@ -174,11 +181,8 @@ func all(ctx context.Context, chosen []scenario, o options, out io.Writer) (ok b
 		}
 		for i := range runs {
 			r := &run{
-				scenario: s, seed: o.seed + uint64(i), program: built.program, withoutLedger: s.unsafe || o.withoutLedger,
+				scenario: s, seed: o.seed + uint64(i), program: built.overlaid[s.overlay], withoutLedger: s.unsafe || o.withoutLedger,
 				dir: filepath.Join(o.out, fmt.Sprintf("%s-%d", s.name, o.seed+uint64(i))),
-			}
-			if s.clocks {
-				r.program = built.clocked
 			}
 			if s.upgrade {
 				r.earlier = built.earlier

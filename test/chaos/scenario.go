@@ -47,8 +47,8 @@ type scenario struct {
 	// perEvent is how many messages a wanted event is worth; 0: one.
 	perEvent int
 
-	// clocks has replicas whose clock can be set; see clocks.go.
-	clocks bool
+	// overlay changes the worker that is built for it; nil: it is as it is.
+	overlay *overlay
 
 	// upgrade begins with replicas of the earlier version, and topics that it
 	// made.
@@ -126,6 +126,10 @@ func scenarios() []scenario { //nolint:funlen // a list
 			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(ambiguous), breaks: kills(8, 4*time.Second, 7*time.Second),
 		},
 		{
+			name: "segments", about: "kills, and ledgers that gather, join and close their segments all the time", overlay: smallSegments,
+			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(ambiguous), breaks: kills(8, 4*time.Second, 7*time.Second),
+		},
+		{
 			name: "freezes", about: "SIGSTOP past the session timeout, SIGCONT",
 			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(usual), breaks: freezes(6),
 		},
@@ -154,7 +158,7 @@ func scenarios() []scenario { //nolint:funlen // a list
 			start: onEmbedded(1), replicas: 2, shards: 6, load: medium, vendor: behaving(usual), breaks: groups,
 		},
 		{
-			name: "clocks", about: "replicas ten minutes ahead and behind, killed with deliveries in doubt; one two hours ahead", clocks: true, edit: shortLived,
+			name: "clocks", about: "replicas ten minutes ahead and behind, killed with deliveries in doubt; one two hours ahead", overlay: setClocks, edit: shortLived,
 			start: onEmbedded(1), replicas: 1, shards: 12, load: medium, vendor: behaving(ambiguous), breaks: clocks,
 		},
 		{
