@@ -15,6 +15,7 @@ import (
 	"engage-worker/deadletter"
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/records"
+	"engage-worker/internal/kafka/tail"
 	"engage-worker/internal/letters"
 )
 
@@ -257,11 +258,11 @@ func (d *dlqDesk) scan(ctx context.Context, app *app, since time.Time, spans []d
 
 // follow goes on from where the last read ended, until ctx ends, which is no error.
 func (d *dlqDesk) follow(ctx context.Context, filter deadletter.Filter, each func(*deadletter.Record) error) error {
-	tail := &topicTail{cluster: d.Cluster, topic: d.Reader.Topic}
+	end := &tail.Tail{Cluster: d.Cluster, Topic: d.Reader.Topic}
 	for _, s := range d.spans {
-		tail.spans = append(tail.spans, records.Span{Topic: d.Reader.Topic, Partition: s.Partition, From: s.From, End: s.End})
+		end.Spans = append(end.Spans, records.Span{Topic: d.Reader.Topic, Partition: s.Partition, From: s.From, End: s.End})
 	}
-	return tail.follow(ctx, func(m kafka.Message) error {
+	return (&topicTail{end: end}).follow(ctx, func(m kafka.Message) error {
 		r, err := deadletter.Decode(m)
 		if errors.Is(err, deadletter.ErrForeign) || d.fold.Repeated(r) {
 			return nil

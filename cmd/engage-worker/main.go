@@ -49,6 +49,7 @@ type cli struct {
 	Trace    traceCmd    `cmd:"" help:"Tell what became of an event, a person or a number, in order: event, trigger, attempts, statuses, dead letters, replays."`
 
 	Callbacks callbacksCmd `cmd:"" help:"Receive Twilio's status callbacks, any number of replicas beside the worker."`
+	Desk      deskCmd      `cmd:"" help:"Serve pages in a browser: what goes on, dead letters, replays, traces, and what would be made of an event."`
 
 	About      versionCmd    `cmd:"" name:"version" help:"Print the version, the commit, and what this was built with."`
 	Help       helpCmd       `cmd:"" help:"Tell about a command, or print a manual page with --man."`

@@ -5,13 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
-	"github.com/rs/zerolog"
-
-	"engage-worker/actions"
-	"engage-worker/internal/config"
-	"engage-worker/internal/letters"
+	"engage-worker/internal/preview"
 	"engage-worker/internal/terminal"
 	"engage-worker/internal/trace"
 )
@@ -50,11 +45,11 @@ func (c *traceCmd) Run(ctx context.Context, app *app) error {
 		return err
 	}
 	defer desk.Close()
-	destinations, closeAll, err := desk.traced()
+	previewer, err := preview.New(desk.Config)
 	if err != nil {
-		return err
+		return badInput(err)
 	}
-	defer closeAll()
+	defer previewer.Close()
 	// Every topic but this one may be missing and says nothing then.
 	counts, err := desk.Cluster.Count(ctx, desk.Config.Kafka.Topic)
 	if err == nil && counts[desk.Config.Kafka.Topic] == 0 {
@@ -63,7 +58,7 @@ func (c *traceCmd) Run(ctx context.Context, app *app) error {
 	if err != nil {
 		return desk.explained(ctx, err)
 	}
-	collector := &trace.Collector{Cluster: desk.Cluster, Source: desk.Config.Kafka.Topic, DeadLetters: desk.Reader.Topic, Destinations: destinations}
+	collector := &trace.Collector{Cluster: desk.Cluster, Source: desk.Config.Kafka.Topic, DeadLetters: desk.Reader.Topic, Destinations: previewer.Traced()}
 	stop := func() {}
 	if s := screenOf(app.stderr); s.width > 0 {
 		stop = drawing(s, func() string {
@@ -103,66 +98,4 @@ func (c *traceCmd) print(app *app, line *trace.Timeline) error {
 	}
 	_, err := fmt.Fprintf(s, "\nof %s only the first are told of; --since and --message-id choose fewer\n", plural(line.Events, "event"))
 	return err
-}
-
-// traced are the configured destinations as a trace asks them.
-func (d *dlqDesk) traced() (all []trace.Destination, closeAll func(), err error) {
-	var closers []func()
-	closeAll = func() {
-		for _, f := range closers {
-			f()
-		}
-	}
-	for _, c := range d.Config.Destinations {
-		destination, faults := actions.New(c.Definition, actions.Options{Log: zerolog.Nop(), Region: d.Config.TwilioRegion, Regions: d.Config.RegionNames()})
-		if len(faults) > 0 {
-			closeAll()
-			return nil, nil, badInput(fmt.Errorf("the destination %q doesn't compile: %s: %s", c.Name, faults[0].Path, faults[0].Message))
-		}
-		closers = append(closers, destination.Close)
-		all = append(all, d.tracedOne(c, destination))
-	}
-	return all, closeAll, nil
-}
-
-func (d *dlqDesk) tracedOne(c config.Destination, destination *actions.Destination) trace.Destination {
-	retry := d.Config.RetryTopics(c.Name)
-	names := destination.Actions()
-	known := slices.Clone(names)
-	for _, former := range destination.FormerNames() {
-		known = append(known, former...)
-	}
-	return trace.Destination{
-		Name: c.Name, Ledger: d.Config.LedgerTopic(c.Name), Status: d.Config.StatusTopic(c.Name), Retry: retry[:], Actions: known,
-		Wants: func(value []byte) (wanted []string) {
-			match := destination.Match(value)
-			for i, name := range names {
-				if match.Actions&(1<<i) != 0 {
-					wanted = append(wanted, name)
-				}
-			}
-			return wanted
-		},
-		Decide: func(ctx context.Context, value []byte, action string) string {
-			event, err := destination.Decode(value)
-			if err != nil {
-				return "no event: " + err.Error()
-			}
-			within, cancel := context.WithTimeout(ctx, letters.RenderTime)
-			defer cancel()
-			return decision(destination.Prepare(within, event, slices.Index(names, action)))
-		},
-	}
-}
-
-// decision is a delivery in words.
-func decision(d actions.Delivery) string {
-	text := d.Decision.String()
-	if d.Reason != 0 {
-		text += ": " + d.Reason.String()
-	}
-	if d.Failure != nil {
-		text += ": " + d.Failure.Message
-	}
-	return text
 }

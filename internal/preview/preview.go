@@ -7,12 +7,18 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 
 	"engage-worker/actions"
 	"engage-worker/internal/config"
+	"engage-worker/internal/trace"
 )
+
+// LookupTime bounds the look-ups of what one event is decided by, where somebody
+// waits for many.
+const LookupTime = 10 * time.Second
 
 // Previewer decides events by a configuration. It is safe for concurrent use.
 // Close it in the end.
@@ -146,4 +152,50 @@ func (d destination) warnings(match actions.Match, i int) (warnings []string) {
 		warnings = append(warnings, "the action is switched off: enabled is false")
 	}
 	return append(warnings, d.doubts[i]...)
+}
+
+// Traced are the destinations as a trace asks them.
+func (p *Previewer) Traced() []trace.Destination {
+	all := make([]trace.Destination, len(p.destinations))
+	for i, d := range p.destinations {
+		retry, names := p.cfg.RetryTopics(d.Name()), d.Actions()
+		known := slices.Clone(names)
+		for _, former := range d.FormerNames() {
+			known = append(known, former...)
+		}
+		all[i] = trace.Destination{
+			Name: d.Name(), Ledger: p.cfg.LedgerTopic(d.Name()), Status: p.cfg.StatusTopic(d.Name()), Retry: retry[:], Actions: known,
+			Wants: func(value []byte) (wanted []string) {
+				match := d.Match(value)
+				for i, name := range names {
+					if match.Actions&(1<<i) != 0 {
+						wanted = append(wanted, name)
+					}
+				}
+				return wanted
+			},
+			Decide: func(ctx context.Context, value []byte, action string) string {
+				event, err := d.Decode(value)
+				if err != nil {
+					return "no event: " + err.Error()
+				}
+				within, cancel := context.WithTimeout(ctx, LookupTime)
+				defer cancel()
+				return decision(d.Prepare(within, event, slices.Index(names, action)))
+			},
+		}
+	}
+	return all
+}
+
+// decision is a delivery in words.
+func decision(d actions.Delivery) string {
+	text := d.Decision.String()
+	if d.Reason != 0 {
+		text += ": " + d.Reason.String()
+	}
+	if d.Failure != nil {
+		text += ": " + d.Failure.Message
+	}
+	return text
 }

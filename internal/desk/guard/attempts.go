@@ -37,9 +37,9 @@ func newAttempts(now func() time.Time) *attempts {
 	return &attempts{now: now, all: rate.NewLimiter(rate.Every(allAttemptsEvery), allAttemptsAtOnce), address: addresses}
 }
 
-// wait is how long a request's address is to wait before it tries again. Where
-// that is nothing, the attempt is counted.
-func (a *attempts) wait(r *http.Request) time.Duration {
+// begin takes an attempt of a request's address. Where there is none left, it says
+// how long to wait; else right gives the attempt back, which only wrong ones use up.
+func (a *attempts) begin(r *http.Request) (wait time.Duration, right func()) {
 	from := network(r.RemoteAddr)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -49,15 +49,20 @@ func (a *attempts) wait(r *http.Request) time.Duration {
 		a.address.Add(from, own)
 	}
 	now := a.now()
-	if tokens := own.TokensAt(now); tokens < 1 {
-		return time.Duration((1 - tokens) * float64(attemptsEvery))
+	var taken []*rate.Reservation
+	right = func() {
+		for _, t := range taken {
+			t.CancelAt(now)
+		}
 	}
-	if tokens := a.all.TokensAt(now); tokens < 1 {
-		return time.Duration((1 - tokens) * float64(allAttemptsEvery))
+	for _, limiter := range []*rate.Limiter{own, a.all} {
+		taken = append(taken, limiter.ReserveN(now, 1))
+		if wait := taken[len(taken)-1].DelayFrom(now); wait > 0 {
+			right()
+			return wait, nil
+		}
 	}
-	own.AllowN(now, 1)
-	a.all.AllowN(now, 1)
-	return 0
+	return 0, right
 }
 
 // network is whose attempts count together: an IPv4 address's, or those of 64 bits

@@ -156,12 +156,15 @@ func (g *Guard) bearer(w http.ResponseWriter, r *http.Request) *Session {
 	if !ok || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return nil
 	}
-	if equal(token, g.cfg.Token) {
-		return &Session{Who: "a bearer of the token"}
-	}
-	if wait := g.attempts.wait(r); wait > 0 {
-		g.tooOften(w, r, wait)
+	wait, right := g.attempts.begin(r)
+	if wait > 0 {
+		w.Header().Set("Retry-After", retryAfter(wait))
+		g.cfg.Refuse(w, r, http.StatusTooManyRequests, "Too many attempts. Wait "+retryAfter(wait)+" seconds.")
 		return nil
+	}
+	if equal(token, g.cfg.Token) {
+		right()
+		return &Session{Who: "a bearer of the token"}
 	}
 	g.cfg.Log.Warn().Str("from", r.RemoteAddr).Msg("a wrong token was tried")
 	return nil
@@ -183,7 +186,8 @@ func (g *Guard) SignIn(w http.ResponseWriter, r *http.Request) (wrong string, st
 	case utf8.RuneCountInString(name) > longestName || terminal.Plain(name) != name:
 		return "A name has " + strconv.Itoa(longestName) + " characters at most, and no control characters.", http.StatusBadRequest
 	}
-	if wait := g.attempts.wait(r); wait > 0 {
+	wait, right := g.attempts.begin(r)
+	if wait > 0 {
 		w.Header().Set("Retry-After", retryAfter(wait))
 		return "Too many attempts. Wait " + retryAfter(wait) + " seconds.", http.StatusTooManyRequests
 	}
@@ -191,6 +195,7 @@ func (g *Guard) SignIn(w http.ResponseWriter, r *http.Request) (wrong string, st
 		g.cfg.Log.Warn().Str("from", r.RemoteAddr).Msg("a wrong token was tried at the sign-in")
 		return "That isn't the token. It is desk.token of the configuration.", http.StatusForbidden
 	}
+	right()
 	g.cfg.Log.Info().Str("who", name).Str("from", r.RemoteAddr).Msg("signed in")
 	http.SetCookie(w, g.cookie(r, g.sessions.open(name), int(Longest.Seconds())))
 	return "", 0
@@ -211,11 +216,6 @@ func (g *Guard) cookie(r *http.Request, value string, age int) *http.Cookie {
 		// Whoever says so behind no proxy harms their own cookie only.
 		Secure: r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https"),
 	}
-}
-
-func (g *Guard) tooOften(w http.ResponseWriter, r *http.Request, wait time.Duration) {
-	w.Header().Set("Retry-After", retryAfter(wait))
-	g.cfg.Refuse(w, r, http.StatusTooManyRequests, "Too many attempts. Wait "+retryAfter(wait)+" seconds.")
 }
 
 func retryAfter(wait time.Duration) string {

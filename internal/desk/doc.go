@@ -1,0 +1,13 @@
+// Package desk serves the pages that people look at messages with:
+//
+//	topics ── store ─┐
+//	       ── replays┼── page (a view) ─┬─ template ── HTML
+//	/metrics ─ fleet ┘                  └─ /api ────── JSON
+//	              changes ── /events (server-sent) ── the page asks for itself again
+//
+// A page is a function from a request to a view, which is shown in two ways. What
+// comes from outside is text in each of them: html/template escapes it, and what
+// could drive a terminal or turn writing around is made visible in the whole answer
+// (package terminal). Nothing here sends a message: a replay publishes an event again,
+// and the worker decides.
+package desk

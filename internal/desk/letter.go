@@ -1,0 +1,284 @@
+package desk
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"engage-worker/actions/trigger"
+	"engage-worker/deadletter"
+	"engage-worker/internal/desk/store"
+	"engage-worker/internal/letters"
+	"engage-worker/internal/preview"
+	"engage-worker/internal/terminal"
+	"engage-worker/internal/trace"
+)
+
+// fact is a name and what is known under it.
+type fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// letterView is the page of one dead letter.
+type letterView struct {
+	ID      string             `json:"id"`
+	Reason  string             `json:"reason"`
+	State   deadletter.State   `json:"state"`
+	Why     string             `json:"why"`
+	What    string             `json:"whatHappened,omitempty"`
+	Code    int                `json:"twilioCode,omitempty"`
+	Meaning string             `json:"twilioMeaning,omitempty"`
+	Mend    string             `json:"whatMendsIt,omitempty"`
+	InWords string             `json:"stateInWords"`
+	End     string             `json:"kindOfEnd,omitempty"`
+	Facts   []fact             `json:"facts"`
+	Deaths  []deathView        `json:"deaths"`
+	Replays []deadletter.Audit `json:"replays"`
+	Look    *lookView          `json:"history,omitempty"` // nil: it can't be asked for
+	Trace   string             `json:"-"`                 // the address of the page Trace
+	Bytes   int                `json:"eventBytes"`
+
+	Revealed bool       `json:"-"`
+	Event    string     `json:"-"`
+	Headers  []fact     `json:"-"`
+	Now      []compared `json:"-"`
+	NowFault string     `json:"-"`
+	Group    string     `json:"-"` // the address of those that died alike
+	Replay   string     `json:"-"` // the address to send it again from
+	CanClose bool       `json:"-"`
+	CanOpen  bool       `json:"-"`
+}
+
+type deathView struct {
+	Failed  time.Time        `json:"failed"`
+	Reason  string           `json:"reason"`
+	Code    int              `json:"twilioCode,omitempty"`
+	State   deadletter.State `json:"state"`
+	Replays int              `json:"replays"`
+	At      string           `json:"at"`
+}
+
+// letter shows one dead letter, but for what it holds of its event.
+func (d *Desk) letter(r *http.Request) (page, error) {
+	if len(r.URL.Query()) > 0 {
+		return page{}, bad("A dead letter's page has no options.")
+	}
+	detail, err := d.store.Letter(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return page{}, err
+	}
+	v := d.letterOf(detail)
+	p := page{Title: "Dead letter " + v.ID, Section: "letters", Live: true}
+	if id := detail.Record.MessageID; id != "" {
+		look := d.look(r.Context(), "letter\x00"+v.ID, trace.Query{MessageID: id, Since: begun(detail.Record)})
+		v.Look = &look
+		if look.Looking {
+			p.Refresh = 1
+		}
+	}
+	p.View = v
+	return p, nil
+}
+
+// begun is a time before all that has to do with a letter: its event's record, or
+// where that isn't told, the longest that a worker holds one.
+func begun(r *deadletter.Record) time.Time {
+	first := cmp.Or(r.Timestamp, r.FirstFailedAt, r.FailedAt())
+	if r.Timestamp.IsZero() || r.Replays > 0 {
+		return first.Add(-7 * day)
+	}
+	return first.Add(-time.Minute)
+}
+
+func (d *Desk) letterOf(detail *store.Detail) letterView {
+	r := detail.Record
+	in := letters.Explain(r)
+	v := letterView{
+		ID: r.ID(), Reason: r.Reason, State: r.State, Why: in.Means, What: d.veiled(r.Message), Code: r.TwilioCode, Meaning: in.Code, Mend: in.Mend,
+		InWords: in.State, End: in.End, Replays: detail.Replays, Bytes: len(r.Value), Deaths: []deathView{},
+	}
+	for _, death := range detail.Deaths {
+		v.Deaths = append(v.Deaths, deathView{death.Failed, death.Reason, death.Code, death.State, death.Replays, death.At.String()})
+	}
+	fact := func(name, value string) {
+		if value != "" {
+			v.Facts = append(v.Facts, factOf(name, d.veiled(value)))
+		}
+	}
+	fact("Destination", r.Destination)
+	fact("Action", r.Action)
+	fact("Region", r.Region)
+	fact("Recipient", r.Recipient)
+	fact("User id", r.UserID)
+	fact("Message id", r.MessageID)
+	fact("Attempts", letters.Number(r.DeliveryCount))
+	fact("First failed", when(r.FirstFailedAt))
+	fact("Last failed", when(r.LastFailedAt))
+	fact("HTTP status", letters.Number(r.TwilioStatus))
+	fact("Twilio request", r.RequestID)
+	fact("Twilio message", r.TwilioSID)
+	fact("Group", r.Group)
+	if r.Topic != "" {
+		fact("Event at", deadletter.Origin(r.Topic, r.Partition, r.Offset))
+		fact("Event written", when(r.Timestamp))
+	}
+	fact("First seen at", r.Origin)
+	fact("Dead letter at", r.Position.String())
+	v.Group = address("/dead-letters", url.Values{"destination": {r.Destination}, "action": {r.Action}, "reason": {r.Reason}})
+	if r.Action == "" {
+		v.Group = address("/dead-letters", url.Values{"destination": {r.Destination}, "reason": {r.Reason}})
+	}
+	v.Replay = address("/replays", url.Values{"id": {v.ID}})
+	v.CanClose, v.CanOpen = letters.Dismissible(r.State, false), letters.Dismissible(r.State, true)
+	if id := r.MessageID; id != "" && d.veiled(id) == id {
+		v.Trace = address("/trace", url.Values{"message-id": {id}, "since": {begun(r).UTC().Format(time.RFC3339)}})
+	}
+	return v
+}
+
+func factOf(name, value string) fact { return fact{name, value} }
+
+// reveal shows a dead letter with its event and what would be sent now. Who looks
+// is logged.
+func (d *Desk) reveal(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	detail, err := d.store.Letter(r.Context(), id)
+	if err != nil {
+		d.fail(w, r, err)
+		return
+	}
+	v := d.letterOf(detail)
+	d.o.Log.Info().Str("who", who(r)).Str("deadLetter", v.ID).Msg("an event's content is looked at")
+	v.Revealed, v.Event = true, d.pretty(detail.Record.Value)
+	for _, h := range detail.Record.Headers {
+		v.Headers = append(v.Headers, fact{h.Key, d.veiled(text(h.Value))})
+	}
+	v.Now, v.NowFault = d.sentNow(r.Context(), detail.Record)
+	d.show(w, r, http.StatusOK, "letter", page{Title: "Dead letter " + v.ID, Section: "letters", View: v})
+}
+
+// pretty is an event, laid out.
+func (d *Desk) pretty(value []byte) string {
+	switch {
+	case value == nil:
+		return "(the value is null)"
+	case len(value) == 0:
+		return "(the value is empty)"
+	}
+	unframed, err := trigger.Unframed(value)
+	var pretty bytes.Buffer
+	if err == nil {
+		err = json.Indent(&pretty, unframed, "", "  ")
+	}
+	if err != nil {
+		const most = 8000
+		return "(not JSON, " + plural(len(value), "byte") + ")\n" + d.veiled(short(most, text(value)))
+	}
+	return d.veiled(string(terminal.EscapeJSON(pretty.Bytes())))
+}
+
+// text is b as text, or in base64 when it isn't any.
+func text(b []byte) string {
+	if utf8.Valid(b) {
+		return string(b)
+	}
+	return "base64:" + base64.StdEncoding.EncodeToString(b)
+}
+
+// compared is what would be sent now beside what is known of what was to be.
+type compared struct {
+	Line previewView
+	Rows []difference
+}
+
+// difference is a fact then and now.
+type difference struct {
+	Name, Then, Now string
+	Differs         bool
+}
+
+// sentNow is what the configuration at hand makes of a letter's event.
+func (d *Desk) sentNow(ctx context.Context, r *deadletter.Record) (all []compared, faultWords string) {
+	if !d.enter() {
+		return nil, "Others are looking things up; try again in a moment."
+	}
+	defer d.leave()
+	ctx, cancel := context.WithTimeout(ctx, preview.LookupTime)
+	defer cancel()
+	lines, err := d.preview.Letter(ctx, r.Destination, r.Action, r.Value)
+	if err != nil {
+		return nil, capital(d.veiled(err.Error())) + "."
+	}
+	for _, line := range lines {
+		c := compared{Line: d.viewOf(line)}
+		row := func(name, then, now string) {
+			if then != "" || now != "" {
+				c.Rows = append(c.Rows, difference{name, then, now, then != now})
+			}
+		}
+		to := ""
+		if line.Request != nil {
+			to = d.masked(line.Request.Field("To"))
+		}
+		row("Decision", "fail: "+strings.ReplaceAll(r.Reason, "_", " "), c.Line.Verdict)
+		row("Action", cmp.Or(r.Action, line.Action), line.Action)
+		row("Region", cmp.Or(r.Region, line.Region), line.Region)
+		row("Recipient", cmp.Or(r.Recipient, to), to)
+		all = append(all, c)
+	}
+	return all, ""
+}
+
+// enter takes a place among those that look things up; leave gives it back.
+func (d *Desk) enter() bool {
+	select {
+	case d.lookups <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (d *Desk) leave() { <-d.lookups }
+
+// dismiss closes letters, or opens them again.
+func (d *Desk) dismiss(r *http.Request) (next string, err error) {
+	if err := r.ParseForm(); err != nil {
+		return "", bad("The form can't be read: " + err.Error() + ".")
+	}
+	form := url.Values{}
+	for name, values := range r.PostForm {
+		if name != "form" && name != "why" && name != "reopen" && name != "back" {
+			form[name] = values
+		}
+	}
+	q, err := d.parseQuery(form, "id")
+	if err != nil {
+		return "", err
+	}
+	why, reopen := strings.TrimSpace(r.PostFormValue("why")), r.PostFormValue("reopen") != ""
+	const longest = 500
+	switch {
+	case why == "" && !reopen:
+		return "", bad("Say why: it stands in the record of replays.")
+	case utf8.RuneCountInString(why) > longest:
+		return "", bad(fmt.Sprintf("Why has %d characters at most.", longest))
+	case !q.Chosen():
+		return "", bad("Choose which dead letters: all of them are too many to close at once.")
+	}
+	n, err := d.replays.Dismiss(r.Context(), q.Filter, who(r), terminal.Plain(why), reopen)
+	if err != nil {
+		return "", err
+	}
+	d.o.Log.Info().Str("who", who(r)).Int("letters", n).Bool("reopen", reopen).Msg("dead letters are dismissed")
+	return within(r.PostFormValue("back")), nil
+}

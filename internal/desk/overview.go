@@ -1,0 +1,180 @@
+package desk
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"time"
+
+	"engage-worker/deadletter"
+	"engage-worker/internal/desk/fleet"
+	"engage-worker/internal/desk/store"
+)
+
+const day = 24 * time.Hour
+
+// span is a time that the overview looks back.
+type span struct {
+	Name string
+	Long time.Duration
+	Step time.Duration // of the chart
+}
+
+func spans() []span {
+	return []span{{"hour", time.Hour, time.Minute}, {"day", day, time.Hour}, {"week", 7 * day, 6 * time.Hour}}
+}
+
+// funnelRow is the way of an action's messages, or of a whole destination's: an
+// event is read for the destination, and matched for each of its actions.
+type funnelRow struct {
+	Destination string `json:"destination"`
+	Action      string `json:"action,omitempty"` // "": of the whole destination
+
+	Read    *int          `json:"read,omitempty"` // of the replicas' metrics; absent where nobody says
+	Matched *int          `json:"matched,omitempty"`
+	Skipped []fleet.Count `json:"skipped,omitempty"`
+
+	Accepted  int                `json:"accepted"`
+	Sent      int                `json:"sent"` // handed on, delivered or not
+	Delivered int                `json:"delivered"`
+	Failed    int                `json:"failed"`  // of those accepted
+	Pending   int                `json:"pending"` // likewise: their end isn't known yet
+	Unknown   int                `json:"unknown"` // likewise: nobody told it
+	Dead      int                `json:"deadLetters"`
+	Reasons   []deadletter.Count `json:"reasons,omitempty"`
+}
+
+// overviewView is the page Overview.
+type overviewView struct {
+	Span   span         `json:"-"`
+	Spans  []span       `json:"-"`
+	Name   string       `json:"span"`
+	Needs  []fleet.Need `json:"needs"`
+	Funnel []funnelRow  `json:"funnel"`
+	Points []point      `json:"messages"`
+	Chart  chart        `json:"-"`
+	Fleet  fleet.View   `json:"fleet"`
+	Open   int          `json:"openDeadLetters"`
+	Total  int          `json:"deadLetters"`
+}
+
+type point struct {
+	From      time.Time `json:"from"`
+	Accepted  int       `json:"accepted"`
+	Delivered int       `json:"delivered"`
+	Failed    int       `json:"failed"`
+}
+
+// overview shows what goes on.
+func (d *Desk) overview(r *http.Request) (page, error) {
+	v := overviewView{Spans: spans(), Name: cmp.Or(r.FormValue("span"), "hour"), Fleet: d.fleet.View(), Needs: []fleet.Need{}, Funnel: []funnelRow{}, Points: []point{}}
+	i := slices.IndexFunc(v.Spans, func(s span) bool { return s.Name == v.Name })
+	if i < 0 {
+		return page{}, bad("span is hour, day or week.")
+	}
+	v.Span = v.Spans[i]
+	groups, err := d.store.Groups(r.Context(), deadletter.Filter{})
+	if err != nil {
+		return page{}, err
+	}
+	v.Total = groups.Total
+	for _, g := range groups.List {
+		v.Open += g.Open
+	}
+	v.Needs = append(v.Needs, fleet.Needs(v.Fleet, d.flows(v.Fleet)...)...)
+	v.Funnel = append(v.Funnel, d.funnel(v.Fleet, v.Span.Long)...)
+	var from []time.Time
+	var counts [][]int
+	for _, p := range d.store.Messages(v.Span.Long, v.Span.Step) {
+		v.Points = append(v.Points, point{p.From, p.Accepted, p.Delivered, p.Failed})
+		from, counts = append(from, p.From), append(counts, []int{p.Delivered, p.Accepted - p.Delivered - p.Failed, p.Failed})
+	}
+	v.Chart = newChart(from, v.Span.Step, []string{"delivered", "pending", "failed"}, counts)
+	return page{Title: "Overview", Section: "overview", Live: true, View: v}, nil
+}
+
+// funnel is the topics' account of what Twilio accepted, and the replicas' of what
+// came before.
+func (d *Desk) funnel(view fleet.View, long time.Duration) (rows []funnelRow) {
+	all := d.store.Funnel(long)
+	for _, to := range d.o.Config.Destinations {
+		whole := funnelRow{Destination: to.Name}
+		for _, seen := range view.Destinations {
+			if w := window(seen, long); seen.Name == to.Name && w != nil {
+				whole.Read, whole.Matched, whole.Skipped = &w.Read, &w.Matched, w.Skipped
+			}
+		}
+		var parts []funnelRow
+		for _, f := range all {
+			if f.Destination == to.Name {
+				parts = append(parts, rowOf(f))
+			}
+		}
+		for _, p := range parts {
+			whole.Accepted, whole.Sent, whole.Delivered = whole.Accepted+p.Accepted, whole.Sent+p.Sent, whole.Delivered+p.Delivered
+			whole.Failed, whole.Pending, whole.Unknown, whole.Dead = whole.Failed+p.Failed, whole.Pending+p.Pending, whole.Unknown+p.Unknown, whole.Dead+p.Dead
+		}
+		rows = append(rows, whole)
+		rows = append(rows, parts...)
+	}
+	return rows
+}
+
+func window(of fleet.Destination, long time.Duration) *fleet.Window {
+	for i := range of.Windows {
+		if of.Windows[i].Span == long {
+			return &of.Windows[i]
+		}
+	}
+	return nil
+}
+
+func rowOf(f store.Funnel) funnelRow {
+	row := funnelRow{
+		Destination: f.Destination, Action: f.Action, Accepted: f.Accepted, Delivered: f.Delivered + f.Read, Pending: f.Pending + f.Sent, Unknown: f.Unknown,
+		Failed: f.Undelivered + f.Failed + f.Canceled, Sent: f.Accepted - f.Pending - f.Failed - f.Canceled, Reasons: f.Dead,
+	}
+	for _, c := range f.Dead {
+		row.Dead += c.N
+	}
+	return row
+}
+
+// flows are what became of each destination's messages lately, by the topics: they
+// know it from before this desk began, too. How many came further, only the replicas
+// say.
+func (d *Desk) flows(view fleet.View) (all []fleet.Flow) {
+	const lately = 30 * time.Minute
+	of := map[string]*fleet.Flow{}
+	for _, to := range d.o.Config.Destinations {
+		of[to.Name] = &fleet.Flow{Destination: to.Name}
+		for _, seen := range view.Destinations {
+			if seen.Name == to.Name {
+				of[to.Name].Accepted, of[to.Name].Further = seen.Flow.Accepted, seen.Flow.Further
+			}
+		}
+	}
+	for _, f := range d.store.Funnel(lately) {
+		flow, row := of[f.Destination], rowOf(f)
+		if flow == nil {
+			continue
+		}
+		flow.Settled, flow.Delivered, flow.Ended = flow.Settled+f.Accepted+row.Dead, flow.Delivered+row.Delivered, flow.Ended+row.Delivered+row.Failed
+		for _, c := range f.Dead {
+			if i := slices.IndexFunc(flow.Dead, func(known fleet.Count) bool { return known.Name == c.Value }); i >= 0 {
+				flow.Dead[i].N += c.N
+			} else {
+				flow.Dead = append(flow.Dead, fleet.Count{Name: c.Value, N: c.N})
+			}
+		}
+	}
+	for _, f := range d.store.Funnel(day) {
+		if flow, row := of[f.Destination], rowOf(f); flow != nil {
+			flow.DayDelivered, flow.DayEnded = flow.DayDelivered+row.Delivered, flow.DayEnded+row.Delivered+row.Failed
+		}
+	}
+	for _, to := range d.o.Config.Destinations {
+		all = append(all, *of[to.Name])
+	}
+	return all
+}

@@ -1,0 +1,102 @@
+package desk
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// words are what templates put numbers and times into words with.
+func words() template.FuncMap {
+	return template.FuncMap{
+		"count":    count,
+		"plural":   plural,
+		"percent":  percent,
+		"stamp":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"when":     when,
+		"lasting":  lasting,
+		"spaced":   func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
+		"capital":  capital,
+		"join":     strings.Join,
+		"decimals": func(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) },
+		"short":    short,
+		"add":      func(a, b int) int { return a + b },
+	}
+}
+
+// count writes a number with thin gaps between thousands.
+func count(n any) string {
+	digits := fmt.Sprint(n)
+	var groups []string
+	for len(digits) > 3 && digits[0] != '-' {
+		groups = append([]string{digits[len(digits)-3:]}, groups...)
+		digits = digits[:len(digits)-3]
+	}
+	return strings.Join(append([]string{digits}, groups...), ",")
+}
+
+func plural(n any, noun string) string {
+	if fmt.Sprint(n) == "1" {
+		return "1 " + noun
+	}
+	return count(n) + " " + noun + "s"
+}
+
+// percent is a part of a whole, "" of nothing. Only nothing is 0%, and only all
+// is 100%.
+func percent(part, whole int) string {
+	if whole <= 0 {
+		return ""
+	}
+	switch share := 100 * float64(part) / float64(whole); {
+	case part > 0 && share < 1:
+		return "<1%"
+	case part < whole && share > 99:
+		return ">99%"
+	default:
+		return strconv.Itoa(int(math.Round(share))) + "%"
+	}
+}
+
+// when is a time as it is read: UTC, to the second.
+func when(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.DateTime)
+}
+
+// lasting is a time in words, as exact as anyone needs it.
+func lasting(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return "less than a second"
+	case d < 2*time.Minute:
+		return plural(int(d.Seconds()), "second")
+	case d < 2*time.Hour:
+		return plural(int(d.Minutes()), "minute")
+	case d < 48*time.Hour:
+		return plural(int(d.Hours()), "hour")
+	default:
+		return plural(int(d.Hours()/24), "day")
+	}
+}
+
+func capital(s string) string {
+	if s == "" {
+		return ""
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// short is the beginning of a text.
+func short(n int, s string) string {
+	runes := []rune(s)
+	if len(runes) <= n {
+		return s
+	}
+	return string(runes[:n-1]) + "…"
+}

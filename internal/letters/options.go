@@ -1,0 +1,98 @@
+package letters
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"engage-worker/actions/outcome"
+	"engage-worker/deadletter"
+	"engage-worker/internal/config"
+)
+
+// Options choose dead letters, as they are given on the command line or in an
+// address. Of several values of one any may match; all of them must.
+type Options struct {
+	State, Reason, Disposition, Destination, Action, Region, User, MessageID []string
+
+	Code         []int
+	Since, Until string // see ParseTime
+	Contains     string
+	Zone         *time.Location // of times that name none; nil: UTC
+}
+
+// Filter is what the options choose at a time. The error names the option, with a
+// prefix, and what it may be.
+func (o Options) Filter(prefix string, now time.Time) (deadletter.Filter, error) {
+	f := deadletter.Filter{
+		Reasons: o.Reason, Destinations: o.Destination, Actions: o.Action, Regions: o.Region, Users: o.User,
+		MessageIDs: o.MessageID, Codes: o.Code, Contains: o.Contains,
+	}
+	for _, name := range o.State {
+		if !deadletter.State(name).Valid() {
+			return f, fmt.Errorf("%sstate %q is unknown; known are %s", prefix, name, strings.Join(texts(deadletter.AllStates()), ", "))
+		}
+		f.States = append(f.States, deadletter.State(name))
+	}
+	for _, name := range o.Reason {
+		if r, ok := outcome.ParseReason(name); !ok || r < outcome.ReasonMalformedEvent {
+			return f, fmt.Errorf("%sreason %q is unknown; known are %s", prefix, name, strings.Join(Reasons(), ", "))
+		}
+	}
+	for _, name := range o.Disposition {
+		if !deadletter.Disposition(name).Valid() {
+			return f, fmt.Errorf("%sdisposition %q is unknown; known are %s", prefix, name, strings.Join(texts(deadletter.Dispositions()), ", "))
+		}
+		f.Dispositions = append(f.Dispositions, deadletter.Disposition(name))
+	}
+	where := o.Zone
+	if where == nil {
+		where = time.UTC
+	}
+	for _, point := range []struct {
+		name, text string
+		into       *time.Time
+	}{{"since", o.Since, &f.Since}, {"until", o.Until, &f.Until}} {
+		if point.text == "" {
+			continue
+		}
+		var err error
+		if *point.into, err = ParseTime(point.text, now, where); err != nil {
+			return f, fmt.Errorf("%s%s: %w", prefix, point.name, err)
+		}
+	}
+	if !f.Since.IsZero() && !f.Until.IsZero() && !f.Since.Before(f.Until) {
+		return f, errors.New(prefix + "since must be before " + prefix + "until")
+	}
+	return f, nil
+}
+
+// Unknown is an error if an option names what a configuration doesn't know. It is
+// asked when nothing was found: what isn't configured any more may have letters.
+func (o Options) Unknown(prefix string, cfg *config.Config) error {
+	known := map[string][]string{}
+	for _, d := range cfg.Destinations {
+		known["destination"] = append(append(known["destination"], d.Name), d.FormerNames...)
+		known["region"] = append(known["region"], d.Settings.Region)
+		for _, a := range d.Actions {
+			known["action"] = append(known["action"], a.Name)
+		}
+	}
+	for name := range cfg.Regions {
+		known["region"] = append(known["region"], name)
+	}
+	for _, option := range []struct {
+		name   string
+		values []string
+	}{{"destination", o.Destination}, {"action", o.Action}, {"region", o.Region}} {
+		names := slices.Compact(slices.Sorted(slices.Values(known[option.name])))
+		for _, value := range option.values {
+			if !slices.Contains(names, value) {
+				return fmt.Errorf("%s%s %q is unknown; known are %s", prefix, option.name, value, strings.Join(names, ", "))
+			}
+		}
+	}
+	return nil
+}
