@@ -5,13 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
-	"strings"
 
 	"github.com/segmentio/kafka-go"
 
 	"engage-worker/actions/trigger"
-	"engage-worker/actions/twilio"
 	"engage-worker/internal/config"
 	"engage-worker/internal/terminal"
 )
@@ -133,29 +130,11 @@ func (c *consumeCmd) show(app *app, m kafka.Message, people bool) error {
 	return encoder.Encode(line)
 }
 
-var (
-	numbers = regexp.MustCompile(`\+[0-9][0-9 ()./-]{6,22}[0-9]`)
-	mails   = regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}`)
-)
-
 func (c *consumeCmd) masked(text string) string {
 	if c.Unmasked {
 		return text
 	}
 	return masked(text)
-}
-
-// masked veils what reaches a person: numbers with their country, and mail.
-func masked(text string) string {
-	text = numbers.ReplaceAllStringFunc(text, func(number string) string {
-		return twilio.Mask(strings.Map(func(r rune) rune {
-			if r == '+' || r >= '0' && r <= '9' {
-				return r
-			}
-			return -1
-		}, number))
-	})
-	return mails.ReplaceAllString(text, "***")
 }
 
 // clusterOf is the cluster of the options, or else the configuration's, with

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"compress/gzip"
 	"context"
@@ -12,7 +11,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"engage-worker/deadletter"
@@ -167,31 +165,6 @@ func (c *dlqExportCmd) follow(ctx context.Context, desk *dlqDesk, rows rowWriter
 		}
 		return flush()
 	})
-}
-
-// maskedRecord is r for those who may not know who it is about.
-func maskedRecord(r *deadletter.Record) *deadletter.Record {
-	m := r.Clone()
-	for user, veil := r.UserID, maskedUser(r.UserID); user != ""; user = "" {
-		m.Value = bytes.ReplaceAll(m.Value, []byte(strconv.Quote(user)), []byte(strconv.Quote(veil)))
-		if string(m.Key) == user {
-			m.Key = []byte(veil)
-		}
-		m.UserID = veil
-	}
-	m.MessageID, m.Message = masked(m.MessageID), masked(m.Message)
-	m.Key, m.Value = maskedBytes(m.Key), maskedBytes(m.Value)
-	for i := range m.Headers {
-		m.Headers[i].Value = maskedBytes(m.Headers[i].Value)
-	}
-	return m
-}
-
-func maskedBytes(b []byte) []byte {
-	if b == nil {
-		return nil
-	}
-	return []byte(masked(string(b)))
 }
 
 // output is where an export goes. A file has a name of its own until it is

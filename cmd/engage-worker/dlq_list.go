@@ -3,9 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"encoding/csv"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -193,15 +191,6 @@ func (c *dlqListCmd) listed(r *deadletter.Record) listed {
 		l.UserID, l.MessageID, l.Message = maskedUser(l.UserID), masked(l.MessageID), masked(l.Message)
 	}
 	return l
-}
-
-// maskedUser veils who it is: the same text for the same user.
-func maskedUser(id string) string {
-	if id == "" {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(id))
-	return "user-" + hex.EncodeToString(sum[:4])
 }
 
 // listColumn is a column of a list.

@@ -20,8 +20,9 @@ import (
 )
 
 type dlqShowCmd struct {
-	ID string `arg:"" help:"The dead letter's id (engage.dlq.id, the second column of list), or its beginning."`
-	TZ zone   `name:"tz" help:"The time zone of the times: UTC, local, or a name as Europe/Berlin." placeholder:"ZONE"`
+	ID   string `arg:"" help:"The dead letter's id (engage.dlq.id, the second column of list), or its beginning."`
+	Mask bool   `help:"Veil phone numbers and mail, and users."`
+	TZ   zone   `name:"tz" help:"The time zone of the times: UTC, local, or a name as Europe/Berlin." placeholder:"ZONE"`
 }
 
 // death is one of the times that a delivery died.
@@ -52,10 +53,17 @@ func (c *dlqShowCmd) Run(ctx context.Context, app *app) error {
 		return desk.explained(ctx, err)
 	}
 	p := &shower{s: screenOf(app.stdout), zone: c.TZ}
-	p.why(last)
-	p.facts(last)
+	shown := last
+	if c.Mask {
+		shown = maskedRecord(last)
+		p.veil = func(text string) string {
+			return masked(strings.ReplaceAll(text, strconv.Quote(last.UserID), strconv.Quote(shown.UserID)))
+		}
+	}
+	p.why(shown)
+	p.facts(shown)
 	p.history(deaths, replays)
-	p.event(last)
+	p.event(shown)
 	p.rendered(ctx, desk, last)
 	return p.err
 }
@@ -117,6 +125,7 @@ func (d *dlqDesk) replaysOf(ctx context.Context, id string) ([]deadletter.Audit,
 type shower struct {
 	s    screen
 	zone zone
+	veil func(string) string // over what is rendered; nil shows it
 	err  error
 }
 
@@ -261,14 +270,21 @@ func (p *shower) rendered(ctx context.Context, desk *dlqDesk, r *deadletter.Reco
 		}
 		p.line("decision", what)
 		if d.Failure != nil {
-			p.line("because", d.Failure.Message)
+			p.line("because", p.veiled(d.Failure.Message))
 		}
 		p.line("region", d.Region)
 		if d.Message == nil {
 			continue
 		}
 		for _, v := range d.Message.Form {
-			p.line(v.Name, v.Value)
+			p.line(v.Name, p.veiled(v.Value))
 		}
 	}
+}
+
+func (p *shower) veiled(text string) string {
+	if p.veil == nil {
+		return text
+	}
+	return p.veil(text)
 }

@@ -395,6 +395,14 @@ What the current configuration would send (nothing is sent)
 		t.Errorf("tags %q, want %q", tags, want)
 	}
 
+	masked := p.ok("show", "--mask", dlqLetter(5).ID())
+	if found := regexp.MustCompile(`\+?1?5550000005|\buser-5\b`).FindString(masked); found != "" {
+		t.Errorf("%q isn't masked in\n%s", found, masked)
+	}
+	if n := strings.Count(masked, maskedUser("user-5")); n != 3 { // the fact, the key, the event
+		t.Errorf("the user stands there %d times:\n%s", n, masked)
+	}
+
 	got = p.ok("show", dlqLetter(7, malformed).ID())
 	for _, want := range []string{
 		"Replays\n  never replayed\n",
