@@ -10,13 +10,26 @@ import (
 // address splits a channel address: "whatsapp:+1555..." into "whatsapp:" and
 // the number. Without a channel the first is empty.
 func address(s string) (channel, number string) {
-	if number, ok := strings.CutPrefix(s, whatsApp); ok {
-		return whatsApp, number
+	for _, channel := range []string{whatsApp, messenger} {
+		if number, ok := strings.CutPrefix(s, channel); ok {
+			return channel, number
+		}
 	}
 	return "", s
 }
 
-const whatsApp = "whatsapp:"
+const (
+	whatsApp  = "whatsapp:"
+	messenger = "messenger:"
+)
+
+// normaliseOn is normalise for a channel's number; Messenger has ids.
+func normaliseOn(channel, number string) (id string, ok bool) {
+	if channel == messenger {
+		return number, number != "" && strings.Trim(number, "0123456789") == ""
+	}
+	return normalise(number)
+}
 
 // normalise is a number as E.164, whatever its formatting; a number without
 // a country is taken for one of the United States. ok is false for what

@@ -203,7 +203,7 @@ func (s *Sim) validate(f *createForm) (to string, refusal apiError) {
 	case f.media > 10:
 		return "", badRequest(21623, "Number of media files exceeds allowed limit of 10.")
 	}
-	e164, ok := normalise(number)
+	e164, ok := normaliseOn(channel, number)
 	if !ok || e164 == magicInvalid {
 		return "", badRequest(21211, "The 'To' number %s is not a valid phone number.", number)
 	}
@@ -234,13 +234,13 @@ func (s *Sim) validate(f *createForm) (to string, refusal apiError) {
 }
 
 func validateSender(channel, senderChannel, sender string) apiError {
-	if !validSender(sender) {
+	if _, id := normaliseOn(senderChannel, sender); !validSender(sender) && (senderChannel != messenger || !id) {
 		return badRequest(21212, "The 'From' number %s is not a valid phone number, shortcode, or alphanumeric sender ID.", sender)
 	}
 	if channel != senderChannel {
 		return badRequest(21910, "Invalid From and To pair. From and To should be of the same channel")
 	}
-	if e164, ok := normalise(sender); ok {
+	if e164, ok := normaliseOn(senderChannel, sender); ok {
 		switch e164 {
 		case magicInvalid:
 			return badRequest(21212, "The 'From' number %s is not a valid phone number, shortcode, or alphanumeric sender ID.", sender)

@@ -74,7 +74,7 @@ func parseDate(text string, into *time.Time) (day bool, err error) {
 // filterAddress is an address as messages show it, where it can be one.
 func filterAddress(text string) string {
 	channel, number := address(text)
-	if e164, ok := normalise(number); ok && text != "" {
+	if e164, ok := normaliseOn(channel, number); ok && text != "" {
 		return channel + e164
 	}
 	return text

@@ -191,6 +191,9 @@ func poolSender(rec *record) string {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(rec.service + rec.to)) // never fails
 	channel, _ := address(rec.to)
+	if channel == messenger {
+		return channel + "1500555" + strconv.Itoa(1000+int(h.Sum32()%9000))
+	}
 	return channel + "+1500555" + strconv.Itoa(1000+int(h.Sum32()%9000))
 }
 
