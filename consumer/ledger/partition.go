@@ -3,8 +3,7 @@ package ledger
 import (
 	"context"
 
-	"github.com/segmentio/kafka-go"
-
+	"engage-worker/internal/kafka/acked"
 	"engage-worker/internal/kafka/records"
 )
 
@@ -42,20 +41,12 @@ func (p Partition) Read(ctx context.Context, from, end int64, each func(r Record
 }
 
 // Append writes the records, one attempt, and returns the first one's offset
-// once all in-sync replicas have them.
+// once all in-sync replicas have them. What is appended to several partitions at
+// the same time goes out together; see acked.Appender.
 func (p Partition) Append(ctx context.Context, entries []Record) (base int64, err error) {
-	batch := make([]kafka.Record, len(entries))
+	batch := make([]acked.Record, len(entries))
 	for i, r := range entries {
-		batch[i] = kafka.Record{Key: kafka.NewBytes(r.Key), Value: kafka.NewBytes(r.Value), Time: r.Time}
+		batch[i] = acked.Record{Key: r.Key, Value: r.Value, Time: r.Time}
 	}
-	res, err := p.Cluster.Client.Produce(ctx, &kafka.ProduceRequest{
-		Topic: p.Topic, Partition: p.ID, RequiredAcks: kafka.RequireAll, Records: kafka.NewRecordReader(batch...),
-	})
-	if err == nil {
-		err = res.Error
-	}
-	if err != nil {
-		return 0, err
-	}
-	return res.BaseOffset, nil
+	return p.Cluster.Append(ctx, p.Topic, p.ID, batch)
 }

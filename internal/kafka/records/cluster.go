@@ -11,6 +11,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 
+	"engage-worker/internal/kafka/acked"
 	"engage-worker/internal/kafka/connect"
 )
 
@@ -38,11 +39,13 @@ type Options struct {
 	Throttled func(time.Duration)
 }
 
-// Cluster reads a Kafka cluster's partitions. It is safe for concurrent use.
+// Cluster reads a Kafka cluster's partitions, and appends to them. It is safe
+// for concurrent use.
 type Cluster struct {
 	Client *kafka.Client // its Addr leads to the cluster
 
 	options Options
+	appends *acked.Appender
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
 	work    sync.WaitGroup // all its goroutines
@@ -65,14 +68,16 @@ func NewCluster(client *kafka.Client, options Options) *Cluster {
 	}
 	c := &Cluster{Client: client, options: options, brokers: map[int]*broker{}, recent: map[string]lookup{}}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.appends = acked.NewAppender(client, options.ClientID, c.leader)
 	return c
 }
 
 var errClosed = errors.New("the reader of partitions is closed")
 
-// Close ends all reading: every Next fails. It returns with nothing of its own
-// left running. The client stays open.
+// Close ends all reading and appending: every Next and Append fails. It returns
+// with nothing of its own left running. The client stays open.
 func (c *Cluster) Close() {
+	c.appends.Close()
 	c.mu.Lock()
 	c.closed = true
 	for _, b := range c.brokers {
@@ -333,6 +338,23 @@ func (c *Cluster) leaders(ctx context.Context, topics ...string) (leaders, error
 		l[t.Name] = t
 	}
 	return l, nil
+}
+
+// leader is the number of a partition's leader, as of a moment ago.
+func (c *Cluster) leader(ctx context.Context, topic string, partition int) (id int, err error) {
+	all, err := c.recentLeaders(ctx, topic)
+	if err == nil {
+		id, err = all.of(topic, partition)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("find the leader of %s/%d: %w", topic, partition, err)
+	}
+	return id, nil
+}
+
+// Append is acked.Appender's.
+func (c *Cluster) Append(ctx context.Context, topic string, partition int, records []acked.Record) (base int64, err error) {
+	return c.appends.Append(ctx, topic, partition, records)
 }
 
 // of is the number of a partition's leader. A partition without one is
