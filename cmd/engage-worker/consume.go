@@ -10,6 +10,7 @@ import (
 
 	"engage-worker/actions/trigger"
 	"engage-worker/internal/config"
+	"engage-worker/internal/letters"
 	"engage-worker/internal/terminal"
 )
 
@@ -134,7 +135,7 @@ func (c *consumeCmd) masked(text string) string {
 	if c.Unmasked {
 		return text
 	}
-	return masked(text)
+	return letters.Masked(text)
 }
 
 // clusterOf is the cluster of the options, or else the configuration's, with

@@ -15,6 +15,7 @@ import (
 
 	"engage-worker/actions/twilio"
 	"engage-worker/deadletter"
+	"engage-worker/internal/letters"
 )
 
 // TestDLQForAnalysts: what an analyst asks, by its answer.
@@ -92,7 +93,7 @@ user-2  2026-03-01 05:02:00
 			t.Errorf("masked:\n%s", got)
 		}
 	}
-	if got := p.ok("list", "--mask"); strings.Contains(got, "user-0") || strings.Count(got, maskedUser("user-0")) != 2 {
+	if got := p.ok("list", "--mask"); strings.Contains(got, "user-0") || strings.Count(got, letters.MaskedUser("user-0")) != 2 {
 		t.Errorf("masked:\n%s", got)
 	}
 }

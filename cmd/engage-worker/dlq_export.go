@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"engage-worker/deadletter"
+	"engage-worker/internal/letters"
 )
 
 type dlqExportCmd struct {
@@ -116,7 +117,7 @@ func (c *dlqExportCmd) Run(ctx context.Context, app *app) error {
 	write := func(r *deadletter.Record) error {
 		n++
 		if c.Mask {
-			r = maskedRecord(r)
+			r = letters.MaskedRecord(r)
 		}
 		if err := rows.Write(r); err != nil {
 			return &dlqError{fmt.Errorf("write %s: %w", out.name, err)}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"engage-worker/deadletter"
+	"engage-worker/internal/letters"
 	"engage-worker/internal/terminal"
 )
 
@@ -188,7 +189,7 @@ func (c *dlqListCmd) listed(r *deadletter.Record) listed {
 		Message: r.Message, Position: r.Position.String(), Meaning: codeMeaning(number(r.TwilioCode)), failed: r.FailedAt(),
 	}
 	if c.Mask {
-		l.UserID, l.MessageID, l.Message = maskedUser(l.UserID), masked(l.MessageID), masked(l.Message)
+		l.UserID, l.MessageID, l.Message = letters.MaskedUser(l.UserID), letters.Masked(l.MessageID), letters.Masked(l.Message)
 	}
 	return l
 }

@@ -55,9 +55,9 @@ func (c *dlqShowCmd) Run(ctx context.Context, app *app) error {
 	p := &shower{s: screenOf(app.stdout), zone: c.TZ}
 	shown := last
 	if c.Mask {
-		shown = maskedRecord(last)
+		shown = letters.MaskedRecord(last)
 		p.veil = func(text string) string {
-			return masked(strings.ReplaceAll(text, strconv.Quote(last.UserID), strconv.Quote(shown.UserID)))
+			return letters.Masked(strings.ReplaceAll(text, strconv.Quote(last.UserID), strconv.Quote(shown.UserID)))
 		}
 	}
 	p.why(shown)

@@ -24,6 +24,7 @@ import (
 
 	"engage-worker/consumer/ledger"
 	"engage-worker/deadletter"
+	"engage-worker/internal/letters"
 	"engage-worker/internal/sim/embedded"
 )
 
@@ -399,7 +400,7 @@ What the current configuration would send (nothing is sent)
 	if found := regexp.MustCompile(`\+?1?5550000005|\buser-5\b`).FindString(masked); found != "" {
 		t.Errorf("%q isn't masked in\n%s", found, masked)
 	}
-	if n := strings.Count(masked, maskedUser("user-5")); n != 3 { // the fact, the key, the event
+	if n := strings.Count(masked, letters.MaskedUser("user-5")); n != 3 { // the fact, the key, the event
 		t.Errorf("the user stands there %d times:\n%s", n, masked)
 	}
 

@@ -1,4 +1,4 @@
-package main
+package letters
 
 import (
 	"encoding/json"
@@ -39,14 +39,14 @@ func TestMasked(t *testing.T) {
 		"\x00\x00\x00\x00\x01" + `{"phone":4155550134}`:                           "\x00\x00\x00\x00\x01" + `{"phone":"41***134"}`,
 		`{"phone":4155550134`: `{"phone":41***134`,
 	} {
-		got := masked(text)
+		got := Masked(text)
 		if got != want {
 			t.Errorf("%q\n got %q\nwant %q", text, got, want)
 		}
 		if json.Valid([]byte(text)) && text != "" && text[0] == '{' && !json.Valid([]byte(got)) {
 			t.Errorf("%q isn't JSON any more: %q", text, got)
 		}
-		if again := masked(got); again != got {
+		if again := Masked(got); again != got {
 			t.Errorf("%q masked again: %q", got, again)
 		}
 	}
