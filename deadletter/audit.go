@@ -104,16 +104,18 @@ func LastSteps(all []Audit) []Audit {
 	return last
 }
 
-func (a Audit) ofSeries() bool { return a.State == Begun || a.State == Finished }
+// OfSeries reports whether the record is of a whole series, and of no letter.
+func (a Audit) OfSeries() bool { return a.State == Begun || a.State == Finished }
 
 // errNotAudit marks a record of the audit topic that can't be understood. It
 // is never passed over: what it was may decide whether somebody is texted.
 var errNotAudit = errors.New("not a replay's record")
 
-func decodeAudit(value []byte) (Audit, error) {
+// DecodeAudit reads the value of a record of the audit topic.
+func DecodeAudit(value []byte) (Audit, error) {
 	var a Audit
 	err := json.Unmarshal(value, &a)
-	if err != nil || a.Plan == "" || !a.ofSeries() && (a.ID == "" || a.Replay < 1) {
+	if err != nil || a.Plan == "" || !a.OfSeries() && (a.ID == "" || a.Replay < 1) {
 		return a, errNotAudit
 	}
 	return a, nil
@@ -173,7 +175,7 @@ func (l *AuditLog) readPartition(ctx context.Context, p int, each func(Audit)) e
 			if rec.Value == nil {
 				continue
 			}
-			a, err := decodeAudit(rec.Value)
+			a, err := DecodeAudit(rec.Value)
 			if err != nil {
 				return fmt.Errorf("%s/%d at offset %d: %w", l.topic, p, rec.Offset, err)
 			}

@@ -117,8 +117,8 @@ func (c *Confirmer) read(ctx context.Context, said claim) (*confirmed, error) {
 	scanner := records.Scanner{Cluster: c.Cluster, MaxBytes: fetchBytes}
 	err = scanner.Scan(ctx, records.Span{Topic: c.Topic, Partition: said.partition, From: from, End: span.end}, func(block []records.Record) error {
 		for i := range block {
-			a, err := decodeAudit(block[i].Value)
-			if err != nil || a.ofSeries() {
+			a, err := DecodeAudit(block[i].Value)
+			if err != nil || a.OfSeries() {
 				continue // it confirms nothing
 			}
 			switch key := (planKey{a.key(), a.Plan}); a.State {

@@ -68,6 +68,9 @@ type Position struct {
 	Time      time.Time // when it was written
 }
 
+// WithID is a record of which nothing is known but what it says its id to be.
+func WithID(id string) *Record { return &Record{id: id} }
+
 // Clone is a copy that shares no bytes with r: to be kept when r's reader
 // goes on.
 func (r *Record) Clone() *Record {

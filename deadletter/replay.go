@@ -275,7 +275,7 @@ func (r *replaying) won(ctx context.Context, source int, items []*item) (mine, l
 
 // note keeps who was first.
 func (r *replaying) note(a Audit) {
-	if a.ofSeries() {
+	if a.OfSeries() {
 		return
 	}
 	switch first, known := r.claims[a.key()]; {

@@ -12,8 +12,9 @@ import (
 
 // States tells what became of dead letters: add all letters that it is to tell
 // of, then all that the record of replays, the ledgers and the status topics
-// say (Learn does that), then ask. It takes about 50 bytes for each letter. It is
-// not safe for concurrent use.
+// say (Learn does that), then ask. Who follows the topics adds letters later, too,
+// each before what is said of it. It takes about 50 bytes for each letter. It is
+// not safe for concurrent use, but for asking alone.
 type States struct {
 	seed    maphash.Seed
 	present func(destination, action string) string
@@ -24,6 +25,7 @@ type States struct {
 	parts   map[part]bool           // what to read
 	read    map[topicPart]int64     // and up to where that was done
 
+	changed    func(hash uint64) // see Watch; or nil
 	buf        []byte
 	originless bool // the record of replays has what earlier versions wrote, which says no origin
 }
@@ -122,13 +124,13 @@ func (s *States) Died(r *Record) {
 	if r.Replays > 0 {
 		f := s.fate(s.letterOf(r.ID(), r.origin()))
 		f.died = max(f.died, int32(r.Replays))
-		s.fates.Put(f)
+		s.befell(f)
 	}
 }
 
 // Audit takes in what the record of replays says.
 func (s *States) Audit(a Audit) {
-	if a.ofSeries() || a.State == Abandoned {
+	if a.OfSeries() || a.State == Abandoned {
 		return
 	}
 	s.originless = s.originless || a.Origin == ""
@@ -143,7 +145,7 @@ func (s *States) Audit(a Audit) {
 			f.replay, f.from, f.at = int32(a.Replay), a.SourceEnd, a.At.Unix()
 		}
 	}
-	s.fates.Put(f)
+	s.befell(f)
 }
 
 func (s *States) fate(letter uint64) fate {
@@ -158,7 +160,7 @@ func (s *States) Ledger(destination string, key, value []byte) {
 	if beside {
 		key = of
 	}
-	k, ok := s.known.Get(knowledge{delivery: s.deliveryKey(destination, key)})
+	k, ok := s.known.Get(knowledge{delivery: s.Delivery(destination, key)})
 	if !ok {
 		return
 	}
@@ -168,7 +170,7 @@ func (s *States) Ledger(destination string, key, value []byte) {
 	}
 	if beside && e.Why != "" {
 		k.beside, k.besideAt = s.why(e.Why), e.Position.Offset
-		s.known.Put(k)
+		s.learnt(k)
 	}
 	if beside {
 		return
@@ -186,7 +188,7 @@ func (s *States) Ledger(destination string, key, value []byte) {
 			s.doubts[k.delivery] = string(e.AppendValue(nil))
 		}
 	}
-	s.known.Put(k)
+	s.learnt(k)
 }
 
 // why is a reason's place in whys.
@@ -201,7 +203,7 @@ func (s *States) why(reason string) uint8 {
 
 // Status takes in a record of a destination's status topic.
 func (s *States) Status(destination string, key, value []byte) {
-	k, ok := s.known.Get(knowledge{delivery: s.deliveryKey(destination, key)})
+	k, ok := s.known.Get(knowledge{delivery: s.Delivery(destination, key)})
 	if !ok {
 		return
 	}
@@ -218,7 +220,7 @@ func (s *States) Status(destination string, key, value []byte) {
 	default:
 		k.status = messageAccepted
 	}
-	s.known.Put(k)
+	s.learnt(k)
 }
 
 // Of is what became of a letter, and why where that isn't said by it.
@@ -278,8 +280,9 @@ func (s *States) deliveryOf(r *Record) uint64 {
 	return s.hash(r.Destination, s.buf)
 }
 
-// deliveryKey is deliveryOf of a record's key in the ledger.
-func (s *States) deliveryKey(destination string, key []byte) uint64 {
+// Delivery hashes a record's key in the ledger or the status topic, as Ref.Delivery
+// has it. It is safe for concurrent use.
+func (s *States) Delivery(destination string, key []byte) uint64 {
 	action, rest, _ := bytes.Cut(key, []byte{0})
 	if present := s.present(destination, string(action)); present != string(action) {
 		key = append(append([]byte(present), 0), rest...)

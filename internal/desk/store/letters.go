@@ -1,56 +1,161 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"engage-worker/deadletter"
+	"engage-worker/internal/kafka/connect"
 )
-
-// Group are the letters of one kind.
-type Group struct {
-	Destination, Action, Reason string
-	Code                        int // Twilio's; 0: none
-	Count                       int
-	Open                        int // of Count: nothing came after them
-	ByState                     map[deadletter.State]int
-	Trend                       []int // that failed in each of the last 24 hours, the latest last
-	Newest                      time.Time
-	SampleID                    string // the newest one's
-}
-
-// Groups are the groups, the largest first.
-type Groups struct {
-	List   []Group
-	Total  int    // letters
-	Partly string // why these aren't all, in words; "": they are
-}
-
-// Bucket are the letters of a span of time.
-type Bucket struct {
-	From    time.Time
-	N, Open int
-}
-
-// Histogram counts letters by when they failed.
-type Histogram struct {
-	Buckets []Bucket // from the oldest letter's to the newest's, without gaps
-	Partly  string
-}
 
 // Page are some letters, newest first.
 type Page struct {
-	// Rows are whole, with their State; where Kafka couldn't be read, which Partly
-	// says, without the event and the texts.
+	// Rows have all but the event, with their State; where Kafka couldn't be read,
+	// which Partly says, only what the store remembers.
 	Rows   []*deadletter.Record
 	Total  int    // that the filter chooses
-	Partly string // what is missing, in words
+	Partly string // what is missing, in words; "": nothing is
 	Busy   bool   // a search goes on: ask again after the next of Changes
+}
+
+// Letters are a page of the letters that a filter chooses, newest first.
+func (s *Store) Letters(ctx context.Context, f deadletter.Filter, offset, limit int) (Page, error) {
+	q, err := s.search(ctx, &f)
+	if err != nil {
+		return Page{}, err
+	}
+	s.mu.RLock()
+	var chosen []row
+	total := 0
+	s.each(&f, q, func(r *row) bool {
+		if total++; total > offset && len(chosen) < limit {
+			chosen = append(chosen, *r)
+		}
+		return true
+	})
+	partly, busy := q.partly(), q.busy()
+	s.mu.RUnlock()
+	page, err := s.page(ctx, chosen, total)
+	page.Partly, page.Busy = cmp.Or(page.Partly, partly), busy
+	return page, err
+}
+
+// each calls each for the chosen rows, newest first; of a search for a text, for
+// those that it has found. The caller holds the lock.
+func (s *Store) each(f *deadletter.Filter, q *search, each func(*row) bool) {
+	c := s.choose(f)
+	if q == nil {
+		s.newest(c, each)
+		return
+	}
+	s.newest(c, func(r *row) bool {
+		if _, ok := q.found[r.place()]; !ok {
+			return true
+		}
+		return each(r)
+	})
+}
+
+// page has the texts of rows read. The caller doesn't hold the lock.
+func (s *Store) page(ctx context.Context, rows []row, total int) (Page, error) {
+	page := Page{Total: total, Rows: make([]*deadletter.Record, len(rows))}
+	var missing []row
+	for i := range rows {
+		if page.Rows[i] = s.recent.get(rows[i].place()); page.Rows[i] == nil {
+			missing = append(missing, rows[i])
+		}
+	}
+	patient, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	read, err := s.fetch(patient, missing)
+	if ctx.Err() != nil {
+		return Page{}, ctx.Err()
+	}
+	if err != nil {
+		page.Partly = "the texts can't be read at the moment: " + connect.Explain(err)
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for i := range rows {
+		r := page.Rows[i]
+		if r == nil {
+			if r = read[rows[i].place()]; r != nil {
+				r.Key, r.Value, r.Headers = nil, nil, nil
+				s.recent.put(rows[i].place(), r)
+			}
+		}
+		page.Rows[i] = s.bare(&rows[i])
+		if r != nil {
+			whole := *r
+			whole.State, whole.StateWhy = page.Rows[i].State, page.Rows[i].StateWhy
+			page.Rows[i] = &whole
+		}
+	}
+	return page, nil
+}
+
+const (
+	// near is how many offsets may lie between two letters that are read at once.
+	near = 64
+
+	// fetchers is how many places are read at a time, and patience how long a
+	// page waits for that.
+	fetchers = 8
+	patience = 5 * time.Second
+)
+
+// fetch reads letters again, whole. Those that retention deleted are absent.
+func (s *Store) fetch(ctx context.Context, rows []row) (map[place]*deadletter.Record, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	wanted := make([]place, len(rows))
+	for i := range rows {
+		wanted[i] = rows[i].place()
+	}
+	slices.SortFunc(wanted, func(a, b place) int {
+		return cmp.Or(cmp.Compare(a.partition, b.partition), cmp.Compare(a.offset, b.offset))
+	})
+	found := make(map[place]*deadletter.Record, len(rows))
+	for _, at := range wanted {
+		found[at] = nil
+	}
+	results := make(chan *deadletter.Record, len(rows)) // of their number: nobody waits
+	reader := deadletter.Reader{Cluster: s.cfg.Cluster, Topic: s.cfg.DeadLetters}
+	g, within := errgroup.WithContext(ctx)
+	g.SetLimit(fetchers)
+	for len(wanted) > 0 {
+		n := 1
+		for n < len(wanted) && wanted[n].partition == wanted[0].partition && wanted[n].offset-wanted[n-1].offset < near {
+			n++
+		}
+		span := deadletter.Span{Partition: int(wanted[0].partition), From: wanted[0].offset, End: wanted[n-1].offset + 1}
+		wanted = wanted[n:]
+		g.Go(func() error {
+			return reader.Read(within, []deadletter.Span{span}, nil, func(r *deadletter.Record, fault error) error {
+				if _, ok := found[place{int32(r.Position.Partition), r.Position.Offset}]; ok && !errors.Is(fault, deadletter.ErrForeign) {
+					results <- r.Clone()
+				}
+				return nil
+			})
+		})
+	}
+	err := g.Wait()
+	close(results)
+	for r := range results {
+		found[place{int32(r.Position.Partition), r.Position.Offset}] = r
+	}
+	return found, err
 }
 
 // Death is one of the times that a delivery died.
 type Death struct {
-	At      deadletter.Position
+	At      deadletter.Position // without its time
 	Failed  time.Time
 	Reason  string
 	Code    int
@@ -61,37 +166,138 @@ type Death struct {
 // Detail is all of one dead letter.
 type Detail struct {
 	Record  *deadletter.Record // of the last death, whole
-	Deaths  []Death            // the oldest first
-	Replays []deadletter.Audit // and dismissals, in their order
+	Deaths  []Death            // the oldest first; of more than 100 the newest
+	Replays []deadletter.Audit // and dismissals, by replays and in time
+	Partly  string             // what couldn't be read, in words; "": all could
 }
 
-// Groups counts the letters that a filter chooses by destination, action, reason
-// and Twilio's code.
-func (s *Store) Groups(ctx context.Context, f deadletter.Filter) (Groups, error) {
-	return Groups{}, nil
-}
-
-// Histogram counts the letters that a filter chooses by when they failed. step
-// is the buckets' length, at least a minute; a step that makes more than 1,000
-// buckets is lengthened.
-func (s *Store) Histogram(ctx context.Context, f deadletter.Filter, step time.Duration) (Histogram, error) {
-	return Histogram{}, nil
-}
-
-// Letters are a page of the letters that a filter chooses, newest first.
-func (s *Store) Letters(ctx context.Context, f deadletter.Filter, offset, limit int) (Page, error) {
-	return Page{}, nil
-}
+const (
+	mostDeaths = 100
+	mostNamed  = 10 // ids of an AmbiguousError
+)
 
 // Letter is the dead letter with an id, or with one that begins so. The error is
-// ErrUnknown, an *AmbiguousError, or Kafka's.
+// ErrUnknown or an *AmbiguousError.
 func (s *Store) Letter(ctx context.Context, id string) (*Detail, error) {
-	return nil, ErrUnknown
+	s.mu.RLock()
+	deaths, err := s.deathsOf(id)
+	s.mu.RUnlock()
+	if err != nil {
+		return nil, err
+	}
+	slices.Reverse(deaths)
+	last := deaths[len(deaths)-1:]
+	patient, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	whole, err := s.fetch(patient, last)
+	var replays []deadletter.Audit
+	if err == nil {
+		replays, err = s.replays(patient, deaths)
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	d := &Detail{Replays: replays}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	d.Record = s.bare(&last[0])
+	if r := whole[last[0].place()]; r != nil {
+		r.State, r.StateWhy = d.Record.State, d.Record.StateWhy
+		d.Record = r
+	} else {
+		d.Partly = "retention has deleted the letter meanwhile"
+	}
+	if err != nil {
+		d.Partly = "the letter can't be read whole at the moment: " + connect.Explain(err)
+	}
+	for i := range deaths {
+		r := s.bare(&deaths[i])
+		d.Deaths = append(d.Deaths, Death{At: r.Position, Failed: r.LastFailedAt, Reason: r.Reason, Code: r.TwilioCode, State: r.State, Replays: r.Replays})
+	}
+	return d, nil
 }
 
+// deathsOf are the rows of the letter that an id means, newest first. The caller
+// holds the lock.
+func (s *Store) deathsOf(id string) (deaths []row, err error) {
+	if id == "" {
+		return nil, ErrUnknown
+	}
+	s.newest(s.choose(&deadletter.Filter{IDs: []string{id}}), func(r *row) bool {
+		deaths = append(deaths, *r)
+		return len(deaths) < mostDeaths
+	})
+	if len(deaths) > 0 {
+		return deaths, nil
+	}
+	var ids []string
+	s.newest(s.choose(&deadletter.Filter{IDPrefix: id}), func(r *row) bool {
+		full := s.idOf(r)
+		if !slices.Contains(ids, full) {
+			ids = append(ids, full)
+		}
+		if len(ids) == 1 && len(deaths) < mostDeaths {
+			deaths = append(deaths, *r)
+		}
+		return len(ids) <= mostNamed
+	})
+	switch {
+	case len(ids) == 0:
+		return nil, ErrUnknown
+	case len(ids) > 1:
+		return nil, &AmbiguousError{IDs: slices.Sorted(slices.Values(ids[:min(len(ids), mostNamed)])), More: len(ids) > mostNamed}
+	}
+	return deaths, nil
+}
+
+const (
+	leastExport = 8
+	mostExport  = 1000
+	// exportBytes is about how much of the events is in memory at a time.
+	exportBytes = 8 << 20
+)
+
 // Export calls each for all letters that a filter chooses, whole and with their
-// states, newest first, and looks through all of them. A record is each's until it
-// returns; an error of each's ends it.
+// states, newest first, and looks through all of them. A letter is each's to
+// keep; an error of each's ends it. What retention deletes meanwhile is left out.
 func (s *Store) Export(ctx context.Context, f deadletter.Filter, each func(*deadletter.Record) error) error {
+	var chosen []row
+	s.mu.RLock()
+	s.newest(s.choose(&f), func(r *row) bool {
+		chosen = append(chosen, *r)
+		return true
+	})
+	s.mu.RUnlock()
+	n := leastExport
+	for len(chosen) > 0 {
+		n = min(n, len(chosen))
+		some, err := s.fetch(ctx, chosen[:n])
+		if err != nil {
+			return err
+		}
+		size := 0
+		for i := range chosen[:n] {
+			r := some[chosen[i].place()]
+			if r == nil {
+				continue
+			}
+			size += len(r.Key) + len(r.Value)
+			s.mu.RLock()
+			r.State, r.StateWhy = s.states.OfRef(chosen[i].ref)
+			s.mu.RUnlock()
+			if !f.Match(r) {
+				continue
+			}
+			if err := each(r); err != nil {
+				return err
+			}
+		}
+		chosen = chosen[n:]
+		if size > exportBytes {
+			n = max(leastExport, n/2)
+		} else if size < exportBytes/4 {
+			n = min(mostExport, 2*n)
+		}
+	}
 	return nil
 }

@@ -1,45 +1,285 @@
 package store
 
 import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
+	"engage-worker/consumer/status"
 	"engage-worker/deadletter"
+	"engage-worker/internal/kafka/records"
+	"engage-worker/internal/packed"
 )
 
-// Funnel is what became of the messages of an action.
-type Funnel struct {
-	Destination, Action string
-
-	Accepted int // all that Twilio accepted in the span
-	// Of those, by the last status.
-	Pending     int // accepted, and not handed on yet
-	Sent        int // handed on, and the end isn't known yet
-	Delivered   int // without those that were read
-	Read        int
-	Undelivered int
-	Failed      int
-	Canceled    int
-	Unknown     int // the end was never told
-
-	Dead []deadletter.Count // letters that failed in the span, by reason, most first
+// message is what a status topic says of a message.
+type message struct {
+	delivery uint64 // hash of its key
+	offset   uint32 // in its partition, the last bits
+	accepted uint32 // Unix seconds
+	eventLow uint32 // the event's offset, the last bits, and
+	action   uint16 // index into messages.actions
+	eventTop uint8  // those before them
+	state    status.State
 }
 
-// Point counts the messages that were accepted in a step of time.
-type Point struct {
-	From      time.Time
-	Accepted  int
-	Delivered int // of those, with what was read
-	Failed    int // likewise, with undelivered and canceled
+func (m message) Empty() bool           { return m.delivery == 0 }
+func (m message) Hash() uint64          { return m.delivery }
+func (m message) Same(n message) bool   { return m.delivery == n.delivery }
+func (m message) event() int64          { return int64(m.eventTop)<<32 | int64(m.eventLow) }
+func (m message) before(end int64) bool { return int32(m.offset-uint32(end)) < 0 }
+
+const (
+	// window is how old messages may be that are counted: what a Funnel looks
+	// back, and as much as shows the last hours of that whole.
+	window = 7*24*time.Hour + 2*time.Hour
+
+	// minutesKept is for how long they are counted by the minute.
+	minutesKept = 25 * time.Hour
+
+	// mostActions bounds how many actions are counted apart.
+	mostActions = 4096
+)
+
+// messages are those of all status topics.
+type messages struct {
+	tables  map[part]*packed.Table[message]
+	actions []*action
+	index   map[actionName]uint16
+	n       int
+	since   time.Time // those before then were forgotten for want of room; zero: none was
+	oldest  int64     // Unix seconds: none is older
+	minute  int64     // Unix seconds: minutes before then aren't counted
+	changed bool
 }
 
-// Funnel tells what became of what was accepted in the last span, at most 7 days, for
-// each destination and action that has anything, in their order.
-func (s *Store) Funnel(span time.Duration) []Funnel { return nil }
+type actionName struct{ destination, action string }
 
-// Messages counts what was accepted in the last span by steps, the oldest first. A
-// step is a whole number of minutes, or of hours where the span is above a day.
-func (s *Store) Messages(span, step time.Duration) []Point { return nil }
+// counts are messages by their states.
+type counts [status.Canceled + 1]int32
 
-// Segments is how many segments a message of an action has had on average. ok is
-// false where none is known.
-func (s *Store) Segments(destination, action string) (average float64, ok bool) { return 0, false }
+// action counts the messages of one action by when they were accepted.
+type action struct {
+	actionName
+	minutes, hours map[int64]*counts // by their beginning, in Unix seconds
+	segments, of   int64             // of messages whose segments are known
+}
+
+func newMessages() messages {
+	return messages{tables: map[part]*packed.Table[message]{}, index: map[actionName]uint16{}}
+}
+
+// said is as much of a status record as counts.
+type said struct {
+	action     string
+	delivery   uint64
+	offset     int64
+	there      bool // false: nothing is there any more
+	state      status.State
+	segments   int
+	acceptedAt time.Time
+	event      int64
+}
+
+// parseStatuses reads a block of a destination's status topic. It needs no lock.
+func (s *Store) parseStatuses(destination string, block []records.Record) []said {
+	all := make([]said, 0, len(block))
+	for i := range block {
+		r := &block[i]
+		one := said{delivery: s.states.Delivery(destination, r.Key), offset: r.Offset}
+		if r.Value == nil {
+			all = append(all, one)
+			continue
+		}
+		var v struct {
+			Status     status.State
+			Position   string
+			Segments   int
+			AcceptedAt time.Time
+		}
+		if json.Unmarshal(r.Value, &v) != nil || v.Status == 0 {
+			continue
+		}
+		name, _, _ := strings.Cut(string(r.Key), "\x00")
+		_, offset, _ := strings.Cut(v.Position, "/")
+		one.event, _ = strconv.ParseInt(offset, 10, 64)
+		one.there, one.action, one.state, one.segments = true, s.cfg.Present(destination, name), v.Status, v.Segments
+		if one.acceptedAt = v.AcceptedAt; one.acceptedAt.IsZero() {
+			one.acceptedAt = r.Time
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// takeStatuses takes in what a status topic says. The caller holds the lock.
+func (s *Store) takeStatuses(destination string, at part, all []said) {
+	m := &s.messages
+	table := m.tables[at]
+	if table == nil {
+		table = new(packed.Table[message])
+		m.tables[at] = table
+	}
+	latest := s.now().Add(time.Hour).Unix() // a clock may be ahead, and not by years
+	for i := range all {
+		said := &all[i]
+		m.changed = true
+		before, known := table.Get(message{delivery: said.delivery})
+		if known {
+			m.count(before, -1)
+		}
+		accepted := min(said.acceptedAt.Unix(), latest)
+		if !said.there || accepted < m.oldest {
+			if known {
+				table.Remove(before)
+				m.n--
+			}
+			continue
+		}
+		action, ok := m.action(actionName{destination, said.action})
+		if !ok {
+			continue
+		}
+		now := message{
+			delivery: said.delivery, offset: uint32(said.offset), accepted: uint32(accepted), action: action, state: said.state,
+			eventLow: uint32(said.event), eventTop: uint8(said.event >> 32),
+		}
+		if !known {
+			m.n++
+		}
+		table.Put(now)
+		m.count(now, 1)
+		if a := m.actions[action]; said.segments > 0 {
+			a.segments, a.of = a.segments+int64(said.segments), a.of+1
+		}
+	}
+	if m.n > s.cfg.Limits.Messages+s.cfg.Limits.Messages/slack {
+		m.clean(s.now(), s.cfg.Limits.Messages)
+	}
+}
+
+func (m *messages) action(name actionName) (uint16, bool) {
+	n, ok := m.index[name]
+	if !ok {
+		if len(m.actions) == mostActions {
+			return 0, false
+		}
+		n = uint16(len(m.actions))
+		m.index[name] = n
+		m.actions = append(m.actions, &action{actionName: name, minutes: map[int64]*counts{}, hours: map[int64]*counts{}})
+	}
+	return n, true
+}
+
+// count counts a message in, or out again.
+func (m *messages) count(one message, by int32) {
+	a, at := m.actions[one.action], int64(one.accepted)
+	add := func(to map[int64]*counts, length int64) {
+		from := at - at%length
+		c := to[from]
+		if c == nil {
+			c = new(counts)
+			to[from] = c
+		}
+		c[one.state] += by
+	}
+	add(a.hours, 3600)
+	if at >= m.minute {
+		add(a.minutes, 60)
+	}
+}
+
+// of is what is known of a delivery's message.
+func (m *messages) of(at part, delivery uint64) (deadletter.Message, bool) {
+	table := m.tables[at]
+	if table == nil {
+		return deadletter.Message{}, false
+	}
+	one, ok := table.Get(message{delivery: delivery})
+	return deadletter.Message{
+		Delivered: one.state == status.Delivered || one.state == status.Read,
+		Failed:    one.state.Failure() || one.state == status.Canceled,
+		Offset:    one.event(),
+	}, ok
+}
+
+// gone forgets what lies before an offset.
+func (m *messages) gone(at part, first int64) {
+	if table := m.tables[at]; table != nil {
+		m.remove(table, func(one message) bool { return one.before(first) })
+	}
+}
+
+func (m *messages) remove(table *packed.Table[message], which func(message) bool) {
+	var gone []message
+	for one := range table.All() {
+		if which(one) {
+			gone = append(gone, one)
+		}
+	}
+	for _, one := range gone {
+		table.Remove(one)
+		m.count(one, -1)
+	}
+	m.n -= len(gone)
+	m.changed = m.changed || len(gone) > 0
+}
+
+// clean forgets what is too old to be counted, and the oldest hours beyond the
+// bound.
+func (m *messages) clean(now time.Time, most int) {
+	minute := now.Add(-minutesKept).Unix()
+	m.minute = minute - minute%60
+	hour := now.Add(-window).Unix()
+	oldest := max(m.oldest, hour-hour%3600)
+	if m.n > most+most/slack {
+		oldest = max(oldest, m.oldestWithin(most))
+		m.since = time.Unix(oldest, 0).UTC()
+	}
+	if oldest > m.oldest {
+		m.oldest = oldest
+		for _, table := range m.tables {
+			m.remove(table, func(one message) bool { return int64(one.accepted) < oldest })
+		}
+		if time.Unix(oldest, 0).After(m.since) {
+			m.since = time.Time{}
+		}
+	}
+	for _, a := range m.actions {
+		for at := range a.minutes {
+			if at < m.minute {
+				delete(a.minutes, at)
+			}
+		}
+		for at := range a.hours {
+			if at < m.oldest-m.oldest%3600 {
+				delete(a.hours, at)
+			}
+		}
+	}
+}
+
+// oldestWithin is from when on there are at most so many.
+func (m *messages) oldestWithin(most int) int64 {
+	hours := map[int64]int{}
+	for _, a := range m.actions {
+		for at, c := range a.hours {
+			for _, n := range c {
+				hours[at] += int(n)
+			}
+		}
+	}
+	var starts []int64
+	for at := range hours {
+		starts = append(starts, at)
+	}
+	slices.Sort(starts)
+	n := 0
+	for i := len(starts) - 1; i >= 0; i-- {
+		if n += hours[starts[i]]; n > most {
+			return starts[i] + 3600
+		}
+	}
+	return 0
+}

@@ -1,10 +1,14 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"engage-worker/deadletter"
+	"engage-worker/internal/kafka/records"
 )
 
 // Series is a replay as the record of replays tells of it: a plan, with those
@@ -12,21 +16,228 @@ import (
 type Series struct {
 	ID       string
 	By       string
-	Asked    string    // what for, as letters.Choice.Query writes it; "": it isn't known
-	Begun    time.Time // zero: an earlier version's, or deleted by retention
+	Asked    string    // what for, as letters.Choice.Asked writes it; "": it isn't known
+	Begun    time.Time // zero: it isn't known
 	Finished time.Time // zero: it isn't
 	Last     time.Time // when it last wrote something down
 
 	Published int // events that are in the source again
 	Intended  int // of which nothing more was said yet
-	Abandoned int // surely not published
 	Outcome   map[deadletter.State]int
 }
 
-// Series are the replays, the latest first.
-func (s *Store) Series() []Series { return nil }
+// mostSeries bounds how many are remembered.
+const mostSeries = 10_000
+
+// mark is what the record of replays says last of one replay of a letter, or of its
+// dismissal.
+type mark struct {
+	key       uint64
+	offset    int64
+	series    uint32
+	partition uint16
+	state     markState
+}
+
+type markState uint8
+
+const (
+	markIntended markState = iota + 1
+	markPublished
+	markDismissal
+)
+
+func (m mark) Empty() bool      { return m.key == 0 }
+func (m mark) Hash() uint64     { return m.key }
+func (m mark) Same(n mark) bool { return m.key == n.key }
+
+// markKey is of the nth replay of a letter, or of the letter's dismissal that would
+// have been the nth.
+func markKey(letter uint64, replay int, dismissal bool) uint64 {
+	n := uint64(replay) << 1
+	if dismissal {
+		n |= 1
+	}
+	// Fibonacci hashing keeps near numbers apart over all bits.
+	return max(1, letter^n*0x9e3779b97f4a7c15)
+}
+
+// marksOf are the keys of all that may be said of a row.
+func marksOf(r *row) (keys []uint64) {
+	letter, old := r.ref.Letter()
+	n := r.ref.Replays() + 1
+	return []uint64{markKey(letter, n, false), markKey(letter, n, true), markKey(old, n, false), markKey(old, n, true)}
+}
+
+// audit is a record of replays and where it is.
+type audit struct {
+	deadletter.Audit
+	offset int64
+}
+
+// decodeAudits decodes what can be understood.
+func decodeAudits(block []records.Record) (audits []audit) {
+	for i := range block {
+		if a, err := deadletter.DecodeAudit(block[i].Value); err == nil {
+			audits = append(audits, audit{a, block[i].Offset})
+		}
+	}
+	return audits
+}
+
+// takeAudits takes in what the record of replays says. The caller holds the lock.
+func (s *Store) takeAudits(partition int, audits []audit) {
+	for i := range audits {
+		a := &audits[i]
+		s.states.Audit(a.Audit)
+		m := mark{offset: a.offset, partition: uint16(partition)}
+		switch a.State {
+		case deadletter.Begun, deadletter.Finished:
+			s.seriesOf(a)
+			continue
+		case deadletter.Dismissed, deadletter.Reopened:
+			m.key, m.state = markKey(s.states.Letter(a.ID, a.Origin), a.Replay, true), markDismissal
+			s.marks.Put(m)
+			continue
+		}
+		m.key, m.series = markKey(s.states.Letter(a.ID, a.Origin), a.Replay, false), s.seriesOf(a)
+		known, ok := s.marks.Get(m)
+		switch a.State {
+		case deadletter.Intended: // whoever was first, until that one says otherwise
+			m.state = markIntended
+			if ok && (known.series != m.series || known.state == markPublished) {
+				continue
+			}
+			s.marks.Put(m)
+		case deadletter.Published:
+			m.state = markPublished
+			s.marks.Put(m)
+		case deadletter.Abandoned:
+			if ok && known.series == m.series && known.state == markIntended {
+				s.marks.Remove(m)
+			}
+		}
+	}
+}
+
+// seriesOf is the place of a record's series, from 1.
+func (s *Store) seriesOf(a *audit) uint32 {
+	n, ok := s.bySID[a.Series]
+	if !ok {
+		if len(s.series) == mostSeries {
+			return 0
+		}
+		s.series = append(s.series, Series{ID: a.Series, By: a.By})
+		n = uint32(len(s.series))
+		s.bySID[a.Series] = n
+	}
+	series := &s.series[n-1]
+	if a.At.After(series.Last) {
+		series.Last = a.At
+	}
+	switch a.State {
+	case deadletter.Begun:
+		series.Begun, series.By, series.Asked = a.At, a.By, a.Asked
+	case deadletter.Finished:
+		series.Finished = a.At
+		series.Asked = cmp.Or(series.Asked, a.Asked)
+	}
+	return n
+}
+
+// replayedBy is the series that replayed a row last. The caller holds the lock.
+func (s *Store) replayedBy(r *row) uint32 {
+	letter, old := r.ref.Letter()
+	for _, hash := range []uint64{letter, old} {
+		if m, ok := s.marks.Get(mark{key: markKey(hash, r.ref.Replays()+1, false)}); ok {
+			return m.series
+		}
+	}
+	return 0
+}
+
+// Series are the replays, the latest first, at most 10,000 of them.
+func (s *Store) Series() []Series {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	all := slices.Clone(s.series)
+	for m := range s.marks.All() {
+		switch {
+		case m.series == 0:
+		case m.state == markPublished:
+			all[m.series-1].Published++
+		case m.state == markIntended:
+			all[m.series-1].Intended++
+		}
+	}
+	for i := range s.rows {
+		if r := &s.rows[i]; r.series > 0 {
+			of := &all[r.series-1]
+			if of.Outcome == nil {
+				of.Outcome = map[deadletter.State]int{}
+			}
+			of.Outcome[allStates[r.state-1]]++
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Series) int { return latest(b).Compare(latest(a)) })
+	return all
+}
+
+// latest is when a series began, as far as is known.
+func latest(s Series) time.Time {
+	if s.Begun.IsZero() {
+		return s.Last
+	}
+	return s.Begun
+}
 
 // Replayed are a page of the letters that a series has replayed, newest first.
 func (s *Store) Replayed(ctx context.Context, series string, offset, limit int) (Page, error) {
-	return Page{}, nil
+	s.mu.RLock()
+	var chosen []row
+	total := 0
+	if n := s.bySID[series]; n > 0 {
+		for i := len(s.rows) - 1; i >= 0; i-- {
+			if r := &s.rows[i]; r.series == n {
+				if total++; total > offset && len(chosen) < limit {
+					chosen = append(chosen, *r)
+				}
+			}
+		}
+	}
+	s.mu.RUnlock()
+	return s.page(ctx, chosen, total)
+}
+
+// replays are the record's words on letters, read again. The caller doesn't hold
+// the lock.
+func (s *Store) replays(ctx context.Context, rows []row) ([]deadletter.Audit, error) {
+	topic := deadletter.AuditTopic(s.cfg.DeadLetters)
+	places := map[place]bool{}
+	s.mu.RLock()
+	for i := range rows {
+		for _, key := range marksOf(&rows[i]) {
+			if m, ok := s.marks.Get(mark{key: key}); ok {
+				places[place{int32(m.partition), m.offset}] = true
+			}
+		}
+	}
+	s.mu.RUnlock()
+	var found []audit
+	for at := range maps.Keys(places) {
+		scanner := records.Scanner{Cluster: s.cfg.Cluster, MaxBytes: answerBytes}
+		span := records.Span{Topic: topic, Partition: int(at.partition), From: at.offset, End: at.offset + 1}
+		if err := scanner.Scan(ctx, span, func(block []records.Record) error {
+			found = append(found, decodeAudits(block)...)
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(found, func(a, b audit) int { return cmp.Compare(a.offset, b.offset) })
+	all := make([]deadletter.Audit, len(found))
+	for i, a := range found {
+		all[i] = a.Audit
+	}
+	return deadletter.LastSteps(all), nil
 }

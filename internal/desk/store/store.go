@@ -1,14 +1,16 @@
 package store
 
 import (
-	"context"
 	"errors"
+	"hash/maphash"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"engage-worker/deadletter"
 	"engage-worker/internal/kafka/records"
+	"engage-worker/internal/packed"
 )
 
 // Config is what a Store reads.
@@ -40,17 +42,69 @@ type Limits struct {
 
 // Store is what the topics say. Make it with New; it is safe for concurrent use.
 type Store struct {
-	cfg Config
+	cfg     Config
+	now     func() time.Time
+	reading sync.WaitGroup // searches; Run waits for them
 
-	mu      sync.RWMutex
-	version uint64
-	changed chan struct{} // closed at the next change
+	mu       sync.RWMutex
+	progress Progress
+	version  uint64
+	changed  chan struct{} // closed at the next change
+	told     time.Time     // when it was closed last
+	running  bool
+
+	seed    maphash.Seed
+	texts   texts
+	rows    []row // sorted; see older
+	fresh   []row // that came since
+	dropped int   // rows that are gone since the rest was cleaned
+	states  *deadletter.States
+	fold    *deadletter.Fold
+	touched touched
+	marks   packed.Table[mark]
+	series  []Series
+	bySID   map[string]uint32 // index into series, from 1
+
+	messages messages
+	letters  *deadletter.Progress // of the dead letters that are being read; nil: none are
+	next     map[part]int64       // up to where a partition was read
+	first    map[part]int64       // where it began then
+	behind   map[part]time.Time   // since when it ends before next
+
+	searches []*search // the one asked last at the end
+	recent   recent
+}
+
+// part is a partition of a topic.
+type part struct {
+	topic     string
+	partition int
 }
 
 // New makes a Store that knows nothing. Run reads.
 func New(cfg Config) *Store {
-	return &Store{cfg: cfg, changed: make(chan struct{})}
+	if cfg.Present == nil {
+		cfg.Present = func(_, action string) string { return action }
+	}
+	for limit, usual := range map[*int]int{&cfg.Limits.Letters: 1_000_000, &cfg.Limits.Messages: 10_000_000, &cfg.Limits.Search: 100_000} {
+		if *limit == 0 {
+			*limit = usual
+		}
+	}
+	if cfg.Every == 0 {
+		cfg.Every = 500 * time.Millisecond
+	}
+	s := &Store{
+		cfg: cfg, now: time.Now, changed: make(chan struct{}), seed: maphash.MakeSeed(), texts: newTexts(),
+		states: deadletter.NewStates(cfg.Present), fold: deadletter.NewFold(), bySID: map[string]uint32{},
+		messages: newMessages(), next: map[part]int64{}, first: map[part]int64{}, behind: map[part]time.Time{}, recent: newRecent(),
+	}
+	s.states.Watch(s.touched.add)
+	s.touched.all = true
+	return s
 }
+
+func (s *Store) hash(text string) uint64 { return maphash.String(s.seed, text) }
 
 // Progress is how far the reading is.
 type Progress struct {
@@ -59,31 +113,48 @@ type Progress struct {
 	Fault       string    // why nothing new comes, in words; "" while it does
 	At          time.Time // when all was last read to its end
 	Forgotten   int       // letters beyond the bound, or with texts that have no room
+	Odd         int       // records that can't be understood
 	Letters     int       // that are here
 	Messages    int       // likewise
-	Since       time.Time // messages that were accepted before then were forgotten; zero: none was
-}
-
-// Run reads the topics, and then what comes, until ctx ends: that is the error
-// that it returns. It may be called once.
-func (s *Store) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return ctx.Err()
+	Since       time.Time // messages that were accepted before then aren't here; zero: all that a Funnel counts are
 }
 
 // Progress tells how far the reading is.
 func (s *Store) Progress() Progress {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return Progress{}
+	p := s.progress
+	if s.letters != nil {
+		p.Done += s.letters.Done()
+	}
+	p.Letters, p.Messages, p.Since = len(s.rows)+len(s.fresh), s.messages.n, s.messages.since
+	return p
 }
 
 // Changes is the number of the state that queries tell of, and a channel that is
-// closed when there is another.
+// closed when there is another: at most a few times a second.
 func (s *Store) Changes() (version uint64, changed <-chan struct{}) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.version, s.changed
+}
+
+// tellEvery is the least time between two changes.
+const tellEvery = 300 * time.Millisecond
+
+// tell says that there is something new. The caller holds the lock.
+func (s *Store) tell() {
+	s.version++
+	s.told = s.now()
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// tellSometimes is tell for what goes on for long.
+func (s *Store) tellSometimes() {
+	if s.now().Sub(s.told) >= tellEvery {
+		s.tell()
+	}
 }
 
 // ErrUnknown says that there is no such dead letter.
