@@ -64,7 +64,7 @@ func holds(t *testing.T, what string, times []time.Time, perSecond float64) {
 	}
 }
 
-// TestSenders: a sender with one message a second slows no other, is itself
+// TestSenders: a sender with five messages a second slows no other, is itself
 // not exceeded with three replicas, and its events take no room from others'.
 func TestSenders(t *testing.T) {
 	t.Parallel()
