@@ -115,7 +115,7 @@ func (c *consumeCmd) show(app *app, m kafka.Message, people bool) error {
 		_, err = fmt.Fprintf(app.stdout, "%s  %d:%d  %s\n", shown(m.Time), m.Partition, m.Offset, terminal.Plain(c.masked(what)))
 		return err
 	}
-	line := consumedEvent{Partition: m.Partition, Offset: m.Offset, Time: stamp(m.Time)}
+	line := consumedEvent{Partition: m.Partition, Offset: m.Offset, Time: letters.Stamp(m.Time)}
 	if m.Key != nil {
 		key := c.masked(string(m.Key))
 		line.Key = &key

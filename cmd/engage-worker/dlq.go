@@ -11,7 +11,6 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/segmentio/kafka-go"
 
-	"engage-worker/actions/outcome"
 	"engage-worker/deadletter"
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/records"
@@ -73,41 +72,26 @@ type dlqFilter struct {
 
 // Validate is kong's hook for flags.
 func (f *dlqFilter) Validate() error {
-	for _, name := range f.State {
-		if !deadletter.State(name).Valid() {
-			return fmt.Errorf("--state %s is unknown; known are %s", quoted(name), joined(deadletter.AllStates()))
-		}
-	}
-	for _, name := range f.Reason {
-		if r, ok := outcome.ParseReason(name); !ok || r < outcome.ReasonMalformedEvent {
-			return fmt.Errorf("--reason %s is unknown; known are %s", quoted(name), strings.Join(letters.Reasons(), ", "))
-		}
-	}
-	for _, name := range f.Disposition {
-		if !deadletter.Disposition(name).Valid() {
-			return fmt.Errorf("--disposition %s is unknown; known are %s", quoted(name), joined(deadletter.Dispositions()))
-		}
-	}
 	if err := errors.Join(f.Since.in(f.TZ.in()), f.Until.in(f.TZ.in())); err != nil {
 		return err
 	}
-	if !f.Since.IsZero() && !f.Until.IsZero() && !f.Since.Before(f.Until.Time) {
-		return errors.New("--since must be before --until")
-	}
-	return nil
+	_, err := f.options().Filter("--", time.Now())
+	return err
 }
 
+// options are the options without their times, which Since and Until hold.
+func (f *dlqFilter) options() letters.Options {
+	return letters.Options{
+		State: f.State, Reason: f.Reason, Disposition: f.Disposition, Destination: f.Destination, Action: f.Action, Region: f.Region,
+		User: f.User, MessageID: f.MessageID, Code: f.Code, Since: f.Since.text, Until: f.Until.text, Contains: f.Contains, Zone: f.TZ.location,
+	}
+}
+
+// filter is what the options choose, which Validate has found to be right.
 func (f *dlqFilter) filter() deadletter.Filter {
-	filter := deadletter.Filter{
-		Reasons: f.Reason, Destinations: f.Destination, Actions: f.Action, Regions: f.Region, Users: f.User,
-		MessageIDs: f.MessageID, Codes: f.Code, Since: f.Since.Time, Until: f.Until.Time, Contains: f.Contains,
-	}
-	for _, name := range f.State {
-		filter.States = append(filter.States, deadletter.State(name))
-	}
-	for _, name := range f.Disposition {
-		filter.Dispositions = append(filter.Dispositions, deadletter.Disposition(name))
-	}
+	// Since and Until are as they were when the command line was read.
+	filter, _ := f.options().Filter("--", time.Now())
+	filter.Since, filter.Until = f.Since.Time, f.Until.Time
 	return filter
 }
 
@@ -115,29 +99,7 @@ func (f *dlqFilter) filter() deadletter.Filter {
 // is asked when nothing was found: what isn't configured any more may have dead
 // letters.
 func (f *dlqFilter) unknown(cfg *config.Config) error {
-	known := map[string][]string{}
-	for _, d := range cfg.Destinations {
-		known["destination"] = append(append(known["destination"], d.Name), d.FormerNames...)
-		known["region"] = append(known["region"], d.Settings.Region)
-		for _, a := range d.Actions {
-			known["action"] = append(known["action"], a.Name)
-		}
-	}
-	for name := range cfg.Regions {
-		known["region"] = append(known["region"], name)
-	}
-	for _, option := range []struct {
-		name   string
-		values []string
-	}{{"destination", f.Destination}, {"action", f.Action}, {"region", f.Region}} {
-		names := slices.Compact(slices.Sorted(slices.Values(known[option.name])))
-		for _, value := range option.values {
-			if !slices.Contains(names, value) {
-				return badInput(fmt.Errorf("--%s %s is unknown; known are %s", option.name, quoted(value), strings.Join(names, ", ")))
-			}
-		}
-	}
-	return nil
+	return badInput(f.options().Unknown("--", cfg))
 }
 
 func quoted(s string) string { return fmt.Sprintf("%q", s) }

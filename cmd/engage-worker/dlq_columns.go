@@ -14,6 +14,7 @@ import (
 	"github.com/parquet-go/parquet-go/compress/zstd"
 
 	"engage-worker/deadletter"
+	"engage-worker/internal/letters"
 	"engage-worker/internal/terminal"
 )
 
@@ -71,7 +72,7 @@ func (m millis) String() string {
 	if m == 0 {
 		return ""
 	}
-	return stamp(time.UnixMilli(int64(m)))
+	return letters.Stamp(time.UnixMilli(int64(m)))
 }
 
 // MarshalText makes it text in JSON.
@@ -175,8 +176,8 @@ func (c *csvRows) Write(r *deadletter.Record) error {
 	text := terminal.Cell
 	c.fields = append(c.fields[:0],
 		text(e.ID), e.FailedAt.String(), e.FirstFailedAt.String(), text(e.Reason), text(e.Disposition), text(e.Destination), text(e.Action), text(e.Region),
-		text(e.UserID), text(e.MessageID), text(e.Recipient), text(e.Message), number(int(e.TwilioCode)), number(int(e.TwilioStatus)), text(e.TwilioRequestID),
-		number(int(e.Attempts)), strconv.Itoa(int(e.Replays)), text(e.Group),
+		text(e.UserID), text(e.MessageID), text(e.Recipient), text(e.Message), letters.Number(int(e.TwilioCode)), letters.Number(int(e.TwilioStatus)), text(e.TwilioRequestID),
+		letters.Number(int(e.Attempts)), strconv.Itoa(int(e.Replays)), text(e.Group),
 		text(e.Topic), strconv.Itoa(int(e.Partition)), strconv.FormatInt(e.Offset, 10), e.RecordTimestamp.String(),
 		strconv.Itoa(int(e.DLQPartition)), strconv.FormatInt(e.DLQOffset, 10), e.DLQTimestamp.String(),
 		text(e.Key), e.KeyEncoding, jsonCell(e.Value), e.ValueEncoding, jsonCell(e.Headers),

@@ -184,9 +184,9 @@ type listed struct {
 
 func (c *dlqListCmd) listed(r *deadletter.Record) listed {
 	l := listed{
-		FailedAt: stamp(r.FailedAt()), ID: r.ID(), State: string(r.State), StateWhy: r.StateWhy, Reason: r.Reason, Disposition: string(r.Disposition), Destination: r.Destination, Action: r.Action,
+		FailedAt: letters.Stamp(r.FailedAt()), ID: r.ID(), State: string(r.State), StateWhy: r.StateWhy, Reason: r.Reason, Disposition: string(r.Disposition), Destination: r.Destination, Action: r.Action,
 		Region: r.Region, Code: r.TwilioCode, Recipient: r.Recipient, UserID: r.UserID, MessageID: r.MessageID, Replays: r.Replays,
-		Message: r.Message, Position: r.Position.String(), Meaning: codeMeaning(number(r.TwilioCode)), failed: r.FailedAt(),
+		Message: r.Message, Position: r.Position.String(), Meaning: letters.CodeMeaning(r.TwilioCode), failed: r.FailedAt(),
 	}
 	if c.Mask {
 		l.UserID, l.MessageID, l.Message = letters.MaskedUser(l.UserID), letters.Masked(l.MessageID), letters.Masked(l.Message)
@@ -212,7 +212,7 @@ func listColumns() []listColumn {
 		{name: "destination", head: "DESTINATION", text: func(_ *dlqListCmd, l listed) string { return l.Destination }, spare: 5},
 		{name: "action", head: "ACTION", text: func(_ *dlqListCmd, l listed) string { return l.Action }, spare: 7},
 		{name: "region", head: "REGION", text: func(_ *dlqListCmd, l listed) string { return l.Region }, spare: 3},
-		{name: "twilio_code", head: "CODE", text: func(_ *dlqListCmd, l listed) string { return number(l.Code) }, number: true, spare: 8},
+		{name: "twilio_code", head: "CODE", text: func(_ *dlqListCmd, l listed) string { return letters.Number(l.Code) }, number: true, spare: 8},
 		{name: "recipient", head: "RECIPIENT", text: func(_ *dlqListCmd, l listed) string { return l.Recipient }, spare: 6},
 		{name: "user_id", head: "USER", text: func(_ *dlqListCmd, l listed) string { return l.UserID }, spare: 4},
 		{name: "message_id", head: "MESSAGE ID", text: func(_ *dlqListCmd, l listed) string { return l.MessageID }, spare: 4},
@@ -322,13 +322,6 @@ func spareColumns(columns []listColumn) (spare []int) {
 	}
 	slices.SortStableFunc(spare, func(a, b int) int { return cmp.Compare(columns[a].spare, columns[b].spare) })
 	return spare
-}
-
-func number(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return strconv.Itoa(n)
 }
 
 func (c *dlqListCmd) printJSON(app *app, total int, rows []listed) error {

@@ -16,6 +16,7 @@ import (
 	"engage-worker/actions/trigger"
 	"engage-worker/deadletter"
 	"engage-worker/internal/letters"
+	"engage-worker/internal/preview"
 	"engage-worker/internal/terminal"
 )
 
@@ -165,10 +166,10 @@ func (p *shower) facts(r *deadletter.Record) {
 	p.line("recipient", r.Recipient)
 	p.line("user id", r.UserID)
 	p.line("message id", r.MessageID)
-	p.line("attempts", number(r.DeliveryCount))
+	p.line("attempts", letters.Number(r.DeliveryCount))
 	p.line("first failed", p.zone.shown(r.FirstFailedAt))
 	p.line("last failed", p.zone.shown(r.LastFailedAt))
-	p.line("HTTP status", number(r.TwilioStatus))
+	p.line("HTTP status", letters.Number(r.TwilioStatus))
 	p.line("Twilio request", r.RequestID)
 	p.line("Twilio message", r.TwilioSID)
 	p.line("group", r.Group)
@@ -257,27 +258,31 @@ func text(b []byte) string {
 // rendered shows what the current configuration makes of the event.
 func (p *shower) rendered(ctx context.Context, desk *dlqDesk, r *deadletter.Record) {
 	p.section("What the current configuration would send (nothing is sent)")
-	renderings, err := desk.Render(ctx, r)
+	previewer, err := preview.New(desk.Config)
 	if err != nil {
 		p.printf("  %s\n", terminal.Plain(err.Error()))
 		return
 	}
-	for _, d := range renderings {
-		p.line("action", d.Action)
-		what := d.Decision.String()
-		if d.Reason != 0 {
-			what += ": " + d.Reason.String()
+	defer previewer.Close()
+	ctx, cancel := context.WithTimeout(ctx, preview.LookupTime)
+	defer cancel()
+	lines, err := previewer.Letter(ctx, r.Destination, r.Action, r.Value)
+	if err != nil {
+		p.printf("  %s\n", terminal.Plain(err.Error()))
+		return
+	}
+	for _, line := range lines {
+		p.line("action", line.Action)
+		p.line("decision", line.Verdict())
+		if line.Error != nil {
+			p.line("because", p.veiled(line.Error.Message))
 		}
-		p.line("decision", what)
-		if d.Failure != nil {
-			p.line("because", p.veiled(d.Failure.Message))
-		}
-		p.line("region", d.Region)
-		if d.Message == nil {
+		p.line("region", line.Region)
+		if line.Request == nil {
 			continue
 		}
-		for _, v := range d.Message.Form {
-			p.line(v.Name, p.veiled(v.Value))
+		for _, field := range line.Request.Form {
+			p.line(field[0], p.veiled(field[1]))
 		}
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strconv"
 
-	"engage-worker/actions/twilio"
 	"engage-worker/deadletter"
+	"engage-worker/internal/letters"
 	"engage-worker/internal/terminal"
 )
 
@@ -155,7 +155,8 @@ func (c *dlqStatsCmd) section(s screen, d deadletter.Dimension, stats *deadlette
 	for _, n := range counts {
 		row := []string{orUnknown(n.Value), thousands(n.N), share(n.N, stats.Total), bar(n.N, most, barWidth)}
 		if d == deadletter.ByCode {
-			row = append(row, codeMeaning(n.Value))
+			code, _ := strconv.Atoi(n.Value) // none is 0
+			row = append(row, letters.CodeMeaning(code))
 		}
 		t.add(row...)
 	}
@@ -171,15 +172,6 @@ func upper(d deadletter.Dimension) string {
 		b[i] -= 'a' - 'A'
 	}
 	return string(b)
-}
-
-func codeMeaning(code string) string {
-	n, err := strconv.Atoi(code)
-	if err != nil {
-		return ""
-	}
-	meaning, _ := twilio.Explain(n)
-	return meaning
 }
 
 func orUnknown(value string) string {
@@ -221,7 +213,7 @@ type countJSON struct {
 func (c *dlqStatsCmd) printJSON(app *app, topic string, stats *deadletter.Stats, left leftOut, by []deadletter.Dimension) error {
 	out := statsJSON{
 		Topic: topic, Total: stats.Total, Replayed: stats.Replayed, Foreign: left.foreign, Repeated: left.repeated,
-		Oldest: stamp(stats.Oldest), Newest: stamp(stats.Newest), By: map[string][]countJSON{},
+		Oldest: letters.Stamp(stats.Oldest), Newest: letters.Stamp(stats.Newest), By: map[string][]countJSON{},
 	}
 	for _, d := range by {
 		counts := []countJSON{}

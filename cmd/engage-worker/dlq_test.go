@@ -749,31 +749,6 @@ func TestDLQWithoutKafka(t *testing.T) {
 	})
 }
 
-func TestParseTimePoint(t *testing.T) {
-	now := time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
-	for in, want := range map[string]string{
-		"24h":                       "2026-03-09T12:00:00Z",
-		"7d":                        "2026-03-03T12:00:00Z",
-		"2w":                        "2026-02-24T12:00:00Z",
-		"1h30m":                     "2026-03-10T10:30:00Z",
-		"2026-03-01":                "2026-03-01T00:00:00Z",
-		"2026-03-01 10:00":          "2026-03-01T10:00:00Z",
-		"2026-03-01T10:00:00":       "2026-03-01T10:00:00Z",
-		"2026-03-01T10:00:00+02:00": "2026-03-01T08:00:00Z",
-		"2026-03-01T10:00:00.5Z":    "2026-03-01T10:00:00.5Z",
-	} {
-		got, err := parseTimePoint(in, now, time.UTC)
-		if err != nil || got.Format(time.RFC3339Nano) != want {
-			t.Errorf("%s: %v (%v), want %s", in, got, err, want)
-		}
-	}
-	for _, in := range []string{"", "-1h", "0d", "d", "-3d", "99999999999d", "2026-13-01", "now", "24"} {
-		if got, err := parseTimePoint(in, now, time.UTC); err == nil {
-			t.Errorf("%q: %v, want an error", in, got)
-		}
-	}
-}
-
 func TestTableFitsTheTerminal(t *testing.T) {
 	var b bytes.Buffer
 	table := table{header: []string{"N", "TEXT"}, right: map[int]bool{0: true}}

@@ -22,6 +22,14 @@ type Line struct {
 	Explain     *actions.Explanation `json:"explain,omitempty"`
 }
 
+// Verdict is the decision, with its reason where that says more.
+func (l *Line) Verdict() string {
+	if l.Reason == "" || l.Reason == l.Decision {
+		return l.Decision
+	}
+	return l.Decision + ": " + l.Reason
+}
+
 // Place tells which event a line is about.
 type Place struct {
 	File      string `json:"file,omitempty"` // where there are several
