@@ -229,7 +229,7 @@ func (d *Desk) sentNow(ctx context.Context, r *deadletter.Record) (all []compare
 		if line.Request != nil {
 			to = d.masked(line.Request.Field("To"))
 		}
-		row("Decision", "fail: "+strings.ReplaceAll(r.Reason, "_", " "), c.Line.Verdict)
+		row("Decision", "fail: "+strings.ReplaceAll(r.Reason, "_", " "), strings.ReplaceAll(line.Verdict(), "_", " "))
 		row("Action", cmp.Or(r.Action, line.Action), line.Action)
 		row("Region", cmp.Or(r.Region, line.Region), line.Region)
 		row("Recipient", cmp.Or(r.Recipient, to), to)

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -20,7 +21,6 @@ import (
 // previewView is what one action makes of an event, as it is shown.
 type previewView struct {
 	preview.Line
-	Verdict string   `json:"-"` // the decision, and the reason
 	To      string   `json:"-"`
 	From    string   `json:"-"`
 	Body    string   `json:"-"`
@@ -31,10 +31,7 @@ type previewView struct {
 }
 
 func (d *Desk) viewOf(line preview.Line) previewView {
-	v := previewView{Line: line, Verdict: line.Decision}
-	if line.Reason != "" && line.Reason != line.Decision {
-		v.Verdict += ": " + strings.ReplaceAll(line.Reason, "_", " ")
-	}
+	v := previewView{Line: line}
 	if line.Request != nil {
 		v.To, v.From = d.masked(line.Request.Field("To")), line.Request.Field("From")
 		if v.From == "" {
@@ -94,6 +91,9 @@ type tryView struct {
 	Recent []recentView  `json:"recent"`
 	Fault  string        `json:"fault,omitempty"` // why there are no recent ones
 	Open   bool          `json:"-"`
+
+	Taken string `json:"-"` // where one of the topic's is
+	Shown string `json:"-"` // that one, for whom may see it
 }
 
 // recentView is one of the last events of the topic, as far as that tells nothing
@@ -163,24 +163,24 @@ func (d *Desk) recent(ctx context.Context) ([]recentView, error) {
 // tryPosted shows what each action makes of an event that is given, or of one of
 // the topic's.
 func (d *Desk) tryPosted(w http.ResponseWriter, r *http.Request) {
-	v := tryView{Event: r.PostFormValue("event"), Tried: true}
+	value := []byte(r.PostFormValue("event"))
+	v := tryView{Event: string(value), Tried: true}
 	if place := r.PostFormValue("take"); place != "" {
-		value, err := d.taken(r.Context(), place)
-		if err != nil {
+		var err error
+		if value, err = d.taken(r.Context(), place); err != nil {
 			d.fail(w, r, err)
 			return
 		}
 		d.o.Log.Info().Str("who", who(r)).Str("event", place).Msg("an event's content is looked at")
-		v.Event = string(value)
-		if json.Valid(value) {
-			v.Event = string(terminal.EscapeJSON(value))
-		}
+		v.Event, v.Taken, v.Shown = "", place, d.pretty(value)
+	} else if json.Valid(value) { // what could turn writing around is escaped, and stays the same event
+		v.Event = string(terminal.EscapeJSON(value))
 	}
 	status := http.StatusOK
 	switch {
-	case strings.TrimSpace(v.Event) == "":
+	case len(bytes.TrimSpace(value)) == 0:
 		v.Wrong, status = "Paste an event: a JSON object.", http.StatusBadRequest
-	case len(v.Event) > eventBytes:
+	case len(value) > eventBytes && v.Taken == "":
 		v.Wrong, status = "The event is longer than a mebibyte.", http.StatusRequestEntityTooLarge
 	case !d.enter():
 		v.Wrong, status = "Others are looking things up. Try again in a moment.", http.StatusServiceUnavailable
@@ -188,7 +188,7 @@ func (d *Desk) tryPosted(w http.ResponseWriter, r *http.Request) {
 		defer d.leave()
 		ctx, cancel := context.WithTimeout(r.Context(), preview.LookupTime)
 		defer cancel()
-		if err := d.preview.Event(ctx, []byte(v.Event), true, func(line preview.Line) error {
+		if err := d.preview.Event(ctx, value, true, func(line preview.Line) error {
 			v.Lines = append(v.Lines, d.viewOf(line))
 			return nil
 		}); err != nil {
