@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/rs/zerolog"
 	"github.com/segmentio/kafka-go"
 
 	"engage-worker/consumer/callbacks"
@@ -28,6 +29,10 @@ type callbacksCmd struct{}
 const (
 	// callbackDrain is longer than a callback may take.
 	callbackDrain = 10 * time.Second
+
+	// callbackLines bounds the log's lines in a second: while Kafka is away, each
+	// callback fails. The metrics count them all.
+	callbackLines = 5
 
 	// callbackHeaders bounds what is read before a callback's body.
 	callbackHeaders = 16 << 10
@@ -65,7 +70,7 @@ func (c *callbacksCmd) Run(ctx context.Context, app *app) error {
 	receiver := &callbacks.Receiver{
 		Keys: callbacks.NewKeys(cfg.Callbacks.Key.Reveal(), cfg.Callbacks.FormerKey.Reveal()), Topics: topics,
 		PublicURL: strings.TrimRight(cfg.Callbacks.PublicURL, "/"), AuthToken: cfg.Callbacks.AuthToken.Reveal(),
-		Writer: writer, Metrics: metrics.New(registry), Log: log,
+		Writer: writer, Metrics: metrics.New(registry), Log: log.Sample(&zerolog.BurstSampler{Burst: callbackLines, Period: time.Second}),
 	}
 	listener, err := net.Listen("tcp", cfg.Callbacks.Listen)
 	if err != nil {
