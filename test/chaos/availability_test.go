@@ -11,9 +11,9 @@ func TestMeasureTakeovers(t *testing.T) {
 	r := &run{handovers: []handover{{"kill -9", at(0), []int{0, 1}, 6 * time.Second}}}
 	h := &History{
 		Records: []Record{
-			{"p-000000", at(-1), Place{"source", 0, 0}}, // before it
-			{"p-000001", at(1), Place{"source", 0, 1}},
-			{"p-000002", at(1), Place{"source", 1, 0}},
+			{Ref: "p-000000", At: at(-1), Place: Place{"source", 0, 0}}, // before it
+			{Ref: "p-000001", At: at(1), Place: Place{"source", 0, 1}},
+			{Ref: "p-000002", At: at(1), Place: Place{"source", 1, 0}},
 		},
 		Messages: []Message{{Ref: "p-000000", At: at(1)}, {Ref: "p-000001", At: at(3)}},
 	}
@@ -41,7 +41,7 @@ func TestMeasureRegions(t *testing.T) {
 	h := &History{}
 	for i := range 2000 {
 		ref := fmt.Sprintf("p-%06d", i)
-		h.Records = append(h.Records, Record{ref, at(1), Place{"source", 0, int64(i)}})
+		h.Records = append(h.Records, Record{Ref: ref, At: at(1), Place: Place{"source", 0, int64(i)}})
 		took := 10 * time.Millisecond
 		if i >= 1985 { // fewer than one of a hundred
 			took = 30 * time.Second

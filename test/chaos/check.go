@@ -35,7 +35,8 @@ func (v *Verdict) OK() bool { return len(v.Violations) == 0 }
 // fate is all that happened to one event.
 type fate struct {
 	records, messages, waiting, due int
-	dead                            map[string]string // id -> reason
+	replays                         map[string]bool   // of its dead letters
+	dead                            map[string]string // id -> reason, but for what failed after it was accepted
 }
 
 // Check compares what was produced with what came of it.
@@ -63,7 +64,7 @@ func (h *History) fates() map[string]*fate {
 	at := func(ref string) *fate {
 		f := fates[ref]
 		if f == nil {
-			f = &fate{dead: map[string]string{}}
+			f = &fate{dead: map[string]string{}, replays: map[string]bool{}}
 			fates[ref] = f
 		}
 		return f
@@ -76,7 +77,11 @@ func (h *History) fates() map[string]*fate {
 	}
 	for _, r := range h.Records {
 		f := at(r.Ref)
-		f.records++
+		if r.Replay == "" {
+			f.records++
+		} else {
+			f.replays[r.Replay] = true
+		}
 		if r.Offset >= committed[r.Partition] {
 			f.waiting++
 		}
@@ -85,7 +90,9 @@ func (h *History) fates() map[string]*fate {
 		at(m.Ref).messages++
 	}
 	for _, d := range h.Dead {
-		at(d.Ref).dead[d.ID] = d.Reason
+		if d.Reason != notDelivered { // see CheckStatuses
+			at(d.Ref).dead[d.ID] = d.Reason
+		}
 	}
 	for _, r := range h.Retries {
 		if !r.Done {
@@ -114,7 +121,7 @@ func (v *Verdict) judge(h *History, ref string, f *fate) {
 	case Anonymous:
 		want = f.records
 	}
-	want *= max(1, h.PerEvent)
+	want = want*max(1, h.PerEvent) + len(f.replays)
 	if more := f.messages - want; more > 0 {
 		v.Twice += more
 		v.violation(ref, "%d messages where %d should be", f.messages, want)

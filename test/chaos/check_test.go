@@ -18,7 +18,7 @@ func at(second int) time.Time { return time.Date(2026, 1, 2, 3, 4, second, 0, ti
 func spotless() *History {
 	h := &History{Topic: "source"}
 	for i, ref := range []string{"p-000000", "p-000001", "p-000001", "a-000002", "a-000002", "o-000003", "m-000004", "u-000005", "p-000006"} {
-		h.Records = append(h.Records, Record{ref, at(i), Place{"source", 0, int64(i)}})
+		h.Records = append(h.Records, Record{Ref: ref, At: at(i), Place: Place{"source", 0, int64(i)}})
 	}
 	for i, ref := range []string{"p-000000", "p-000001", "a-000002", "a-000002"} {
 		h.Messages = append(h.Messages, Message{Ref: ref, At: at(10 + i), Received: at(10 + i), SID: fmt.Sprintf("SM%d", i), To: "+1"})

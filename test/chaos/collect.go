@@ -97,18 +97,14 @@ func (r *run) collect(ctx context.Context) (*History, error) {
 	refs := map[string]string{} // by position, for what has no messageId
 	var errs []error
 	errs = append(errs, r.read(ctx, r.topic, func(m kafka.Message) {
-		ref := refOf(m.Value)
-		refs[deadletter.Origin(m.Topic, m.Partition, m.Offset)] = ref
-		h.Records = append(h.Records, Record{ref, m.Time, place(m)})
-	}))
-	errs = append(errs, r.read(ctx, r.cfg.DeadLetterTopic(), func(m kafka.Message) {
-		d, err := deadletter.Decode(m)
-		if err != nil {
-			errs = append(errs, err)
-			return
+		rec := Record{Ref: refOf(m.Value), At: m.Time, Place: place(m)}
+		refs[deadletter.Origin(m.Topic, m.Partition, m.Offset)] = rec.Ref
+		if replay, ok := deadletter.ParseReplayed(m.Headers); ok {
+			rec.Replay = fmt.Sprintf("%s/%d", replay.ID, replay.Replays)
 		}
-		h.Dead = append(h.Dead, Dead{refOf(m.Value), m.Time, d.ID(), d.Action, d.Reason, d.Message, place(m)})
+		h.Records = append(h.Records, rec)
 	}))
+	errs = append(errs, r.collectDead(ctx, h))
 	for _, d := range r.cfg.Destinations {
 		errs = append(errs, r.collectOf(ctx, h, d.Name, refs))
 	}
@@ -123,7 +119,7 @@ func (r *run) collect(ctx context.Context) (*History, error) {
 // collectOf reads what a destination left behind; refs are the events by their
 // position.
 func (r *run) collectOf(ctx context.Context, h *History, destination string, refs map[string]string) error {
-	var errs []error
+	errs := []error{r.collectStatuses(ctx, h, destination)}
 	if !r.withoutLedger {
 		errs = append(errs, r.read(ctx, r.cfg.LedgerTopic(destination), func(m kafka.Message) {
 			_, key, _ := strings.Cut(string(m.Key), "\x00")

@@ -52,6 +52,7 @@ type History struct {
 	Dead     []Dead
 	Retries  []Retry
 	Ledger   []Entry
+	Statuses []Status
 	Commits  []Commit
 	Owners   []Owner
 	Faults   []Fault
@@ -66,8 +67,9 @@ type Place struct {
 
 // Record is a record of the source topic.
 type Record struct {
-	Ref string    `json:"ref"`
-	At  time.Time `json:"at"` // its timestamp: when it was produced
+	Ref    string    `json:"ref"`
+	At     time.Time `json:"at"`               // its timestamp: when it was produced
+	Replay string    `json:"replay,omitempty"` // the dead letter and the replay's number, of a replay
 	Place
 }
 
@@ -92,6 +94,8 @@ type Message struct {
 	Sender   string    `json:"sender"`
 	Fault    string    `json:"fault,omitempty"`
 	Received time.Time `json:"received"`
+	End      string    `json:"end,omitempty"` // where it isn't delivered
+	Code     int       `json:"code,omitempty"`
 }
 
 // Dead is a record of the dead-letter topic.
@@ -102,6 +106,9 @@ type Dead struct {
 	Action  string    `json:"action,omitempty"`
 	Reason  string    `json:"reason"`
 	Message string    `json:"message,omitempty"`
+	SID     string    `json:"sid,omitempty"` // of what was accepted and failed
+	Code    int       `json:"code,omitempty"`
+	Replays int       `json:"replays,omitempty"`
 	Place
 }
 
@@ -159,7 +166,7 @@ func (h *History) save(dir string) error {
 		each func(func(any) error) error
 	}{
 		{"records", lines(h.Records)}, {"requests", lines(h.Requests)}, {"messages", lines(h.Messages)}, {"dead-letters", lines(h.Dead)},
-		{"retries", lines(h.Retries)}, {"ledger", lines(h.Ledger)}, {"commits", lines(h.Commits)}, {"owners", lines(h.Owners)}, {"faults", lines(h.Faults)},
+		{"retries", lines(h.Retries)}, {"ledger", lines(h.Ledger)}, {"statuses", lines(h.Statuses)}, {"commits", lines(h.Commits)}, {"owners", lines(h.Owners)}, {"faults", lines(h.Faults)},
 	} {
 		if err := saveLines(filepath.Join(dir, file.name+".jsonl"), file.each); err != nil {
 			return fmt.Errorf("write the history: %w", err)

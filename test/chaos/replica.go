@@ -17,20 +17,26 @@ import (
 type replica struct {
 	name   string
 	log    string // its file
+	ready  string // the message by which it says that it works, and where
 	cmd    *exec.Cmd
 	exited chan struct{}
 	ended  time.Time // set when exited is closed
 }
 
-// startReplica runs the program with a configuration; its log goes to dir.
+// startReplica runs the program as a worker with a configuration; its log goes to dir.
 func startReplica(program, config, dir, name string, env ...string) (*replica, error) {
-	r := &replica{name: name, log: filepath.Join(dir, name+".log"), exited: make(chan struct{})}
+	return startProcess(dir, name, "started", env, program, "run", "--config", config)
+}
+
+// startProcess runs the program with arguments.
+func startProcess(dir, name, ready string, env []string, program string, args ...string) (*replica, error) {
+	r := &replica{name: name, log: filepath.Join(dir, name+".log"), ready: ready, exited: make(chan struct{})}
 	log, err := os.Create(r.log)
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	r.cmd = exec.Command(program, "run", "--config", config)
+	r.cmd = exec.Command(program, args...)
 	r.cmd.Stdout, r.cmd.Stderr = log, log
 	r.cmd.Env = append(os.Environ(), env...)
 	r.cmd.SysProcAttr = attributes()
@@ -131,10 +137,10 @@ func (r *replica) owned() ([]Owner, error) {
 // starts ends, and is to be started again, as orchestrators do.
 func (r *replica) started() bool {
 	text, err := os.ReadFile(r.log)
-	return err == nil && bytes.Contains(text, []byte(`"message":"started"`))
+	return err == nil && bytes.Contains(text, []byte(`"message":"`+r.ready+`"`))
 }
 
-// address is where it serves its probes and metrics, "" before it has started.
+// address is where it serves, "" before it has started.
 func (r *replica) address() string {
 	text, err := os.ReadFile(r.log)
 	if err != nil {
@@ -142,7 +148,7 @@ func (r *replica) address() string {
 	}
 	for line := range bytes.Lines(text) {
 		var started struct{ Message, HTTP string }
-		if json.Unmarshal(line, &started) == nil && started.Message == "started" {
+		if json.Unmarshal(line, &started) == nil && started.Message == r.ready {
 			return started.HTTP
 		}
 	}

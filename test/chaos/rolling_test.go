@@ -14,7 +14,7 @@ func TestMeasureRolling(t *testing.T) {
 		h := &History{Topic: "source"}
 		for i := range events {
 			ref := fmt.Sprintf("p-%06d", i)
-			h.Records = append(h.Records, Record{ref, at(0), Place{"source", i % 2, int64(i / 2)}})
+			h.Records = append(h.Records, Record{Ref: ref, At: at(0), Place: Place{"source", i % 2, int64(i / 2)}})
 			h.Messages = append(h.Messages, Message{Ref: ref})
 			if i >= from+i%2*100 {
 				h.Messages = append(h.Messages, Message{Ref: ref, Action: secondAction})

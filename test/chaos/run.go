@@ -46,9 +46,14 @@ type run struct {
 	vendor *vendor
 	rng    *rand.Rand // the schedule's, of the goroutine that breaks things
 
-	mu     sync.Mutex
-	all    []*replica // ever started
-	live   []*replica
+	mu   sync.Mutex
+	all  []*replica // ever started
+	live []*replica
+
+	front     *proxy     // that Twilio calls; nil without receivers
+	receivers []*replica // live ones
+	made      int        // receivers ever started
+
 	faults []Fault
 	kills  int
 	width  int // partitions of the source
@@ -57,6 +62,7 @@ type run struct {
 
 	handovers []handover   // of takeovers
 	away      [2]time.Time // of regionDown: from and until
+	forged    forgeries
 }
 
 // outcome is what a run came to.
@@ -89,12 +95,19 @@ func (r *run) carryOut(ctx context.Context) (_ *outcome, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.broker.Close()) }()
-	faults := r.scenario.vendor
-	faults.Seed = r.seed
-	if r.vendor, err = startVendor(twiliosim.Options{ClockOffset: 5 * time.Second, Faults: faults}); err != nil {
+	sim := r.scenario.sim
+	sim.ClockOffset, sim.Faults = 5*time.Second, r.scenario.vendor
+	sim.Faults.Seed, sim.Course.Seed = r.seed, r.seed
+	if r.vendor, err = startVendor(sim); err != nil {
 		return nil, err
 	}
 	defer r.vendor.Close()
+	if r.scenario.receivers > 0 {
+		if err := r.startFront(); err != nil {
+			return nil, err
+		}
+		defer r.front.Close()
+	}
 	defer func() {
 		if err != nil { // what led to it
 			err = errors.Join(err, (&History{Faults: r.faults}).save(r.dir))
@@ -104,11 +117,11 @@ func (r *run) carryOut(ctx context.Context) (_ *outcome, err error) {
 		return nil, err
 	}
 	defer func() {
-		for _, w := range r.all {
+		for _, w := range append(r.all, r.receivers...) {
 			w.kill()
 		}
 	}()
-	if err := r.addAll(); err != nil {
+	if err := errors.Join(r.addReceivers(), r.addAll()); err != nil {
 		return nil, err
 	}
 	if err := r.await(ctx, 30*time.Second, "all shards assigned", r.assigned); err != nil {
@@ -131,11 +144,18 @@ func (r *run) carryOut(ctx context.Context) (_ *outcome, err error) {
 	}
 	if err := r.await(ctx, settleTimeout, "source and first retry tier done", r.settled); err != nil {
 		out.broken = append(out.broken, err.Error())
+	} else if r.scenario.afterwards != nil {
+		if err := r.scenario.afterwards(ctx, r); err != nil {
+			out.broken = append(out.broken, err.Error())
+		}
 	}
 	for _, w := range r.live {
 		if err := w.stop(stopTimeout + 10*time.Second); err != nil {
 			out.broken = append(out.broken, err.Error())
 		}
+	}
+	if err := r.stopReceivers(); err != nil {
+		out.broken = append(out.broken, err.Error())
 	}
 	if err := r.judge(ctx, out); err != nil {
 		return nil, err
@@ -199,6 +219,9 @@ regions:
 `, `"`+strings.Join(r.broker.bootstrap(), `", "`)+`"`, r.topic, sessionTimeout, stopTimeout, requestTimeout, r.scenario.regionLines(), destination, r.vendor.proxy.addr)
 	if r.scenario.edit != nil {
 		text = r.scenario.edit(text)
+	}
+	if r.front != nil {
+		text = calledBack(text, r.front.addr)
 	}
 	r.config = filepath.Join(r.dir, "engage.yaml")
 	err := r.reconfigure(text)

@@ -30,9 +30,19 @@ type scenario struct {
 	// 0: far more than the load.
 	rate, senderRate float64
 
+	// sim is what the vendor is besides: what becomes of messages.
+	sim twiliosim.Options
+
+	// receivers of callbacks, which Twilio calls at one address; 0: it calls nobody.
+	receivers int
+
 	// breaks is the schedule of faults, while the load goes on; the load ends
 	// when it returns.
 	breaks func(ctx context.Context, r *run) error
+
+	// afterwards goes on once all faults are over and everything is settled. May
+	// be nil.
+	afterwards func(ctx context.Context, r *run) error
 
 	// measure judges more than what came of the events: what was measured,
 	// in words, and what was wrong with it. May be nil.
@@ -207,6 +217,16 @@ func scenarios() []scenario { //nolint:funlen // a list
 			rate: 60, senderRate: 25, breaks: lending, measure: measureLending,
 		},
 		{
+			name: "status", about: "a third of the callbacks lost, the rest doubled, shuffled, a minute late, forged ones among them; kills; then replays", edit: swept,
+			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(evasive), sim: fates(strange), receivers: 2,
+			breaks: followed, afterwards: followAndReplay, measure: measureStatus,
+		},
+		{
+			name: "status-sweep", about: "the same without a receiver: Twilio is asked", edit: swept,
+			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(evasive), sim: fates(twiliosim.Course{}),
+			breaks: followed, afterwards: followAndReplay, measure: measureStatus,
+		},
+		{
 			name: "unsafe-kills", about: "kills without the ledger: doubles must be found", unsafe: true, short: true,
 			start: onEmbedded(1), replicas: 3, shards: 6, load: medium, vendor: behaving(usual), breaks: kills(5, 1200*time.Millisecond, 2200*time.Millisecond),
 		},
@@ -225,6 +245,11 @@ func scenarios() []scenario { //nolint:funlen // a list
 		{
 			name: "real-brokers", about: "Apache Kafka of three nodes: each killed in turn, and replicas", kafka: true,
 			start: onKafka(3), replicas: 3, shards: 12, load: load{rate: 100, users: 300}, vendor: behaving(usual), breaks: brokersDie,
+		},
+		{
+			name: "real-status", about: "Apache Kafka: callbacks lost, doubled, shuffled, late and forged; kills; then replays", kafka: true, edit: swept,
+			start: onKafka(1), replicas: 3, shards: 12, load: medium, vendor: behaving(evasive), sim: fates(strange), receivers: 2,
+			breaks: followed, afterwards: followAndReplay, measure: measureStatus,
 		},
 		{
 			name: "real-takeover", about: "Apache Kafka: shards served again after kill -9 and SIGTERM", kafka: true,

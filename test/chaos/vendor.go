@@ -94,6 +94,7 @@ func (v *vendor) history() ([]Request, []Message) {
 	for m := range v.sim.Messages() {
 		messages = append(messages, Message{
 			Ref: refOf([]byte(m.Value("Body"))), Action: actionOf(m.Value("Body")), At: m.AcceptedAt, SID: m.SID, To: m.To, Sender: m.Sender(), Fault: m.Fault, Received: m.ReceivedAt,
+			End: m.End, Code: m.Code,
 		})
 	}
 	v.mu.Lock()
