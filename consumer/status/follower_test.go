@@ -269,6 +269,29 @@ func TestALetterWithoutItsEvent(t *testing.T) {
 	}
 }
 
+// TestEvents: what is read back is the very event; a place that is none any more has
+// none, and where that can't be told, nothing is said.
+func TestEvents(t *testing.T) {
+	r := newRig(t)
+	events := Source{Cluster: r.cluster, Topic: source}
+	r.event("m0")
+	at := r.event("m1")
+	r.event("m2")
+	if m, err := events.Event(t.Context(), at); err != nil || m == nil || string(m.Value) != `{"messageId":"m1"}` || m.Offset != at.Offset || m.Topic != source {
+		t.Errorf("%+v, %v", m, err)
+	}
+	for _, none := range []int64{-1, 3, 1 << 40} {
+		if m, err := events.Event(t.Context(), Position{Offset: none}); m != nil || err != nil {
+			t.Errorf("at %d: %+v, %v", none, m, err)
+		}
+	}
+	for _, unknown := range []Source{{r.cluster, "elsewhere"}, events} {
+		if m, err := unknown.Event(t.Context(), Position{Partition: 7}); m != nil || err == nil {
+			t.Errorf("of a topic or partition that isn't there: %+v, %v", m, err)
+		}
+	}
+}
+
 // The next owner goes on where the one before stopped, from its position on.
 func TestTheNextOwnerGoesOn(t *testing.T) {
 	r := newRig(t)

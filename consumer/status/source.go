@@ -21,12 +21,10 @@ type Source struct {
 const eventBytes = 64 << 10
 
 // Event is the event at a place; nil without an error where it isn't any more,
-// or where the topic isn't the one in which it was.
+// or where the topic isn't the one in which it was. That the topic isn't there is an
+// error: a broker that has just started may not know it yet.
 func (s Source) Event(ctx context.Context, at Position) (*kafka.Message, error) {
 	first, end, err := s.Cluster.Bounds(ctx, s.Topic, at.Partition)
-	if errors.Is(err, kafka.UnknownTopicOrPartition) {
-		return nil, nil
-	}
 	if err != nil {
 		return nil, err
 	}

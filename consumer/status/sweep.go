@@ -187,7 +187,8 @@ func (s *Sweep) askRegion(ctx context.Context, region string, of []*Due) ([]answ
 			return nil
 		})
 	}
-	return answers, singles.Wait()
+	err = singles.Wait()
+	return answers, err
 }
 
 // askPages asks for the pages of the list between the first and the last of

@@ -62,13 +62,17 @@ func (f *Follower) write(ctx context.Context) {
 			f.answer(ctx.Err())
 			return
 		}
-		for {
-			batch, records := f.batch()
-			if len(batch) == 0 {
-				break
-			}
-			f.writeBatch(ctx, batch, records)
+		f.writeBatches(ctx)
+	}
+}
+
+func (f *Follower) writeBatches(ctx context.Context) {
+	for {
+		batch, records := f.batch()
+		if len(batch) == 0 {
+			return
 		}
+		f.writeBatch(ctx, batch, records)
 	}
 }
 

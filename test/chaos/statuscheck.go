@@ -74,18 +74,21 @@ type letter struct {
 // its status and code are the simulator's, and one that failed has one dead letter,
 // with that code. It returns what is wrong, in words, with an example each.
 func CheckStatuses(h *History) (faults []string) {
+	wrong := map[string][]string{}
+	fault := func(what, format string, args ...any) {
+		wrong[what] = append(wrong[what], fmt.Sprintf(format, args...))
+	}
 	found := map[string]map[letter]int{} // the codes of the letters, by SID
 	for _, d := range h.Dead {
 		if d.Reason == notDelivered {
+			if d.Ref == "" {
+				fault("dead letters without their event", "%s: %s", d.SID, d.Message)
+			}
 			if found[d.SID] == nil {
 				found[d.SID] = map[letter]int{}
 			}
 			found[d.SID][letter{d.ID, d.Replays}] = d.Code
 		}
-	}
-	wrong := map[string][]string{}
-	fault := func(what, format string, args ...any) {
-		wrong[what] = append(wrong[what], fmt.Sprintf(format, args...))
 	}
 	last := h.lastStatuses()
 	for _, m := range h.Messages {

@@ -46,7 +46,7 @@ func TestCheckStatuses(t *testing.T) {
 			[]string{"1 messages whose status isn't the simulator's, as p-000000 SM0: none 0, want delivered 0"}},
 		{"a forged failure", func(h *History) {
 			h.Statuses = append(h.Statuses, Status{"SM0", "failed", 30007, "callback", Place{"status", 0, 8}})
-			h.Dead = append(h.Dead, Dead{ID: "0", Reason: notDelivered, SID: "SM0", Code: 30007})
+			h.Dead = append(h.Dead, Dead{Ref: "p-000000", ID: "0", Reason: notDelivered, SID: "SM0", Code: 30007})
 		}, []string{
 			"1 dead letters of what was delivered, as p-000000 SM0: map[{0 0}:30007]",
 			"1 dead letters with another code, as p-000000 SM0: 30007, want 0",
@@ -57,6 +57,8 @@ func TestCheckStatuses(t *testing.T) {
 		{"no letter", func(h *History) { h.Dead = h.Dead[:4] }, []string{"1 failures without a dead letter, as p-000002 SM3"}},
 		{"two letters", func(h *History) { h.Dead[3].Replays = 1 },
 			[]string{"1 failures with several dead letters, as p-000002 SM2: map[{2 0}:30003 {2 1}:30003]"}},
+		{"a letter without its event", func(h *History) { h.Dead[1].Ref, h.Dead[1].Message = "", "the event is gone" },
+			[]string{"1 dead letters without their event, as SM1: the event is gone"}},
 		{"nobody's letter", func(h *History) { h.Dead[1].SID = "SM8" },
 			[]string{"1 dead letters of no message, as SM8: map[{1 0}:30007]", "1 failures without a dead letter, as p-000001 SM1"}},
 	} {
