@@ -147,6 +147,7 @@ func TestComposeConfiguration(t *testing.T) {
 		}
 	}
 	checkCalls(t, cfg, sim, file.Services["callbacks"])
+	checkDesk(t, cfg, file.Services["desk"])
 	grace, err := time.ParseDuration(file.Services["worker"].StopGrace)
 	if err != nil || grace <= cfg.ShutdownTimeout {
 		t.Errorf("the worker is killed after %v (%v), and may drain for %v", grace, err, cfg.ShutdownTimeout)
@@ -188,11 +189,22 @@ func checkCalls(t *testing.T, cfg *config.Config, sim, receiver service) {
 		t.Error(err)
 	}
 	used := map[string]string{}
-	for what, listen := range map[string]string{"the worker": cfg.HTTP.Listen, "the simulated Twilio": option(t, sim, "listen"), "the receiver": cfg.Callbacks.Listen} {
+	for what, listen := range map[string]string{"the worker": cfg.HTTP.Listen, "the simulated Twilio": option(t, sim, "listen"), "the receiver": cfg.Callbacks.Listen, "the desk": cfg.Desk.Listen} {
 		if other := used[listen]; other != "" {
 			t.Errorf("%s and %s both listen at %s", what, other, listen)
 		}
 		used[listen] = what
+	}
+}
+
+// checkDesk checks that the desk is published where it listens, and asks the workers.
+func checkDesk(t *testing.T, cfg *config.Config, desk service) {
+	t.Helper()
+	if want := []string{"127.0.0.1" + cfg.Desk.Listen + cfg.Desk.Listen}; !slices.Equal(desk.Command, []string{"desk"}) || !slices.Equal(desk.Ports, want) || cfg.Desk.Token == "" {
+		t.Errorf("the desk is %+v, want it at %v with a token", desk, want)
+	}
+	if !slices.Contains(desk.Healthcheck["test"].([]any), any("desk")) || !slices.Equal(cfg.Desk.Workers, []string{"worker" + cfg.HTTP.Listen}) {
+		t.Errorf("the desk is asked by %v, and asks %v", desk.Healthcheck, cfg.Desk.Workers)
 	}
 }
 

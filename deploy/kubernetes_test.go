@@ -33,7 +33,7 @@ func kubernetesConfig(t *testing.T) *config.Config {
 	cert, key := certificate(t)
 	for name, content := range map[string]string{
 		"http-token": "token", "twilio-account-sid": "AC00000000000000000000000000000000", "twilio-api-key-sid": "SK00000000000000000000000000000000",
-		"twilio-api-key-secret": "secret", "profile-api-token": "token", "callback-key": strings.Repeat("k", 32), "ca.crt": cert, "tls.crt": cert, "tls.key": key,
+		"twilio-api-key-secret": "secret", "profile-api-token": "token", "callback-key": strings.Repeat("k", 32), "desk-token": strings.Repeat("t", 32), "ca.crt": cert, "tls.crt": cert, "tls.key": key,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -122,6 +122,14 @@ func TestKubernetesConfiguration(t *testing.T) {
 	receiver := manifests(t, "callbacks.yaml")[0]
 	if port := at(t, receiver, "spec.template.spec.containers.ports.containerPort"); cfg.Callbacks.Listen != fmt.Sprintf(":%d", port) || !cfg.CallsBack(cfg.Destinations[0].Name) {
 		t.Errorf("the receiver listens at %s; its port is %v; Twilio is told to call %q", cfg.Callbacks.Listen, port, cfg.Callbacks.PublicURL)
+	}
+	desk := manifests(t, "desk.yaml")[0]
+	if port := at(t, desk, "spec.template.spec.containers.ports.containerPort"); cfg.Desk.Listen != fmt.Sprintf(":%d", port) || cfg.Desk.Token == "" {
+		t.Errorf("the desk listens at %s; its port is %v", cfg.Desk.Listen, port)
+	}
+	workers := at(t, manifests(t, "service.yaml")[0], "metadata.name").(string) + cfg.HTTP.Listen
+	if len(cfg.Desk.Workers) != 1 || cfg.Desk.Workers[0] != workers {
+		t.Errorf("the desk asks %q; the workers are at %s", cfg.Desk.Workers, workers)
 	}
 	trigger := at(t, manifests(t, "scaledobject.yaml")[0], "spec.triggers.metadata")
 	for key, want := range map[string]string{

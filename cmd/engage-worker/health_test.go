@@ -24,7 +24,7 @@ func TestHealth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listening := string(text) + "\nhttp: {listen: \"" + address + "\"}\ncallbacks: {listen: \"" + address + "\"}\n"
+	listening := string(text) + "\nhttp: {listen: \"" + address + "\"}\ncallbacks: {listen: \"" + address + "\"}\ndesk: {listen: \"" + address + "\"}\n"
 	if err := os.WriteFile(path, []byte(listening), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -33,6 +33,9 @@ func TestHealth(t *testing.T) {
 	}
 	if got := command(t, "health", "--of", "callbacks", "--config", path); got != (result{exitOK, "alive\n", ""}) {
 		t.Errorf("of a receiver that lives: %+v", got)
+	}
+	if got := command(t, "health", "--of", "desk", "--ready", "--config", path); got != (result{exitOK, "alive\n", ""}) {
+		t.Errorf("of a desk that lives: %+v", got)
 	}
 	if got := command(t, "health", "--ready", "--config", path); got.code != exitFailure || !strings.Contains(got.stderr, "kafka doesn't answer") {
 		t.Errorf("of a worker that isn't ready: %+v", got)

@@ -112,8 +112,8 @@ func TestChartValues(t *testing.T) {
 		t.Fatalf("the ConfigMap is %q", configMap)
 	}
 	for name := range got {
-		if strings.Contains(name, "callbacks") {
-			t.Errorf("%s is there, and the configuration has no callbacks", name)
+		if strings.Contains(name, "callbacks") || strings.Contains(name, "desk") {
+			t.Errorf("%s is there, and the configuration has no such section", name)
 		}
 	}
 	job, deployment := got["Job "+configMap], got["Deployment engage-worker"]
@@ -168,8 +168,8 @@ func TestChartComponents(t *testing.T) {
 	if got["NetworkPolicy engage-worker-callbacks"] != nil || got["Service engage-worker-callbacks"] == nil {
 		t.Error("a network policy that isn't wanted, or no Service")
 	}
-	off := chart(t, map[string]any{"callbacks": false})
-	if off["Deployment engage-worker-callbacks"] != nil || off["Deployment engage-worker"] == nil {
-		t.Error("a receiver that isn't wanted, or no worker")
+	off := chart(t, map[string]any{"callbacks": false, "desk": false})
+	if off["Deployment engage-worker-callbacks"] != nil || off["Deployment engage-worker-desk"] != nil || off["Deployment engage-worker"] == nil {
+		t.Error("a receiver or a desk that isn't wanted, or no worker")
 	}
 }

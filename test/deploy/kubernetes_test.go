@@ -56,7 +56,11 @@ type triggerAuthentication struct {
 }
 
 // components are those beside the worker, each with a manifest of its own.
-var components = []string{"callbacks"}
+var components = []string{"callbacks", "desk"}
+
+// alone is of the component of which there is one pod, whose state is in its pages:
+// it isn't spread or scraped, and is ready once it serves.
+const alone = "desk"
 
 // objects builds the folder as kubectl does and decodes each object into its
 // type, by its kind, and its component but for the worker's; a field that the type
@@ -187,33 +191,59 @@ func TestComponentsFitTogether(t *testing.T) {
 	all := objects(t)
 	worker := labels.Set(all["Deployment"].(*appsv1.Deployment).Spec.Template.Labels)
 	common := labels.SelectorFromSet(all["NetworkPolicy"].(*networkingv1.NetworkPolicy).Spec.PodSelector.MatchLabels)
-	monitor := labels.SelectorFromSet(all["ServiceMonitor"].(*monitoringv1.ServiceMonitor).Spec.Selector.MatchLabels)
+	monitor := all["ServiceMonitor"].(*monitoringv1.ServiceMonitor).Spec
 	for _, name := range components {
 		deployment, service := all["Deployment "+name].(*appsv1.Deployment), all["Service "+name].(*corev1.Service)
 		own := labels.Set(deployment.Spec.Template.Labels)
 		policy := all["NetworkPolicy "+name].(*networkingv1.NetworkPolicy).Spec
-		for what, selector := range map[string]map[string]string{
+		selectors := map[string]map[string]string{
 			"Deployment": deployment.Spec.Selector.MatchLabels, "Service": service.Spec.Selector, "NetworkPolicy": policy.PodSelector.MatchLabels,
-			"PodDisruptionBudget":   all["PodDisruptionBudget "+name].(*policyv1.PodDisruptionBudget).Spec.Selector.MatchLabels,
-			"the topology's spread": deployment.Spec.Template.Spec.TopologySpreadConstraints[0].LabelSelector.MatchLabels,
-		} {
+		}
+		ready := "/healthz"
+		if name != alone {
+			selectors["PodDisruptionBudget"] = all["PodDisruptionBudget "+name].(*policyv1.PodDisruptionBudget).Spec.Selector.MatchLabels
+			selectors["the topology's spread"] = deployment.Spec.Template.Spec.TopologySpreadConstraints[0].LabelSelector.MatchLabels
+			ready = "/readyz"
+		}
+		for what, selector := range selectors {
 			if s := labels.SelectorFromSet(selector); !s.Matches(own) || s.Matches(worker) {
 				t.Errorf("%s: the %s selects %v", name, what, selector)
 			}
 		}
 		c := deployment.Spec.Template.Spec.Containers[0]
 		port := intstr.FromString(c.Ports[0].Name)
-		if !common.Matches(own) || !monitor.Matches(labels.Set(service.Labels)) || service.Spec.Ports[0].TargetPort != port || *policy.Ingress[0].Ports[0].Port != port {
-			t.Errorf("%s isn't covered, scraped or reached: %v; %v; %+v; %+v", name, common.Matches(own), monitor.Matches(labels.Set(service.Labels)), service.Spec.Ports[0], *policy.Ingress[0].Ports[0].Port)
+		scraped := labels.SelectorFromSet(monitor.Selector.MatchLabels).Matches(labels.Set(service.Labels)) && service.Spec.Ports[0].Name == monitor.Endpoints[0].Port
+		if !common.Matches(own) || scraped == (name == alone) || service.Spec.Ports[0].TargetPort != port || *policy.Ingress[0].Ports[0].Port != port {
+			t.Errorf("%s isn't covered, scraped or reached: %v; %v; %+v; %+v", name, common.Matches(own), scraped, service.Spec.Ports[0], *policy.Ingress[0].Ports[0].Port)
 		}
-		for path, probe := range map[string]*corev1.Probe{"/healthz": c.LivenessProbe, "/readyz": c.ReadinessProbe} {
-			if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != path || probe.HTTPGet.Port != port {
-				t.Errorf("%s: %s isn't probed: %+v", name, path, probe)
+		for _, probe := range []struct {
+			path string
+			is   *corev1.Probe
+		}{{"/healthz", c.LivenessProbe}, {ready, c.ReadinessProbe}} {
+			if probe.is == nil || probe.is.HTTPGet == nil || probe.is.HTTPGet.Path != probe.path || probe.is.HTTPGet.Port != port {
+				t.Errorf("%s: %s isn't probed: %+v", name, probe.path, probe.is)
 			}
 		}
 		if len(policy.Ingress[0].From) == 0 {
 			t.Errorf("%s is open to everybody", name)
 		}
+	}
+}
+
+// The desk may ask the workers, and nobody else's pods may.
+func TestDeskReachesTheWorkers(t *testing.T) {
+	all := objects(t)
+	worker, desk := all["Deployment"].(*appsv1.Deployment), all["Deployment desk"].(*appsv1.Deployment)
+	matches := func(peer *metav1.LabelSelector, d *appsv1.Deployment) bool {
+		return peer != nil && labels.SelectorFromSet(peer.MatchLabels).Matches(labels.Set(d.Spec.Template.Labels))
+	}
+	in := all["NetworkPolicy"].(*networkingv1.NetworkPolicy).Spec.Ingress[0]
+	if from := in.From[1].PodSelector; !matches(from, desk) || matches(from, worker) || from.MatchLabels["app.kubernetes.io/name"] == "" {
+		t.Errorf("the workers let in %+v", from)
+	}
+	out := all["NetworkPolicy desk"].(*networkingv1.NetworkPolicy).Spec.Egress[0]
+	if to := out.To[0].PodSelector; !matches(to, worker) || *out.Ports[0].Port != *in.Ports[0].Port {
+		t.Errorf("the desk may go to %+v", out)
 	}
 }
 

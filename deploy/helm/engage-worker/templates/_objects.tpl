@@ -45,7 +45,11 @@ app.kubernetes.io/instance: {{ .Values.instance }}
 {{- $name := dict "app.kubernetes.io/name" "engage-worker" -}}
 {{- if eq $o.kind "Service" }}{{ $_ := merge $o.spec.selector $name }}{{ end -}}
 {{- if has $o.kind (list "Deployment" "PodDisruptionBudget") }}{{ $_ := merge $o.spec.selector.matchLabels $name }}{{ end -}}
-{{- if eq $o.kind "NetworkPolicy" }}{{ $_ := merge $o.spec.podSelector.matchLabels $name }}{{ end -}}
+{{- if eq $o.kind "NetworkPolicy" }}
+{{- $_ := merge $o.spec.podSelector.matchLabels $name -}}
+{{- range $o.spec.ingress }}{{ range get . "from" | default list }}{{ if hasKey . "podSelector" }}{{ $_ := merge .podSelector.matchLabels $name }}{{ end }}{{ end }}{{ end -}}
+{{- range get $o.spec "egress" | default list }}{{ range get . "to" | default list }}{{ if hasKey . "podSelector" }}{{ $_ := merge .podSelector.matchLabels $name }}{{ end }}{{ end }}{{ end -}}
+{{- end -}}
 {{- if eq $o.kind "ServiceMonitor" }}{{ $_ := set $o.spec.selector "matchLabels" (merge $o.spec.selector.matchLabels (include "engage-worker.labels" $root | fromYaml)) }}{{ end -}}
 {{- if has $o.kind (list "Deployment" "Job") }}{{ include "engage-worker.pod" (dict "root" $root "template" $o.spec.template) }}{{ end -}}
 {{- if eq $o.kind "Job" }}{{ $_ := set $o.metadata "name" (include "engage-worker.configName" $root) }}{{ end -}}
