@@ -13,6 +13,7 @@ import (
 // demoCmd runs the worker amid everything that it needs, in one process.
 type demoCmd struct {
 	Forever bool    `help:"Go on until interrupted, so that other commands can look at it."`
+	Desk    bool    `help:"Open the desk, the pages in a browser, and go on until interrupted."`
 	Events  int     `help:"Events to produce." default:"1500"`
 	Rate    float64 `help:"Events per second." default:"100"`
 	Seed    uint64  `help:"What the events and the faults are drawn from." default:"1"`
@@ -37,7 +38,7 @@ func (c *demoCmd) Run(ctx context.Context, app *app) error {
 		events = 0
 	}
 	return demo.Run(ctx, demo.Options{
-		Events: events, Rate: c.Rate, Seed: c.Seed, NoColor: c.NoColor, Out: app.stdout, Command: invocation(os.Args[0]),
+		Events: events, Desk: c.Desk, Rate: c.Rate, Seed: c.Seed, NoColor: c.NoColor, Out: app.stdout, Command: invocation(os.Args[0]),
 		Logger: newLogger, Version: app.version,
 	})
 }

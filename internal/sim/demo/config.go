@@ -27,10 +27,11 @@ const (
 // questions to Twilio that let everything be seen within seconds.
 const configHead = `# Written by engage-worker demo.
 kafka:
-  brokers: [%s]
+  brokers: [%[1]s]
   topic: audience-events
   startOffset: earliest
-http: {listen: "127.0.0.1:0"}
+http: {listen: %[2]q}
+desk: {workers: [%[2]q]}
 log: {level: info, format: json}
 shutdownTimeout: 5s
 delivery:
@@ -38,8 +39,8 @@ delivery:
   backoff: {initial: 100ms, max: 1s}
 status: {sweepAfter: 1500ms, rate: 20}
 regions:
-  us-west-2: {rate: %d, maxInFlight: 32, breaker: {minRequests: 10, openFor: 1s, halfOpenRequests: 3}}
-  eu-west-1: {rate: %d, maxInFlight: 32, breaker: {minRequests: 10, openFor: 1s, halfOpenRequests: 3}}
+  us-west-2: {rate: %[3]d, maxInFlight: 32, breaker: {minRequests: 10, openFor: 1s, halfOpenRequests: 3}}
+  eu-west-1: {rate: %[4]d, maxInFlight: 32, breaker: {minRequests: 10, openFor: 1s, halfOpenRequests: 3}}
 destinations:
 `
 
@@ -76,9 +77,13 @@ func configure(dir string, brokers []string, vendors map[string]string, rate flo
 	for i, b := range brokers {
 		quoted[i] = strconv.Quote(b)
 	}
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
 	// Europe has about a third of the users; both have room to catch up.
 	var text strings.Builder
-	fmt.Fprintf(&text, configHead, strings.Join(quoted, ", "), max(2, int(rate*0.8)), max(2, int(rate*0.6)))
+	fmt.Fprintf(&text, configHead, strings.Join(quoted, ", "), address, max(2, int(rate*0.8)), max(2, int(rate*0.6)))
 	for i, d := range destinations {
 		fmt.Fprintf(&text, configDestination, d.name, d.region, vendors[d.name], i+1)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"github.com/segmentio/kafka-go"
 	"golang.org/x/sync/errgroup"
 
 	"engage-worker/actions/outcome"
@@ -28,6 +29,7 @@ import (
 // Options are a demo's.
 type Options struct {
 	Events  int     // to produce; 0: no end, until ctx ends
+	Desk    bool    // it is opened, and the demo goes on until ctx ends
 	Rate    float64 // events a second
 	Seed    uint64
 	NoColor bool
@@ -125,13 +127,19 @@ func Run(ctx context.Context, opts Options) error {
 		return err
 	}
 	defer source.close()
+	var desk *pages // or nil
+	if opts.Desk {
+		if desk, err = openDesk(dir, cfg, opts); err != nil {
+			return err
+		}
+	}
 	show := &show{
-		opts: opts, dir: dir, brokers: broker.Brokers(), screen: newScreen(opts.Out, opts.NoColor),
+		opts: opts, dir: dir, desk: desk, brokers: broker.Brokers(), screen: newScreen(opts.Out, opts.NoColor),
 		tally: tally, source: source, metrics: w.Registry(), start: start, down: map[string]bool{},
 		producer: newProducer(broker.Brokers()[0], cfg.Kafka.Topic, opts, tally),
 	}
 	director := &director{
-		sim: sim, europe: hostOf(vendors["europe"]), seed: opts.Seed, say: show.say, setDown: show.setDown,
+		sim: sim, americas: hostOf(vendors["americas"]), europe: hostOf(vendors["europe"]), mistake: opts.Desk, seed: opts.Seed, say: show.say, setDown: show.setDown,
 		length: time.Duration(float64(opts.Events) / opts.Rate * float64(time.Second)),
 	}
 	acting, stopActing := context.WithCancel(ctx)
@@ -143,6 +151,9 @@ func Run(ctx context.Context, opts Options) error {
 		return show.producer.run(acting)
 	})
 	actors.Go(func() error { return director.run(acting) })
+	if desk != nil {
+		actors.Go(func() error { return desk.run(acting) })
+	}
 
 	settled, err := show.until(ctx, acting, produced, stopped)
 	stopActing()
@@ -194,8 +205,8 @@ func createTopics(ctx context.Context, cfg *config.Config) error {
 	return err
 }
 
-// readDeadLetters tells the tally of each dead letter, and counts those
-// without an event's id, and those of messages that failed later.
+// readDeadLetters tells the tally of each dead letter, and of each replay, and
+// counts those without an event's id, and those of messages that failed later.
 func readDeadLetters(ctx context.Context, cfg *config.Config, t *tally) (malformed, undelivered int, err error) {
 	client, err := connect.Client(cfg.Kafka)
 	if err != nil {
@@ -215,12 +226,27 @@ func readDeadLetters(ctx context.Context, cfg *config.Config, t *tally) (malform
 			malformed++
 		}
 		if r.Reason == outcome.ReasonNotDelivered.String() {
-			failed[r.ID()] = true
+			failed[fmt.Sprint(r.ID(), r.Replays)] = true
 		}
 		t.buried(r)
 		return fault
 	})
-	return malformed, len(failed), err
+	if err != nil {
+		return 0, 0, err
+	}
+	audit, err := deadletter.OpenAudit(ctx, cluster, deadletter.AuditTopic(cfg.DeadLetterTopic()))
+	if errors.Is(err, kafka.UnknownTopicOrPartition) {
+		return malformed, len(failed), nil // nobody has replayed any
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	err = audit.Read(ctx, func(a deadletter.Audit) {
+		if a.State == deadletter.Published {
+			t.replayed(a.ID)
+		}
+	})
+	return malformed, len(failed), errors.Join(err, audit.Close())
 }
 
 // show is what is on the screen. Its fields below mu are shared with the
@@ -228,6 +254,7 @@ func readDeadLetters(ctx context.Context, cfg *config.Config, t *tally) (malform
 type show struct {
 	opts     Options
 	dir      string
+	desk     *pages // or nil
 	brokers  []string
 	screen   *screen
 	producer *producer

@@ -9,12 +9,14 @@ import (
 
 // director makes the simulated Twilio misbehave, and says when it does.
 type director struct {
-	sim     *twiliosim.Sim
-	europe  string // the listener of the region that goes down
-	seed    uint64
-	length  time.Duration // of the production; 0: no end, and the script repeats
-	say     func(text string)
-	setDown func(down bool)
+	sim      *twiliosim.Sim
+	americas string // a listener, as the next
+	europe   string // of the region that goes down
+	mistake  bool   // a sender is refused for a while
+	seed     uint64
+	length   time.Duration // of the production; 0: no end, and the script repeats
+	say      func(text string)
+	setDown  func(down bool)
 }
 
 const (
@@ -24,6 +26,9 @@ const (
 	// outage is shorter than what the worker holds in place before the retry
 	// topic takes over, so that the demo ends soon.
 	outage = 3 * time.Second
+
+	// refusal is for so long that Twilio doesn't know a sender.
+	refusal = 2 * time.Second
 
 	// between repeats of an endless demo's outage.
 	outageEvery = 45 * time.Second
@@ -54,6 +59,11 @@ func (d *director) run(ctx context.Context) error {
 	if d.length == 0 {
 		first, rest = 5*time.Second, outageEvery
 	}
+	if d.mistake {
+		if err := d.refuse(ctx); err != nil || ctx.Err() != nil {
+			return err
+		}
+	}
 	for {
 		if !wait(ctx, first/2) {
 			return nil
@@ -78,6 +88,23 @@ func (d *director) run(ctx context.Context) error {
 		d.say("Twilio answers every request again")
 		return d.sim.SetFaults(d.faults(false, false))
 	}
+}
+
+// refuse has Twilio take a sender for nobody's: dead letters that can be sent again
+// once that is mended.
+func (d *director) refuse(ctx context.Context) error {
+	if !wait(ctx, time.Second) {
+		return nil
+	}
+	d.say("americas' Twilio doesn't know the sender: some messages become dead letters, others wait")
+	f := d.faults(false, false)
+	f.Scopes = []twiliosim.Scope{{Hosts: []string{d.americas}, Behaviour: twiliosim.Behaviour{SenderRefused: true}}}
+	if err := d.sim.SetFaults(f); err != nil {
+		return err
+	}
+	wait(ctx, refusal)
+	d.say("americas' Twilio knows its sender again: the dead letters can be sent again, in the desk")
+	return d.sim.SetFaults(d.faults(false, false))
 }
 
 // down is the outage.

@@ -18,6 +18,9 @@ func (s *show) until(ctx, acting context.Context, produced <-chan struct{}, stop
 		frames = lines
 		s.screen.print("engage-worker demo: an embedded broker, a simulated Twilio, a producer and the worker in one process")
 	}
+	if s.desk != nil {
+		s.screen.print(" The desk is at "+s.desk.address(), "")
+	}
 	if s.opts.Events == 0 {
 		s.screen.print(s.reachable()...)
 	}
@@ -54,15 +57,15 @@ func (s *show) until(ctx, acting context.Context, produced <-chan struct{}, stop
 			s.show(last, history)
 		}
 		switch {
-		case done:
+		case done && s.desk == nil:
 			return true, nil
-		case now.Sub(advanced) > patience && (isClosed(produced) || progress == 0):
+		case !done && now.Sub(advanced) > patience && (isClosed(produced) || progress == 0):
 			return false, fmt.Errorf("the worker has settled nothing for %s", patience)
 		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return false, nil
+			return done, nil
 		case err := <-stopped:
 			stopped <- nil // for the caller's wait
 			if err == nil {

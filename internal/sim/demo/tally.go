@@ -17,7 +17,8 @@ type tally struct {
 	keep     int            // how many events are known one by one; the oldest are forgotten beyond
 	expected map[became]int // deliveries
 	ids      map[string]*fate
-	order    []string // of ids, the oldest first
+	order    []string          // of ids, the oldest first
+	letters  map[string]string // messages' ids by those of their dead letters
 	forgot   bool
 	events   int // told of, the repeated ones too
 	accepted int // messages
@@ -32,10 +33,11 @@ type fate struct {
 	want     became
 	accepted int
 	dead     bool
+	replays  int
 }
 
 func newTally(keep int) *tally {
-	return &tally{keep: keep, expected: map[became]int{}, ids: map[string]*fate{}}
+	return &tally{keep: keep, expected: map[became]int{}, ids: map[string]*fate{}, letters: map[string]string{}}
 }
 
 // expect is told of each event before it is published; again is true for an
@@ -117,8 +119,25 @@ func (t *tally) sent(m twiliosim.Message) {
 func (t *tally) buried(r *deadletter.Record) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if f := t.ids[r.MessageID]; f != nil && f.want.destination == r.Destination {
-		f.dead = true
+	f := t.ids[r.MessageID]
+	if f == nil || f.want.destination != r.Destination {
+		return
+	}
+	t.letters[r.ID()] = r.MessageID
+	// What the director's refusal makes of a message that would have been sent.
+	if refused := (became{r.Destination, "dead_letter", outcome.ReasonSenderRejected.String()}); r.Reason == refused.reason && !f.dead {
+		t.expected[f.want]--
+		t.expected[refused]++
+	}
+	f.dead = true
+}
+
+// replayed is told of each replay of a dead letter that buried was told of.
+func (t *tally) replayed(letter string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if f := t.ids[t.letters[letter]]; f != nil {
+		f.replays++
 	}
 }
 
@@ -167,6 +186,7 @@ func (t *tally) judge(malformed, undelivered int, f funnel) verdict {
 	v := verdict{expected: t.expected, twice: t.twice, unasked: t.unasked}
 	v.untold = differ(f.delivered, t.accepted-t.failing) + differ(f.failed, t.failing) + differ(undelivered, t.failing)
 	for _, f := range t.ids {
+		v.twice -= min(max(0, f.accepted-1), f.replays) // somebody wanted these
 		if f.want.outcome != "skipped" && f.accepted == 0 && !f.dead {
 			v.lost++
 		}
