@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -198,7 +199,7 @@ func TestDashboardQueriesWhatThereIs(t *testing.T) {
 		if p.GridPos.X+p.GridPos.W > 24 {
 			t.Errorf("%s is outside of the grid", p.Title)
 		}
-		if p.Type != "row" && len(p.Targets) == 0 {
+		if p.Type != "row" && p.Type != "alertlist" && len(p.Targets) == 0 {
 			t.Errorf("%s queries nothing", p.Title)
 		}
 		for _, target := range p.Targets {
@@ -287,4 +288,53 @@ func anchors(t *testing.T, page string) (all []string) {
 		all = append(all, strings.ReplaceAll(dropped.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-"))
 	}
 	return all
+}
+
+// TestAlertList: Grafana's list of alerts picks ours by their names, and has
+// no options but those of its panel (public/app/plugins/panel/alertlist/types.ts).
+func TestAlertList(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "deploy/grafana/dashboards/engage-worker.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dashboard struct {
+		Panels []struct {
+			Type    string
+			Options json.RawMessage
+		}
+	}
+	if err := json.Unmarshal(text, &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	lists := 0
+	for _, p := range dashboard.Panels {
+		if p.Type != "alertlist" {
+			continue
+		}
+		lists++
+		var options struct {
+			AlertName                      string
+			DashboardAlerts, ShowInstances bool
+			GroupMode, ViewMode            string
+			GroupBy                        []string
+			MaxItems, SortOrder            int
+			StateFilter                    struct{ Firing, Pending, Recovering, NoData, Normal, Error bool }
+		}
+		decoder := json.NewDecoder(bytes.NewReader(p.Options))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&options); err != nil {
+			t.Error(err)
+		}
+		if options.DashboardAlerts || options.MaxItems < 20 || !options.StateFilter.Firing {
+			t.Errorf("%+v leaves alerts out", options)
+		}
+		for _, r := range rules(t) {
+			if r.Alert != "" && !strings.Contains(r.Alert, options.AlertName) {
+				t.Errorf("%s isn't in the list", r.Alert)
+			}
+		}
+	}
+	if lists != 1 {
+		t.Errorf("%d lists of alerts", lists)
+	}
 }
