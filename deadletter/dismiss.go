@@ -26,7 +26,7 @@ func (l *AuditLog) Dismiss(ctx context.Context, letters []Letter, by, why string
 	if reopen {
 		state = Reopened
 	}
-	plan := newPlanID()
+	plan := NewPlanID()
 	chunks := map[int][]Audit{}
 	write := func(source int) error {
 		chunk := chunks[source]

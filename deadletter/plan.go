@@ -71,6 +71,7 @@ type Planner struct {
 	By           string // who replays
 	Selection    string // what was asked for, in words that are the same when it is asked for again
 	Asked        string // likewise, for people, without what may say something of one; "": nobody said
+	ID           string // the plan's, from NewPlanID; "": a new one
 
 	Sources
 
@@ -169,10 +170,29 @@ func (p *Plan) Reasons() []Count {
 	return counts
 }
 
+// ActionCount is how many of a plan's letters are of an action.
+type ActionCount struct {
+	Destination, Action string
+	N                   int
+}
+
+// Actions counts those to be replayed by their actions, in no order.
+func (p *Plan) Actions() []ActionCount {
+	n := map[[2]string]int{}
+	for _, i := range p.items {
+		n[[2]string{i.destination, i.action}]++
+	}
+	counts := make([]ActionCount, 0, len(n))
+	for of, n := range n {
+		counts = append(counts, ActionCount{of[0], of[1], n})
+	}
+	return counts
+}
+
 // Plan reads the dead letters, the record of earlier replays and the ledger,
 // and changes nothing. progress counts the dead letters and may be nil.
 func (p *Planner) Plan(ctx context.Context, progress *Progress) (*Plan, error) {
-	plan := &Plan{ID: newPlanID(), PassedOver: map[Why]int{}, made: time.Now()}
+	plan := &Plan{ID: cmp.Or(p.ID, NewPlanID()), PassedOver: map[Why]int{}, made: time.Now()}
 	counts, err := p.Cluster.Count(ctx, p.Source)
 	if err != nil {
 		return nil, err
@@ -403,8 +423,8 @@ func claimed(rec *records.Record) (claim, bool) {
 	return parseClaim(headers)
 }
 
-// newPlanID names a plan for people: when and by chance.
-func newPlanID() string {
+// NewPlanID names a plan for people: when and by chance.
+func NewPlanID() string {
 	var b [4]byte
 	rand.Read(b[:])
 	return time.Now().UTC().Format("20060102-150405-") + hex.EncodeToString(b[:])

@@ -47,6 +47,10 @@ func given(text string, t time.Time) string {
 	return text
 }
 
+// everything is what Asked writes where nothing narrows the choice: an empty text
+// says that nobody knows.
+const everything = "all"
+
 // leftOut names, in what Asked writes, the options that it keeps to itself.
 const leftOut = "left-out"
 
@@ -95,6 +99,9 @@ func (c Choice) Asked() string {
 			add(name, "true")
 		}
 	}
+	if len(v) == 0 {
+		add(everything, "true")
+	}
 	return v.Encode()
 }
 
@@ -140,4 +147,11 @@ func AskedInWords(asked string) string {
 		return "all dead letters"
 	}
 	return strings.Join(parts, ", ")
+}
+
+// AskedWhole reports whether Asked has written all down: who asks for that, asks for
+// the same.
+func AskedWhole(asked string) bool {
+	v, err := url.ParseQuery(asked)
+	return err == nil && asked != "" && !v.Has(leftOut)
 }

@@ -45,28 +45,42 @@ const (
 	markIntended markState = iota + 1
 	markPublished
 	markDismissal
+	markDeath // the letter came after that replay
 )
 
 func (m mark) Empty() bool      { return m.key == 0 }
 func (m mark) Hash() uint64     { return m.key }
 func (m mark) Same(n mark) bool { return m.key == n.key }
 
-// markKey is of the nth replay of a letter, or of the letter's dismissal that would
-// have been the nth.
-func markKey(letter uint64, replay int, dismissal bool) uint64 {
-	n := uint64(replay) << 1
-	if dismissal {
-		n |= 1
+// markKey is of the nth replay of a letter, of the letter's dismissal that would
+// have been the nth, or of its death after the nth.
+func markKey(letter uint64, replay int, what markState) uint64 {
+	n := uint64(replay)<<2 | uint64(what)
+	if what == markPublished {
+		n = uint64(replay)<<2 | uint64(markIntended) // of one replay there is one mark
 	}
 	// Fibonacci hashing keeps near numbers apart over all bits.
 	return max(1, letter^n*0x9e3779b97f4a7c15)
 }
 
-// marksOf are the keys of all that may be said of a row.
-func marksOf(r *row) (keys []uint64) {
+// marksOf are what is said of a row: of its replays, up to the letter's next death,
+// in their order, and of its dismissal. The caller holds the lock.
+func (s *Store) marksOf(r *row) (replays, dismissals, deaths []mark) {
 	letter, old := r.ref.Letter()
-	n := r.ref.Replays() + 1
-	return []uint64{markKey(letter, n, false), markKey(letter, n, true), markKey(old, n, false), markKey(old, n, true)}
+	get := func(to *[]mark, n int, what markState) (ok bool) {
+		for _, hash := range []uint64{letter, old} {
+			if m, known := s.marks.Get(mark{key: markKey(hash, n, what)}); known {
+				*to, ok = append(*to, m), true
+			}
+		}
+		return ok
+	}
+	n := r.ref.Replays()
+	get(&deaths, n, markDeath)
+	get(&dismissals, n+1, markDismissal)
+	for n++; get(&replays, n, markIntended) && !get(&deaths, n, markDeath); n++ {
+	}
+	return replays, dismissals, deaths
 }
 
 // audit is a record of replays and where it is.
@@ -96,11 +110,11 @@ func (s *Store) takeAudits(partition int, audits []audit) {
 			s.seriesOf(a)
 			continue
 		case deadletter.Dismissed, deadletter.Reopened:
-			m.key, m.state = markKey(s.states.Letter(a.ID, a.Origin), a.Replay, true), markDismissal
+			m.key, m.state = markKey(s.states.Letter(a.ID, a.Origin), a.Replay, markDismissal), markDismissal
 			s.marks.Put(m)
 			continue
 		}
-		m.key, m.series = markKey(s.states.Letter(a.ID, a.Origin), a.Replay, false), s.seriesOf(a)
+		m.key, m.series = markKey(s.states.Letter(a.ID, a.Origin), a.Replay, markIntended), s.seriesOf(a)
 		known, ok := s.marks.Get(m)
 		switch a.State {
 		case deadletter.Intended: // whoever was first, until that one says otherwise
@@ -147,13 +161,11 @@ func (s *Store) seriesOf(a *audit) uint32 {
 
 // replayedBy is the series that replayed a row last. The caller holds the lock.
 func (s *Store) replayedBy(r *row) uint32 {
-	letter, old := r.ref.Letter()
-	for _, hash := range []uint64{letter, old} {
-		if m, ok := s.marks.Get(mark{key: markKey(hash, r.ref.Replays()+1, false)}); ok {
-			return m.series
-		}
+	replays, _, _ := s.marksOf(r)
+	if len(replays) == 0 {
+		return 0
 	}
-	return 0
+	return replays[len(replays)-1].series
 }
 
 // Series are the replays, the latest first, at most 10,000 of them.
@@ -216,10 +228,9 @@ func (s *Store) replays(ctx context.Context, rows []row) ([]deadletter.Audit, er
 	places := map[place]bool{}
 	s.mu.RLock()
 	for i := range rows {
-		for _, key := range marksOf(&rows[i]) {
-			if m, ok := s.marks.Get(mark{key: key}); ok {
-				places[place{int32(m.partition), m.offset}] = true
-			}
+		replays, dismissals, _ := s.marksOf(&rows[i])
+		for _, m := range slices.Concat(replays, dismissals) {
+			places[place{int32(m.partition), m.offset}] = true
 		}
 	}
 	s.mu.RUnlock()

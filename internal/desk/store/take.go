@@ -44,6 +44,10 @@ func (s *Store) takeLetter(r *deadletter.Record, fault error) {
 		return
 	}
 	n.ref = s.states.Add(r)
+	if r.Replays > 0 {
+		letter, _ := n.ref.Letter()
+		s.marks.Put(mark{key: markKey(letter, r.Replays, markDeath), state: markDeath})
+	}
 	if s.progress.Loaded {
 		if m, ok := s.messageOf(r); ok {
 			s.states.Sent(n.ref, m)
@@ -130,10 +134,9 @@ func (s *Store) cleanRest() {
 				move(&id)
 				r.id = uint64(id)
 			}
-			for _, key := range marksOf(r) {
-				if m, ok := s.marks.Get(mark{key: key}); ok {
-					marks.Put(m)
-				}
+			replays, dismissals, deaths := s.marksOf(r)
+			for _, m := range slices.Concat(replays, dismissals, deaths) {
+				marks.Put(m)
 			}
 		}
 	}
