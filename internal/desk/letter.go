@@ -78,15 +78,21 @@ func (d *Desk) letter(r *http.Request) (page, error) {
 	}
 	v := d.letterOf(detail)
 	p := page{Title: "Dead letter " + v.ID, Section: "letters", Live: true}
-	if id := detail.Record.MessageID; id != "" {
-		look := d.look(r.Context(), "letter\x00"+v.ID, trace.Query{MessageID: id, Since: begun(detail.Record)})
-		v.Look = &look
-		if look.Looking {
-			p.Refresh = 1
-		}
+	if v.Look = d.history(r, detail.Record); v.Look != nil && v.Look.Looking {
+		p.Refresh = 1
 	}
 	p.View = v
 	return p, nil
+}
+
+// history is what the topics tell of a letter's event, nil where they don't know it
+// by a name.
+func (d *Desk) history(r *http.Request, letter *deadletter.Record) *lookView {
+	if letter.MessageID == "" {
+		return nil
+	}
+	look := d.look(r.Context(), "letter\x00"+letter.ID(), trace.Query{MessageID: letter.MessageID, Since: begun(letter)})
+	return &look
 }
 
 // begun is a time before all that has to do with a letter: its event's record, or
@@ -158,7 +164,7 @@ func (d *Desk) reveal(w http.ResponseWriter, r *http.Request) {
 	}
 	v := d.letterOf(detail)
 	d.o.Log.Info().Str("who", who(r)).Str("deadLetter", v.ID).Msg("an event's content is looked at")
-	v.Revealed, v.Event = true, d.pretty(detail.Record.Value)
+	v.Revealed, v.Event, v.Look = true, d.pretty(detail.Record.Value), d.history(r, detail.Record)
 	for _, h := range detail.Record.Headers {
 		v.Headers = append(v.Headers, fact{h.Key, d.veiled(text(h.Value))})
 	}

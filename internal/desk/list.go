@@ -119,23 +119,47 @@ func (d *Desk) sums(r *http.Request, v *listView) error {
 		v.Open += g.Open
 		v.Groups = append(v.Groups, groupOf(v.Query, g))
 	}
-	histogram, err := d.store.Histogram(r.Context(), v.Query.Filter, time.Hour)
+	step := stepOf(v.Query.Filter, d.now())
+	histogram, err := d.store.Histogram(r.Context(), v.Query.Filter, step)
 	if err != nil {
 		return err
 	}
 	v.Partly = cmp.Or(v.Partly, histogram.Partly)
 	var from []time.Time
 	var counts [][]int
-	step := time.Hour
+	if n := len(histogram.Buckets); n > 1 {
+		step = histogram.Buckets[1].From.Sub(histogram.Buckets[0].From)
+	}
 	for i, b := range histogram.Buckets {
+		for n := leastBars - len(histogram.Buckets); i == 0 && n > 0; n-- { // one bar alone says nothing
+			from, counts = append(from, b.From.Add(-step*time.Duration(n))), append(counts, []int{0, 0})
+		}
 		v.Buckets = append(v.Buckets, bucketView(b))
 		from, counts = append(from, b.From), append(counts, []int{b.N - b.Open, b.Open})
-		if i == 1 {
-			step = b.From.Sub(histogram.Buckets[0].From)
-		}
 	}
 	v.Chart = newChart(from, step, []string{"closed", "open"}, counts)
 	return nil
+}
+
+const leastBars = 24
+
+// stepOf is how long the histogram's steps are: hours, but for what is chosen of
+// less than a day.
+func stepOf(f deadletter.Filter, now time.Time) time.Duration {
+	if f.Since.IsZero() {
+		return time.Hour
+	}
+	if f.Until.IsZero() {
+		f.Until = now
+	}
+	switch long := f.Until.Sub(f.Since); {
+	case long <= 3*time.Hour:
+		return 5 * time.Minute
+	case long <= 12*time.Hour:
+		return 15 * time.Minute
+	default:
+		return time.Hour
+	}
 }
 
 func groupOf(q *query, g store.Group) groupView {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"engage-worker/deadletter"
@@ -28,7 +29,8 @@ func spans() []span {
 // event is read for the destination, and matched for each of its actions.
 type funnelRow struct {
 	Destination string `json:"destination"`
-	Action      string `json:"action,omitempty"` // "": of the whole destination
+	Action      string `json:"action,omitempty"` // "" of what is no event, and so no action's
+	Whole       bool   `json:"whole,omitempty"`  // of all its actions
 
 	Read    *int          `json:"read,omitempty"` // of the replicas' metrics; absent where nobody says
 	Matched *int          `json:"matched,omitempty"`
@@ -65,6 +67,9 @@ type point struct {
 	Failed    int       `json:"failed"`
 }
 
+// Since is the span as the option since has it.
+func (v overviewView) Since() string { return strings.TrimSuffix(v.Span.Long.String(), "0m0s") }
+
 // overview shows what goes on.
 func (d *Desk) overview(r *http.Request) (page, error) {
 	v := overviewView{Spans: spans(), Name: cmp.Or(r.FormValue("span"), "hour"), Fleet: d.fleet.View(), Needs: []fleet.Need{}, Funnel: []funnelRow{}, Points: []point{}}
@@ -98,7 +103,7 @@ func (d *Desk) overview(r *http.Request) (page, error) {
 func (d *Desk) funnel(view fleet.View, long time.Duration) (rows []funnelRow) {
 	all := d.store.Funnel(long)
 	for _, to := range d.o.Config.Destinations {
-		whole := funnelRow{Destination: to.Name}
+		whole := funnelRow{Destination: to.Name, Whole: true}
 		for _, seen := range view.Destinations {
 			if w := window(seen, long); seen.Name == to.Name && w != nil {
 				whole.Read, whole.Matched, whole.Skipped = &w.Read, &w.Matched, w.Skipped
@@ -114,8 +119,10 @@ func (d *Desk) funnel(view fleet.View, long time.Duration) (rows []funnelRow) {
 			whole.Accepted, whole.Sent, whole.Delivered = whole.Accepted+p.Accepted, whole.Sent+p.Sent, whole.Delivered+p.Delivered
 			whole.Failed, whole.Pending, whole.Unknown, whole.Dead = whole.Failed+p.Failed, whole.Pending+p.Pending, whole.Unknown+p.Unknown, whole.Dead+p.Dead
 		}
-		rows = append(rows, whole)
-		rows = append(rows, parts...)
+		slices.SortStableFunc(parts, func(a, b funnelRow) int {
+			return cmp.Or(-cmp.Compare(min(1, len(a.Action)), min(1, len(b.Action))), cmp.Compare(a.Action, b.Action))
+		})
+		rows = append(append(rows, whole), parts...)
 	}
 	return rows
 }

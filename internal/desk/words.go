@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"engage-worker/internal/trace"
 )
 
 // words are what templates put numbers and times into words with.
@@ -17,6 +20,8 @@ func words() template.FuncMap {
 		"percent":  percent,
 		"stamp":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"when":     when,
+		"minute":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") },
+		"shares":   shares,
 		"lasting":  lasting,
 		"spaced":   func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
 		"capital":  capital,
@@ -24,11 +29,16 @@ func words() template.FuncMap {
 		"decimals": func(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) },
 		"short":    short,
 		"add":      func(a, b int) int { return a + b },
+		"step":     step,
+		"dotted":   dotted,
 	}
 }
 
 // count writes a number with thin gaps between thousands.
 func count(n any) string {
+	if p, ok := n.(*int); ok {
+		n = *p
+	}
 	digits := fmt.Sprint(n)
 	var groups []string
 	for len(digits) > 3 && digits[0] != '-' {
@@ -99,4 +109,35 @@ func short(n int, s string) string {
 		return s
 	}
 	return string(runes[:n-1]) + "…"
+}
+
+// step is what happened, of a timeline, as a heading.
+func step(what string) string {
+	switch what {
+	case trace.Dead:
+		return "Failed"
+	case trace.Replayed:
+		return "Event again"
+	}
+	return capital(strings.ReplaceAll(what, "_", " "))
+}
+
+// dotted are those texts that there are, with dots between them.
+func dotted(texts ...string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(s string) bool { return s == "" }), " · ")
+}
+
+// share is a part of a bar that is 100 wide.
+type share struct {
+	Class    string
+	X, Width float64
+}
+
+// shares is what became of all as a bar.
+func shares(all, delivered, failed int) []share {
+	if all <= 0 {
+		return nil
+	}
+	good, bad := 100*float64(delivered)/float64(all), 100*float64(failed)/float64(all)
+	return []share{{"delivered", 0, good}, {"pending", good, 100 - good - bad}, {"failed", 100 - bad, bad}}
 }

@@ -39,6 +39,15 @@ func Columns() []Column {
 	}
 }
 
+// Tight reports whether the column's texts are words, not sentences.
+func (c Column) Tight() bool {
+	switch c.Name {
+	case "message", "twilio_meaning", "state_why", "user_id", "message_id":
+		return false
+	}
+	return true
+}
+
 // CodeMeaning is what Twilio's code means, "" where there is none, or nobody knows.
 func CodeMeaning(code int) string {
 	if code == 0 {
