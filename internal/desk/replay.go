@@ -12,6 +12,7 @@ import (
 
 	"engage-worker/deadletter"
 	"engage-worker/internal/desk/replays"
+	"engage-worker/internal/letters"
 )
 
 // word is what confirms a replay, as on the command line.
@@ -87,7 +88,7 @@ func replayOf(v replays.View) replayView {
 		}
 	}
 	if v.Asked != "" {
-		r.Again = "/replays?" + v.Asked
+		r.Again = "/replays?" + letters.AskAgain(v.Asked)
 	}
 	return r
 }

@@ -11,6 +11,7 @@ import (
 // choice is a filter as rows are asked it, but for the text that Contains names.
 type choice struct {
 	nothing                                      bool // whatever the rows are
+	any                                          bool // all that failed in time
 	from, to                                     int  // rows that failed in time
 	reasons, dispositions, destinations, actions set[text]
 	regions                                      set[text]
@@ -74,6 +75,8 @@ func (s *Store) choose(f *deadletter.Filter) *choice {
 	}
 	c.nothing = c.nothing || len(f.Codes) > 0 && len(c.codes) == 0
 	c.chooseIDs(s, f)
+	c.any = c.states == 0 && c.ids == nil && c.prefix == "" && len(c.reasons)+len(c.codes)+len(c.destinations)+len(c.actions)+
+		len(c.regions)+len(c.dispositions)+len(c.users)+len(c.messages) == 0
 	return c
 }
 
@@ -112,6 +115,8 @@ func (c *choice) chooseIDs(s *Store, f *deadletter.Filter) {
 // match reports whether a row between from and to is chosen.
 func (c *choice) match(s *Store, r *row) bool {
 	switch {
+	case c.any:
+		return true
 	case c.states != 0 && c.states&(1<<r.state) == 0,
 		c.reasons.lacks(r.reason), c.codes.lacks(r.code), c.destinations.lacks(r.destination), c.actions.lacks(r.action),
 		c.regions.lacks(r.region), c.dispositions.lacks(r.disposition), c.users.lacks(r.user), c.messages.lacks(r.message):

@@ -59,21 +59,24 @@ func (s *Store) Groups(ctx context.Context, f deadletter.Filter) (Groups, error)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	groups := map[kind]*group{}
-	var last *group
+	var near [64]*group // those that came last
 	out := Groups{Partly: q.partly(), Busy: q.busy()}
 	s.each(&f, q, func(r *row) bool {
 		k := kind{r.destination, r.action, r.reason, r.code}
-		if last == nil || last.kind != k {
-			if last = groups[k]; last == nil {
-				last = &group{kind: k, newest: *r}
-				groups[k] = last
+		at := (uint32(k.destination)*31 + uint32(k.action)*17 + uint32(k.reason)*7 + uint32(k.code)) % uint32(len(near))
+		g := near[at]
+		if g == nil || g.kind != k {
+			if g = groups[k]; g == nil {
+				g = &group{kind: k, newest: *r}
+				groups[k] = g
 			}
+			near[at] = g
 		}
 		out.Total++
-		last.n++
-		last.states[r.state]++
-		if age := (now - r.failed) / hour; now >= r.failed && age < trendHours {
-			last.trend[trendHours-1-age]++
+		g.n++
+		g.states[r.state]++
+		if age := now - r.failed; age >= 0 && age < trendHours*hour {
+			g.trend[trendHours-1-age/hour]++
 		}
 		return true
 	})

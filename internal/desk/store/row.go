@@ -11,21 +11,20 @@ import (
 	"engage-worker/deadletter"
 )
 
-// row is a letter without its texts and its event.
+// row is a letter without its texts and its event. What most queries look at
+// stands together.
 type row struct {
-	ref           deadletter.Ref
-	id            uint64 // the id's eight bytes; of an odd one, its text
-	user, message uint64 // hashes
-	failed        int64  // Unix ns
-	offset        int64  // in the dead-letter topic, as the partition
-	partition     int32
-
+	failed                                           int64 // Unix ns
 	destination, action, reason, region, disposition text
-
-	code   int32
-	series uint32 // that replayed it; index into Store.series, from 1
-	state  stateIndex
-	odd    bool // the id isn't one of ours
+	code                                             int32
+	series                                           uint32 // that replayed it; index into Store.series, from 1
+	state                                            stateIndex
+	odd                                              bool  // the id isn't one of ours
+	partition                                        int32 // of the dead-letter topic
+	offset                                           int64
+	id                                               uint64 // the id's eight bytes; of an odd one, its text
+	user, message                                    uint64 // hashes
+	ref                                              deadletter.Ref
 }
 
 // place is where a letter is.

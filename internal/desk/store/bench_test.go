@@ -1,0 +1,172 @@
+package store
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/segmentio/kafka-go"
+
+	"engage-worker/consumer/ledger"
+	"engage-worker/consumer/status"
+	"engage-worker/deadletter"
+	"engage-worker/internal/kafka/records"
+)
+
+// size is a number of the environment, or the usual one.
+func size(b *testing.B, name string, usual int) int {
+	s := os.Getenv(name)
+	if s == "" {
+		return usual
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
+
+// live is how many bytes are in use.
+func live() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// benchLetter is the nth of many letters: of 30 days, a tenth of them replayed.
+func benchLetter(n int) *deadletter.Record {
+	reasons := []string{"rate_limited", "recipient_rejected", "opted_out", "expired", "template_failed", "not_delivered"}
+	l := letter(n, func(l *deadletter.Record) {
+		l.Action, l.Reason, l.TwilioCode = fmt.Sprint("action-", n%8), reasons[n%7%6], []int{0, 20429, 21610, 30003, 21211}[n%5]
+		l.LastFailedAt = time.Now().Add(-time.Duration(n) * 2592 * time.Millisecond).UTC()
+	})
+	l.Position = deadletter.Position{Topic: dlq, Partition: n % 12, Offset: int64(n / 12), Time: l.LastFailedAt}
+	return l
+}
+
+// BenchmarkStore asks a store of LETTERS dead letters (100,000) and MESSAGES
+// messages (1,000,000) without Kafka, and tells what they take in memory.
+func BenchmarkStore(b *testing.B) {
+	letters, messages := size(b, "LETTERS", 100_000), size(b, "MESSAGES", 1_000_000)
+	before := live()
+	s := New(Config{DeadLetters: dlq, Log: zerolog.Nop(), Destinations: []Destination{{Name: "onboarding", Ledger: ledgerName, Status: statusName}}})
+	s.messages.clean(s.now(), s.cfg.Limits.Messages)
+	start := time.Now()
+	for n := range letters {
+		s.takeLetter(benchLetter(n), nil)
+	}
+	s.merge()
+	for n := range letters {
+		if l := benchLetter(n); n%10 == 0 {
+			s.takeAudits(n%12, []audit{{deadletter.Audit{
+				ID: l.ID(), Origin: deadletter.Origin(source, l.Partition, l.Offset), Replay: 1, Plan: "p", Series: "p", State: deadletter.Published, By: "jane", At: time.Now(),
+			}, int64(n)}})
+		} else if n%3 == 0 {
+			s.states.Ledger("onboarding", ledger.AppendKey(nil, l.Action, l.IdempotencyKey()), ledger.Entry{State: ledger.Dead, Time: time.Now()}.AppendValue(nil))
+		}
+	}
+	taken := time.Since(start)
+	withLetters := live()
+	start = time.Now()
+	benchMessages(s, messages)
+	s.progress.Loaded = true
+	s.settle()
+	taken += time.Since(start)
+	all := live()
+	b.Run("Taken", func(b *testing.B) { // as a whole, once
+		for b.Loop() {
+		}
+		b.ReportMetric(float64(all-before)/(1<<20), "MiB")
+		b.ReportMetric(float64(withLetters-before)/float64(letters), "B/letter")
+		b.ReportMetric(float64(all-withLetters)/float64(messages), "B/message")
+		b.ReportMetric(taken.Seconds(), "s")
+		b.ReportMetric(0, "ns/op")
+	})
+	benchQueries(b, s)
+	runtime.KeepAlive(s)
+}
+
+// benchMessages has a status topic of 12 partitions speak of messages of a week, in
+// three records each, of which compaction has left the last of most.
+func benchMessages(s *Store, messages int) {
+	const block = 1000
+	end := []status.State{status.Delivered, status.Delivered, status.Delivered, status.Read, status.Undelivered, status.Sent, status.Failed}
+	for from := 0; from < messages; from += block {
+		var records []records.Record
+		for n := from; n < min(from+block, messages); n++ {
+			l := &deadletter.Record{Action: fmt.Sprint("action-", n%8), MessageID: fmt.Sprint("message-", n), Partition: from / block % 12}
+			at := time.Now().Add(-time.Duration(n%604800) * time.Second)
+			if n%10 == 0 {
+				records = append(records, recordOf(statusOf(l, status.Accepted, at, int64(n)), n))
+			}
+			records = append(records, recordOf(statusOf(l, end[n%len(end)], at, int64(n)), n))
+		}
+		at := part{statusName, from / block % 12}
+		s.takeStatuses("onboarding", at, s.parseStatuses("onboarding", records))
+		for i := range records {
+			s.states.Status("onboarding", records[i].Key, records[i].Value)
+		}
+	}
+}
+
+func recordOf(m kafka.Message, n int) records.Record {
+	return records.Record{Offset: int64(n), Time: time.Now(), Key: m.Key, Value: m.Value}
+}
+
+func benchQueries(b *testing.B, s *Store) {
+	filters := map[string]deadletter.Filter{
+		"all": {}, "reason": {Reasons: []string{"expired"}}, "open": {States: []deadletter.State{deadletter.StateOpen}},
+		"day": {Since: time.Now().Add(-24 * time.Hour)}, "user": {Users: []string{"u77"}}, "prefix": {IDPrefix: "ab"},
+	}
+	for name, f := range filters {
+		b.Run("Groups/"+name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := s.Groups(b.Context(), f); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	b.Run("Histogram", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := s.Histogram(b.Context(), deadletter.Filter{}, time.Hour); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("Rows", func(b *testing.B) { // of a page, but for its texts
+		for b.Loop() {
+			n := 0
+			s.each(&deadletter.Filter{}, nil, func(*row) bool { n++; return true })
+		}
+	})
+	for _, span := range []time.Duration{time.Hour, 24 * time.Hour, 7 * 24 * time.Hour} {
+		b.Run(fmt.Sprint("Funnel/", span), func(b *testing.B) {
+			for b.Loop() {
+				s.Funnel(span)
+			}
+		})
+	}
+	b.Run("Messages", func(b *testing.B) {
+		for b.Loop() {
+			s.Messages(7*24*time.Hour, time.Hour)
+		}
+	})
+	b.Run("Series", func(b *testing.B) {
+		for b.Loop() {
+			s.Series()
+		}
+	})
+	b.Run("Settle", func(b *testing.B) { // what one round that learnt something holds the lock for
+		for b.Loop() {
+			s.touched.add(1)
+			s.settle()
+		}
+	})
+}
