@@ -259,8 +259,8 @@ func (l leftOut) note(app *app, topic string) {
 	}
 }
 
-// explained puts what went wrong into one line. What the caller can't help by
-// trying again (no broker, no permission, no topic) is bad input.
+// explained puts what went wrong into one line. A topic that isn't there is bad
+// input: the configuration names another one.
 func (d *dlqDesk) explained(ctx context.Context, err error) error {
 	var own *dlqError
 	switch {
@@ -271,7 +271,11 @@ func (d *dlqDesk) explained(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return errors.New("interrupted; what was shown or written is not everything")
 	}
-	return badInput(errors.New(d.Explain(err)))
+	explained := errors.New(d.Explain(err))
+	if errors.Is(err, kafka.UnknownTopicOrPartition) {
+		return badInput(explained)
+	}
+	return explained
 }
 
 // dlqError is an error that isn't Kafka's and says all itself.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -40,6 +41,9 @@ const mostDeaths = 100
 
 // Run shows.
 func (c *dlqShowCmd) Run(ctx context.Context, app *app) error {
+	if c.ID == "" {
+		return badInput(errors.New("the id is empty; `engage-worker dlq list` shows the ids"))
+	}
 	desk, err := openDLQ(app)
 	if err != nil {
 		return err

@@ -702,10 +702,10 @@ func TestDLQBadInput(t *testing.T) {
 
 func TestDLQWithoutKafka(t *testing.T) {
 	commands := [][]string{{"stats"}, {"list"}, {"show", "0123456789abcdef"}, {"export"}, {"replay"}}
-	each := func(t *testing.T, p *dlqPlace, want string) {
+	each := func(t *testing.T, p *dlqPlace, exit int, want string) {
 		for _, args := range commands {
 			code, stdout, stderr := p.run(args...)
-			if code != exitBadInput || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, want) {
+			if code != exit || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, want) {
 				t.Errorf("%s: code %d, stdout %q, stderr %q, want one line with %q", args, code, stdout, stderr, want)
 			}
 		}
@@ -713,7 +713,7 @@ func TestDLQWithoutKafka(t *testing.T) {
 	t.Run("unreachable", func(t *testing.T) {
 		p := newDLQPlace(t)
 		p.configure("127.0.0.1:1")
-		each(t, p, "127.0.0.1:1 refused the connection")
+		each(t, p, exitFailure, "127.0.0.1:1 refused the connection")
 	})
 	t.Run("no topic", func(t *testing.T) {
 		p := newDLQPlace(t)
@@ -724,7 +724,7 @@ func TestDLQWithoutKafka(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		each(t, p, "a topic is missing, or this user may not see it (other.dlq is where the dead letters would be): run `engage-worker topics create`")
+		each(t, p, exitBadInput, "a topic is missing, or this user may not see it (other.dlq is where the dead letters would be): run `engage-worker topics create`")
 	})
 	t.Run("no permission", func(t *testing.T) {
 		p := newDLQPlace(t)
@@ -745,7 +745,7 @@ func TestDLQWithoutKafka(t *testing.T) {
 			}
 			return res, nil, true
 		})
-		each(t, p, "denies access to the topic")
+		each(t, p, exitFailure, "denies access to the topic")
 	})
 }
 

@@ -155,7 +155,7 @@ func TestSendTest(t *testing.T) {
 		stderr string
 	}{
 		{"--action welcome", exitBadInput, "Hi <J>", "nothing is sent without --yes"},
-		{"--action wellcome --yes", exitBadInput, "", "there is no such action; known are: onboarding/wa, onboarding/welcome"},
+		{"--action wellcome --yes", exitBadInput, "", `there is no action "wellcome"; known are: onboarding/wa, onboarding/welcome`},
 		{"--action wa --yes", exitBadInput, "", "doesn't want the event"},
 		{"--action welcome --yes", exitOK, "sent: SM00000000000000000000000000000001", ""},
 	} {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/segmentio/kafka-go"
 
@@ -108,9 +107,9 @@ func (p *previewing) files(ctx context.Context, stdin io.Reader, files []string)
 	for _, file := range files {
 		in, name := stdin, ""
 		if file != "-" {
-			f, err := os.Open(file)
+			f, err := openEvents(file)
 			if err != nil {
-				return badInput(fmt.Errorf("read events: %w", err))
+				return err
 			}
 			defer f.Close()
 			in = f

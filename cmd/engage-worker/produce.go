@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -154,16 +153,11 @@ func (c *produceCmd) open(app *app, schema *eventSchema) (eventSource, error) {
 			return eventSource{}, err
 		}
 	}
-	file, err := os.Open(c.File)
+	file, err := openEvents(c.File)
 	if err != nil {
-		return eventSource{}, badInput(err)
+		return eventSource{}, err
 	}
-	first := make([]byte, 4<<10)
-	n, _ := io.ReadFull(file, first) // what can't be read is told of later
-	if line, _, _ := bytes.Cut(first[:n], []byte("\n")); looksLikeCSV(bytes.TrimSpace(line)) {
-		return eventSource{}, errors.Join(badInput(fmt.Errorf("%s: %w", c.File, errCSV)), file.Close())
-	}
-	return readSource(c.File+": line", io.MultiReader(bytes.NewReader(first[:n]), file), file.Close), nil
+	return readSource(c.File+": line", file, file.Close), nil
 }
 
 func readSource(where string, in io.Reader, done func() error) eventSource {
@@ -212,9 +206,9 @@ func (c *produceCmd) generated(app *app) eventSource {
 // checkFile finds all that is malformed, or not as the schema wants it, before
 // anything is published.
 func (c *produceCmd) checkFile(schema *eventSchema) error {
-	file, err := os.Open(c.File)
+	file, err := openEvents(c.File)
 	if err != nil {
-		return badInput(err)
+		return err
 	}
 	defer file.Close()
 	var faults []error
@@ -418,7 +412,11 @@ func (p *producer) failed(ctx context.Context, err error, batch int) error {
 func (p *producer) summary(topic string) string {
 	elapsed := time.Since(p.started)
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%d events published to %s in %s", p.published, topic, elapsed.Round(time.Millisecond))
+	noun := "events"
+	if p.published == 1 {
+		noun = "event"
+	}
+	fmt.Fprintf(&b, "%d %s published to %s in %s", p.published, noun, topic, elapsed.Round(time.Millisecond))
 	var of []string
 	if p.malformed > 0 {
 		of = append(of, fmt.Sprintf("%d malformed", p.malformed))

@@ -159,7 +159,7 @@ func TestProduceFileStrictly(t *testing.T) {
 	// Standard input can't be read twice: what comes before is published.
 	code, stdout, stderr, records = produceTo(t, page("a")+"\nx\n{}\n", "-", "--strict")
 	if code != exitBadInput || len(records) != 1 || stderr != "engage-worker: line 2 is malformed: unexpected character 'x' at byte 0\n" ||
-		!strings.HasPrefix(stdout, "1 events published") {
+		!strings.HasPrefix(stdout, "1 event published") {
 		t.Errorf("exit %d, %d records\n%s%s", code, len(records), stdout, stderr)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -82,7 +81,7 @@ func (c *sendTestCmd) Run(ctx context.Context, app *app) error {
 
 // event is the only one of the file.
 func (c *sendTestCmd) event() ([]byte, error) {
-	file, err := os.Open(c.Event)
+	file, err := openEvents(c.Event)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +124,7 @@ func (c *sendTestCmd) definition(cfg *config.Config) (actions.Definition, error)
 		return found[0], nil
 	case 0:
 		slices.Sort(names)
-		return actions.Definition{}, fmt.Errorf("there is no such action; known are: %s", strings.Join(names, ", "))
+		return actions.Definition{}, fmt.Errorf("there is no action %q; known are: %s", c.Action, strings.Join(names, ", "))
 	default:
 		return actions.Definition{}, fmt.Errorf("several destinations have an action %s: name one with --destination", c.Action)
 	}

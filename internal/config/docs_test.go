@@ -164,6 +164,7 @@ func TestPrintIsAConfiguration(t *testing.T) {
 # Topics and consumer groups that follow from this
 #   source          events
 #   dead letters    events.dlq
+#   rates           events.rates
 # onboarding
 #   consumer group  engage-worker.onboarding
 #   retry           events.onboarding.retry.30s

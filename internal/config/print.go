@@ -120,6 +120,7 @@ func (c *Config) printNames(out *bytes.Buffer) {
 	fmt.Fprintf(out, "\n# Topics and consumer groups that follow from this\n")
 	fmt.Fprintf(out, "#   source          %s\n", v.Kafka.Topic)
 	fmt.Fprintf(out, "#   dead letters    %s\n", v.DeadLetterTopic())
+	fmt.Fprintf(out, "#   rates           %s\n", v.RatesTopic())
 	for i, d := range v.Destinations {
 		fmt.Fprintf(out, "# %s\n", d.Name)
 		fmt.Fprintf(out, "#   consumer group  %s\n", v.GroupID(d.Name))
