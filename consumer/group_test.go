@@ -40,6 +40,7 @@ const (
 // rig is a broker with a destination's topics, and a vendor that counts.
 type rig struct {
 	t       *testing.T
+	broker  *embedded.Broker
 	client  *kafka.Client
 	cluster *records.Cluster
 	dead    *deadletter.Publisher
@@ -48,6 +49,8 @@ type rig struct {
 	mu   sync.Mutex
 	sent map[string]int // by messageId
 	down int            // how many requests fail before the first one is taken
+
+	asked func(sid string) (twilio.Report, error) // what became of a message; may be nil
 }
 
 func newRig(t *testing.T) *rig {
@@ -64,7 +67,7 @@ func newRig(t *testing.T) *rig {
 	}
 	transport := &kafka.Transport{MetadataTTL: 100 * time.Millisecond}
 	t.Cleanup(transport.CloseIdleConnections)
-	r := &rig{t: t, sent: map[string]int{}}
+	r := &rig{t: t, broker: b, sent: map[string]int{}}
 	r.client = &kafka.Client{Addr: kafka.TCP(b.Brokers()...), Transport: transport}
 	r.cluster = records.NewCluster(r.client, records.Options{})
 	t.Cleanup(r.cluster.Close)
@@ -216,8 +219,11 @@ func (r *rig) Find(context.Context, *twilio.Message, time.Time) ([]twilio.Candid
 
 func (r *rig) Present(region string) string { return region }
 
-func (r *rig) Report(context.Context, string, string) (twilio.Report, error) {
-	return twilio.Report{}, errors.New("nobody asks")
+func (r *rig) Report(_ context.Context, _, sid string) (twilio.Report, error) {
+	if r.asked == nil {
+		return twilio.Report{}, errors.New("nobody asks")
+	}
+	return r.asked(sid)
 }
 
 func (r *rig) Reports(context.Context, string, time.Time, time.Time, string, func(twilio.Report)) (string, error) {

@@ -226,6 +226,22 @@ func TestID(t *testing.T) {
 	}
 }
 
+// TestAfterReplay: a letter keeps the id of the one that was replayed, whatever its
+// action and destination are called now; where it was one of no action, each has its own.
+func TestAfterReplay(t *testing.T) {
+	first := Record{Destination: "d", Action: "a", MessageID: "m", Topic: "t", Partition: 1, Offset: 2}
+	again := Record{Destination: "other", Action: "b", MessageID: "m", Topic: "t", Partition: 1, Offset: 9}
+	own := again.ID()
+	again.AfterReplay(Replayed{ID: first.ID(), Destination: "d", Action: "a", Origin: "t/1/2", Replays: 3})
+	if again.ID() != first.ID() || again.Origin != "t/1/2" || again.Replays != 3 {
+		t.Errorf("%s, %s, %d; want %s, t/1/2, 3", again.ID(), again.Origin, again.Replays, first.ID())
+	}
+	malformed := Record{Destination: "other", Action: "b", MessageID: "m", Topic: "t", Partition: 1, Offset: 9}
+	if malformed.AfterReplay(Replayed{ID: first.ID(), Origin: "t/1/2", Replays: 1}); malformed.ID() != own {
+		t.Errorf("%s, want %s", malformed.ID(), own)
+	}
+}
+
 func TestParseReplayed(t *testing.T) {
 	r := full()
 	m := replayMessage(r, 3, "p", 2, 71)

@@ -83,7 +83,8 @@ func (r *Record) Clone() *Record {
 }
 
 // ID is short, and the same whenever the same event dies under the same
-// action of the same destination, replayed or not.
+// action of the same destination, replayed or not; of one that was replayed also
+// where these were renamed meanwhile.
 func (r *Record) ID() string {
 	if r.id != "" {
 		return r.id
@@ -99,6 +100,15 @@ func deliveryID(destination, action, idempotencyKey string) string {
 		h.Write([]byte(strconv.Itoa(len(part)) + ":" + part))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// AfterReplay says that the event was replayed. The letter keeps the id of the one
+// that was, also where its action or destination has another name now.
+func (r *Record) AfterReplay(replay Replayed) {
+	r.Origin, r.Replays = replay.Origin, replay.Replays
+	if replay.Action != "" {
+		r.id = replay.ID
+	}
 }
 
 // IdempotencyKey is the event's identity; see EventKey.

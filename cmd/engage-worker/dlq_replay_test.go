@@ -289,6 +289,45 @@ func TestReplayTellsWhatCameOfIt(t *testing.T) {
 	}
 }
 
+// TestReplayUnderOtherNames: letters of an action and a destination that have other
+// names now are theirs, and the letter of one that dies again has its id.
+func TestReplayUnderOtherNames(t *testing.T) {
+	p, deploy := newReplayPlace(t)
+	deploy("+15005550006", "")
+	text, err := os.ReadFile(p.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	renamed := strings.NewReplacer("- name: onboarding\n", "- name: arrivals\n    formerNames: [onboarding]\n", "name: welcome-sms,", "name: hello, formerNames: [welcome-sms],").Replace(string(text))
+	if err := os.WriteFile(p.config, []byte(renamed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var id string
+	for n, phone := range []string{"+14155550100", "+15005550009"} { // which can't receive an SMS
+		r := &deadletter.Record{
+			Value: fmt.Appendf(nil, `{"type":"track","event":"Audience Entered","messageId":"m-%d","external_ids":[{"type":"phone","id":%q,"channelType":"sms","isSubscribed":true}]}`, n, phone),
+			Topic: dlqSource, Partition: n, Offset: int64(n), Destination: "onboarding", Action: "welcome-sms", Reason: "twilio_unavailable",
+			Disposition: deadletter.Exhausted, MessageID: fmt.Sprint("m-", n), LastFailedAt: time.Now(),
+		}
+		p.put(r)
+		id = r.ID()
+	}
+	stop := p.work()
+	defer stop()
+	if out := p.ok("show", id); !strings.Contains(out, "decision         send\n") {
+		t.Errorf("nothing would be sent: %s", out)
+	}
+	if out := p.ok("replay", "--yes"); !strings.Contains(out, "2 dead letters replayed\nwhat came of it: 1 sent, 1 failed again\n") {
+		t.Errorf("%s", out)
+	}
+	rows := strings.Split(strings.TrimSpace(p.ok("list", "--output", "csv", "--columns", "message_id,id,destination,action,replays,state")), "\n")[1:]
+	slices.Sort(rows)
+	want := []string{"m-1," + id + ",arrivals,hello,1,open", "m-1," + id + ",onboarding,welcome-sms,0,failed_again"}
+	if len(rows) != 3 || !strings.HasSuffix(rows[0], ",onboarding,welcome-sms,0,sent") || !slices.Equal(rows[1:], want) {
+		t.Errorf("%q, want %q behind what was sent", rows, want)
+	}
+}
+
 // newReplayPlace is a place with a simulated Twilio, and how to configure the
 // worker: its sender, and what else its action has.
 func newReplayPlace(t *testing.T) (p *dlqPlace, deploy func(from, more string)) {

@@ -93,7 +93,7 @@ func (c *Courier) deadLetter(ev *intake.Event) *deadletter.Record {
 		Destination: c.cfg.Destination, Group: c.cfg.Group,
 	}
 	if o.Replayed {
-		r.Origin, r.Replays = o.Replay.Origin, o.Replay.Replays
+		r.AfterReplay(o.Replay)
 	}
 	return r
 }

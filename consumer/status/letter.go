@@ -35,7 +35,7 @@ func (f *Follower) bury(ctx context.Context, recordKey []byte, r *Record) error 
 				return err
 			}
 			if ok {
-				letter.Origin, letter.Replays = replay.Origin, replay.Replays
+				letter.AfterReplay(replay)
 			}
 		}
 	} else {
