@@ -162,8 +162,9 @@ func (c *compiler) compileTrigger(expr, path string, i int) {
 	c.d.triggers = append(c.d.triggers, sharedTrigger{t, wants})
 }
 
-// regions finds the hosts of the regions that deliveries may go through; events
-// may choose among others where a mapping computes the region.
+// regions finds the hosts of the regions that deliveries may go through: those that
+// mappings fix, also in a branch of a condition, and where a mapping
+// computes the region, others, among which events may choose.
 func (c *compiler) regions(others []string) {
 	add := func(path, region string) {
 		if _, ok := c.d.endpoints[region]; ok {
@@ -185,7 +186,17 @@ func (c *compiler) regions(others []string) {
 		if a.static.region != "" {
 			add(fmt.Sprintf("actions[%d].mapping.region", i), a.static.region)
 		}
-		computed = computed || a.isDynamic(fieldRegion)
+		for _, f := range a.dynamic {
+			if f.id != fieldRegion {
+				continue
+			}
+			computed = true
+			for _, region := range f.value.Constants() {
+				if region != "" {
+					add(fmt.Sprintf("actions[%d].mapping.region", i), region)
+				}
+			}
+		}
 	}
 	if computed {
 		for _, region := range others {

@@ -45,6 +45,26 @@ func TestRegionsOfEvents(t *testing.T) {
 	}
 }
 
+// TestRegionsInBranches: what a mapping fixes is a region as any, and is checked as such.
+func TestRegionsInBranches(t *testing.T) {
+	region := func(then, otherwise any) map[string]any {
+		return map[string]any{"@if": map[string]any{"exists": map[string]any{"@path": "$.there"}, "then": then, "else": otherwise}}
+	}
+	s := settings()
+	s.Region = "home"
+	d := mustNew(t, s, actions.Options{Regions: []string{"home"}}, sms(map[string]any{"from": "MG1", "body": "hi", "region": region("away", region("farther", map[string]any{"@path": "$.where"}))}))
+	if got := fmt.Sprint(d.Regions()); got != "[away farther home]" {
+		t.Errorf("Regions: %s", got)
+	}
+	if got := prepare(t, d, event(`"there":1,`+smsAddress)); got.Region != "away" {
+		t.Errorf("it goes through %q", got.Region)
+	}
+	_, faults := actions.New(actions.Definition{Name: "d", Settings: s, Actions: []actions.ActionDefinition{sms(map[string]any{"from": "MG1", "body": "hi", "region": region("away", "not a name")})}}, actions.Options{})
+	if len(faults) != 1 || faults[0].Path != "actions[0].mapping.region" {
+		t.Errorf("%v", faults)
+	}
+}
+
 // TestStrangeRegionsAreSaid once a minute, with nothing in the line that could
 // be a number.
 func TestStrangeRegionsAreSaid(t *testing.T) {

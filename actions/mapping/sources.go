@@ -57,6 +57,24 @@ func collect(n node, found *[]liquid.Source) {
 	}
 }
 
+// Constants are the texts that the value may be as they stand in the mapping, in
+// branches of conditions, too.
+func (v *Value) Constants() []string { return constantTexts(v.root) }
+
+func constantTexts(n node) []string {
+	switch n := n.(type) {
+	case constant:
+		if text, ok := n.value.(string); ok {
+			return []string{text}
+		}
+	case condition:
+		return append(constantTexts(n.then), constantTexts(n.otherwise)...)
+	case excludeWhenNull:
+		return constantTexts(n.value)
+	}
+	return nil
+}
+
 func collectFixed(v any, found *[]liquid.Source) {
 	switch v := v.(type) {
 	case *liquid.Source:

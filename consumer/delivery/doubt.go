@@ -8,6 +8,7 @@ import (
 
 	"engage-worker/actions/twilio"
 	"engage-worker/consumer/ledger"
+	"engage-worker/deadletter"
 )
 
 // leastDeadline is what a request may have taken whose intent doesn't say:
@@ -23,6 +24,10 @@ var errChanged = errors.New("sent or not, it may have been with settings.former 
 // another account, host or sender would be silent, whatever was sent.
 func (d *delivery) settle(intent ledger.Entry) step {
 	asked, differs := d.asked(intent.Made)
+	if len(differs) > 0 && intent.Position != d.position() {
+		other := deadletter.Origin(d.ev.Origin.Topic, intent.Position.Partition, intent.Position.Offset)
+		return d.unknown("undecidable", fmt.Errorf("another event with this messageId, %s, was to be sent with another %s, and nobody knows whether it was: one of the two may be sent", other, strings.Join(differs, ", ")))
+	}
 	if len(differs) > 0 {
 		return d.unknown("changed", fmt.Errorf("sent or not, it was with another %s than the present; settings.former with what it was lets Twilio be asked", strings.Join(differs, ", ")))
 	}

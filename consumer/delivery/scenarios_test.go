@@ -121,3 +121,28 @@ func TestWhatBecomesOfADelivery(t *testing.T) {
 		})
 	}
 }
+
+// TestAnotherEventInDoubt: an event comes under the messageId of another one that is
+// in doubt, for another person. Its dead letter says that, and nothing of settings.
+func TestAnotherEventInDoubt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		silentList := slices.Repeat([]listing{{Status: 500}}, 3)
+		w := newWorld(plan{Renamed: 9, Texts: []int{0}, Doubled: true, Answers: [][]answer{{{Kind: breaksAfter, Travel: time.Millisecond}}}, Lists: silentList})
+		w.records[1].due = time.Now().Add(time.Second) // behind the first
+		prepared := 0
+		w.decide = func(d *actions.Delivery) {
+			if prepared++; prepared == 2 { // of the event that waits for its turn
+				d.Message.To = "+14155550999"
+			}
+		}
+		run(w)
+		var said []string
+		for _, r := range w.letters["m0"] {
+			said = append(said, fmt.Sprint(r.Offset, " ", r.Reason, ": ", r.Message))
+		}
+		want := []string{"1 outcome_unknown: another event with this messageId, events/0/0, was to be sent with another recipient, and nobody knows whether it was: one of the two may be sent"}
+		if !slices.Equal(said, want) || w.vendor.taken(body(0)) != 1 {
+			t.Errorf("%d sent, %q; want one, and %q", w.vendor.taken(body(0)), said, want)
+		}
+	})
+}

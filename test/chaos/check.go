@@ -35,7 +35,7 @@ func (v *Verdict) OK() bool { return len(v.Violations) == 0 }
 // fate is all that happened to one event.
 type fate struct {
 	records, messages, waiting, due int
-	replays                         map[string]bool   // of its dead letters
+	replays                         map[string]bool   // of its dead letters that are worth a message more
 	dead                            map[string]string // id -> reason, but for what failed after it was accepted
 }
 
@@ -75,11 +75,17 @@ func (h *History) fates() map[string]*fate {
 			committed[c.Partition] = c.Committed
 		}
 	}
+	arrived := map[string]bool{} // at Twilio, by the letter of what wasn't delivered then
+	for _, d := range h.Dead {
+		arrived[d.ID] = arrived[d.ID] || d.Reason == notDelivered
+	}
 	for _, r := range h.Records {
 		f := at(r.Ref)
-		if r.Replay == "" {
+		letter, _, _ := strings.Cut(r.Replay, "/")
+		switch {
+		case r.Replay == "":
 			f.records++
-		} else {
+		case arrived[letter]:
 			f.replays[r.Replay] = true
 		}
 		if r.Offset >= committed[r.Partition] {

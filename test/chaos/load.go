@@ -49,6 +49,9 @@ func (l load) produce(ctx context.Context, r *run) error {
 			return nil
 		case <-tick.C:
 		}
+		if r.idle.Load() {
+			continue
+		}
 		user := rng.IntN(l.users)
 		if l.moves > 0 {
 			hot := 5 * int(time.Since(begun)/l.moves)
@@ -114,7 +117,11 @@ func event(rng *rand.Rand, n, user int, plain bool) kafka.Message {
 	// A user's events go to one region: where they don't, those of a region
 	// that is away hold up the others of the same user, whose order is kept.
 	region := regions[user/16%len(regions)]
-	m.Value = fmt.Appendf(nil, `{"type":"track","event":%q,"userId":"user-%d",%s"properties":{"ref":%q,"region":%q,"sender":%q},"external_ids":[{"id":%[7]q,"type":"phone","isSubscribed":true},{"id":%[7]q,"type":"phone","channelType":"whatsapp","isSubscribed":true}]}`,
+	text := `"text":"yes",`
+	if n%8 == 3 {
+		text = "" // see withPoorBody
+	}
+	m.Value = fmt.Appendf(nil, `{"type":"track","event":%q,"userId":"user-%d",%s"properties":{`+text+`"ref":%q,"region":%q,"sender":%q},"external_ids":[{"id":%[7]q,"type":"phone","isSubscribed":true},{"id":%[7]q,"type":"phone","channelType":"whatsapp","isSubscribed":true}]}`,
 		name, user, messageID, ref, region.name, region.sender, phone)
 	return m
 }

@@ -181,7 +181,7 @@ func all(ctx context.Context, chosen []scenario, o options, out io.Writer) (ok b
 		}
 		for i := range runs {
 			r := &run{
-				scenario: s, seed: o.seed + uint64(i), program: built.overlaid[s.overlay], withoutLedger: s.unsafe || o.withoutLedger,
+				scenario: s, seed: o.seed + uint64(i), program: built.overlaid[s.overlay], present: o.of == "", withoutLedger: s.unsafe || o.withoutLedger,
 				dir: filepath.Join(o.out, fmt.Sprintf("%s-%d", s.name, o.seed+uint64(i))),
 			}
 			if s.upgrade {

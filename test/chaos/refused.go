@@ -67,16 +67,16 @@ func measureRefused(r *run, h *History) (grades, faults []string) {
 	return grades, faults
 }
 
-// pardoned is the history in which the dead letters for a reason are what is
+// pardoned is the history in which the dead letters for these reasons are what is
 // expected of their events.
-func (h *History) pardoned(reason string) *History {
-	if reason == "" {
+func (h *History) pardoned(reasons []string) *History {
+	if len(reasons) == 0 {
 		return h
 	}
 	rest := *h
 	rest.Dead = slices.Clone(h.Dead)
 	for i := range rest.Dead {
-		if d := &rest.Dead[i]; d.Reason == reason && d.Ref != "" {
+		if d := &rest.Dead[i]; slices.Contains(reasons, d.Reason) && d.Ref != "" {
 			d.Reason = kinds[d.Ref[0]].reason()
 		}
 	}

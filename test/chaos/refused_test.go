@@ -40,7 +40,7 @@ func TestMeasureRefused(t *testing.T) {
 			if _, faults := measureRefused(r, c.h); !slices.Equal(faults, c.faults) {
 				t.Errorf("%q, want %q", faults, c.faults)
 			}
-			if got := Check(c.h.pardoned(senderRejected)).Violations; len(got) != c.violations {
+			if got := Check(c.h.pardoned([]string{senderRejected})).Violations; len(got) != c.violations {
 				t.Errorf("%v, want %d", got, c.violations)
 			}
 			if got := Check(c.h).Violations; len(got) != len(c.h.Dead) {

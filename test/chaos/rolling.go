@@ -15,8 +15,9 @@ import (
 // secondAction is what a rolling change of the configuration adds; its texts
 // begin with secondText.
 const (
-	secondAction = "second-sms"
+	secondAction = "second-sms" // and what it is called later begins with this
 	secondText   = "Second thoughts"
+	removed      = "the action is removed"
 	second       = `      - name: ` + secondAction + `
         type: sendSms
         mapping:
@@ -26,9 +27,9 @@ const (
 `
 )
 
-// rolling adds an action, one replica after the other, with deliveries in doubt
-// and waiting. Of each configuration one is killed; afterwards one that
-// has the former comes for a while.
+// rolling adds an action, renames it and removes it, each one replica after the
+// other, with deliveries in doubt and waiting. Of each configuration one is killed; once
+// it is added, one that has the former comes for a while.
 func rolling(ctx context.Context, r *run) error {
 	former, err := os.ReadFile(r.config)
 	if err != nil {
@@ -57,7 +58,34 @@ func rolling(ctx context.Context, r *run) error {
 	if err = errors.Join(err, pause(ctx, 4*time.Second)); err != nil {
 		return err
 	}
-	return errors.Join(r.add(), pause(ctx, 3*time.Second), r.stop(stale), pause(ctx, 3*time.Second))
+	if err := errors.Join(r.add(), pause(ctx, 3*time.Second), r.stop(stale), pause(ctx, 3*time.Second)); err != nil {
+		return err
+	}
+	renamed := strings.Replace(second, secondAction+"\n", secondAction+"-again\n        formerNames: ["+secondAction+"]\n", 1)
+	return errors.Join(r.roll(ctx, "the action is renamed", string(former)+renamed), r.roll(ctx, removed, string(former)))
+}
+
+// roll brings a configuration to all replicas, one after the other, of which one is
+// killed.
+func (r *run) roll(ctx context.Context, what, text string) error {
+	if err := r.reconfigure(text); err != nil {
+		return err
+	}
+	r.note("%s", what)
+	for i, w := range slices.Clone(r.live) {
+		if err := errors.Join(r.add(), pause(ctx, 4*time.Second)); err != nil {
+			return err
+		}
+		if i == 1 {
+			r.kill(w)
+		} else if err := r.stop(w); err != nil {
+			return err
+		}
+		if err := pause(ctx, 2*time.Second); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // startWith starts a replica between two changes of the configuration, once
@@ -80,18 +108,18 @@ func (r *run) startWith(ctx context.Context, before, after func() error) (*repli
 	return w, after()
 }
 
-// without is the history without an action.
+// without is the history without an action, by any name that begins as its own.
 func (h *History) without(action string) *History {
 	rest := *h
 	rest.Messages = slices.DeleteFunc(slices.Clone(h.Messages), func(m Message) bool { return m.Action == action })
-	rest.Dead = slices.DeleteFunc(slices.Clone(h.Dead), func(d Dead) bool { return d.Action == action })
-	rest.Retries = slices.DeleteFunc(slices.Clone(h.Retries), func(r Retry) bool { return r.Action == action })
+	rest.Dead = slices.DeleteFunc(slices.Clone(h.Dead), func(d Dead) bool { return strings.HasPrefix(d.Action, action) })
+	rest.Retries = slices.DeleteFunc(slices.Clone(h.Retries), func(r Retry) bool { return strings.HasPrefix(r.Action, action) })
 	return &rest
 }
 
-// measureRolling judges the added action: it never sends an event's message
-// twice, and in each shard there is one offset from which on it has all events, and
-// before which it has none.
+// measureRolling judges the action that comes and goes: it never sends an event's message
+// twice, and in each shard it has all events from one to another, and none before and
+// after. What waits for it when it goes is a dead letter.
 func measureRolling(_ *run, h *History) (grades, faults []string) {
 	const sent, dead, waits = "sent", "dead", "waits"
 	did := map[string]map[string]int{} // by the event's ref
@@ -107,59 +135,71 @@ func measureRolling(_ *run, h *History) (grades, faults []string) {
 		}
 	}
 	for _, d := range h.Dead {
-		if d.Action != secondAction {
+		if !strings.HasPrefix(d.Action, secondAction) {
 			continue
 		}
-		if note(d.Ref, dead); d.Reason != kinds[d.Ref[0]].reason() {
+		if note(d.Ref, dead); d.Reason != kinds[d.Ref[0]].reason() && !(d.Reason == gone && h.after(removed, d.At)) {
 			faults = append(faults, fmt.Sprintf("%s: %s has a dead letter because of %s: %s", secondAction, d.Ref, d.Reason, d.Message))
 		}
 	}
 	for _, r := range h.Retries {
-		if r.Action == secondAction && !r.Done {
+		if strings.HasPrefix(r.Action, secondAction) && !r.Done {
 			note(r.Ref, waits)
 		}
 	}
-	last, copies := map[string]Record{}, map[string]int{}
+	copies := map[string][]Record{} // by ref, in the order of the log
 	for _, rec := range h.Records {
 		if kind := kinds[rec.Ref[0]]; kind != Malformed && kind != Unwanted {
-			copies[rec.Ref]++
-			if known, ok := last[rec.Ref]; !ok || known.Offset < rec.Offset {
-				last[rec.Ref] = rec
-			}
+			copies[rec.Ref] = append(copies[rec.Ref], rec)
 		}
 	}
-	begins, missed := map[int]Record{}, map[int]Record{} // by shard: the first that it has, the last that it hasn't
+	// By shard, the first and the last that it surely has: of an event that comes
+	// twice nobody knows by which of the two.
+	begins, ends := map[int]Record{}, map[int]Record{}
 	had := 0
-	for _, ref := range slices.Sorted(maps.Keys(last)) {
-		rec, of := last[ref], did[ref]
-		if allowed := map[bool]int{true: copies[ref], false: 1}[kinds[ref[0]] == Anonymous]; of[sent] > allowed {
-			faults = append(faults, fmt.Sprintf("%s: %d messages for %s", secondAction, of[sent], ref))
-		}
+	for ref, all := range copies {
+		slices.SortFunc(all, func(a, b Record) int { return cmp.Compare(a.Offset, b.Offset) })
+		of, first, last := did[ref], all[0], all[len(all)-1]
 		if of == nil {
-			if known, ok := missed[rec.Partition]; !ok || known.Offset < rec.Offset {
-				missed[rec.Partition] = rec
-			}
 			continue
 		}
+		if allowed := map[bool]int{true: len(all), false: 1}[kinds[ref[0]] == Anonymous]; of[sent] > allowed {
+			faults = append(faults, fmt.Sprintf("%s: %d messages for %s", secondAction, of[sent], ref))
+		}
 		had++
-		if known, ok := begins[rec.Partition]; !ok || rec.Offset < known.Offset {
-			begins[rec.Partition] = rec
+		if known, ok := begins[last.Partition]; !ok || last.Offset < known.Offset {
+			begins[last.Partition] = last
+		}
+		if known, ok := ends[first.Partition]; !ok || first.Offset > known.Offset {
+			ends[first.Partition] = first
 		}
 	}
-	for shard, first := range begins {
-		if miss, ok := missed[shard]; ok && miss.Offset > first.Offset {
-			faults = append(faults, fmt.Sprintf("%s: shard %d: it has %s at %d and not %s at %d", secondAction, shard, first.Ref, first.Offset, miss.Ref, miss.Offset))
+	for _, ref := range slices.Sorted(maps.Keys(copies)) {
+		for _, rec := range copies[ref] {
+			if first, end := begins[rec.Partition], ends[rec.Partition]; did[ref] == nil && rec.Offset > first.Offset && rec.Offset < end.Offset {
+				faults = append(faults, fmt.Sprintf("%s: shard %d: it has %s at %d and %s at %d, and not %s at %d between", secondAction, rec.Partition, first.Ref, first.Offset, end.Ref, end.Offset, ref, rec.Offset))
+				break
+			}
 		}
 	}
-	if had < 1000 || len(last)-had < 500 {
-		faults = append(faults, fmt.Sprintf("%s has %d of %d events: nothing is shown", secondAction, had, len(last)))
+	if had < 1000 || len(copies)-had < 500 {
+		faults = append(faults, fmt.Sprintf("%s has %d of %d events: nothing is shown", secondAction, had, len(copies)))
 	}
-	moments := slices.SortedFunc(maps.Values(begins), func(a, b Record) int { return cmp.Compare(a.At.UnixNano(), b.At.UnixNano()) })
-	if len(moments) > 0 {
-		grades = append(grades, fmt.Sprintf("the added action has %d of %d events: in each of %d shards all from one on, which was produced between %s and %s",
-			had, len(last), len(begins), moments[0].At.Format("15:04:05.000"), moments[len(moments)-1].At.Format("15:04:05.000")))
+	if len(begins) > 0 {
+		grades = append(grades, fmt.Sprintf("the action that came and went has %d of %d events: in each of %d shards all between two, produced between %s and %s", had, len(copies), len(begins), span(begins), span(ends)))
 	}
 	return grades, faults
+}
+
+// after reports whether it was after the schedule did something.
+func (h *History) after(what string, at time.Time) bool {
+	return slices.ContainsFunc(h.Faults, func(f Fault) bool { return f.What == what && at.After(f.At) })
+}
+
+// span is when the records of some shards were produced.
+func span(records map[int]Record) string {
+	moments := slices.SortedFunc(maps.Values(records), func(a, b Record) int { return a.At.Compare(b.At) })
+	return fmt.Sprintf("%s..%s", moments[0].At.Format("15:04:05.0"), moments[len(moments)-1].At.Format("15:04:05.0"))
 }
 
 // actionOf is the action that a text is of.

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestMeasureRolling: what the added action missed in the middle, sent twice or
-// buried for nothing is found, and what it had from one offset on is in order.
+// TestMeasureRolling: what the action that comes and goes missed in the middle, sent twice
+// or buried for nothing is found, and what it had from one offset to another is in order.
 func TestMeasureRolling(t *testing.T) {
 	const events, from = 4000, 1501
 	begun := func() *History {
@@ -36,11 +36,18 @@ func TestMeasureRolling(t *testing.T) {
 		}, nil},
 		{"one missed", func(h *History) {
 			h.Messages = slices.DeleteFunc(h.Messages, func(m Message) bool { return m.Ref == "p-003000" && m.Action == secondAction })
-		}, []string{"second-sms: shard 0: it has p-001502 at 751 and not p-003000 at 1500"}},
+		}, []string{"second-sms: shard 0: it has p-001502 at 751 and p-003998 at 1999, and not p-003000 at 1500 between"}},
 		{"twice", func(h *History) { h.Messages = append(h.Messages, *last(h)) }, []string{"second-sms: 2 messages for p-003999"}},
 		{"buried", func(h *History) {
 			h.Dead = append(h.Dead, Dead{Ref: "p-003999", Action: secondAction, Reason: "mapping_failed", Message: "why"})
 		}, []string{"second-sms: p-003999 has a dead letter because of mapping_failed: why"}},
+		{"buried, as it is gone", func(h *History) {
+			h.Faults = append(h.Faults, Fault{at(1), removed})
+			h.Dead = append(h.Dead, Dead{Ref: "p-003999", At: at(2), Action: secondAction + "-again", Reason: "mapping_failed"})
+		}, nil},
+		{"gone in the end", func(h *History) {
+			h.Messages = slices.DeleteFunc(h.Messages, func(m Message) bool { return m.Ref >= "p-003500" && m.Action == secondAction })
+		}, nil},
 		{"never begun", func(h *History) { *h = *h.without(secondAction) }, []string{"second-sms has 0 of 4000 events: nothing is shown"}},
 	} {
 		h := begun()

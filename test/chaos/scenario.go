@@ -48,9 +48,9 @@ type scenario struct {
 	// in words, and what was wrong with it. May be nil.
 	measure func(r *run, h *History) (grades, faults []string)
 
-	// pardons is a reason for which events of any kind may die here; measure
+	// pardons are reasons for which events of any kind may die here; measure
 	// bounds how many do, where that can be said.
-	pardons string
+	pardons []string
 	// edit changes the configuration before anything starts. May be nil.
 	edit func(text string) string
 
@@ -152,16 +152,20 @@ func scenarios() []scenario { //nolint:funlen // a list
 			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(ambiguous), breaks: upgrade,
 		},
 		{
-			name: "rolling", about: "an action is added replica by replica: of each configuration one is killed, and one comes with the former",
+			name: "rolling", about: "an action is added, renamed and removed replica by replica: of each configuration one is killed, and one comes with a former",
 			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(evasive), breaks: rolling, measure: measureRolling,
 		},
 		{
-			name: "likes", about: "two destinations say the same to the same people; ambiguous answers, and kills", edit: twice, perEvent: 2, pardons: unknown,
+			name: "likes", about: "two destinations say the same to the same people; ambiguous answers, and kills", edit: twice, perEvent: 2, pardons: []string{unknown},
 			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(ambiguous), breaks: kills(4, 4*time.Second, 7*time.Second),
 		},
 		{
-			name: "settings", about: "sender, account, host, channel, request timeout: each changed with deliveries in doubt", pardons: unknown,
+			name: "settings", about: "sender, account, host, channel, request timeout: each changed with deliveries in doubt", pardons: []string{unknown},
 			start: onEmbedded(1), replicas: 2, shards: 12, load: load{rate: 100, users: 600, plain: true}, vendor: behaving(usual), breaks: changedSettings,
+		},
+		{
+			name: "replays", about: "trigger, action, names changed with letters replayed, deliveries in doubt and waiting", edit: withPoorBody, pardons: []string{unknown, noContent, gone},
+			start: onEmbedded(1), replicas: 2, shards: 12, load: load{rate: 100, users: 600, plain: true}, vendor: behaving(usual), breaks: replaying, measure: measureReplays,
 		},
 		{
 			name: "groups", about: "a second environment on the topic, and a rolling change of the group's prefix",
@@ -185,7 +189,7 @@ func scenarios() []scenario { //nolint:funlen // a list
 		},
 		{
 			name: "refused", about: "Twilio refuses the key, then one of two senders, while replicas are killed",
-			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(usual), breaks: refused, measure: measureRefused, pardons: senderRejected,
+			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(usual), breaks: refused, measure: measureRefused, pardons: []string{senderRejected},
 		},
 		{
 			name: "two-topics", about: "one group in which replicas want two different topics, killed in turn",

@@ -62,7 +62,11 @@ func groups(ctx context.Context, r *run) error {
 	}
 	r.note("a second environment")
 	second, err := r.startWith(ctx, prefixed("staging"), func() error { return r.change("  groupPrefix: staging\n", "") })
-	if err = errors.Join(err, r.await(ctx, 20*time.Second, "a second environment that isn't ready", r.unready(second, "ledger")), pause(ctx, 3*time.Second)); err != nil {
+	if err != nil {
+		return err
+	}
+	r.expect(ctx, "a second environment that isn't ready", r.unready(second, "ledger"))
+	if err := pause(ctx, 3*time.Second); err != nil {
 		return err
 	}
 	if err := r.stop(second); err != nil {
@@ -75,9 +79,10 @@ func groups(ctx context.Context, r *run) error {
 	r.kill(had[1])
 	moved := append([]*replica(nil), r.live...)
 	for _, w := range moved {
-		if err := r.await(ctx, 20*time.Second, "replicas of another prefix that aren't ready", r.unready(w, "ledger.adopt")); err != nil {
-			return err
-		}
+		r.expect(ctx, "replicas of another prefix that aren't ready", r.unready(w, "ledger.adopt"))
+	}
+	if !r.present {
+		return pause(ctx, 8*time.Second) // it knows no ledger.adopt
 	}
 	r.note("ledger.adopt")
 	if err := errors.Join(r.change("delivery:\n", "ledger: {adopt: engage-worker}\ndelivery:\n"), r.add(), r.add()); err != nil {
@@ -89,6 +94,13 @@ func groups(ctx context.Context, r *run) error {
 		}
 	}
 	return pause(ctx, 8*time.Second)
+}
+
+// expect waits for what is to be seen. That it isn't is a fault, and the run goes on.
+func (r *run) expect(ctx context.Context, what string, check func(context.Context) error) {
+	if err := r.await(ctx, 20*time.Second, what, check); err != nil {
+		r.fail(err)
+	}
 }
 
 // unready checks that a replica isn't ready, for a reason.

@@ -72,7 +72,8 @@ func TestCheckStatuses(t *testing.T) {
 	}
 }
 
-// TestCheckReplays: each replay is worth one message more, however often it stands in the source.
+// TestCheckReplays: each replay of what wasn't delivered is worth one message more,
+// however often it stands in the source, and no other.
 func TestCheckReplays(t *testing.T) {
 	for messages, want := range map[int][2]int{1: {1, 0}, 2: {0, 0}, 3: {0, 1}} {
 		h := &History{Topic: "source", Records: []Record{{Ref: "p-000000"}, {Ref: "p-000000", Replay: "1/1"}, {Ref: "p-000000", Replay: "1/1"}}}
@@ -83,6 +84,10 @@ func TestCheckReplays(t *testing.T) {
 		h.Commits = []Commit{{"source", 0, 3, 3}}
 		if v := Check(h); v.Lost != want[0] || v.Twice != want[1] || v.WrongDead != 0 {
 			t.Errorf("%d messages: %d lost, %d twice", messages, v.Lost, v.Twice)
+		}
+		h.Dead[0].Reason = kinds['p'].reason()
+		if v := Check(h); v.Lost != 0 || v.Twice != messages-1 {
+			t.Errorf("%d messages after a letter that was never sent: %d lost, %d twice", messages, v.Lost, v.Twice)
 		}
 	}
 }

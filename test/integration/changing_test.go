@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -239,6 +240,7 @@ func TestASecondEnvironment(t *testing.T) {
 	r.change("groupPrefix: "+r.topic, "groupPrefix: staging-"+r.topic)
 	staging := r.start(func(c *consumer.Config) { c.QuietLedger = 0 })
 	r.produce(people(n, "")...)
+	r.readyz(20*time.Second, http.StatusServiceUnavailable, "onboarding: the ledger "+r.cfg.LedgerTopic("onboarding")+" is written by the group "+own.GroupID("onboarding")+", too: "+consumer.UsurperAdvice)
 	time.Sleep(3 * time.Second) // while it could send: time is what is tested
 	if got := staging.Groups()[0].State().Usurper; got == "" {
 		t.Error("the second environment takes production's ledger for its own")

@@ -20,16 +20,17 @@ import (
 
 var listening = regexp.MustCompile(`"http":"([^"]+)"`)
 
-// readyz awaits an answer of /readyz with the code and the text.
+// readyz awaits an answer of /readyz with the code and the text, of the worker
+// that was started last.
 func (r *rig) readyz(within time.Duration, code int, text string) {
 	r.t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
 	r.await(within, func() error {
-		address := listening.FindStringSubmatch(r.logs.all())
-		if address == nil {
+		all := listening.FindAllStringSubmatch(r.logs.all(), -1)
+		if len(all) == 0 {
 			return errors.New("the worker hasn't started")
 		}
-		res, err := client.Get("http://" + address[1] + "/readyz")
+		res, err := client.Get("http://" + all[len(all)-1][1] + "/readyz")
 		if err != nil {
 			return err
 		}

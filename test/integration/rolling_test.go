@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,7 @@ func TestAnActionAddedReplicaByReplica(t *testing.T) {
 	has := r.cfg
 	newer := []*replica{r.start(shortTiers)}
 	r.awaitStanding(newer[0], true)
+	r.readyz(10*time.Second, http.StatusOK, "onboarding: owns 0 shards, stands by: the replicas that have them have other actions or settings\n")
 	ten(0)
 	r.awaitDone(30 * time.Second)
 	former[0].stop()

@@ -3,8 +3,10 @@ package lookup
 import (
 	"cmp"
 	"errors"
+	"html"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -45,7 +47,7 @@ func MaskText(s string) string {
 	for len(s) > 0 && b.Len() <= maxText {
 		r, size := utf8.DecodeRuneInString(s)
 		shown := ""
-		if unicode.IsNumber(r) {
+		if isDigit(r) {
 			if !plus {
 				size = addressAt(s)
 			}
@@ -90,7 +92,7 @@ func MaskDigits(digits string) string {
 func Digits(s string) string {
 	var b strings.Builder
 	for _, r := range s {
-		if unicode.IsNumber(r) {
+		if isDigit(r) {
 			b.WriteByte(digit(r))
 		}
 	}
@@ -100,6 +102,9 @@ func Digits(s string) string {
 // digit is a decimal digit of any script: each script's ten follow one another
 // in Unicode, and tables of Nd begin where a script's zero is.
 func digit(r rune) byte {
+	if i := strings.IndexRune(hanDigits, r); i >= 0 {
+		return byte('0' + utf8.RuneCountInString(hanDigits[:i])%10)
+	}
 	if !unicode.IsDigit(r) {
 		return '0'
 	}
@@ -110,6 +115,34 @@ func digit(r rune) byte {
 	return byte('0' + (r-zero)%10)
 }
 
+// hanDigits are Chinese numerals, which Unicode counts as letters: seven of them
+// with no other word between are a number.
+const hanDigits = "零一二三四五六七八九"
+
+func isDigit(r rune) bool { return unicode.IsNumber(r) || strings.ContainsRune(hanDigits, r) }
+
+// escaped is a character as HTML or JSON write it.
+var escaped = regexp.MustCompile(`^(?:&(?:[a-zA-Z]{2,8}|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});|\\u[0-9a-fA-F]{4}|\\[nrt])`)
+
+// characterAt is the character that s begins with, and how long it is there:
+// as it is, or escaped.
+func characterAt(s string) (r rune, size int) {
+	r, size = utf8.DecodeRuneInString(s)
+	if r != '&' && r != '\\' {
+		return r, size
+	}
+	escape := escaped.FindString(s)
+	switch {
+	case escape == "":
+		return r, size
+	case r == '&':
+		r, _ = utf8.DecodeRuneInString(html.UnescapeString(escape))
+	default:
+		r, _, _, _ = strconv.UnquoteChar(escape, 0)
+	}
+	return r, len(escape)
+}
+
 // maxGap is how many characters may stand between two digits of a number.
 const maxGap = 4
 
@@ -118,11 +151,13 @@ const maxGap = 4
 func numberAt(s string) (end int, masked string) {
 	var digits []byte
 	gap := 0
-	for i, r := range s {
+	for i := 0; i < len(s); {
+		r, size := characterAt(s[i:])
+		i += size
 		switch {
-		case unicode.IsNumber(r):
+		case isDigit(r):
 			digits = append(digits, digit(r))
-			end, gap = i+utf8.RuneLen(r), 0
+			end, gap = i, 0
 		case unicode.IsLetter(r) || gap == maxGap:
 			return numberOf(end, digits)
 		default:
