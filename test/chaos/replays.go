@@ -56,7 +56,7 @@ func replaying(ctx context.Context, r *run) error {
 		if err := r.gatherLetters(ctx, i%2 == 0); err != nil {
 			return err
 		}
-		if err := errors.Join(r.change(poorBody, soundBody), r.replay(ctx, "--limit", "60")); err != nil {
+		if err := errors.Join(r.change(poorBody, soundBody), r.replay(ctx, "--region", regions[0].name)); err != nil {
 			return err
 		}
 		before, err := os.ReadFile(r.config)

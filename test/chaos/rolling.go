@@ -61,6 +61,9 @@ func rolling(ctx context.Context, r *run) error {
 	if err := errors.Join(r.add(), pause(ctx, 3*time.Second), r.stop(stale), pause(ctx, 3*time.Second)); err != nil {
 		return err
 	}
+	if !r.present { // which knows no formerNames
+		return r.roll(ctx, removed, string(former))
+	}
 	renamed := strings.Replace(second, secondAction+"\n", secondAction+"-again\n        formerNames: ["+secondAction+"]\n", 1)
 	return errors.Join(r.roll(ctx, "the action is renamed", string(former)+renamed), r.roll(ctx, removed, string(former)))
 }

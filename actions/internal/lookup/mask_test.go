@@ -59,12 +59,12 @@ func TestMaskTextOfAnyScript(t *testing.T) {
 		"dial tcp 127.0.0.1:41234: 3 attempts in 2.5 s": "dial tcp 127.0.0.1:41234: 3 attempts in 2.5 s",
 		"c1 \u009b31m":                                  "c1  31m",
 		"to +1&nbsp;415&nbsp;555&#8211;0123":            "to +14***123",
-		"to &#43;&#49;&#52;&#49;&#x35;&#x35;555123;":     "to &#43***123;",
+		"to &#43;&#49;&#52;&#49;&#x35;&#x35;555123;":    "to &#43***123;",
 		`to +1\u00a0415\u00a0555\u20110123`:             "to +14***123",
 		"to 一三八零零一三八零零零":                                "to 13***000",
 		"to 一三八 〇〇一三 八〇〇〇":                              "to 13***000",
 		"一共有三件，五天内到":                                    "一共有三件，五天内到",
-		"a &amp; b, c&d 12 \\ 34":                        "a &amp; b, c&d 12 \\ 34",
+		"a &amp; b, c&d 12 \\ 34":                       "a &amp; b, c&d 12 \\ 34",
 	} {
 		if got := lookup.MaskText(in); got != want {
 			t.Errorf("MaskText(%q) = %q, want %q", in, got, want)
