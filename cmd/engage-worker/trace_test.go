@@ -108,6 +108,45 @@ func TestTrace(t *testing.T) {
 	}
 }
 
+// TestTraceOfSkips: why somebody didn't get a message is told for each reason that an event
+// with a messageId can be skipped for.
+func TestTraceOfSkips(t *testing.T) {
+	p, _ := newReplayPlace(t)
+	const sending, disabled = `mapping: {from: "+15005550006", body: "Welcome!"}`, `mapping: {from: "+15005550006", body: "Welcome!", send: false}`
+	p.deploy("http://127.0.0.1:1", sending)
+	p.command("topics", "create")
+	for n, addresses := range []string{
+		`[{"type":"phone","id":"+14155550100","channelType":"sms","isSubscribed":false}]`, `[{"type":"phone","id":"+14155550101","channelType":"sms","isSubscribed":"perhaps"}]`, `[]`,
+		`[{"type":"phone","id":"+14155550103","channelType":"sms","isSubscribed":true}]`,
+	} {
+		p.produce(dlqSource, 0, kafka.Message{Value: fmt.Appendf(nil, `{"type":"track","event":"Audience Entered","userId":"u","messageId":"m-%d","external_ids":%s}`, n, addresses)})
+	}
+	for id, want := range map[string]string{
+		"m-0": "event trigger decision(not_subscribed)", "m-1": "event trigger decision(invalid_subscription_status)", "m-2": "event trigger decision(no_recipient)", "m-3": "event trigger decision(send)",
+	} {
+		if got := story(p.tell("--message-id", id)); got != want {
+			t.Errorf("%s: %s, want %s", id, got, want)
+		}
+	}
+	p.deploy("http://127.0.0.1:1", disabled)
+	if got, want := story(p.tell("--message-id", "m-3")), "event trigger decision(send_disabled)"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	// A second event of an id that was sent: one acceptance, and whose event's it is.
+	sent := ledger.Entry{State: ledger.Sent, SID: "SM1", Time: time.Now(), Position: ledger.Position{Offset: 3}}
+	p.produce(dlqSource+".onboarding.ledger", 0, kafka.Message{Key: ledger.AppendKey(nil, "welcome-sms", "m-3"), Value: sent.AppendValue(nil)})
+	p.produce(dlqSource, 0, kafka.Message{Value: []byte(`{"type":"track","event":"Audience Entered","userId":"u","messageId":"m-3"}`)})
+	line, accepted := p.tell("--message-id", "m-3"), 0
+	for _, s := range line.Steps {
+		if s.What == trace.Accepted && strings.Contains(s.Detail, dlqSource+"/0/3") {
+			accepted++
+		}
+	}
+	if line.Events != 2 || accepted != 1 {
+		t.Errorf("%d events, %d accepted: %+v", line.Events, accepted, line.Steps)
+	}
+}
+
 // sorted are the different kinds of steps.
 func sorted(story string) map[string]bool {
 	kinds := map[string]bool{}
@@ -142,9 +181,13 @@ func BenchmarkTrace(b *testing.B) {
 	benchRun(b, config, "produce", event)
 	for _, args := range [][]string{{"--message-id", "the-one"}, {"--user", "u"}, {"--to", "+14155550100"}} {
 		b.Run(args[0][2:], func(b *testing.B) {
+			cpu, peak := time.Duration(0), 0
 			for b.Loop() {
-				benchRun(b, config, append([]string{"trace"}, args...)...)
+				state, kib := benchRun(b, config, append([]string{"trace"}, args...)...)
+				cpu, peak = cpu+state.UserTime()+state.SystemTime(), max(peak, kib)
 			}
+			b.ReportMetric(cpu.Seconds()/float64(b.N), "cpu-s/op")
+			b.ReportMetric(float64(peak)/1024, "MiB-peak")
 		})
 	}
 }
@@ -182,6 +225,11 @@ func TestTraceOfWhatCameLater(t *testing.T) {
 		}
 	}
 	if got, want := fmt.Sprint(said), "[accepted to +14***100 sent to +14***100 undelivered, code 30003 to +14***100]"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	skipped := ledger.Entry{State: ledger.Refused, Why: "not_subscribed", Time: at.Add(5 * time.Second), Position: ledger.Position{Partition: 1, Offset: 9}}
+	p.produce(dlqSource+".onboarding.ledger", 1, kafka.Message{Key: ledger.Beside(key), Value: skipped.AppendValue(nil)}) // of a replay
+	if got, want := story(p.tell("--message-id", "m-1")), "event trigger retry accepted status dead skipped(not_subscribed)"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	p.ok("dismiss", "--message-id", "m-1", "--because", "they called", "--yes")

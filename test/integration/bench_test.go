@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -40,11 +41,17 @@ const benchPartitions = 12
 
 func newBench(b *testing.B, n int, latency time.Duration, event func() kafka.Message) *bench {
 	b.Helper()
+	return newBenchWith(b, n, twiliosim.Options{Keep: -1, Faults: twiliosim.Faults{Behaviour: twiliosim.Behaviour{Latency: latency}}}, 0, event)
+}
+
+// newBenchWith is newBench with a vendor, and without the topic of a role.
+func newBenchWith(b *testing.B, n int, vendorIs twiliosim.Options, without topics.Role, event func() kafka.Message) *bench {
+	b.Helper()
 	broker, err := embedded.Start()
 	if err != nil {
 		b.Fatal(err)
 	}
-	sim, err := twiliosim.New(twiliosim.Options{Keep: -1, Faults: twiliosim.Faults{Behaviour: twiliosim.Behaviour{Latency: latency}}})
+	sim, err := twiliosim.New(vendorIs)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -64,7 +71,8 @@ func newBench(b *testing.B, n int, latency time.Duration, event func() kafka.Mes
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { connect.CloseClient(client) })
-	if _, err := topics.Ensure(b.Context(), client, topics.Of(cfg), topics.Sizes{Partitions: benchPartitions}); err != nil {
+	specs := slices.DeleteFunc(topics.Of(cfg), func(s topics.Spec) bool { return s.Role == without })
+	if _, err := topics.Ensure(b.Context(), client, specs, topics.Sizes{Partitions: benchPartitions}); err != nil {
 		b.Fatal(err)
 	}
 	w := &kafka.Writer{Addr: client.Addr, Transport: client.Transport, Topic: "events", RequiredAcks: kafka.RequireAll, BatchSize: 1000, BatchTimeout: time.Millisecond, Balancer: &kafka.Hash{}, Compression: kafka.Lz4}
@@ -85,8 +93,12 @@ func newBench(b *testing.B, n int, latency time.Duration, event func() kafka.Mes
 	return x
 }
 
-// region is what a benchmark varies of the one region's.
-type region struct{ rate, maxInFlight int }
+// region is what a benchmark varies of the one region's, and sections of the
+// configuration besides.
+type region struct {
+	rate, maxInFlight int
+	more              string
+}
 
 // config writes a configuration whose group is new, and returns its file.
 func (x *bench) config(r region) (path string) {
@@ -100,12 +112,12 @@ func (x *bench) config(r region) (path string) {
 	path = filepath.Join(x.dir, "engage.yaml")
 	text := fmt.Sprintf(`kafka: {brokers: [%q], topic: events, startOffset: earliest, groupPrefix: "bench-%d"}
 http: {listen: "127.0.0.1:0"}
-regions: {us-west-2: {rate: %d, burst: %[3]d, maxInFlight: %d}}
+%sregions: {us-west-2: {rate: %[4]d, burst: %[4]d, maxInFlight: %d}}
 destinations:
   - name: onboarding
     settings: {twilioAccountSID: AC00000000000000000000000000000001, twilioApiKeySID: SK1, twilioApiKeySecret: s, twilioHostname: %q}
     actions: [{name: sms, type: sendSms, mapping: {from: MG00000000000000000000000000000001, body: "Hi {{ profile.traits.first_name | default: 'there' }}, welcome!"}}]
-`, x.broker, time.Now().UnixNano(), r.rate, r.maxInFlight, x.vendor)
+`, x.broker, time.Now().UnixNano(), r.more, r.rate, r.maxInFlight, x.vendor)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		x.b.Fatal(err)
 	}
@@ -207,7 +219,7 @@ func BenchmarkDelivery(b *testing.B) {
 				for what, sum := range map[string]*reading{"post": &post, "worker": &worker, "worker-without-ledger": &without} {
 					// Each has a ledger of its own, as it is another group.
 					x := newBench(b, n, latency, samples(sample.Options{Users: 50_000}))
-					sum.add(x.send(inFlight, what))
+					sum.add(x.send(region{maxInFlight: inFlight}, what))
 					x.close()
 				}
 			}
@@ -222,16 +234,49 @@ func BenchmarkDelivery(b *testing.B) {
 	}
 }
 
+// BenchmarkFollowing sends messages at 128 in flight, and follows each of them: Twilio is
+// asked of those that are a second old, while others are sent. In turns with it the same
+// without the status topic, where nothing is followed.
+func BenchmarkFollowing(b *testing.B) {
+	const n, inFlight = 20_000, 128
+	var with, without reading
+	asked := uint64(0)
+	for range b.N {
+		for _, c := range []struct {
+			missing topics.Role
+			sum     *reading
+		}{{0, &with}, {topics.RoleStatus, &without}} {
+			vendor := twiliosim.Options{
+				SentAfter: 300 * time.Millisecond, DeliveredAfter: 500 * time.Millisecond,
+				Faults: twiliosim.Faults{Behaviour: twiliosim.Behaviour{Latency: 50 * time.Millisecond}},
+			}
+			x := newBenchWith(b, n, vendor, c.missing, samples(sample.Options{Users: 50_000}))
+			c.sum.add(x.send(region{maxInFlight: inFlight, more: "status: {sweepAfter: 1s}\n"}, "worker"))
+			if c.missing == 0 {
+				asked += x.sim.Stats().Lists + x.sim.Stats().Fetches
+			}
+			x.close()
+		}
+	}
+	b.ReportMetric(with.rate(), "messages/s")
+	b.ReportMetric(without.rate(), "unfollowed-messages/s")
+	b.ReportMetric(100*(1-with.rate()/without.rate()), "%-slower")
+	b.ReportMetric(with.cost(), "cpu-us/message")
+	b.ReportMetric(without.cost(), "unfollowed-cpu-us/message")
+	b.ReportMetric(float64(asked)/float64(b.N), "questions")
+	b.ReportMetric(0, "ns/op")
+}
+
 // send lets a part send, from when its connections stand until all events'
 // messages are accepted.
-func (x *bench) send(inFlight int, what string) reading {
-	args := []string{x.config(region{maxInFlight: inFlight})}
+func (x *bench) send(r region, what string) reading {
+	args := []string{x.config(r)}
 	if what == "post" {
-		args = []string{x.vendor + "/2010-04-01/Accounts/AC00000000000000000000000000000001/Messages.json", strconv.Itoa(inFlight), x.form()}
+		args = []string{x.vendor + "/2010-04-01/Accounts/AC00000000000000000000000000000001/Messages.json", strconv.Itoa(r.maxInFlight), x.form()}
 	}
 	p := startPart(x.b, what, args...)
 	defer p.stop()
-	x.accepted(uint64(4 * inFlight))
+	x.accepted(uint64(4 * r.maxInFlight))
 	first, from, begun := x.sim.Stats().Accepted, p.look(), time.Now()
 	x.accepted(uint64(x.n))
 	last, to := x.sim.Stats().Accepted, p.look()

@@ -210,3 +210,38 @@ func TestCallbacksThatAreLostDoubledShuffledAndForged(t *testing.T) {
 	w.stop()
 	client.CloseIdleConnections()
 }
+
+// TestTheFleetAsksWithinItsRate: two replicas, which both have messages that have no end, ask
+// no faster together than status.rate allows.
+func TestTheFleetAsksWithinItsRate(t *testing.T) {
+	t.Parallel()
+	const perSecond, questions = 10, 40
+	r := newRig(t, settings{
+		more: fmt.Sprintf("status: {sweepAfter: 100ms, giveUpAfter: 1h, rate: %d}\n", perSecond),
+		sim:  twiliosim.Options{SentAfter: time.Hour},
+	})
+	replicas := []*replica{r.start(), r.start()}
+	r.awaitShared(replicas, 3)
+	begun := time.Now()
+	r.produce(people(60, "")...)
+	r.awaitDone(20 * time.Second)
+	asked := func() int {
+		stats := r.sim.Stats()
+		return int(stats.Lists + stats.Fetches)
+	}
+	r.await(60*time.Second, func() error {
+		if n := asked(); n < questions {
+			return fmt.Errorf("%d questions", n)
+		}
+		return nil
+	})
+	n := asked()
+	if most := int(perSecond * (time.Since(begun).Seconds() + 1)); n > most {
+		t.Errorf("%d questions in %v: the fleet may ask %d times a second", n, time.Since(begun), perSecond)
+	}
+	for i, w := range replicas {
+		if value(t, w.Registry(), "engage_status_requests_total", nil) == 0 {
+			t.Errorf("replica %d asked nothing", i+1)
+		}
+	}
+}

@@ -69,6 +69,13 @@ func TestDemo(t *testing.T) {
 			t.Errorf("%q isn't shown", want)
 		}
 	}
+	_, ending, _ := strings.Cut(out.String(), "\n\n")
+	ending, _, _ = strings.Cut(ending, " To try next:") // what follows is to be copied
+	for line := range strings.Lines(ending) {
+		if n := length(strings.TrimSuffix(line, "\n")); n > 80 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
 	if t.Failed() {
 		t.Log(out.String())
 	}

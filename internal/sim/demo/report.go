@@ -67,7 +67,7 @@ func (s *show) report(r readings, settled bool, v verdict) error {
 	s.screen.print(" " + column("sent twice", 24) + score(v.twice) + styled(dim, fmt.Sprintf("   Twilio accepted %d without saying so", r.reconciled["sent"])))
 	if settled {
 		failure.Untold = v.untold
-		s.screen.print(" " + column("ends told wrongly", 24) + score(v.untold) + styled(dim, "   each message's is Twilio's, each failure a dead letter"))
+		s.screen.print(" " + column("ends told wrongly", 24) + score(v.untold) + styled(dim, "   as Twilio says, each failure a dead letter"))
 	}
 	if v.unasked > 0 {
 		s.screen.print(" " + column("sent to the wrong ones", 24) + score(v.unasked))
