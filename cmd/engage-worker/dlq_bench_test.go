@@ -28,6 +28,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		main()
 	}
+	if by := os.Getenv(asDesk); by != "" {
+		os.Exit(deskProcess(by))
+	}
 	os.Exit(m.Run())
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 
@@ -13,6 +14,7 @@ import (
 	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/kafka/records"
 	"engage-worker/internal/kafka/topics"
+	"engage-worker/internal/pause"
 )
 
 // Desk is a connection to the dead letters of a configuration. It is safe for
@@ -94,8 +96,17 @@ func (d *Desk) OpenAudit(ctx context.Context, make bool) (*deadletter.AuditLog, 
 	}, topics.Sizes{}); err != nil {
 		return nil, fmt.Errorf("make the replays' record %s: %w", topic, err)
 	}
-	return deadletter.OpenAudit(ctx, d.Cluster, topic)
+	// Another may have made it just now, and what is known of the cluster is older.
+	for end := time.Now().Add(madeWithin); ; {
+		audit, err := deadletter.OpenAudit(ctx, d.Cluster, topic)
+		if !errors.Is(err, kafka.UnknownTopicOrPartition) || time.Now().After(end) || !pause.For(ctx, 100*time.Millisecond) {
+			return audit, err
+		}
+	}
 }
+
+// madeWithin is how long a topic that was made may not be known.
+const madeWithin = 15 * time.Second
 
 // Explain puts an error of Kafka's into words, in one line.
 func (d *Desk) Explain(err error) string {
