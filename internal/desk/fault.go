@@ -53,6 +53,10 @@ func (d *Desk) faultOf(ctx context.Context, err error) *fault {
 		return &fault{http.StatusConflict, "The replay isn't in a state for that: somebody was first, or it has ended.", "Its page shows how far it is."}
 	case errors.Is(err, replays.ErrBusy):
 		return &fault{http.StatusServiceUnavailable, "Too many replays are under way here.", "Wait for one to end, or stop one."}
+	case errors.Is(err, replays.ErrLoading):
+		return &fault{http.StatusServiceUnavailable, "The topics are still being read.", "Try again in a moment."}
+	case errors.Is(err, replays.ErrTooMany):
+		return &fault{http.StatusBadRequest, capital(err.Error()) + ".", ""}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &fault{http.StatusGatewayTimeout, "That takes too long now.", "Choose less, or try again when Kafka is well."}
 	case ctx.Err() != nil:

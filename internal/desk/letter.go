@@ -274,7 +274,7 @@ func (d *Desk) dismiss(r *http.Request) (next string, err error) {
 	why, reopen := strings.TrimSpace(r.PostFormValue("why")), r.PostFormValue("reopen") != ""
 	const longest = 500
 	switch {
-	case why == "" && !reopen:
+	case why == "":
 		return "", bad("Say why: it stands in the record of replays.")
 	case utf8.RuneCountInString(why) > longest:
 		return "", bad(fmt.Sprintf("Why has %d characters at most.", longest))

@@ -32,32 +32,32 @@ type funnelRow struct {
 	Action      string `json:"action,omitempty"` // "" of what is no event, and so no action's
 	Whole       bool   `json:"whole,omitempty"`  // of all its actions
 
-	Read    *int          `json:"read,omitempty"` // of the replicas' metrics; absent where nobody says
-	Matched *int          `json:"matched,omitempty"`
-	Skipped []fleet.Count `json:"skipped,omitempty"`
+	Read    *int        `json:"read,omitempty"` // of the replicas' metrics; absent where nobody says
+	Matched *int        `json:"matched,omitempty"`
+	Skipped []countView `json:"skipped,omitempty"`
 
-	Accepted  int                `json:"accepted"`
-	Sent      int                `json:"sent"` // handed on, delivered or not
-	Delivered int                `json:"delivered"`
-	Failed    int                `json:"failed"`  // of those accepted
-	Pending   int                `json:"pending"` // likewise: their end isn't known yet
-	Unknown   int                `json:"unknown"` // likewise: nobody told it
-	Dead      int                `json:"deadLetters"`
-	Reasons   []deadletter.Count `json:"reasons,omitempty"`
+	Accepted  int         `json:"accepted"`
+	Sent      int         `json:"sent"` // handed on, delivered or not
+	Delivered int         `json:"delivered"`
+	Failed    int         `json:"failed"`  // of those accepted
+	Pending   int         `json:"pending"` // likewise: their end isn't known yet
+	Unknown   int         `json:"unknown"` // likewise: nobody told it
+	Dead      int         `json:"deadLetters"`
+	Reasons   []countView `json:"reasons,omitempty"`
 }
 
 // overviewView is the page Overview.
 type overviewView struct {
-	Span   span         `json:"-"`
-	Spans  []span       `json:"-"`
-	Name   string       `json:"span"`
-	Needs  []fleet.Need `json:"needs"`
-	Funnel []funnelRow  `json:"funnel"`
-	Points []point      `json:"messages"`
-	Chart  chart        `json:"-"`
-	Fleet  fleet.View   `json:"fleet"`
-	Open   int          `json:"openDeadLetters"`
-	Total  int          `json:"deadLetters"`
+	Span   span        `json:"-"`
+	Spans  []span      `json:"-"`
+	Name   string      `json:"span"`
+	Needs  []needView  `json:"needs"`
+	Funnel []funnelRow `json:"funnel"`
+	Points []point     `json:"messages"`
+	Chart  chart       `json:"-"`
+	Fleet  fleetView   `json:"fleet"`
+	Open   int         `json:"openDeadLetters"`
+	Total  int         `json:"deadLetters"`
 }
 
 type point struct {
@@ -72,12 +72,14 @@ func (v overviewView) Since() string { return strings.TrimSuffix(v.Span.Long.Str
 
 // overview shows what goes on.
 func (d *Desk) overview(r *http.Request) (page, error) {
-	v := overviewView{Spans: spans(), Name: cmp.Or(r.FormValue("span"), "hour"), Fleet: d.fleet.View(), Needs: []fleet.Need{}, Funnel: []funnelRow{}, Points: []point{}}
+	v := overviewView{Spans: spans(), Name: cmp.Or(r.FormValue("span"), "hour"), Funnel: []funnelRow{}, Points: []point{}}
 	i := slices.IndexFunc(v.Spans, func(s span) bool { return s.Name == v.Name })
 	if i < 0 {
 		return page{}, bad("span is hour, day or week.")
 	}
 	v.Span = v.Spans[i]
+	seen := d.fleet.View()
+	v.Fleet = fleetOf(seen)
 	groups, err := d.store.Groups(r.Context(), deadletter.Filter{})
 	if err != nil {
 		return page{}, err
@@ -86,8 +88,8 @@ func (d *Desk) overview(r *http.Request) (page, error) {
 	for _, g := range groups.List {
 		v.Open += g.Open
 	}
-	v.Needs = append(v.Needs, fleet.Needs(v.Fleet, d.flows(v.Fleet)...)...)
-	v.Funnel = append(v.Funnel, d.funnel(v.Fleet, v.Span.Long)...)
+	v.Needs = needsOf(fleet.Needs(seen, d.flows(seen)...))
+	v.Funnel = append(v.Funnel, d.funnel(seen, v.Span.Long)...)
 	var from []time.Time
 	var counts [][]int
 	for _, p := range d.store.Messages(v.Span.Long, v.Span.Step) {
@@ -106,7 +108,10 @@ func (d *Desk) funnel(view fleet.View, long time.Duration) (rows []funnelRow) {
 		whole := funnelRow{Destination: to.Name, Whole: true}
 		for _, seen := range view.Destinations {
 			if w := window(seen, long); seen.Name == to.Name && w != nil {
-				whole.Read, whole.Matched, whole.Skipped = &w.Read, &w.Matched, w.Skipped
+				whole.Read, whole.Matched = &w.Read, &w.Matched
+				for _, c := range w.Skipped {
+					whole.Skipped = append(whole.Skipped, countView(c))
+				}
 			}
 		}
 		var parts []funnelRow
@@ -139,7 +144,7 @@ func window(of fleet.Destination, long time.Duration) *fleet.Window {
 func rowOf(f store.Funnel) funnelRow {
 	row := funnelRow{
 		Destination: f.Destination, Action: f.Action, Accepted: f.Accepted, Delivered: f.Delivered + f.Read, Pending: f.Pending + f.Sent, Unknown: f.Unknown,
-		Failed: f.Undelivered + f.Failed + f.Canceled, Sent: f.Accepted - f.Pending - f.Failed - f.Canceled, Reasons: f.Dead,
+		Failed: f.Undelivered + f.Failed + f.Canceled, Sent: f.Accepted - f.Pending - f.Failed - f.Canceled, Reasons: countsOf(f.Dead),
 	}
 	for _, c := range f.Dead {
 		row.Dead += c.N

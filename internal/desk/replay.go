@@ -20,28 +20,28 @@ const word = "replay"
 
 // replayView is one replay.
 type replayView struct {
-	ID         string             `json:"id"`
-	State      replays.State      `json:"state"`
-	By         string             `json:"by"`
-	Begun      time.Time          `json:"begun,omitzero"`
-	Ended      time.Time          `json:"ended,omitzero"`
-	Words      string             `json:"selection"`
-	WayOut     string             `json:"wayOut,omitempty"`
-	Read       int64              `json:"read,omitempty"` // offsets, while it is planned
-	ToRead     int64              `json:"toRead,omitempty"`
-	Chosen     int                `json:"chosen,omitempty"`
-	Send       int                `json:"send"`
-	Later      int                `json:"later,omitempty"`
-	Continues  string             `json:"continues,omitempty"`
-	PassedOver []passedOver       `json:"passedOver"`
-	Reasons    []deadletter.Count `json:"reasons,omitempty"`
-	Estimate   string             `json:"estimate,omitempty"`
-	Segments   int                `json:"segments,omitempty"`
-	SegmentsOf int                `json:"segmentsOf,omitempty"`
-	Published  int                `json:"published"`
-	Left       int                `json:"left"`
-	Outcome    []outcomeView      `json:"outcome"`
-	Err        string             `json:"error,omitempty"`
+	ID         string        `json:"id"`
+	State      replays.State `json:"state"`
+	By         string        `json:"by"`
+	Begun      time.Time     `json:"begun,omitzero"`
+	Ended      time.Time     `json:"ended,omitzero"`
+	Words      string        `json:"selection"`
+	WayOut     string        `json:"wayOut,omitempty"`
+	Read       int64         `json:"read,omitempty"` // offsets, while it is planned
+	ToRead     int64         `json:"toRead,omitempty"`
+	Chosen     int           `json:"chosen,omitempty"`
+	Send       int           `json:"send"`
+	Later      int           `json:"later,omitempty"`
+	Continues  string        `json:"continues,omitempty"`
+	PassedOver []passedOver  `json:"passedOver"`
+	Reasons    []countView   `json:"reasons,omitempty"`
+	Estimate   string        `json:"estimate,omitempty"`
+	Segments   int           `json:"segments,omitempty"`
+	SegmentsOf int           `json:"segmentsOf,omitempty"`
+	Published  int           `json:"published"`
+	Left       int           `json:"left"`
+	Outcome    []outcomeView `json:"outcome"`
+	Err        string        `json:"error,omitempty"`
 
 	Word  string   `json:"-"`
 	Again string   `json:"-"` // the address to choose the same again
@@ -73,7 +73,7 @@ type rowRow struct {
 func replayOf(v replays.View) replayView {
 	r := replayView{
 		ID: v.ID, State: v.State, By: v.By, Begun: v.Begun, Ended: v.Ended, Words: v.Words, WayOut: v.WayOut, Read: v.Read, ToRead: v.ToRead,
-		Chosen: v.Chosen, Send: v.Send, Later: v.Later, Continues: v.Continues, Reasons: v.Reasons, Segments: v.Segments, SegmentsOf: v.SegmentsOf,
+		Chosen: v.Chosen, Send: v.Send, Later: v.Later, Continues: v.Continues, Reasons: countsOf(v.Reasons), Segments: v.Segments, SegmentsOf: v.SegmentsOf,
 		Published: v.Published, Left: v.Left, Err: v.Err, Word: word, PassedOver: []passedOver{}, Outcome: []outcomeView{},
 	}
 	if v.Estimate > 0 {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"engage-worker/internal/trace"
 )
@@ -15,13 +17,19 @@ import (
 // words are what templates put numbers and times into words with.
 func words() template.FuncMap {
 	return template.FuncMap{
-		"count":    count,
-		"plural":   plural,
-		"percent":  percent,
-		"stamp":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"when":     when,
-		"minute":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") },
-		"shares":   shares,
+		"count":   count,
+		"plural":  plural,
+		"percent": percent,
+		"stamp":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"when":    when,
+		"minute":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") },
+		"shares":  shares,
+		"thousandths": func(part, whole float64) int {
+			if whole <= 0 {
+				return 0
+			}
+			return int(min(1000, 1000*part/whole))
+		},
 		"lasting":  lasting,
 		"spaced":   func(s any) string { return strings.ReplaceAll(fmt.Sprint(s), "_", " ") },
 		"capital":  capital,
@@ -96,10 +104,11 @@ func lasting(d time.Duration) string {
 }
 
 func capital(s string) string {
-	if s == "" {
+	first, size := utf8.DecodeRuneInString(s)
+	if size == 0 {
 		return ""
 	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	return string(unicode.ToUpper(first)) + s[size:]
 }
 
 // short is the beginning of a text.

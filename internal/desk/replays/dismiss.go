@@ -13,6 +13,9 @@ import (
 // mostDismissed bounds how many are closed at once: so many are in memory.
 const mostDismissed = 100_000
 
+// ErrTooMany says that more letters are chosen than can be closed at once: none was.
+var ErrTooMany = fmt.Errorf("more than %d letters are chosen: nothing was done; choose fewer at a time", mostDismissed)
+
 // Dismiss closes the letters that a filter chooses, or with reopen opens dismissed
 // ones again, by whom and why. It returns how many; those in a state that isn't for
 // it are passed over.
@@ -29,7 +32,7 @@ func (m *Manager) Dismiss(ctx context.Context, f deadletter.Filter, by, why stri
 			return nil
 		}
 		if len(chosen) == mostDismissed {
-			return fmt.Errorf("more than %d letters are chosen: nothing was done; choose fewer at a time", mostDismissed)
+			return ErrTooMany
 		}
 		chosen = append(chosen, deadletter.LetterOf(r))
 		return nil
