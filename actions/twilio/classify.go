@@ -135,7 +135,7 @@ func sidOf(a Attempt) string {
 	if err != nil {
 		return ""
 	}
-	if account := created.Field("account_sid"); len(account) > 0 && account[0] == '"' && a.Account != "" && !strings.EqualFold(created.Text("account_sid"), a.Account) {
+	if a.Account != "" && isOthers(created, a.Account) {
 		return ""
 	}
 	sid := created.Text("sid")
@@ -143,6 +143,16 @@ func sidOf(a Attempt) string {
 		return ""
 	}
 	return sid
+}
+
+// isOthers reports whether the message names an account that isn't this one.
+func isOthers(created trigger.Event, account string) bool {
+	named := created.Field("account_sid")
+	if len(named) == 0 || named[0] != '"' {
+		return false
+	}
+	plain := strings.Trim(string(named), `"`) // as it is, but for what is escaped in an odd way
+	return !strings.EqualFold(plain, account) && !strings.EqualFold(created.Text("account_sid"), account)
 }
 
 // isMessageSID reports whether s is the SID of a message: SM or MM and 32

@@ -24,7 +24,7 @@ var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // left: Unavailable (it hadn't) or Ambiguous. One message is sent by one
 // goroutine at a time.
 func (c *Client) Send(ctx context.Context, m *Message, leave func() error) Result {
-	a := attempt{ctx: ctx, leave: leave, client: c, msg: m, body: bodies.Get().(*bytes.Buffer)}
+	a := &attempt{ctx: ctx, leave: leave, client: c, msg: m, body: bodies.Get().(*bytes.Buffer)}
 	a.body.Reset()
 	defer bodies.Put(a.body)
 	if _, limited := ctx.Deadline(); !limited {
@@ -34,14 +34,19 @@ func (c *Client) Send(ctx context.Context, m *Message, leave func() error) Resul
 	}
 	// Made here and not by twilio-go, which asks the environment for
 	// TWILIO_EDGE and TWILIO_REGION: nobody's setting here.
-	a.handler.Client = &a
+	a.handler.Client = a
 
 	// No parameters: m.Form is the whole form, and holds names that
 	// CreateMessageParams lacks. What came of it is in a.got, in full.
 	_, _ = api.NewApiService(&a.handler).CreateMessage(nil)
-	a.got.Account, a.got.To, a.got.Lone = c.accountSID, m.To, !m.notFound
+	return a.result(ctx)
+}
+
+// result is what the attempt came to.
+func (a *attempt) result(ctx context.Context) Result {
+	a.got.Account, a.got.To, a.got.Lone = a.client.accountSID, a.msg.To, !a.msg.notFound
 	a.got.Written = a.written.Load()
-	a.got.At = c.now()
+	a.got.At = a.client.now()
 	// net/http reports a closed connection, or a cause of ctx's own.
 	ended := a.kept
 	if ended == nil {
@@ -51,6 +56,6 @@ func (c *Client) Send(ctx context.Context, m *Message, leave func() error) Resul
 		a.got.Err = fmt.Errorf("%w: %w", ended, a.got.Err)
 	}
 	r := Classify(a.got)
-	m.notFound = notFound(r.Status, r.Code)
+	a.msg.notFound = notFound(r.Status, r.Code)
 	return r
 }

@@ -92,11 +92,16 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	asked := time.Now()
 	res, err := t.next.RoundTrip(req)
 	if err == nil {
-		if theirs, bad := http.ParseTime(res.Header.Get("Date")); bad == nil {
-			t.clock.Twilio(theirs, asked, time.Now())
-		}
+		t.note(res, asked)
 	}
 	return res, err
+}
+
+// note notes the time of an answer.
+func (t transport) note(res *http.Response, asked time.Time) {
+	if theirs, bad := http.ParseTime(res.Header.Get("Date")); bad == nil {
+		t.clock.Twilio(theirs, asked, time.Now())
+	}
 }
 
 // CloseIdleConnections is what http.Client calls.

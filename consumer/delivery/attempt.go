@@ -37,33 +37,61 @@ func (d *delivery) attempt() step {
 		}
 		return d.hold(err)
 	}
-	began := time.Now()
+	r := &request{of: d, permit: permit, pass: pass, intentAt: intentAt}
+	r.send()
+	return d.after(r)
+}
+
+// request is one request of a delivery, and what it came to.
+type request struct {
+	of       *delivery
+	permit   *ratelimit.Permit
+	pass     *ratelimit.Pass
+	intentAt time.Time // right before its intent was written
+	began    time.Time
+	left     time.Time // or when it would have left
+	result   twilio.Result
+}
+
+// send makes the request, in the right order of its last looks; see leave.
+func (r *request) send() {
+	d := r.of
+	r.began = time.Now()
+	r.left = r.began
 	d.parts.Peers.flights.move(d.plan.Message, 1)
 	ctx, cancel := d.parts.Lease.Under(d.parts.Work, d.cfg.RequestTimeout)
-	left := began // when the request left, if it did
-	result := d.parts.Destination.Send(ctx, d.plan.Message, func() error {
-		// The process may have been frozen since the lease was asked last,
-		// and then no timer has fired yet that would have ended ctx. Who finds
-		// the intent counts on the request having left in time.
-		left = time.Now()
-		switch {
-		case d.parts.Lease.Remaining(left) == 0:
-			return lease.ErrLost
-		case left.Sub(intentAt) >= d.cfg.RequestTimeout:
-			return context.DeadlineExceeded
-		}
-		if !permit.Start() {
-			return ratelimit.ErrLost
-		}
-		return nil
-	})
-	cancel()
+	defer cancel()
+	r.result = d.parts.Destination.Send(ctx, d.plan.Message, r.leave)
+}
+
+// leave is asked right before the request is written. The process may have been
+// frozen since the lease was asked last, and then no timer has fired yet that
+// would have ended the request's context. Who finds the intent counts on the request
+// having left in time.
+func (r *request) leave() error {
+	d := r.of
+	r.left = time.Now()
+	switch {
+	case d.parts.Lease.Remaining(r.left) == 0:
+		return lease.ErrLost
+	case r.left.Sub(r.intentAt) >= d.cfg.RequestTimeout:
+		return context.DeadlineExceeded
+	}
+	if !r.permit.Start() {
+		return ratelimit.ErrLost
+	}
+	return nil
+}
+
+// after goes on by what a request came to.
+func (d *delivery) after(r *request) step {
+	result := &r.result
 	verdict := verdictOf(d.parts.Work, result)
-	permit.Done(verdict)
+	r.permit.Done(verdict)
 	f := failureOf(result)
-	closed := pass.Done(answerOf(result), twilio.Person(d.plan.Message.To), ratelimit.Refusal{Code: f.code, Message: f.message})
-	d.observeRequest(began, result)
-	d.traceRequest(began, result)
+	closed := r.pass.Done(answerOf(result), d.plan.Message.To, ratelimit.Refusal{Code: f.code, Message: f.message})
+	d.observeRequest(r.began, result)
+	d.traceRequest(r.began, result)
 	if result.Kind == outcome.Sent {
 		defer d.parts.Peers.flights.move(d.plan.Message, -1) // once the ledger has its SID
 	} else {
@@ -92,21 +120,26 @@ func (d *delivery) attempt() step {
 	case outcome.Unavailable:
 		return d.failed(f, result.RetryAfter)
 	default:
-		d.logFailure(f)
-		if d.parts.Ledger == nil {
-			return d.failed(f, 0)
-		}
-		d.doubt = true
-		listSettled := time.Now().Add(settlingDelay)
-		if result.Status == 0 { // no answer: what was written may still arrive
-			listSettled = later(listSettled, left.Add(d.cfg.RequestTimeout+settlingDelay))
-		}
-		if s := d.reconcile(inquiry{message: d.plan.Message, since: intentAt, settled: listSettled, certain: true}); s != onward {
-			return s
-		}
-		f.reason = outcome.ReasonTwilioUnavailable // it surely wasn't sent
+		return d.inDoubt(r, f)
+	}
+}
+
+// inDoubt finds out what came of a request whose answer doesn't say.
+func (d *delivery) inDoubt(r *request, f failure) step {
+	d.logFailure(f)
+	if d.parts.Ledger == nil {
 		return d.failed(f, 0)
 	}
+	d.doubt = true
+	listSettled := time.Now().Add(settlingDelay)
+	if r.result.Status == 0 { // no answer: what was written may still arrive
+		listSettled = later(listSettled, r.left.Add(d.cfg.RequestTimeout+settlingDelay))
+	}
+	if s := d.reconcile(inquiry{message: d.plan.Message, since: r.intentAt, settled: listSettled, certain: true}); s != onward {
+		return s
+	}
+	f.reason = outcome.ReasonTwilioUnavailable // it surely wasn't sent
+	return d.failed(f, 0)
 }
 
 // awaitGate waits for the region's gate. The doors are asked before, so that
@@ -247,7 +280,7 @@ func (d *delivery) writeIntent(permit *ratelimit.Permit) (leave bool, next step)
 const intentPatience = 500 * time.Millisecond
 
 // verdictOf is what a result tells the gate.
-func verdictOf(work context.Context, r twilio.Result) ratelimit.Verdict {
+func verdictOf(work context.Context, r *twilio.Result) ratelimit.Verdict {
 	switch r.Kind {
 	case outcome.Sent:
 		return ratelimit.Verdict{Kind: ratelimit.Delivered}
@@ -263,7 +296,7 @@ func verdictOf(work context.Context, r twilio.Result) ratelimit.Verdict {
 	}
 }
 
-func (d *delivery) observeRequest(start time.Time, r twilio.Result) {
+func (d *delivery) observeRequest(start time.Time, r *twilio.Result) {
 	d.parts.Metrics.RequestDuration.WithLabelValues(d.cfg.Destination, d.plan.Region, r.Kind.String()).Observe(time.Since(start).Seconds())
 	if r.Code != 0 {
 		d.parts.Metrics.TwilioErrors.WithLabelValues(d.cfg.Destination, twilio.CodeLabel(r.Code)).Inc()

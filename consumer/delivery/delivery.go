@@ -66,6 +66,20 @@ func (d *delivery) run() bool {
 		return false
 	}
 	defer release()
+	next := d.decide()
+	for next == onward {
+		if d.expired() {
+			next = d.expire()
+		} else {
+			next = d.attempt()
+		}
+	}
+	return next == settled
+}
+
+// decide goes the way before the first attempt; onward means that there is a
+// message to send.
+func (d *delivery) decide() step {
 	next, intent := d.consultLedger()
 	wanted := d.wanted()
 	if next == onward && (wanted || d.doubt) {
@@ -77,14 +91,7 @@ func (d *delivery) run() bool {
 	if next == onward && !wanted {
 		next = d.unwanted()
 	}
-	for next == onward {
-		if d.expired() {
-			next = d.expire()
-		} else {
-			next = d.attempt()
-		}
-	}
-	return next == settled
+	return next
 }
 
 // ledgerKey is the delivery's key in the ledger. Earlier versions took an odd

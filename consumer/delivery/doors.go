@@ -61,7 +61,7 @@ func (d *delivery) holdBusy(busy *ratelimit.BusyError) step {
 }
 
 // answerOf is what a result tells the doors.
-func answerOf(r twilio.Result) ratelimit.Answer {
+func answerOf(r *twilio.Result) ratelimit.Answer {
 	switch {
 	case r.Kind == outcome.Sent:
 		return ratelimit.Accepted

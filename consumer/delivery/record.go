@@ -101,6 +101,7 @@ func tag(text string) uint32 {
 // and what looks like a link doesn't.
 func essence(s string) string {
 	var b strings.Builder
+	b.Grow(len(s))
 	for word := range strings.FieldsSeq(s) {
 		if strings.Contains(word, "://") || strings.Contains(word, ".") && strings.Contains(word, "/") {
 			continue

@@ -21,7 +21,7 @@ type failure struct {
 	requestID   string
 }
 
-func failureOf(r twilio.Result) failure {
+func failureOf(r *twilio.Result) failure {
 	f := failure{reason: r.Reason, disposition: deadletter.Permanent, code: r.Code, status: r.Status, requestID: r.RequestID}
 	if r.Err != nil {
 		f.message = r.Err.Error()

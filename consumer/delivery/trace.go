@@ -62,7 +62,7 @@ func (d *delivery) traceGate(start time.Time) {
 
 // traceRequest records the request that left at start. Nothing of it is
 // passed on to Twilio.
-func (d *delivery) traceRequest(start time.Time, r twilio.Result) {
+func (d *delivery) traceRequest(start time.Time, r *twilio.Result) {
 	if d.parts.Tracer == nil {
 		return
 	}

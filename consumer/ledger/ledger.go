@@ -46,7 +46,7 @@ type Ledger struct {
 
 	mu      sync.Mutex
 	index   *index
-	pending []pending
+	pending []*pending
 	next    int64 // the log is known up to here; -1: nothing is
 	seen    sighting
 	wake    chan struct{} // of size one: a signal that pending isn't empty
@@ -56,7 +56,12 @@ type Ledger struct {
 type pending struct {
 	key, value []byte
 	entry      Entry
-	done       chan<- error // of size one, so that the writer never waits
+	done       chan error // of size one, so that the writer never waits
+}
+
+// record makes an entry's.
+func (l *Ledger) record(key []byte, e Entry) *pending {
+	return &pending{key: key, value: l.value(e), entry: e, done: make(chan error, 1)}
 }
 
 // New makes a ledger over a log, which knows nothing yet.
@@ -166,22 +171,22 @@ func (l *Ledger) Len() int {
 // ended, nil when all in-sync replicas have it. It is for intents: a request
 // waits for them. Begin needs Run.
 func (l *Ledger) Begin(recordKey []byte, e Entry) <-chan error {
-	done := make(chan error, 1)
-	l.enqueue(pending{key: recordKey, value: l.value(e), entry: e, done: done})
+	p := l.record(recordKey, e)
+	l.enqueue(p)
 	l.signal()
-	return done
+	return p.done
 }
 
 // Append writes an entry and returns once all in-sync replicas have it. When
 // ctx ends first, the entry may or may not be written. It is for outcomes: they
 // go along with the next intent, or alone after a moment. Append needs Run.
 func (l *Ledger) Append(ctx context.Context, recordKey []byte, e Entry) error {
-	done := make(chan error, 1)
-	if first := l.enqueue(pending{key: recordKey, value: l.value(e), entry: e, done: done}); first {
+	p := l.record(recordKey, e)
+	if first := l.enqueue(p); first {
 		time.AfterFunc(companyWait, l.signal)
 	}
 	select {
-	case err := <-done:
+	case err := <-p.done:
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
@@ -189,11 +194,11 @@ func (l *Ledger) Append(ctx context.Context, recordKey []byte, e Entry) error {
 }
 
 // enqueue adds to what is pending and reports whether nothing was.
-func (l *Ledger) enqueue(record pending) (first bool) {
+func (l *Ledger) enqueue(p *pending) (first bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	first = len(l.pending) == 0
-	l.pending = append(l.pending, record)
+	l.pending = append(l.pending, p)
 	return first
 }
 
@@ -223,7 +228,7 @@ func (l *Ledger) Run(ctx context.Context) {
 }
 
 // take removes a batch from what is pending, bounded in records and bytes.
-func (l *Ledger) take() []pending {
+func (l *Ledger) take() []*pending {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n, bytes := 0, 0
@@ -251,7 +256,7 @@ func (l *Ledger) refuse(err error) {
 
 // write produces one batch and answers its records. A batch that the topic
 // refuses is written in halves, so that only the record that is to blame fails.
-func (l *Ledger) write(ctx context.Context, batch []pending) {
+func (l *Ledger) write(ctx context.Context, batch []*pending) {
 	base, err := l.produce(ctx, batch)
 	if permanent(err) && len(batch) > 1 {
 		l.write(ctx, batch[:len(batch)/2])
@@ -326,7 +331,7 @@ func (l *Ledger) hide(hidden map[string]Entry, recordKey []byte, k Key, e Entry)
 
 // produce writes the batch with acknowledgement by all in-sync replicas,
 // again and again until it works or ctx ends.
-func (l *Ledger) produce(ctx context.Context, batch []pending) (base int64, err error) {
+func (l *Ledger) produce(ctx context.Context, batch []*pending) (base int64, err error) {
 	pauses := pause.Growing(50*time.Millisecond, 2*time.Second)
 	records := make([]Record, len(batch))
 	for i, p := range batch {
@@ -410,12 +415,12 @@ func (l *Ledger) again(ctx context.Context, hidden map[string]Entry, end int64) 
 	}); err != nil {
 		return err
 	}
-	var records []pending
+	var records []*pending
 	for recordKey, e := range hidden {
 		if e.Time.IsZero() {
 			e.Time = now
 		}
-		records = append(records, pending{key: []byte(recordKey), value: l.value(e), entry: e, done: make(chan error, 1)})
+		records = append(records, l.record([]byte(recordKey), e))
 	}
 	l.mu.Lock()
 	l.pending = append(records, l.pending...)
