@@ -27,6 +27,9 @@ func listed(to string) (string, error) {
 		if len(digits) < 5 || len(digits) > 15 {
 			return "", errRecipient
 		}
+		if len(address) == len("+")+len(digits) {
+			return channel + address, nil // as it is
+		}
 		return channel + "+" + digits, nil
 	}
 	number, err := phonenumbers.Parse(address, "US")
@@ -92,9 +95,9 @@ func Person(to string) string {
 		channel, address := splitChannel(to)
 		return channel + address
 	}
-	for country, extra := range map[string]string{"+52": "1", "+54": "9"} {
-		if channel, number, ok := strings.Cut(address, country+extra); ok && len(number) == nationalDigits {
-			return channel + country + number
+	for _, mobile := range []string{"+521", "+549"} {
+		if channel, number, ok := strings.Cut(address, mobile); ok && len(number) == nationalDigits {
+			return channel + mobile[:len(mobile)-1] + number
 		}
 	}
 	return address

@@ -30,6 +30,9 @@ func Mask(recipient string) string {
 // numberDigits is the digits of a phone number as people write them, with an
 // optional plus in front and separators between; ok is false for anything else.
 func numberDigits(s string) (digits string, ok bool) {
+	if plain := strings.TrimPrefix(s, "+"); plain != "" && strings.Trim(plain, "0123456789") == "" {
+		return plain, true
+	}
 	var b strings.Builder
 	for i, c := range s {
 		switch {
