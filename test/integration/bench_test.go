@@ -41,11 +41,11 @@ const benchPartitions = 12
 
 func newBench(b *testing.B, n int, latency time.Duration, event func() kafka.Message) *bench {
 	b.Helper()
-	return newBenchWith(b, n, twiliosim.Options{Keep: -1, Faults: twiliosim.Faults{Behaviour: twiliosim.Behaviour{Latency: latency}}}, 0, event)
+	return newBenchWith(b, benchPartitions, n, twiliosim.Options{Keep: -1, Faults: twiliosim.Faults{Behaviour: twiliosim.Behaviour{Latency: latency}}}, 0, event)
 }
 
 // newBenchWith is newBench with a vendor, and without the topic of a role.
-func newBenchWith(b *testing.B, n int, vendorIs twiliosim.Options, without topics.Role, event func() kafka.Message) *bench {
+func newBenchWith(b *testing.B, partitions, n int, vendorIs twiliosim.Options, without topics.Role, event func() kafka.Message) *bench {
 	b.Helper()
 	broker, err := embedded.Start()
 	if err != nil {
@@ -72,7 +72,7 @@ func newBenchWith(b *testing.B, n int, vendorIs twiliosim.Options, without topic
 	}
 	b.Cleanup(func() { connect.CloseClient(client) })
 	specs := slices.DeleteFunc(topics.Of(cfg), func(s topics.Spec) bool { return s.Role == without })
-	if _, err := topics.Ensure(b.Context(), client, specs, topics.Sizes{Partitions: benchPartitions}); err != nil {
+	if _, err := topics.Ensure(b.Context(), client, specs, topics.Sizes{Partitions: partitions}); err != nil {
 		b.Fatal(err)
 	}
 	w := &kafka.Writer{Addr: client.Addr, Transport: client.Transport, Topic: "events", RequiredAcks: kafka.RequireAll, BatchSize: 1000, BatchTimeout: time.Millisecond, Balancer: &kafka.Hash{}, Compression: kafka.Lz4}
@@ -202,6 +202,22 @@ func BenchmarkWaiting(b *testing.B) {
 	p.stop()
 }
 
+// BenchmarkQuiet tells what 200 partitions take in which nothing happens. An
+// iteration is ten seconds.
+func BenchmarkQuiet(b *testing.B) {
+	x := newBenchWith(b, 200, 200, twiliosim.Options{Keep: -1}, 0, samples(sample.Options{Users: 200}))
+	p := startPart(b, "worker", x.config(region{}))
+	defer p.stop()
+	x.accepted(uint64(x.n))
+	time.Sleep(5 * time.Second)
+	begun, from := time.Now(), p.look().CPU
+	for range b.N {
+		time.Sleep(10 * time.Second)
+	}
+	b.ReportMetric(100*float64(p.look().CPU-from)/float64(time.Since(begun)), "%-of-core")
+	b.ReportMetric(0, "ns/op")
+}
+
 // BenchmarkDelivery sends messages through a vendor that takes 50 ms, with and
 // without the ledger, which ideally is in flight / latency; and in turns with it
 // posts the same form by nothing but net/http. cpu-us/message is all that the
@@ -250,7 +266,7 @@ func BenchmarkFollowing(b *testing.B) {
 				SentAfter: 300 * time.Millisecond, DeliveredAfter: 500 * time.Millisecond,
 				Faults: twiliosim.Faults{Behaviour: twiliosim.Behaviour{Latency: 50 * time.Millisecond}},
 			}
-			x := newBenchWith(b, n, vendor, c.missing, samples(sample.Options{Users: 50_000}))
+			x := newBenchWith(b, benchPartitions, n, vendor, c.missing, samples(sample.Options{Users: 50_000}))
 			c.sum.add(x.send(region{maxInFlight: inFlight, more: "status: {sweepAfter: 1s}\n"}, "worker"))
 			if c.missing == 0 {
 				asked += x.sim.Stats().Lists + x.sim.Stats().Fetches
