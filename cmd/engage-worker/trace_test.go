@@ -3,9 +3,11 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"engage-worker/consumer/intake"
 	"engage-worker/consumer/ledger"
 	"engage-worker/deadletter"
+	"engage-worker/internal/kafka/acked"
 	"engage-worker/internal/sim/embedded"
 	"engage-worker/internal/trace"
 )
@@ -156,11 +159,14 @@ func sorted(story string) map[string]bool {
 	return kinds
 }
 
-// BenchmarkTrace looks for one of EVENTS (100,000) sample events by its messageId, as
-// a process of its own: on the Kafka that KAFKA_BROKERS names, or on the embedded
+// BenchmarkTrace looks for one of EVENTS (100,000) sample events by its messageId, where
+// the ledger and the status topic have a record of each, as a process of its own: on the Kafka that KAFKA_BROKERS names, or on the embedded
 // broker, which then takes its share of this machine's cores.
 func BenchmarkTrace(b *testing.B) {
-	n := cmp.Or(os.Getenv("EVENTS"), "100000")
+	n, err := strconv.Atoi(cmp.Or(os.Getenv("EVENTS"), "100000"))
+	if err != nil {
+		b.Fatal(err)
+	}
 	brokers := strings.Split(os.Getenv("KAFKA_BROKERS"), ",")
 	if brokers[0] == "" {
 		broker, err := embedded.Start()
@@ -171,14 +177,16 @@ func BenchmarkTrace(b *testing.B) {
 		brokers = broker.Brokers()
 	}
 	dir := b.TempDir()
-	config := benchConfig(b, dir, brokers[0], fmt.Sprint("trace-bench-", time.Now().UnixNano()))
+	topic := fmt.Sprint("trace-bench-", time.Now().UnixNano())
+	config := benchConfig(b, dir, brokers[0], topic)
 	benchRun(b, config, "topics", "create", "--partitions", "12")
-	benchRun(b, config, "produce", "--generate", n, "--rate", "1000000")
+	benchRun(b, config, "produce", "--generate", strconv.Itoa(n), "--rate", "1000000")
 	event := filepath.Join(dir, "event.json")
 	if err := os.WriteFile(event, []byte(`{"type":"track","event":"Audience Entered","userId":"u","messageId":"the-one","properties":{}}`), 0o600); err != nil {
 		b.Fatal(err)
 	}
 	benchRun(b, config, "produce", event)
+	benchOutcomes(b, brokers[0], topic, n)
 	for _, args := range [][]string{{"--message-id", "the-one"}, {"--user", "u"}, {"--to", "+14155550100"}} {
 		b.Run(args[0][2:], func(b *testing.B) {
 			cpu, peak := time.Duration(0), 0
@@ -189,6 +197,31 @@ func BenchmarkTrace(b *testing.B) {
 			b.ReportMetric(cpu.Seconds()/float64(b.N), "cpu-s/op")
 			b.ReportMetric(float64(peak)/1024, "MiB-peak")
 		})
+	}
+}
+
+// benchOutcomes writes what the ledger and the status topic say of n messages.
+func benchOutcomes(b *testing.B, broker, topic string, n int) {
+	b.Helper()
+	transport := &kafka.Transport{}
+	defer transport.CloseIdleConnections()
+	w := acked.NewWriter(kafka.TCP(broker), transport, "")
+	defer w.Close()
+	const batch, partitions = 5000, 12
+	now := time.Now()
+	for i := 0; i < n; i += batch {
+		var entries, statuses []kafka.Message
+		for j := i; j < min(n, i+batch); j++ {
+			key, sid := ledger.AppendKey(nil, "welcome-sms", fmt.Sprintf("engage_0000000000000001_%d", j)), fmt.Sprintf("SM%032x", j)
+			sent := ledger.Entry{State: ledger.Sent, SID: sid, Time: now, Position: ledger.Position{Offset: int64(j)}, Mark: 7}
+			entries = append(entries, kafka.Message{Topic: topic + ".onboarding.ledger", Key: key, Value: sent.AppendValue(nil)})
+			statuses = append(statuses, kafka.Message{Topic: topic + ".onboarding.status", Key: key, Value: fmt.Appendf(nil,
+				`{"sid":%q,"status":"delivered","code":0,"to":"+15***567","from":"MG00000000000000000000000000000001","action":"welcome-sms","messageId":"engage_0000000000000001_%d","userId":"user-%d","region":"us-west-2","segments":1,"position":"0/%d","acceptedAt":%q,"sentAt":%[5]q,"finalAt":%[5]q,"seenAt":%[5]q,"by":"sweep"}`,
+				sid, j, j, j, now.UTC().Format(time.RFC3339Nano))})
+		}
+		if err := errors.Join(w.WriteAll(b.Context(), entries, i/batch%partitions), w.WriteAll(b.Context(), statuses, i/batch%partitions)); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
