@@ -124,7 +124,7 @@ func TestBadQueries(t *testing.T) {
 		"/trace?who=x":                       "There is no option who",
 		"/try?x=1":                           "There is no option x",
 		"/dead-letters.csv?state=opened":     "is unknown",
-		"/dead-letters/0123456789abcdef?x=y": "has no options",
+		"/dead-letters/0123456789abcdef?x=y": "There is no option x",
 	} {
 		r.get(path).has(t, 400, want)
 	}

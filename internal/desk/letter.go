@@ -43,7 +43,9 @@ type letterView struct {
 	Facts   []fact             `json:"facts"`
 	Deaths  []deathView        `json:"deaths"`
 	Replays []deadletter.Audit `json:"replays"`
-	Look    *lookView          `json:"history,omitempty"` // nil: it can't be asked for
+	Look    *lookView          `json:"history,omitempty"` // nil: it isn't asked for
+	Named   bool               `json:"-"`                 // it can be
+	Partly  string             `json:"partly,omitempty"`  // what couldn't be read
 	Trace   string             `json:"-"`                 // the address of the page Trace
 	Bytes   int                `json:"eventBytes"`
 
@@ -69,8 +71,10 @@ type deathView struct {
 
 // letter shows one dead letter, but for what it holds of its event.
 func (d *Desk) letter(r *http.Request) (page, error) {
-	if len(r.URL.Query()) > 0 {
-		return page{}, bad("A dead letter's page has no options.")
+	for name := range r.URL.Query() {
+		if name != "history" {
+			return page{}, bad("There is no option " + name + ": history is known.")
+		}
 	}
 	detail, err := d.store.Letter(r.Context(), r.PathValue("id"))
 	if err != nil {
@@ -85,10 +89,14 @@ func (d *Desk) letter(r *http.Request) (page, error) {
 	return p, nil
 }
 
+// young is what age of an event its history is looked for at without being asked
+// for: all that was written since then is read for it.
+const young = 6 * time.Hour
+
 // history is what the topics tell of a letter's event, nil where they don't know it
-// by a name.
+// by a name, or where nobody asks.
 func (d *Desk) history(r *http.Request, letter *deadletter.Record) *lookView {
-	if letter.MessageID == "" {
+	if letter.MessageID == "" || r.FormValue("history") == "" && d.now().Sub(begun(letter)) > young {
 		return nil
 	}
 	look := d.look(r.Context(), "letter\x00"+letter.ID(), trace.Query{MessageID: letter.MessageID, Since: begun(letter)})
@@ -110,7 +118,7 @@ func (d *Desk) letterOf(detail *store.Detail) letterView {
 	in := letters.Explain(r)
 	v := letterView{
 		ID: r.ID(), Reason: r.Reason, State: r.State, Why: in.Means, What: d.veiled(r.Message), Code: r.TwilioCode, Meaning: in.Code, Mend: in.Mend,
-		InWords: in.State, End: in.End, Replays: detail.Replays, Bytes: len(r.Value), Deaths: []deathView{},
+		InWords: in.State, End: in.End, Named: r.MessageID != "", Partly: detail.Partly, Replays: detail.Replays, Bytes: len(r.Value), Deaths: []deathView{},
 	}
 	for _, death := range detail.Deaths {
 		v.Deaths = append(v.Deaths, deathView{death.Failed, death.Reason, death.Code, death.State, death.Replays, death.At.String()})

@@ -105,7 +105,11 @@ func (d *Desk) list(r *http.Request) (page, error) {
 	if err := d.sums(r, &v); err != nil {
 		return page{}, err
 	}
-	return page{Title: "Dead letters", Section: "letters", Live: true, View: v}, nil
+	p := page{Title: "Dead letters", Section: "letters", Live: true, View: v}
+	if v.Busy {
+		p.Refresh = 2
+	}
+	return p, nil
 }
 
 // sums fills in the groups and the histogram.
@@ -153,6 +157,8 @@ func stepOf(f deadletter.Filter, now time.Time) time.Duration {
 		f.Until = now
 	}
 	switch long := f.Until.Sub(f.Since); {
+	case long <= 40*time.Minute:
+		return time.Minute
 	case long <= 3*time.Hour:
 		return 5 * time.Minute
 	case long <= 12*time.Hour:

@@ -130,10 +130,10 @@ type flagField struct {
 
 func flags(q *query) []flagField {
 	all := []flagField{
-		{Name: "undelivered", Words: "Also what Twilio accepted and didn't deliver"},
-		{Name: "again", Words: "Also what was replayed and came to nothing"},
-		{Name: "ambiguous", Words: "Also those of which nobody knows whether they were sent: some people may get the message twice"},
-		{Name: "even-if-sent", Words: "Also those that may have been sent where neither the ledger nor Twilio can tell any more: some people will get the message twice"},
+		{Name: "undelivered", Words: "What Twilio accepted and didn't deliver"},
+		{Name: "again", Words: "What was replayed and came to nothing"},
+		{Name: "ambiguous", Words: "Those of which nobody knows whether they were sent: some people may get the message twice"},
+		{Name: "even-if-sent", Words: "Those that may have been sent where neither the ledger nor Twilio can tell any more: some people will get the message twice"},
 	}
 	for i := range all {
 		all[i].On = q.values.Get(all[i].Name) == "true"

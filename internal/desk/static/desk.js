@@ -48,9 +48,18 @@
     }
     const next = Number(fresh.body.dataset.refresh || 0);
     if (next) body.dataset.refresh = next; else delete body.dataset.refresh;
-    if (changed && told) told.textContent = "Updated.";
+    if (changed) tell();
     // A page that is another one now, as when the reading has ended.
     if (!fresh.querySelector("#loading") !== !document.getElementById("loading")) location.reload();
+  }
+
+  // tell says now and then, to those who hear the page, that it has changed.
+  let toldAt = 0;
+  function tell() {
+    if (!told || Date.now() - toldAt < 30000) return;
+    toldAt = Date.now();
+    const sum = document.getElementById("sum") || document.querySelector("#job .big");
+    told.textContent = "Updated. " + (sum ? sum.textContent.trim() : "");
   }
 
   function places(part) {
