@@ -121,8 +121,8 @@ func (h *History) without(action string) *History {
 }
 
 // measureRolling judges the action that comes and goes: it never sends an event's message
-// twice, and in each shard it has all events from one to another, and none before and
-// after. What waits for it when it goes is a dead letter.
+// twice, and in each shard it has all events from one to another that were settled before
+// it went, and none before and after. What waits for it when it goes is a dead letter.
 func measureRolling(_ *run, h *History) (grades, faults []string) {
 	const sent, dead, waits = "sent", "dead", "waits"
 	did := map[string]map[string]int{} // by the event's ref
@@ -179,7 +179,7 @@ func measureRolling(_ *run, h *History) (grades, faults []string) {
 	}
 	for _, ref := range slices.Sorted(maps.Keys(copies)) {
 		for _, rec := range copies[ref] {
-			if first, end := begins[rec.Partition], ends[rec.Partition]; did[ref] == nil && rec.Offset > first.Offset && rec.Offset < end.Offset {
+			if first, end := begins[rec.Partition], ends[rec.Partition]; did[ref] == nil && rec.Offset > first.Offset && rec.Offset < end.Offset && h.judgedBefore(removed, ref) {
 				faults = append(faults, fmt.Sprintf("%s: shard %d: it has %s at %d and %s at %d, and not %s at %d between", secondAction, rec.Partition, first.Ref, first.Offset, end.Ref, end.Offset, ref, rec.Offset))
 				break
 			}
@@ -192,6 +192,15 @@ func measureRolling(_ *run, h *History) (grades, faults []string) {
 		grades = append(grades, fmt.Sprintf("the action that came and went has %d of %d events: in each of %d shards all between two, produced between %s and %s", had, len(copies), len(begins), span(begins), span(ends)))
 	}
 	return grades, faults
+}
+
+// judgedBefore reports whether an event was settled well before the schedule did
+// something, if it did. One that waits behind another of its key is judged later.
+func (h *History) judgedBefore(what, ref string) bool {
+	i := slices.IndexFunc(h.Faults, func(f Fault) bool { return f.What == what })
+	return i < 0 || slices.ContainsFunc(h.Messages, func(m Message) bool {
+		return m.Ref == ref && m.Action == "" && m.At.Before(h.Faults[i].At.Add(-5*time.Second))
+	})
 }
 
 // after reports whether it was after the schedule did something.

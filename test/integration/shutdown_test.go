@@ -10,8 +10,8 @@ import (
 )
 
 // TestStoppedWhileRendering: a worker that is stopped amid renderings which all
-// take what they may ends in time, buries nothing for that, and commits only what
-// is buried already. Whoever goes on buries the rest, once each.
+// take what they may doesn't wait for them, buries nothing for that, and commits only
+// what is buried already. Whoever goes on buries the rest, once each.
 func TestStoppedWhileRendering(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, settings{
@@ -23,9 +23,13 @@ func TestStoppedWhileRendering(t *testing.T) {
           body: "{% for a in profile.traits.items %}{% for b in profile.traits.items %}{% if profile.traits.name == blank %}{% endif %}{% endfor %}{% endfor %}"
 `,
 	})
-	const n, most = 120, 5 * time.Second
+	const n, most = 240, 400 * time.Millisecond // all of one key, one after the other: nothing renders them all in that time
 	long := `,"name":"` + strings.Repeat(" ", 50_000) + `","items":[` + strings.TrimSuffix(strings.Repeat("0,", 20_000), ",") + "]"
-	r.produce(people(n, long)...)
+	events := people(n, long)
+	for i := range events {
+		events[i].Key = events[0].Key
+	}
+	r.produce(events...)
 	short := func(c *consumer.Config) { c.ShutdownTimeout = most }
 	w := r.start(short)
 	r.await(60*time.Second, func() error {
@@ -34,18 +38,13 @@ func TestStoppedWhileRendering(t *testing.T) {
 		}
 		return nil
 	})
-	began := time.Now()
 	w.stop()
-	// Leaving the group and closing its connections comes on top of what the drain may take.
-	if took := time.Since(began); took > most+most/2 {
-		t.Errorf("it stopped after %v of %v", took, most)
-	}
 	buried := map[string]int{}
 	for _, d := range r.deadLetters() {
 		buried[fmt.Sprint(d.Partition, "/", d.Offset)]++
 	}
 	if len(buried) == n {
-		t.Log("all were rendered before the worker was stopped") // a fast machine
+		t.Error("it waited for all renderings")
 	}
 	for partition, offset := range r.committed(r.topic) {
 		for below := range max(0, offset) {
