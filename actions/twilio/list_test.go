@@ -167,6 +167,14 @@ func manyCandidates() http.HandlerFunc {
 	}
 }
 
+// ringOfPages are three, of which the last leads to the second.
+func ringOfPages() http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		next := map[string]string{"": "1", "1": "2", "2": "1"}[r.FormValue("Page")]
+		answer(200, `{"messages":[],"next_page_uri":"/2010-04-01/Accounts/AC0123/Messages.json?Page=`+next+`"}`)(w, r)
+	}
+}
+
 func TestListErrors(t *testing.T) {
 	other := item(sid("1"), "", "MG2", "", 1)
 	undated := strings.Replace(item(sid("1"), "", "MG1111222233334444", "", 1), at(1), "yesterday", 1)
@@ -197,6 +205,12 @@ func TestListErrors(t *testing.T) {
 		"next page is the page":  {answer(200, `{"messages":[],"next_page_uri":"/2010-04-01/Accounts/AC0123/Messages.json?PageSize=1000&To=%2B15551234567"}`), failure{200, 0, false, 0}},
 		"next page of elsewhere": {answer(200, `{"messages":[],"next_page_uri":"https://elsewhere.example/2010-04-01/Accounts/AC0123/Messages.json?Page=1"}`), failure{200, 0, false, 0}},
 		"next page by //":        {answer(200, `{"messages":[],"next_page_uri":"//elsewhere.example/2010-04-01/Accounts/AC0123/Messages.json?Page=1"}`), failure{200, 0, false, 0}},
+		"next pages in a ring":   {ringOfPages(), failure{200, 0, false, 0}},
+		"next page with a login": {answer(200, `{"messages":[],"next_page_uri":"http://user:secret@api.example/2010-04-01/Accounts/AC0123/Messages.json?Page=1"}`), failure{200, 0, false, 0}},
+		"next page above it":     {answer(200, `{"messages":[],"next_page_uri":"/2010-04-01/Accounts/AC0123/Messages.json/../../AC9/Messages.json?Page=1"}`), failure{200, 0, false, 0}},
+		"compressed, unasked":    {answer(200, "\x1f\x8b\x08\x00"+strings.Repeat("\x00", 1<<20), "Content-Encoding", "gzip"), failure{200, 0, true, 0}},
+		"an error with 200":      {answer(200, `{"code":20500,"message":"Internal","status":500}`), failure{200, 0, false, 0}},
+		"204":                    {answer(204, ``), failure{204, 0, true, 0}},
 		"nothing, often":         {answer(200, `{"messages":[{},`+strings.Repeat("{},", 1<<20)+`{}]}`), failure{200, 0, false, 0}},
 		"more than asked for":    {answer(200, `{"messages":[`+strings.Repeat(other+",", 1000)+other+`]}`), failure{200, 0, false, 0}},
 		"a huge message":         {answer(200, `{"messages":[{"body":"`+strings.Repeat("x", 1<<20)+`"}]}`), failure{200, 0, false, 0}},
@@ -222,6 +236,8 @@ func TestListErrors(t *testing.T) {
 				wantRequests = 20
 			case "next page read already", "too many candidates":
 				wantRequests = 2
+			case "next pages in a ring":
+				wantRequests = 3
 			}
 			got, err := newClient(t, twilio.Config{}).List(t.Context(), message(server.URL), since)
 			if n := requests.Load(); n != wantRequests {

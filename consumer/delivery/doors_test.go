@@ -1,6 +1,9 @@
 package delivery_test
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -90,6 +93,61 @@ func TestRefusedSender(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestAWrongSenderLeavesTheOthersAlone: one action's sender is refused for a minute. The
+// other's messages take as long as if it weren't, by a clock that only they move.
+func TestAWrongSenderLeavesTheOthersAlone(t *testing.T) {
+	const n = 60
+	tookOthers := func(t *testing.T, wrong bool) (took map[string]time.Duration, tries int) {
+		took = map[string]time.Duration{}
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(plan{Renamed: 9, Texts: make([]int, n)})
+			due := map[string]time.Time{}
+			for i, r := range w.records {
+				r.due = time.Now().Add(time.Duration(i) * 500 * time.Millisecond)
+				due[messageID(i)] = r.due
+			}
+			w.onSend = func(_ *owner, m *twilio.Message) answer {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				switch id := m.Form[0].Value; {
+				case m.From == "MG2":
+					took[id] = time.Since(due[id])
+				case wrong && time.Since(w.start) < time.Minute:
+					tries++
+					return answer{Kind: refusesSender}
+				}
+				return answer{Kind: accepts, Travel: 50 * time.Millisecond, Reply: 50 * time.Millisecond}
+			}
+			w.decide = func(d *actions.Delivery) {
+				i, _ := strconv.Atoi(d.MessageID[1:])
+				m := *d.Message
+				m.To, m.From = fmt.Sprintf("+1415555%04d", i), []string{"MG1", "MG2"}[i%2]
+				d.Message, d.Recipient = &m, m.To
+			}
+			w.tune = func(cfg *delivery.Config) { cfg.SeveralSenders = true }
+			for _, fault := range run(w) {
+				t.Error(fault)
+			}
+		})
+		return took, tries
+	}
+	usual, _ := tookOthers(t, false)
+	got, tries := tookOthers(t, true)
+	if len(usual) != n/2 || len(got) != n/2 {
+		t.Fatalf("%d and %d messages of the other sender", len(usual), len(got))
+	}
+	if tries < 5 || tries > 15 { // five to find out, and then one now and then
+		t.Errorf("%d requests with the wrong sender", tries)
+	}
+	longest := func(took map[string]time.Duration) time.Duration {
+		return slices.Max(slices.Collect(maps.Values(took)))
+	}
+	// It waits for the next look at what is due, and for a ledger's write of its own or another's.
+	if a, b := longest(usual), longest(got); b > a+10*time.Millisecond {
+		t.Errorf("they take up to %v, and %v while another sender is refused", a, b)
 	}
 }
 

@@ -146,3 +146,24 @@ func TestAnotherEventInDoubt(t *testing.T) {
 		}
 	})
 }
+
+// TestRequestsTakeTheirTime: delivery.requestTimeout is what a request may take, and
+// no other limit is, however long the lease; and then it is in doubt.
+func TestRequestsTakeTheirTime(t *testing.T) {
+	for _, limit := range []time.Duration{time.Second, 45 * time.Second, 10 * time.Minute} {
+		for late, want := range map[time.Duration]string{-500 * time.Millisecond: "", 500 * time.Millisecond: "a list"} {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(plan{Renamed: 9, Texts: []int{0}, Answers: [][]answer{{{Kind: accepts, Travel: time.Millisecond, Reply: limit + late}}}})
+				w.tune = func(c *delivery.Config) { c.RequestTimeout = limit }
+				asked := ""
+				w.onList = func(string) listing { asked = "a list"; return listing{} }
+				for _, fault := range run(w) {
+					t.Error(fault)
+				}
+				if asked != want || w.vendor.taken(body(0)) != 1 {
+					t.Errorf("of %v, %v late: asked %q, sent %d times; want %q, once", limit, late, asked, w.vendor.taken(body(0)), want)
+				}
+			})
+		}
+	}
+}

@@ -124,22 +124,10 @@ func regionDown(ctx context.Context, r *run) error {
 // measureRegions is the time from production to acceptance of the events of
 // the region that was there, while the other was away.
 func measureRegions(r *run, h *History) (grades, faults []string) {
-	produced := map[string]time.Time{}
-	for _, rec := range h.Records {
-		if _, ok := produced[rec.Ref]; !ok && rec.At.After(r.away[0]) && rec.At.Before(r.away[1]) {
-			produced[rec.Ref] = rec.At
-		}
-	}
-	var took []time.Duration
-	for _, m := range h.Messages {
-		if at, ok := produced[m.Ref]; ok && m.Sender == regions[1].sender {
-			took = append(took, m.At.Sub(at))
-		}
-	}
+	took := h.took(r.away, regions[1].sender)
 	if len(took) < 1000 {
 		return nil, []string{fmt.Sprintf("only %d messages of the other region: nothing is shown", len(took))}
 	}
-	slices.Sort(took)
 	p99 := took[len(took)*99/100]
 	grades = []string{fmt.Sprintf("one region away for %v: the other's %d messages took %v (p50), %v (p99), %v (longest) from production to acceptance; promised p99 %v",
 		regionAway, len(took), took[len(took)/2].Round(time.Millisecond), p99.Round(time.Millisecond), took[len(took)-1].Round(time.Millisecond), othersP99)}
@@ -147,4 +135,22 @@ func measureRegions(r *run, h *History) (grades, faults []string) {
 		faults = grades
 	}
 	return grades, faults
+}
+
+// took is how long a sender's messages took from production to acceptance, of the
+// events that were produced between two moments; sorted.
+func (h *History) took(between [2]time.Time, sender string) (took []time.Duration) {
+	produced := map[string]time.Time{}
+	for _, rec := range h.Records {
+		if _, ok := produced[rec.Ref]; !ok && rec.At.After(between[0]) && rec.At.Before(between[1]) {
+			produced[rec.Ref] = rec.At
+		}
+	}
+	for _, m := range h.Messages {
+		if at, ok := produced[m.Ref]; ok && m.Sender == sender {
+			took = append(took, m.At.Sub(at))
+		}
+	}
+	slices.Sort(took)
+	return took
 }

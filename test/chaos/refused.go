@@ -30,7 +30,10 @@ func refused(ctx context.Context, r *run) error {
 	key.KeyRefused, sender.SenderRefused = true, true
 	kill := func(ctx context.Context, r *run) error { return errors.Join(r.replace(ctx), pause(ctx, 4*time.Second)) }
 	return steps(ctx, r,
-		quiet(2*time.Second),
+		func(ctx context.Context, r *run) error {
+			defer func(from time.Time) { r.before = [2]time.Time{from, time.Now()} }(time.Now())
+			return pause(ctx, 10*time.Second)
+		},
 		func(ctx context.Context, r *run) error {
 			return errors.Join(r.behave("the key is refused", key), pause(ctx, 3*time.Second))
 		},
@@ -41,7 +44,11 @@ func refused(ctx context.Context, r *run) error {
 		func(ctx context.Context, r *run) error {
 			r.note("vendor: the sender %s is refused", regions[1].sender)
 			scope := twiliosim.Scope{Senders: []string{regions[1].sender}, Behaviour: sender}
-			return errors.Join(r.vendor.sim.SetFaults(twiliosim.Faults{Seed: r.rng.Uint64(), Behaviour: usual, Scopes: []twiliosim.Scope{scope}}), pause(ctx, 4*time.Second))
+			return errors.Join(r.vendor.sim.SetFaults(twiliosim.Faults{Seed: r.rng.Uint64(), Behaviour: usual, Scopes: []twiliosim.Scope{scope}}), pause(ctx, 2*time.Second))
+		},
+		func(ctx context.Context, r *run) error {
+			defer func(from time.Time) { r.away = [2]time.Time{from, time.Now()} }(time.Now())
+			return pause(ctx, 10*time.Second)
 		},
 		kill, kill)
 }
@@ -58,6 +65,11 @@ func measureRefused(r *run, h *History) (grades, faults []string) {
 	}
 	dead := len(slices.DeleteFunc(slices.Clone(h.Dead), func(d Dead) bool { return d.Reason != senderRejected }))
 	grades = append(grades, fmt.Sprintf("%d processes: %d requests with the refused key, %d dead letters of the refused sender", processes, asked, dead))
+	usually, meanwhile := h.took(r.before, regions[0].sender), h.took(r.away, regions[0].sender)
+	if n, m := len(usually), len(meanwhile); n > 0 && m > 0 {
+		grades = append(grades, fmt.Sprintf("the other sender's messages took %v (p50), %v (p99) before, and %v, %v while one is refused",
+			usually[n/2].Round(time.Millisecond), usually[n*99/100].Round(time.Millisecond), meanwhile[m/2].Round(time.Millisecond), meanwhile[m*99/100].Round(time.Millisecond)))
+	}
 	if asked == 0 || asked > mostRefused*processes {
 		faults = append(faults, fmt.Sprintf("%d requests were refused with the key, at most %d should be", asked, mostRefused*processes))
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -195,9 +196,13 @@ func measureRolling(_ *run, h *History) (grades, faults []string) {
 }
 
 // judgedBefore reports whether an event was settled well before the schedule did
-// something, if it did. One that waits behind another of its key is judged later.
+// something, if it did. One that waits behind another of its key is judged later, and
+// one of which a request was in doubt may be in doubt still.
 func (h *History) judgedBefore(what, ref string) bool {
 	i := slices.IndexFunc(h.Faults, func(f Fault) bool { return f.What == what })
+	if i >= 0 && slices.ContainsFunc(h.Requests, func(r Request) bool { return r.Ref == ref && r.Status != http.StatusCreated }) {
+		return false
+	}
 	return i < 0 || slices.ContainsFunc(h.Messages, func(m Message) bool {
 		return m.Ref == ref && m.Action == "" && m.At.Before(h.Faults[i].At.Add(-5*time.Second))
 	})

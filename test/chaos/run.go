@@ -64,7 +64,8 @@ type run struct {
 	grades []string // what was measured
 
 	handovers []handover   // of takeovers
-	away      [2]time.Time // of regionDown: from and until
+	away      [2]time.Time // of regionDown and refused: from and until
+	before    [2]time.Time // of refused: all is well
 	forged    forgeries
 }
 

@@ -148,6 +148,9 @@ func (c *check) settings(largest int64) {
 	if n, ok := c.set.whole("min.insync.replicas"); ok {
 		c.insync(int(n))
 	}
+	if wanted, mine := c.need.more[timestampType]; mine && c.set[timestampType].value != "" && c.set[timestampType].value != wanted {
+		c.warn(c.set.is(timestampType)+", so that brokers don't tell the time, and Twilio's is believed", setTo(timestampType, wanted))
+	}
 	if n, ok := c.set.whole("max.message.bytes"); ok && c.need.events && n < largest {
 		c.fail(fmt.Sprintf("%s where the source's is %d, so that an event may not fit", c.set.is("max.message.bytes"), largest),
 			setTo("max.message.bytes", fmt.Sprint(largest+headroom)))

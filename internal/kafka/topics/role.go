@@ -98,11 +98,14 @@ var needs = map[Role]need{
 	RoleRates: {
 		// Nobody reads what is older than a loan; an hour is for people.
 		retention: time.Hour, spare: true,
-		more:     map[string]string{"message.timestamp.type": "LogAppendTime"}, // so that brokers tell the time
+		more:     map[string]string{timestampType: "LogAppendTime"}, // so that brokers tell the time
 		optional: "replicas can't lend each other what they don't use of a region's rate, and where there are more replicas than messages per second some send nothing",
 		rights:   []Operation{OpRead, OpWrite},
 	},
 }
+
+// timestampType says whose clock dates a topic's records.
+const timestampType = "message.timestamp.type"
 
 // headroom is what the worker's headers may add to a record of the source's
 // largest size.

@@ -376,3 +376,16 @@ func TestLedgerRetention(t *testing.T) {
 		t.Errorf("%v, %v", problems, err)
 	}
 }
+
+// TestAnExistingRatesTopic whose records writers date tells no time, and is no fault.
+func TestAnExistingRatesTopic(t *testing.T) {
+	b := broker(t)
+	if err := b.CreateTopic("events.rates", 2, map[string]string{"cleanup.policy": "delete"}); err != nil {
+		t.Fatal(err)
+	}
+	ensure(t, b, topics.Sizes{Partitions: 2})
+	equal(t, check(t, b), []string{
+		"events.rates: message.timestamp.type is CreateTime (Kafka's default), so that brokers don't tell the time, and Twilio's is believed; " +
+			"set message.timestamp.type=LogAppendTime on the topic (kafka-configs.sh --alter --add-config)",
+	})
+}
