@@ -8,7 +8,8 @@ import (
 )
 
 // Watch has changed called with the hash of each delivery and each letter of
-// which something is learnt from now on: see Ref.
+// which something is learnt from now on: see Ref. It is for who reads the topics
+// and calls Ledger, Status and Audit: Learn doesn't know what to read then.
 func (s *States) Watch(changed func(hash uint64)) { s.changed = changed }
 
 func (s *States) learnt(k knowledge) {

@@ -104,7 +104,7 @@ func (s *States) Add(r *Record) Ref {
 	}
 	k.doubtful = k.doubtful || r.Disposition == Ambiguous
 	s.known.Put(k)
-	if at := (part{r.Destination, r.Partition}); !s.parts[at] {
+	if at := (part{r.Destination, r.Partition}); s.changed == nil && !s.parts[at] { // who watches reads the topics
 		s.parts[at] = true
 	}
 	s.Died(r)

@@ -170,3 +170,72 @@ func benchQueries(b *testing.B, s *Store) {
 		}
 	})
 }
+
+// BenchmarkPages loads LETTERS dead letters (100,000) from the embedded broker, and
+// reads pages of them whose texts aren't remembered.
+func BenchmarkPages(b *testing.B) {
+	n := size(b, "LETTERS", 100_000)
+	r := newRig(b)
+	for from := 0; from < n; from += 1000 {
+		var all []*deadletter.Record
+		for i := from; i < min(from+1000, n); i++ {
+			l := benchLetter(i)
+			l.Value = append(l.Value, make([]byte, 500)...)
+			all = append(all, l)
+		}
+		r.letters(all...)
+	}
+	start := time.Now()
+	s := r.loaded(r.config())
+	taken := time.Since(start)
+	for _, rows := range []int{20, 50, 200} {
+		b.Run(fmt.Sprint("Letters/", rows), func(b *testing.B) {
+			slowest := time.Duration(0)
+			for at := 0; b.Loop(); at += rows {
+				start := time.Now()
+				s.recent.cache.Purge()
+				if page, err := s.Letters(b.Context(), deadletter.Filter{}, at%(n-rows), rows); err != nil || page.Partly != "" {
+					b.Fatal(page.Partly, err)
+				}
+				slowest = max(slowest, time.Since(start))
+			}
+			b.ReportMetric(float64(slowest.Milliseconds()), "ms-slowest")
+		})
+	}
+	b.Run("Letters/scattered", func(b *testing.B) { // each from a batch of its own
+		for b.Loop() {
+			s.recent.cache.Purge()
+			if page, err := s.Letters(b.Context(), deadletter.Filter{IDPrefix: "a5"}, 0, 50); err != nil || page.Partly != "" {
+				b.Fatal(page.Partly, err)
+			}
+		}
+	})
+	b.Run("Letters/remembered", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := s.Letters(b.Context(), deadletter.Filter{}, 0, 50); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("Letter", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := s.Letter(b.Context(), benchLetter(n/2).ID()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("Export", func(b *testing.B) {
+		for b.Loop() {
+			if err := s.Export(b.Context(), deadletter.Filter{}, func(*deadletter.Record) error { return nil }); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/float64(n)*1e6, "us/letter")
+	})
+	b.Run("Loaded", func(b *testing.B) { // as a whole, once
+		for b.Loop() {
+		}
+		b.ReportMetric(taken.Seconds()/float64(n)*1e6, "us/letter")
+		b.ReportMetric(0, "ns/op")
+	})
+}

@@ -119,6 +119,7 @@ func (s *Store) round(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.messages.clean(s.now(), s.cfg.Limits.Messages)
+	s.tidy()
 	s.progress.Loaded = true
 	s.settle()
 	return nil
@@ -145,7 +146,7 @@ func (s *Store) spans(ctx context.Context, topic string) ([]records.Span, error)
 	for p := range partitions {
 		partitions[p] = p
 	}
-	firsts, err := s.cfg.Cluster.Offsets(ctx, topic, partitions, kafka.FirstOffset)
+	firsts, err := s.firsts(ctx, topic, partitions)
 	if err != nil {
 		return nil, err
 	}
@@ -170,6 +171,31 @@ func (s *Store) spans(ctx context.Context, topic string) ([]records.Span, error)
 		spans[p] = records.Span{Topic: topic, Partition: p, From: max(s.next[at], firsts[p]), End: ends[p]}
 	}
 	return spans, nil
+}
+
+// firstsEvery is how many rounds pass between two looks at where partitions begin:
+// retention is in no hurry.
+const firstsEvery = 20
+
+// firsts are where a topic's partitions begin, as of a moment ago.
+func (s *Store) firsts(ctx context.Context, topic string, partitions []int) ([]int64, error) {
+	s.mu.RLock()
+	recent := s.now().Sub(s.looked[topic]) < firstsEvery*s.cfg.Every
+	known := make([]int64, len(partitions))
+	for p := range partitions {
+		known[p] = s.first[part{topic, p}]
+	}
+	s.mu.RUnlock()
+	if recent {
+		return known, nil
+	}
+	firsts, err := s.cfg.Cluster.Offsets(ctx, topic, partitions, kafka.FirstOffset)
+	if err == nil {
+		s.mu.Lock()
+		s.looked[topic] = s.now()
+		s.mu.Unlock()
+	}
+	return firsts, err
 }
 
 // anotherAfter is for how long a partition's end lies before what was read of it

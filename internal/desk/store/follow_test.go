@@ -1,6 +1,8 @@
 package store
 
 import (
+	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -100,4 +102,60 @@ func TestLettersOfWhatWasSentBefore(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Whoever asks while it follows gets whole answers, and in the end all of it.
+func TestQueriesWhileItFollows(t *testing.T) {
+	r := newRig(t)
+	cfg := r.config()
+	cfg.Limits.Letters = 250
+	s, _ := r.run(cfg)
+	done := make(chan struct{})
+	var askers sync.WaitGroup
+	for n := range 3 {
+		askers.Go(func() {
+			filters := []deadletter.Filter{{}, {Reasons: []string{"expired"}}, {Contains: "many"}}
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				page, err := s.Letters(t.Context(), filters[n], 0, 5)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if len(page.Rows) > page.Total {
+					t.Errorf("%d of %d", len(page.Rows), page.Total)
+				}
+				for i, l := range page.Rows {
+					if l.State == "" || i > 0 && l.FailedAt().After(page.Rows[i-1].FailedAt()) {
+						t.Errorf("row %d: %+v", i, l)
+					}
+					if _, err := s.Letter(t.Context(), l.ID()); err != nil && s.Progress().Forgotten == 0 {
+						t.Error(err)
+					}
+				}
+				if _, err := s.Groups(t.Context(), filters[n]); err != nil {
+					t.Error(err)
+				}
+				if _, err := s.Histogram(t.Context(), filters[n], time.Minute); err != nil {
+					t.Error(err)
+				}
+				s.Funnel(time.Hour)
+				s.Messages(time.Hour, time.Minute)
+				s.Series()
+			}
+		})
+	}
+	r.randomly(rand.New(rand.NewPCG(1, 2)), 300)
+	s2 := r.loaded(cfg)
+	want := s2.Progress()
+	r.await(s, "all is read", func() bool {
+		p := s.Progress()
+		return p.Loaded && p.Letters == want.Letters && p.Forgotten == want.Forgotten && p.Messages == want.Messages
+	})
+	close(done)
+	askers.Wait()
 }

@@ -70,7 +70,7 @@ func (s *Store) page(ctx context.Context, rows []row, total int) (Page, error) {
 			missing = append(missing, rows[i])
 		}
 	}
-	patient, cancel := context.WithTimeout(ctx, patience)
+	patient, cancel := s.patiently(ctx)
 	defer cancel()
 	read, err := s.fetch(patient, missing)
 	if ctx.Err() != nil {
@@ -103,11 +103,22 @@ const (
 	// near is how many offsets may lie between two letters that are read at once.
 	near = 64
 
-	// fetchers is how many places are read at a time, and patience how long a
-	// page waits for that.
+	// fetchers is how many places are read at a time.
 	fetchers = 8
-	patience = 5 * time.Second
+
+	// patience is how long a page waits for what is read again, and littlePatience
+	// while Kafka is away.
+	patience       = 2 * time.Second
+	littlePatience = 200 * time.Millisecond
 )
+
+// patiently bounds ctx for reading again.
+func (s *Store) patiently(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s.Progress().Fault != "" {
+		return context.WithTimeout(ctx, littlePatience)
+	}
+	return context.WithTimeout(ctx, patience)
+}
 
 // fetch reads letters again, whole. Those that retention deleted are absent.
 func (s *Store) fetch(ctx context.Context, rows []row) (map[place]*deadletter.Record, error) {
@@ -187,7 +198,7 @@ func (s *Store) Letter(ctx context.Context, id string) (*Detail, error) {
 	}
 	slices.Reverse(deaths)
 	last := deaths[len(deaths)-1:]
-	patient, cancel := context.WithTimeout(ctx, patience)
+	patient, cancel := s.patiently(ctx)
 	defer cancel()
 	whole, err := s.fetch(patient, last)
 	var replays []deadletter.Audit

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/binary"
 	"encoding/hex"
-	"math"
 	"slices"
 	"time"
 
@@ -40,13 +39,19 @@ func older(a, b row) int {
 	return cmp.Or(cmp.Compare(a.failed, b.failed), cmp.Compare(b.partition, a.partition), cmp.Compare(a.offset, b.offset))
 }
 
-// nanoseconds is a time in Unix ns, or the nearest that there is.
+// Times of a row are between these: two of them may be subtracted.
+const (
+	firstYear = 1900
+	lastYear  = 2190
+)
+
+// nanoseconds is a time in Unix ns, or the nearest that a row may have.
 func nanoseconds(t time.Time) int64 {
 	switch year := t.Year(); {
-	case year < 1678:
-		return math.MinInt64
-	case year > 2261:
-		return math.MaxInt64
+	case year < firstYear:
+		t = time.Date(firstYear, 1, 1, 0, 0, 0, 0, time.UTC)
+	case year >= lastYear:
+		t = time.Date(lastYear, 1, 1, 0, 0, 0, 0, time.UTC)
 	}
 	return t.UnixNano()
 }

@@ -23,9 +23,10 @@ type search struct {
 
 	// Guarded by the Store's mu.
 	found  map[place]struct{}
-	looked int // letters that were looked through
-	to     int // that are to be
-	beyond int // beyond the bound, which aren't
+	asked  time.Time // last
+	looked int       // letters that were looked through
+	to     int       // that are to be
+	beyond int       // beyond the bound, which aren't
 	fault  string
 	ended  time.Time // zero: it goes on
 }
@@ -37,6 +38,9 @@ const (
 	// searchLife is for how long an ended search isn't begun anew; letters that
 	// come meanwhile are looked through as they come.
 	searchLife = time.Minute
+
+	// searchKept is for how long one is kept that nobody asks for.
+	searchKept = 5 * time.Minute
 
 	// againAfter is that of one that Kafka's absence has ended.
 	againAfter = 5 * time.Second
@@ -94,6 +98,7 @@ func (s *Store) begun(f *deadletter.Filter) (*search, error) {
 	if i := slices.IndexFunc(s.searches, func(q *search) bool { return q.key == key }); i >= 0 {
 		q := s.searches[i]
 		s.searches = append(slices.Delete(s.searches, i, i+1), q)
+		q.asked = s.now()
 		life := searchLife
 		if q.fault != "" {
 			life = againAfter
@@ -108,7 +113,7 @@ func (s *Store) begun(f *deadletter.Filter) (*search, error) {
 		s.searches = slices.Delete(s.searches, 0, 1)
 	}
 	ctx, cancel := context.WithCancel(context.Background()) // Run cancels it
-	q := &search{key: key, text: f.Contains, cancel: cancel, found: map[place]struct{}{}}
+	q := &search{key: key, text: f.Contains, cancel: cancel, asked: s.now(), found: map[place]struct{}{}}
 	var rows []row
 	s.newest(s.choose(&stateless), func(r *row) bool {
 		if len(rows) < s.cfg.Limits.Search {
@@ -125,6 +130,17 @@ func (s *Store) begun(f *deadletter.Filter) (*search, error) {
 		s.look(ctx, q, rows)
 	})
 	return q, nil
+}
+
+// tidy gives up what nobody asks for. The caller holds the lock.
+func (s *Store) tidy() {
+	s.searches = slices.DeleteFunc(s.searches, func(q *search) bool {
+		old := s.now().Sub(q.asked) > searchKept
+		if old {
+			q.cancel()
+		}
+		return old
+	})
 }
 
 // look looks through letters.

@@ -5,10 +5,12 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"engage-worker/deadletter"
 	"engage-worker/internal/kafka/records"
+	"engage-worker/internal/packed"
 )
 
 // Series is a replay as the record of replays tells of it: a plan, with those
@@ -35,6 +37,7 @@ type mark struct {
 	key       uint64
 	offset    int64
 	series    uint32
+	plan      uint32 // a hash: two of a series may be at it at once
 	partition uint16
 	state     markState
 }
@@ -101,6 +104,7 @@ func decodeAudits(block []records.Record) (audits []audit) {
 
 // takeAudits takes in what the record of replays says. The caller holds the lock.
 func (s *Store) takeAudits(partition int, audits []audit) {
+	s.audited = s.audited || len(audits) > 0
 	for i := range audits {
 		a := &audits[i]
 		s.states.Audit(a.Audit)
@@ -115,11 +119,12 @@ func (s *Store) takeAudits(partition int, audits []audit) {
 			continue
 		}
 		m.key, m.series = markKey(s.states.Letter(a.ID, a.Origin), a.Replay, markIntended), s.seriesOf(a)
+		m.plan = uint32(s.hash(a.Plan))
 		known, ok := s.marks.Get(m)
 		switch a.State {
 		case deadletter.Intended: // whoever was first, until that one says otherwise
 			m.state = markIntended
-			if ok && (known.series != m.series || known.state == markPublished) {
+			if ok && (known.plan != m.plan || known.state == markPublished) {
 				continue
 			}
 			s.marks.Put(m)
@@ -127,7 +132,7 @@ func (s *Store) takeAudits(partition int, audits []audit) {
 			m.state = markPublished
 			s.marks.Put(m)
 		case deadletter.Abandoned:
-			if ok && known.series == m.series && known.state == markIntended {
+			if ok && known.plan == m.plan && known.state == markIntended {
 				s.marks.Remove(m)
 			}
 		}
@@ -139,7 +144,7 @@ func (s *Store) seriesOf(a *audit) uint32 {
 	n, ok := s.bySID[a.Series]
 	if !ok {
 		if len(s.series) == mostSeries {
-			return 0
+			s.forgetSeries()
 		}
 		s.series = append(s.series, Series{ID: a.Series, By: a.By})
 		n = uint32(len(s.series))
@@ -159,6 +164,35 @@ func (s *Store) seriesOf(a *audit) uint32 {
 	return n
 }
 
+// forgetSeries forgets the older half of them.
+func (s *Store) forgetSeries() {
+	order := make([]int, len(s.series))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return latest(s.series[b]).Compare(latest(s.series[a])) })
+	kept := order[:len(order)/2]
+	slices.Sort(kept)
+	moved := make([]uint32, len(s.series)+1) // 0: forgotten
+	series := make([]Series, 0, mostSeries)
+	clear(s.bySID)
+	for _, i := range kept {
+		series = append(series, s.series[i])
+		moved[i+1] = uint32(len(series))
+		s.bySID[s.series[i].ID] = moved[i+1]
+	}
+	s.series = series
+	var marks packed.Table[mark]
+	for m := range s.marks.All() {
+		m.series = moved[m.series]
+		marks.Put(m)
+	}
+	s.marks = marks
+	for i := range s.rows {
+		s.rows[i].series = moved[s.rows[i].series]
+	}
+}
+
 // replayedBy is the series that replayed a row last. The caller holds the lock.
 func (s *Store) replayedBy(r *row) uint32 {
 	replays, _, _ := s.marksOf(r)
@@ -168,11 +202,29 @@ func (s *Store) replayedBy(r *row) uint32 {
 	return replays[len(replays)-1].series
 }
 
-// Series are the replays, the latest first, at most 10,000 of them.
+// counted is what Series counted last.
+type counted struct {
+	mu      sync.Mutex
+	version uint64 // of the state that it is of
+	series  []Series
+}
+
+// Series are the replays, the latest first, at most 10,000 of them. They are the
+// Store's, and must not be changed.
 func (s *Store) Series() []Series {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	all := slices.Clone(s.series)
+	s.counted.mu.Lock()
+	defer s.counted.mu.Unlock()
+	if s.counted.series == nil || s.counted.version != s.version {
+		s.counted.series, s.counted.version = s.countSeries(), s.version
+	}
+	return s.counted.series
+}
+
+// countSeries is Series anew. The caller holds the lock.
+func (s *Store) countSeries() []Series {
+	all := append([]Series{}, s.series...)
 	for m := range s.marks.All() {
 		switch {
 		case m.series == 0:

@@ -64,11 +64,14 @@ type Store struct {
 	marks   packed.Table[mark]
 	series  []Series
 	bySID   map[string]uint32 // index into series, from 1
+	audited bool              // the record of replays said something since the last change
+	counted counted
 
 	messages messages
 	letters  *deadletter.Progress // of the dead letters that are being read; nil: none are
 	next     map[part]int64       // up to where a partition was read
 	first    map[part]int64       // where it began then
+	looked   map[string]time.Time // when a topic's were looked at
 	behind   map[part]time.Time   // since when it ends before next
 
 	searches []*search // the one asked last at the end
@@ -97,7 +100,7 @@ func New(cfg Config) *Store {
 	s := &Store{
 		cfg: cfg, now: time.Now, changed: make(chan struct{}), seed: maphash.MakeSeed(), texts: newTexts(),
 		states: deadletter.NewStates(cfg.Present), fold: deadletter.NewFold(), bySID: map[string]uint32{},
-		messages: newMessages(), next: map[part]int64{}, first: map[part]int64{}, behind: map[part]time.Time{}, recent: newRecent(),
+		messages: newMessages(), next: map[part]int64{}, first: map[part]int64{}, behind: map[part]time.Time{}, looked: map[string]time.Time{}, recent: newRecent(),
 	}
 	s.states.Watch(s.touched.add)
 	s.touched.all = true

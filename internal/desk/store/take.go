@@ -48,10 +48,8 @@ func (s *Store) takeLetter(r *deadletter.Record, fault error) {
 		letter, _ := n.ref.Letter()
 		s.marks.Put(mark{key: markKey(letter, r.Replays, markDeath), state: markDeath})
 	}
-	if s.progress.Loaded {
-		if m, ok := s.messageOf(r); ok {
-			s.states.Sent(n.ref, m)
-		}
+	if m, ok := s.messageOf(r); ok {
+		s.states.Sent(n.ref, m)
 	}
 	for _, q := range s.searches {
 		q.offer(&n, r)
@@ -65,6 +63,9 @@ func (s *Store) takeLetter(r *deadletter.Record, fault error) {
 // messageOf is what the status topic said before of a letter's delivery.
 func (s *Store) messageOf(r *deadletter.Record) (deadletter.Message, bool) {
 	for _, d := range s.cfg.Destinations {
+		if s.messages.tables[part{d.Status, r.Partition}] == nil {
+			continue
+		}
 		if d.Name == r.Destination || slices.Contains(d.FormerNames, r.Destination) {
 			key := ledger.AppendKey(nil, s.cfg.Present(r.Destination, r.Action), r.IdempotencyKey())
 			return s.messages.of(part{d.Status, r.Partition}, s.states.Delivery(d.Name, key))
@@ -174,9 +175,10 @@ func (s *Store) gone(at part, first int64) {
 func (s *Store) settle() {
 	came := len(s.fresh) > 0
 	s.merge()
+	news := came || s.messages.changed || s.audited
+	s.messages.changed, s.audited = false, false
 	if s.touched.none() {
-		if came || s.messages.changed {
-			s.messages.changed = false
+		if news {
 			s.tell()
 		}
 		return
@@ -191,7 +193,6 @@ func (s *Store) settle() {
 		r.state, r.series = indexOf(state), s.replayedBy(r)
 	}
 	s.touched.clear(!s.progress.Loaded)
-	s.messages.changed = false
 	s.tell()
 }
 
