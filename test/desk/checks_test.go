@@ -69,6 +69,7 @@ func (p *tab) fits() {
 	if by := p.sideways(); by > 0 {
 		wide := evaluate[[]string](p, `[...document.querySelectorAll("body *")]
 			.filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+			.filter(e => { for (let p = e.parentElement; p !== document.body; p = p.parentElement) if (getComputedStyle(p).overflowX !== "visible") return false; return true; })
 			.slice(0, 5).map(e => e.outerHTML.slice(0, 120))`)
 		p.t.Errorf("%s: %d pixels too wide: %s", p.path(), by, strings.Join(wide, "\n"))
 	}

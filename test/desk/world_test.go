@@ -199,7 +199,7 @@ func events(seed uint64, n int, mixed bool) []sample.Event {
 	options := sample.Options{Europe: 0.35}
 	if mixed {
 		options = sample.Mix()
-		options.BadNumber, options.OptedOut = 0.05, 0.05
+		options.BadNumber, options.OptedOut, options.Malformed = 0.05, 0.05, 0.05
 	}
 	options.Start = time.Now().Add(-time.Minute)
 	g := sample.New(seed, options)

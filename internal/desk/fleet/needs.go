@@ -33,6 +33,7 @@ type Need struct {
 // The bounds are those of the alerts with the same names.
 const (
 	patience        = time.Minute // with a replica, which may just be starting
+	absentPatience  = 15 * time.Second
 	breakerPatience = 3 * time.Minute
 	unownedPatience = 3 * time.Minute
 	writePatience   = 5 * time.Minute
@@ -79,10 +80,13 @@ func replicaNeeds(v View) []Need {
 	}
 	var all []Need
 	away, unready := map[string][]string{}, map[string][]string{}
-	up := 0
+	up, since := 0, v.At
 	for _, r := range v.Replicas {
 		if r.Up {
 			up++
+		}
+		if r.Since.Before(since) {
+			since = r.Since
 		}
 		if v.At.Sub(r.Since) < patience {
 			continue
@@ -93,6 +97,9 @@ func replicaNeeds(v View) []Need {
 		case !r.Ready:
 			unready[r.Why] = append(unready[r.Why], r.Address)
 		}
+	}
+	if up == 0 && v.At.Sub(since) < absentPatience {
+		return nil // they may be starting together
 	}
 	if up == 0 {
 		why := "there is none"

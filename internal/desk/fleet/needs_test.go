@@ -41,8 +41,11 @@ func TestNeeds(t *testing.T) {
 		{"nobody is told", func(v *View) { *v = View{} }, nil},
 		{"nobody was asked yet", func(v *View) { *v = View{Told: true} }, nil},
 		{"nobody answers", func(v *View) {
-			*v = View{Told: true, At: at, Replicas: []Replica{{Address: "worker:8080", Why: "refuses connections: nothing listens there", Since: at}}}
+			*v = View{Told: true, At: at, Replicas: []Replica{{Address: "worker:8080", Why: "refuses connections: nothing listens there", Since: ago(15 * time.Second)}}}
 		}, []string{"urgent: No replica of the worker answers: worker:8080 refuses connections: nothing listens there. #engageworkerabsent"}},
+		{"nobody answers yet", func(v *View) {
+			*v = View{Told: true, At: at, Replicas: []Replica{{Address: "worker:8080", Why: "refuses connections: nothing listens there", Since: ago(14 * time.Second)}}}
+		}, nil},
 		{"one is away, for a moment", func(v *View) {
 			v.Replicas[1] = Replica{Address: "10.0.0.2:8080", Why: "x", Since: ago(59 * time.Second)}
 		}, nil},

@@ -28,10 +28,17 @@
     return part.contains(at) && at !== part && (at.matches("input:not([type=checkbox]), select, textarea"));
   }
 
+  // parts are the names of a page's parts. Where others came or went, its whole
+  // content is one.
+  function parts(page) {
+    return Array.from(page.querySelectorAll("#main [data-live-part]"), function (part) { return part.id; }).join(" ");
+  }
+
   // take puts the new parts in the place of those that differ.
   function take(fresh) {
     let changed = 0;
-    for (const part of document.querySelectorAll("[data-live-part]")) {
+    const all = parts(fresh) === parts(document) ? "[data-live-part]" : "#main, #state";
+    for (const part of document.querySelectorAll(all)) {
       const other = fresh.getElementById(part.id);
       if (!other || other.isEqualNode(part) || inUse(part)) continue;
       const at = part.contains(document.activeElement) ? places(part).indexOf(document.activeElement) : -1;
