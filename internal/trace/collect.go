@@ -159,6 +159,17 @@ func (c *Collector) add(s Step) {
 	}
 }
 
+// firstTold reports whether what a key stands for wasn't told of yet.
+func (c *Collector) firstTold(key string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.told[key] {
+		return false
+	}
+	c.told[key] = true
+	return true
+}
+
 func (c *Collector) ledger(d Destination, partition int, r *records.Record) {
 	key := r.Key
 	if of, beside := ledger.BesideOf(key); beside {
@@ -213,7 +224,7 @@ func (c *Collector) status(d Destination, partition int, r *records.Record) {
 		return
 	}
 	step := func(at time.Time, status string) {
-		if at.IsZero() {
+		if at.IsZero() || !c.firstTold(d.Name+"\x00"+m.SID+"\x00"+status) { // a record says all that those before it said
 			return
 		}
 		s := Step{

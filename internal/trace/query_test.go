@@ -3,6 +3,7 @@ package trace
 import (
 	"fmt"
 	"testing"
+	"time"
 )
 
 // TestWhatIsMeant: an event is meant by what it says of itself, however JSON
@@ -44,6 +45,29 @@ func TestSteps(t *testing.T) {
 		got = append(got, s.What)
 	}
 	if want := "[event trigger attempt accepted dead]"; fmt.Sprint(got) != want {
+		t.Errorf("%v, want %s", got, want)
+	}
+}
+
+// TestStepsOfOneSecond: what Twilio dates to the second comes after the
+// acceptance that it is about.
+func TestStepsOfOneSecond(t *testing.T) {
+	second := time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
+	line := Timeline{Steps: []Step{
+		{What: Dead, SID: "SM1", At: second},
+		{What: Status, SID: "SM1", At: second, Detail: "sent"},
+		{What: Status, SID: "SM1", At: second, Detail: "failed"},
+		{What: Accepted, SID: "SM1", At: second.Add(600 * time.Millisecond)},
+		{What: Status, SID: "SM1", At: second.Add(601 * time.Millisecond), Detail: "accepted"},
+		{What: Attempt, At: second.Add(500 * time.Millisecond)},
+		{What: Status, SID: "SM2", At: second, Detail: "sent"}, // another's
+	}}
+	line.sort()
+	var got []string
+	for _, s := range line.Steps {
+		got = append(got, s.What+s.Detail)
+	}
+	if want := "[statussent attempt accepted statusaccepted statussent statusfailed dead]"; fmt.Sprint(got) != want {
 		t.Errorf("%v, want %s", got, want)
 	}
 }

@@ -3,6 +3,7 @@ package trace
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -18,7 +19,8 @@ type Step struct {
 	SID         string    `json:"sid,omitempty"`
 	Where       string    `json:"where,omitempty"` // topic/partition/offset of the record that says so
 
-	rank int // of steps at one time
+	order time.Time // At, or later
+	rank  int       // of steps at one time
 }
 
 // What steps are.
@@ -49,12 +51,33 @@ type Timeline struct {
 	Steps  []Step `json:"steps"`
 }
 
-// sort puts the steps in order.
+// sort puts the steps in order. What Twilio says of a message it dates to the
+// second, so that it may seem to come before the message was accepted.
 func (t *Timeline) sort() {
+	type moment struct {
+		sid    string
+		second time.Time
+	}
+	of := func(s *Step) moment { return moment{s.SID, s.At.UTC().Truncate(time.Second)} }
+	accepted := map[moment]time.Time{}
 	for i := range t.Steps {
-		t.Steps[i].rank = slices.Index(ranks, t.Steps[i].What)
+		s := &t.Steps[i]
+		what := s.What
+		if what == Status && strings.HasPrefix(s.Detail, "accepted") {
+			what = Accepted
+		}
+		if s.rank = slices.Index(ranks, what); what == Accepted && s.At.After(accepted[of(s)]) {
+			accepted[of(s)] = s.At
+		}
+	}
+	for i := range t.Steps {
+		s := &t.Steps[i]
+		s.order = s.At
+		if at := accepted[of(s)]; (s.What == Status || s.What == Dead) && s.At.Nanosecond() == 0 && at.After(s.At) {
+			s.order = at
+		}
 	}
 	slices.SortStableFunc(t.Steps, func(a, b Step) int {
-		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.rank, b.rank), cmp.Compare(a.Destination, b.Destination), cmp.Compare(a.Action, b.Action), cmp.Compare(a.Where, b.Where))
+		return cmp.Or(a.order.Compare(b.order), cmp.Compare(a.rank, b.rank), cmp.Compare(a.Destination, b.Destination), cmp.Compare(a.Action, b.Action), cmp.Compare(a.Where, b.Where))
 	})
 }
