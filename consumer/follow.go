@@ -173,7 +173,8 @@ func (gen *generation) sweep(ctx context.Context) {
 }
 
 // turns lets a request through where nothing waits for the region: what is to
-// be sent goes first.
+// be sent goes first. Where something always waits, one goes in between now and
+// then: a page tells of more messages than are sent meanwhile.
 type turns struct {
 	destination string
 	gates       gates
@@ -187,14 +188,24 @@ const (
 
 	// busyPause is how long a request keeps away from a region that is busy.
 	busyPause = 100 * time.Millisecond
+
+	// longestDenial is after how long a request takes its turn in the queue like any
+	// other, and queueWait how long it stands there at most.
+	longestDenial = 10 * time.Second
+	queueWait     = 30 * time.Second
 )
 
 // Take waits for a turn. It fails where the account is refused, or when ctx ends.
 func (t turns) Take(ctx context.Context, region string) (status.Turn, error) {
 	gate, rate := t.gates.Get(region), t.gates.Get(StatusRate)
-	for {
+	for begun := time.Now(); ; {
 		if err := t.doors.Check(ratelimit.Sender{Destination: t.destination}); err != nil {
 			return nil, err
+		}
+		if time.Since(begun) > longestDenial && gate.Snapshot().Breaker == ratelimit.Closed {
+			if turn, ok := t.inTurn(ctx, gate, rate); ok {
+				return turn, nil
+			}
 		}
 		counted, err := rate.Acquire(ctx, ratelimit.Request{Flow: t.destination})
 		if err != nil {
@@ -213,6 +224,23 @@ func (t turns) Take(ctx context.Context, region string) (status.Turn, error) {
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// inTurn waits in the region's queue, and only then for status.rate, of which other
+// regions' requests have a use meanwhile.
+func (t turns) inTurn(ctx context.Context, gate, rate *ratelimit.Gate) (status.Turn, bool) {
+	ctx, cancel := context.WithTimeout(ctx, queueWait)
+	defer cancel()
+	permit, err := gate.Acquire(ctx, ratelimit.Request{Flow: t.destination})
+	if err != nil {
+		return nil, false
+	}
+	counted, err := rate.Acquire(ctx, ratelimit.Request{Flow: t.destination})
+	if err != nil {
+		permit.Done(ratelimit.Verdict{Kind: ratelimit.Abandoned})
+		return nil, false
+	}
+	return turn{permit, counted}, true
 }
 
 // turn is a permit of the region, and one of status.rate.

@@ -245,3 +245,32 @@ func TestTheFleetAsksWithinItsRate(t *testing.T) {
 		}
 	}
 }
+
+// TestABacklogHidesNoEnds: while messages always wait for the region, the ends of those that
+// were sent are known all the same.
+func TestABacklogHidesNoEnds(t *testing.T) {
+	t.Parallel()
+	const events = 600
+	r := newRig(t, settings{
+		more: quickStatus, sim: quickCourse(twiliosim.Course{Seed: 7, Undelivered: 0.2}),
+		regions: "  us-west-2: {rate: 8, maxInFlight: 64}\n",
+	})
+	r.start()
+	r.produce(people(events, "")...)
+	r.await(60*time.Second, func() error {
+		known := 0
+		for _, rec := range r.statuses() {
+			if rec.Status.Final() {
+				known++
+			}
+		}
+		letters, _ := r.undelivered()
+		if known < 20 || len(letters) == 0 {
+			return fmt.Errorf("%d ends and %d dead letters of %d messages", known, len(letters), len(r.accepted()))
+		}
+		return nil
+	})
+	if n := len(r.accepted()); n == events {
+		t.Errorf("no backlog was left: %d messages", n)
+	}
+}
