@@ -3,6 +3,7 @@ package desk
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -281,7 +282,7 @@ func wellFormed(t *testing.T, what, text string) {
 	for {
 		switch z.Next() {
 		case html.ErrorToken:
-			if len(open) > 0 || z.Err() != io.EOF {
+			if len(open) > 0 || !errors.Is(z.Err(), io.EOF) {
 				t.Errorf("%s: open in the end: %v, %v", what, open, z.Err())
 			}
 			return
