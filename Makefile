@@ -43,9 +43,10 @@ run: ## Run the worker with CONFIG=engage.yaml
 ##@ For engineers
 
 .PHONY: test
-test: ## All tests that need nothing but Go, with the race detector
+test: ## All tests that need nothing but Go, with the race detector where there is anything to race
 	$(GO) vet ./...
 	$(GO) test -race $(TESTFLAGS) ./...
+	$(GO) test $(TESTFLAGS) ./ratelimit
 
 .PHONY: test-kafka
 test-kafka: ## The integration suite on a real Apache Kafka 4.x; a skipped suite fails

@@ -54,6 +54,15 @@ type member struct {
 
 type permit struct{ slots, uses int }
 
+// oneGoroutine skips a long run of a model with the race detector, which has
+// nothing to find in one goroutine: make test runs it without.
+func oneGoroutine(t *testing.T) {
+	t.Helper()
+	if withRace {
+		t.Skip("one goroutine: run it without the race detector")
+	}
+}
+
 const (
 	modelStep    = 5 * time.Millisecond
 	modelSession = 3 * time.Second
@@ -248,6 +257,7 @@ func (f *fleet) use(d time.Duration) float64 {
 // TestTheRateGoesWhereTheLoadIs: 3 s after its start, a load uses 95% of the
 // rate, whichever replicas have it, and whatever the rate.
 func TestTheRateGoesWhereTheLoadIs(t *testing.T) {
+	oneGoroutine(t)
 	for _, rate := range []float64{0.2, 1, 1.5, 2.5, 3, 5, 10, 100, 200} {
 		for _, shards := range []int{6, 12} {
 			for name, loaded := range map[string]int{"one": 1, "two": 2, "all": 3} {
@@ -280,6 +290,7 @@ func TestTheRateGoesWhereTheLoadIs(t *testing.T) {
 // more, whatever its messages take of it and however few slots a replica has.
 // The rest is what stays over where no whole message fits in any more.
 func TestMessagesOfSeveralSegments(t *testing.T) {
+	oneGoroutine(t)
 	for _, rate := range []float64{0.5, 1, 3, 10, 30} {
 		for _, most := range []int{2, 3, 11} {
 			for name, loaded := range map[string]int{"one": 1, "all": 3} {
@@ -359,6 +370,7 @@ func TestTheFleetHoldsTheRate(t *testing.T) {
 // TestNotesOfALargeFleet: lending among many replicas takes a few notes a second
 // of each, whoever has the load.
 func TestNotesOfALargeFleet(t *testing.T) {
+	oneGoroutine(t)
 	for _, c := range []struct {
 		rate                   float64
 		replicas, loaded, most int

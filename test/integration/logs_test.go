@@ -49,7 +49,7 @@ func TestLogsTellNothingPersonal(t *testing.T) {
 	r.cfg.Destinations[0].Settings.ProfileAPIAccessToken = profileToken
 
 	var messages []kafka.Message
-	for i := range 60 {
+	for i := range 20 {
 		messages = append(messages, person(i, ""))
 	}
 	// Twilio's magic numbers: each refused for its own reason.

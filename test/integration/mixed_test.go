@@ -16,6 +16,7 @@ import (
 // and in order, every failure in the dead-letter topic with its reason and its
 // bytes, and all offsets committed.
 func TestMixedEvents(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, settings{})
 	opts := sample.Mix()
 	opts.Users = 400

@@ -47,9 +47,9 @@ func TestMain(m *testing.M) {
 		what := strings.Split(part, "\n")
 		os.Exit(runPart(what[0], what[1:]...))
 	}
-	// The scenarios wait more than they compute: on a machine of two cores, two
-	// at a time would take minutes.
-	if err := flag.Set("test.parallel", "6"); err != nil {
+	// The scenarios wait more than they compute, six seconds for one of a core:
+	// on a machine of two cores, two at a time would take minutes.
+	if err := flag.Set("test.parallel", "12"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
