@@ -34,7 +34,7 @@ func TestSchemaRegistry(t *testing.T) {
 		{frame + "\x00\x0a\x10Audience Entered\x12\x02u1", serializer}, // Protobuf
 		{frame + "\x02\x06\x0a\x10Audience", serializer},               // Protobuf with a message's index
 		{frame + wrapped[:20], "the JSON object is cut off at byte 25"},
-		{frame + "[" + wrapped + "]", "JSON, but not an object, at byte 5"},
+		{frame + "[" + wrapped + "]", "a JSON list, whose elements are to be published one by one, at byte 5"},
 		{frame, "empty: no JSON object at byte 5"},
 		{"\x01" + frame[1:] + wrapped, "unexpected character '\\x01' at byte 0"},
 		{frame + frame + wrapped, serializer},

@@ -170,15 +170,19 @@ func malformed(event []byte, at int, first bool) error {
 		e.Message = "white space only: no JSON object"
 	case at >= len(event):
 		e.Message = "the JSON object is cut off"
+	case first && validAt(event, at) && event[at] == '[':
+		e.Message = "a JSON list, whose elements are to be published one by one,"
 	case first && validAt(event, at):
 		e.Message = "JSON, but not an object,"
 	case !first && depthAt(event, at) >= maxDepth:
 		e.Message = fmt.Sprintf("nested deeper than %d levels", maxDepth)
 	default:
-		r, size := utf8.DecodeRune(event[at:])
-		if r == utf8.RuneError && size <= 1 {
+		switch r, size := utf8.DecodeRune(event[at:]); {
+		case r == utf8.RuneError && size <= 1:
 			e.Message = fmt.Sprintf("unexpected byte 0x%02x", event[at])
-		} else {
+		case r == '\ufeff':
+			e.Message = "a byte order mark, which isn't JSON,"
+		default:
 			e.Message = fmt.Sprintf("unexpected character %q", r)
 		}
 	}

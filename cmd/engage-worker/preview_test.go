@@ -219,10 +219,10 @@ func TestPreviewLines(t *testing.T) {
 		{"JSON over several lines", "{\n" + pretty[1:], inLine(1) + welcomeRest + "}\n" + inLine(1) + waRest + "}\n"},
 		{"JSON Lines", previewEvent + "\r\n\n" + previewEvent + "\n", inLine(1) + welcomeRest + "}\n" + inLine(1) + waRest + "}\n" + inLine(3) + welcomeRest + "}\n" + inLine(3) + waRest + "}\n"},
 		{"behind a schema registry's frame", framing + previewEvent + "\n" + framing + previewEvent, inLine(1) + welcomeRest + "}\n" + inLine(1) + waRest + "}\n" + inLine(2) + welcomeRest + "}\n" + inLine(2) + waRest + "}\n"},
-		{"a list", "[]", inLine(1) + malformedRest + `JSON, but not an object, at byte 0","retryable":false}}` + "\n"},
+		{"a list", "[]", inLine(1) + malformedRest + `a JSON list, whose elements are to be published one by one, at byte 0","retryable":false}}` + "\n"},
 		{"null", "null", inLine(1) + malformedRest + `JSON, but not an object, at byte 0","retryable":false}}` + "\n"},
 		{"garbage between events", "nope\n" + previewEvent, inLine(1) + malformedRest + `unexpected character 'n' at byte 0","retryable":false}}` + "\n" + inLine(2) + welcomeRest + "}\n" + inLine(2) + waRest + "}\n"},
-		{"a byte order mark, as a consumer sees it", "\ufeff" + previewEvent, inLine(1) + malformedRest + `unexpected character '\\ufeff' at byte 0","retryable":false}}` + "\n"},
+		{"a byte order mark, as a consumer sees it", "\ufeff" + previewEvent, inLine(1) + malformedRest + `a byte order mark, which isn't JSON, at byte 0","retryable":false}}` + "\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, stdout, stderr := previewOf(t, previewConfig, c.input)

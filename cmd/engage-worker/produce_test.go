@@ -146,7 +146,7 @@ func TestProduceFileStrictly(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, stdout, stderr, records := produceTo(t, "", file, "--strict")
-	want := "engage-worker: " + file + ": line 2 is malformed: JSON, but not an object, at byte 0\n" +
+	want := "engage-worker: " + file + ": line 2 is malformed: a JSON list, whose elements are to be published one by one, at byte 0\n" +
 		"engage-worker: " + file + ": line 4 is malformed: unexpected character 'x' at byte 0\n" +
 		"engage-worker: " + file + ": line 5 isn't as the schema wants it: type and messageId are missing\n"
 	if code != exitBadInput || stdout != "" || stderr != want || len(records) != 0 {

@@ -49,7 +49,7 @@ func TestMain(m *testing.M) {
 	}
 	// The scenarios wait more than they compute, six seconds for one of a core:
 	// on a machine of two cores, two at a time would take minutes.
-	if err := flag.Set("test.parallel", "12"); err != nil {
+	if err := flag.Set("test.parallel", "10"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -276,9 +276,14 @@ func (r *rig) produce(messages ...kafka.Message) {
 	}
 }
 
+// patience is how long a scenario is waited for at least, where a machine has
+// much else to do. It only ends one that hangs: no figure hangs on it.
+const patience = 2 * time.Minute
+
 // await waits until check returns nil, or fails with what it says last.
 func (r *rig) await(within time.Duration, check func() error) {
 	r.t.Helper()
+	within = max(within, patience)
 	deadline := time.Now().Add(within)
 	for {
 		err := check()
