@@ -24,6 +24,7 @@ func (g *Group) ledger(shard int) *ledger.Ledger {
 			Observe: func(d time.Duration) {
 				g.parts.Metrics.LedgerWrite.WithLabelValues(g.cfg.Destination).Observe(d.Seconds())
 			},
+			Now:    g.parts.Clock.Now,
 			Others: ledger.Others{Group: g.cfg.GroupID, Adopted: g.cfg.Adopted, Quiet: g.cfg.QuietLedger},
 			Log:    g.log.With().Str("topic", topic).Int("partition", shard).Logger(),
 		}, ledger.Partition{Cluster: g.parts.Cluster, Topic: topic, ID: shard})

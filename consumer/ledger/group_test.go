@@ -135,6 +135,34 @@ func TestAnAdoptedGroupsGenerations(t *testing.T) {
 	}
 }
 
+// TestAClockFarAhead: what is in doubt or was sent isn't forgotten for it.
+func TestAClockFarAhead(t *testing.T) {
+	const retention = 7 * 24 * time.Hour
+	now := func() time.Time { return time.Now().Add(-8 * 24 * time.Hour) } // the time; this machine's clock is ahead
+	var log memory
+	for i, state := range []string{"intent", "sent", "refused"} {
+		log.records = append(log.records, Record{Key: AppendKey(nil, "sms", fmt.Sprint("m", i)), Value: fmt.Appendf(nil, "1 %s %d 0/%d 1", state, now().Add(-time.Hour).UnixMilli(), i)})
+	}
+	for _, c := range []struct {
+		now   func() time.Time
+		known int
+	}{{now, 3}, {nil, 1}} { // where nobody tells the time, all but the last is long ago
+		l := New(Config{Retention: retention, Log: zerolog.Nop(), Now: c.now}, &log)
+		if _, err := l.Restore(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		known := 0
+		for i := range log.records {
+			if _, ok := l.Get(AppendKey(nil, "sms", fmt.Sprint("m", i))); ok {
+				known++
+			}
+		}
+		if known != c.known {
+			t.Errorf("%d entries are known, want %d", known, c.known)
+		}
+	}
+}
+
 // memory is a log that is only read.
 type memory struct{ records []Record }
 

@@ -19,6 +19,7 @@ type Config struct {
 	Observe   func(write time.Duration) // called for each acknowledged batch; may be nil
 	Log       zerolog.Logger            // names the topic and the partition
 	Others    Others
+	Now       func() time.Time // the time, by which entries are forgotten; nil: this machine's
 }
 
 // topicLog is the log that a Ledger keeps its entries in; see Partition.
@@ -66,6 +67,9 @@ func (l *Ledger) record(key []byte, e Entry) *pending {
 
 // New makes a ledger over a log, which knows nothing yet.
 func New(cfg Config, log topicLog) *Ledger {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	return &Ledger{cfg: cfg, log: log, index: newIndex(cfg.Retention), next: -1, wake: make(chan struct{}, 1)}
 }
 
@@ -281,7 +285,7 @@ func (l *Ledger) write(ctx context.Context, batch []*pending) {
 	if known >= 0 && base > known {
 		_, hidden, read = l.fold(ctx, known, base)
 	}
-	now := time.Now()
+	now := l.cfg.Now()
 	l.mu.Lock()
 	l.seen.own = true
 	for _, p := range batch {
@@ -379,7 +383,7 @@ func permanent(err error) bool {
 // compacted: what stands, though somebody's late record of the same key, which
 // doesn't count, lies behind it.
 func (l *Ledger) fold(ctx context.Context, from, end int64) (n int, hidden map[string]Entry, err error) {
-	now := time.Now()
+	now := l.cfg.Now()
 	n, err = l.read(ctx, from, end, func(recordKey []byte, e Entry) {
 		k := l.index.keys.of(recordKey)
 		if l.index.put(k, e, now) {
@@ -402,7 +406,7 @@ func (l *Ledger) again(ctx context.Context, hidden map[string]Entry, end int64) 
 	if err != nil {
 		return err
 	}
-	anew, now := newIndex(l.cfg.Retention), time.Now()
+	anew, now := newIndex(l.cfg.Retention), l.cfg.Now()
 	if _, err = l.read(ctx, first, end, func(recordKey []byte, e Entry) {
 		stored := anew.put(anew.keys.of(recordKey), e, now)
 		if h, ok := hidden[string(recordKey)]; ok && stored && e.State == h.State {

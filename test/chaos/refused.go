@@ -50,7 +50,7 @@ func refused(ctx context.Context, r *run) error {
 			defer func(from time.Time) { r.away = [2]time.Time{from, time.Now()} }(time.Now())
 			return pause(ctx, 10*time.Second)
 		},
-		kill, kill)
+		kill, kill, quiet(3*time.Second)) // the last one's shards are taken over meanwhile
 }
 
 // measureRefused judges what a refused key and a refused sender cost: requests,

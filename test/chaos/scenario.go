@@ -256,6 +256,10 @@ func scenarios() []scenario { //nolint:funlen // a list
 			breaks: followed, afterwards: followAndReplay, measure: measureStatus,
 		},
 		{
+			name: "real-clocks", about: "Apache Kafka, whose brokers tell the time: replicas ten minutes ahead and behind, killed with deliveries in doubt; one two hours ahead", overlay: setClocks, edit: shortLived,
+			start: onKafka(1), replicas: 1, shards: 12, load: medium, vendor: behaving(ambiguous), breaks: clocks, kafka: true,
+		},
+		{
 			name: "real-takeover", about: "Apache Kafka: shards served again after kill -9 and SIGTERM", kafka: true,
 			start: onKafka(1), replicas: 3, shards: 6, load: load{rate: 150, users: 600}, vendor: behaving(usual), breaks: takeovers, measure: measureTakeovers,
 		},
