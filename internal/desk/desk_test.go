@@ -1,12 +1,18 @@
 package desk
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/csv"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -143,9 +149,8 @@ func TestBadQueries(t *testing.T) {
 	if a := r.get("/dead-letters?contains=&state=open&user="); a.status != 200 || a.path != "/dead-letters?state=open" {
 		t.Errorf("%d %s", a.status, a.path)
 	}
-	if a := r.do("POST", "/try", url.Values{"form": {r.formToken()}, "event": {strings.Repeat("x", 4<<20)}}); a.status != 403 { // no form can be read of it
-		t.Errorf("%d", a.status)
-	}
+	r.post("/try", "event", strings.Repeat("x", 4<<20)).has(t, 413, "more than a form here may hold")
+	r.post("/dead-letters/dismiss", "why", strings.Repeat("x", formBytes)).has(t, 413)
 }
 
 // TestHostile: whatever letters hold, it is text; nothing in it is markup, drives a
@@ -419,6 +424,36 @@ func TestWithoutKafka(t *testing.T) {
 	r.post("/dead-letters/dismiss", "id", "x", "why", "y").has(t, 503)
 	r.post("/try", "event", `{"type":"page"}`).has(t, 200, "no match")
 	r.await("the fault is told", func() bool { return strings.Contains(r.get("/try").body, "Nothing new is known") })
+}
+
+// TestTLS: the cookie is kept to it.
+func TestTLS(t *testing.T) {
+	server := httptest.NewUnstartedServer(nil)
+	server.StartTLS()
+	defer server.Close()
+	leaf := server.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(leaf.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, block := range map[string]*pem.Block{"cert": {Type: "CERTIFICATE", Bytes: leaf.Certificate[0]}, "key": {Type: "PRIVATE KEY", Bytes: key}} {
+		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := newRig(t, func(s *settings) {
+		s.more = fmt.Sprintf("desk: {token: open-sesame-0123, tls: {certFile: %q, keyFile: %q}}", filepath.Join(dir, "cert"), filepath.Join(dir, "key"))
+	})
+	r.base = strings.Replace(r.base, "http:", "https:", 1)
+	trusted := server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	r.http.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12}
+	r.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	a := r.do("POST", "/sign-in", url.Values{"name": {"jane"}, "token": {"open-sesame-0123"}})
+	if c := a.header.Get("Set-Cookie"); a.status != 303 || !strings.Contains(c, "; Secure; SameSite=Strict") || !strings.Contains(c, "; HttpOnly;") {
+		t.Errorf("%d %s", a.status, c)
+	}
+	r.get("/try").has(t, 200, ">jane<")
 }
 
 // TestBeyondLoopback needs a token.

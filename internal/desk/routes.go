@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -91,12 +92,19 @@ func (d *Desk) asPage(w http.ResponseWriter, r *http.Request, s shown) {
 		d.show(w, r, http.StatusOK, "loading", page{Title: "Reading the topics", Section: s.name, Live: true, Refresh: 2})
 		return
 	}
-	p, err := s.view(r)
+	p, err := d.within(r, s.view)
 	if err != nil {
 		d.fail(w, r, err)
 		return
 	}
 	d.show(w, r, http.StatusOK, s.name, p)
+}
+
+// within makes a view in the time that there is for it.
+func (d *Desk) within(r *http.Request, view func(*http.Request) (page, error)) (page, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), pageTime)
+	defer cancel()
+	return view(r.WithContext(ctx))
 }
 
 // asJSON answers with a page's view.
@@ -109,7 +117,7 @@ func (d *Desk) asJSON(w http.ResponseWriter, r *http.Request, s shown) {
 		}{fault{Words: "the topics are still being read"}, d.state()})
 		return
 	}
-	p, err := s.view(r)
+	p, err := d.within(r, s.view)
 	if err != nil {
 		d.fail(w, r, err)
 		return

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -127,7 +128,12 @@ func (g *Guard) Inside(next, stranger http.Handler) http.Handler {
 			return
 		}
 		ctx := context.WithValue(r.Context(), sessionKey{}, s)
-		if r.Method != http.MethodGet && r.Method != http.MethodHead && !s.Allows(r.PostFormValue(FormField)) {
+		writes := r.Method != http.MethodGet && r.Method != http.MethodHead
+		if _, long := errors.AsType[*http.MaxBytesError](r.ParseForm()); writes && long {
+			g.cfg.Refuse(w, r.WithContext(ctx), http.StatusRequestEntityTooLarge, "That is more than a form here may hold.")
+			return
+		}
+		if writes && !s.Allows(r.PostFormValue(FormField)) {
 			g.cfg.Refuse(w, r.WithContext(ctx), http.StatusForbidden, "The form is from another session, so nothing was done. Go back, reload the page, and do it again.")
 			return
 		}
