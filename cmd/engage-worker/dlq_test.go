@@ -126,9 +126,9 @@ func (p *dlqPlace) produce(topic string, partition int, m kafka.Message) {
 }
 
 // put writes dead letters.
-func (p *dlqPlace) put(letters ...*deadletter.Record) {
+func (p *dlqPlace) put(dead ...*deadletter.Record) {
 	p.t.Helper()
-	for _, r := range letters {
+	for _, r := range dead {
 		p.produce(dlqSource+".dlq", r.Partition, deadletter.Encode(r))
 	}
 }

@@ -79,15 +79,15 @@ func (d *Desk) Planner() (deadletter.Planner, error) {
 }
 
 // OpenAudit opens the record of replays. Where there is none it is nil without an
-// error, or with make it is made: those who never replay need no such topic.
+// error, or with create it is made: those who never replay need no such topic.
 // Close it in the end.
-func (d *Desk) OpenAudit(ctx context.Context, make bool) (*deadletter.AuditLog, error) {
+func (d *Desk) OpenAudit(ctx context.Context, create bool) (*deadletter.AuditLog, error) {
 	topic := deadletter.AuditTopic(d.Reader.Topic)
 	audit, err := deadletter.OpenAudit(ctx, d.Cluster, topic)
 	switch {
 	case !errors.Is(err, kafka.UnknownTopicOrPartition):
 		return audit, err
-	case !make:
+	case !create:
 		return nil, nil
 	}
 	if _, err := topics.Ensure(ctx, d.Cluster.Client, []topics.Spec{

@@ -58,9 +58,9 @@ func (o Options) checked() (Options, error) {
 type Config struct {
 	// Planner is what Options say nothing of, without an Audit: letters.Desk's.
 	Planner deadletter.Planner
-	// OpenAudit opens the record of replays: nil where there is none, or with make
+	// OpenAudit opens the record of replays: nil where there is none, or with create
 	// that is made.
-	OpenAudit func(ctx context.Context, make bool) (*deadletter.AuditLog, error)
+	OpenAudit func(ctx context.Context, create bool) (*deadletter.AuditLog, error)
 	Store     *store.Store
 	// Explain puts an error of Kafka's into words; nil: its own.
 	Explain func(error) string

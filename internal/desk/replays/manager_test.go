@@ -86,12 +86,12 @@ func (r *rig) planner() deadletter.Planner {
 	}
 }
 
-func (r *rig) openAudit(ctx context.Context, make bool) (*deadletter.AuditLog, error) {
+func (r *rig) openAudit(ctx context.Context, create bool) (*deadletter.AuditLog, error) {
 	audit, err := deadletter.OpenAudit(ctx, r.cluster, dlq+".replays")
 	switch {
 	case !errors.Is(err, kafka.UnknownTopicOrPartition):
 		return audit, err
-	case !make:
+	case !create:
 		return nil, nil
 	}
 	res, err := r.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{Topic: dlq + ".replays", NumPartitions: partitions, ReplicationFactor: 1}}})

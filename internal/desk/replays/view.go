@@ -60,7 +60,7 @@ type View struct {
 
 	Published int
 	Left      int                      // interrupted before them, or still to come
-	Outcome   map[deadletter.State]int // of what was published, as it is known now
+	Outcome   map[deadletter.State]int // of what was published, as the store knows it now; what the store has forgotten is left out
 	Err       string                   // in words; "" if nothing went wrong
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/hex"
+	"slices"
 	"sort"
 	"strings"
 
@@ -33,12 +34,7 @@ type rowID struct {
 type set[T comparable] []T
 
 func (s set[T]) lacks(v T) bool {
-	for _, w := range s {
-		if v == w {
-			return false
-		}
-	}
-	return len(s) > 0
+	return len(s) > 0 && !slices.Contains(s, v)
 }
 
 // choose is a filter for the rows as they are now. The caller holds the lock.

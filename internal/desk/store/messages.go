@@ -276,9 +276,9 @@ func (m *messages) oldestWithin(most int) int64 {
 	}
 	slices.Sort(starts)
 	n := 0
-	for i := len(starts) - 1; i >= 0; i-- {
-		if n += hours[starts[i]]; n > most {
-			return starts[i] + 3600
+	for _, start := range slices.Backward(starts) {
+		if n += hours[start]; n > most {
+			return start + 3600
 		}
 	}
 	return 0
