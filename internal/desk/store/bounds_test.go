@@ -200,6 +200,29 @@ func TestSearch(t *testing.T) {
 	if page.Total != 20 || len(page.Rows) != 10 || !strings.Contains(page.Partly, "newest 2000 of 3000") || page.Rows[0].MessageID != "m507" {
 		t.Errorf("%+v", page)
 	}
+	// The same search serves whoever asks with times that go on, and states.
+	from := time.Now().Truncate(coarse).Add(-2 * coarse)
+	for n := range 5 {
+		since := f
+		since.Since = from.Add(time.Duration(n) * time.Second)
+		since.States = []deadletter.State{deadletter.StateOpen}
+		r.await(s, "the search since then ends", func() bool {
+			page, err := s.Letters(t.Context(), since, 0, 1000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range page.Rows {
+				if l.FailedAt().Before(since.Since) {
+					t.Errorf("%v is before %v", l.FailedAt(), since.Since)
+				}
+			}
+			return !page.Busy
+		})
+	}
+	if s.mu.RLock(); len(s.searches) != 2 {
+		t.Errorf("%d searches", len(s.searches))
+	}
+	s.mu.RUnlock()
 	if groups, err := s.Groups(t.Context(), f); err != nil || groups.Total != 20 || groups.Partly != page.Partly {
 		t.Errorf("%+v, %v", groups, err)
 	}
@@ -257,4 +280,43 @@ func TestOddTexts(t *testing.T) {
 	if p.Letters+p.Forgotten != 40 || p.Forgotten < 8 || p.Odd != 1 {
 		t.Errorf("%+v", p)
 	}
+}
+
+// A topic that was made anew has other letters, whatever was there before.
+func TestTopicMadeAnew(t *testing.T) {
+	r := newRig(t)
+	for n := range 9 {
+		r.letters(letter(n))
+	}
+	var skew atomic.Int64
+	s := New(r.config())
+	s.now = func() time.Time { return time.Now().Add(time.Duration(skew.Load())) }
+	r.follow(s)
+	r.await(s, "nine letters", func() bool { return s.Progress().Letters == 9 })
+	if _, err := r.client.DeleteTopics(t.Context(), &kafka.DeleteTopicsRequest{Topics: []string{dlq}}); err != nil {
+		t.Fatal(err)
+	}
+	r.await(s, "it is missing", func() bool { return s.Progress().Fault != "" })
+	if s.Progress().Letters != 9 {
+		t.Errorf("%+v", s.Progress())
+	}
+	res, err := r.client.CreateTopics(t.Context(), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{Topic: dlq, NumPartitions: partitions, ReplicationFactor: 1}}})
+	if err = errors.Join(err, res.Errors[dlq]); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; { // the client may not know it yet
+		w := &kafka.Writer{Addr: r.client.Addr, Topic: dlq, Transport: r.client.Transport, RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond}
+		err := w.WriteMessages(t.Context(), deadletter.Encode(letter(1)))
+		w.Close()
+		if err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+	r.await(s, "one letter", func() bool {
+		skew.Add(int64(anotherAfter / 10))
+		return s.Progress().Letters == 1 && s.Progress().Fault == ""
+	})
 }

@@ -69,12 +69,17 @@ func (r *rig) config() Config {
 // run runs a store until the test ends, or stop is called.
 func (r *rig) run(cfg Config) (s *Store, stop func()) {
 	s = New(cfg)
+	return s, r.follow(s)
+}
+
+// follow has a store run, likewise.
+func (r *rig) follow(s *Store) (stop func()) {
 	ctx, cancel := context.WithCancel(r.t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = s.Run(ctx) }) // which is ctx's error
 	stop = sync.OnceFunc(func() { cancel(); wg.Wait() })
 	r.t.Cleanup(stop)
-	return s, stop
+	return stop
 }
 
 // loaded is run, up to where all is read.

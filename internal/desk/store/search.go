@@ -45,6 +45,9 @@ const (
 	// againAfter is that of one that Kafka's absence has ended.
 	againAfter = 5 * time.Second
 
+	// coarse is how exactly a search's times are taken.
+	coarse = 10 * time.Minute
+
 	// searchWait is how long a query waits for a search.
 	searchWait = 100 * time.Millisecond
 )
@@ -85,6 +88,13 @@ func (s *Store) search(ctx context.Context, f *deadletter.Filter) (*search, erro
 func (s *Store) begun(f *deadletter.Filter) (*search, error) {
 	stateless := *f
 	stateless.States = nil // which change meanwhile
+	// So do times that are told as so long ago: a little more is looked through.
+	if !f.Since.IsZero() {
+		stateless.Since = f.Since.Truncate(coarse)
+	}
+	if !f.Until.IsZero() {
+		stateless.Until = f.Until.Truncate(coarse).Add(coarse)
+	}
 	name, err := json.Marshal(stateless)
 	if err != nil {
 		return nil, fmt.Errorf("look for a text: %w", err)
