@@ -29,12 +29,9 @@ const (
 func (s *Store) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s.mu.Lock()
-	s.running = true
-	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
-		s.running = false
+		s.stopped = true
 		for _, q := range s.searches {
 			q.cancel()
 		}

@@ -52,7 +52,7 @@ const (
 	searchWait = 100 * time.Millisecond
 )
 
-// errNotReading says that nobody has called Run, or that it has ended.
+// errNotReading says that Run has ended.
 var errNotReading = errors.New("the topics aren't read any more")
 
 // search is the search that a filter needs, as it is after a moment; nil for a
@@ -102,7 +102,7 @@ func (s *Store) begun(f *deadletter.Filter) (*search, error) {
 	key := string(name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.running {
+	if s.stopped {
 		return nil, errNotReading
 	}
 	if i := slices.IndexFunc(s.searches, func(q *search) bool { return q.key == key }); i >= 0 {

@@ -51,7 +51,7 @@ type Store struct {
 	version  uint64
 	changed  chan struct{} // closed at the next change
 	told     time.Time     // when it was closed last
-	running  bool
+	stopped  bool          // Run has ended
 
 	seed    maphash.Seed
 	texts   texts
