@@ -247,5 +247,7 @@ func (a *Appender) send(broker int, q *queue, batches []*batch, joint int) {
 		close(b.answered)
 	}
 	q.joint -= joint
-	a.kick(broker, q)
+	for broker, q := range a.brokers { // a partition may have moved to another one
+		a.kick(broker, q)
+	}
 }

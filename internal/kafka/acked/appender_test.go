@@ -42,7 +42,7 @@ func (c *cluster) ask(ctx context.Context, broker int, batches []*batch) error {
 	var of []int
 	for _, b := range batches {
 		of = append(of, b.at.partition)
-		if b.at.partition%c.brokers != broker || c.busy[b.at] {
+		if broker >= c.brokers || c.busy[b.at] {
 			c.faults = append(c.faults, fmt.Sprint(b.at, " is with broker ", broker, ", busy: ", c.busy[b.at]))
 		}
 		c.busy[b.at] = true
@@ -194,6 +194,32 @@ func TestABrokerThatIsSilent(t *testing.T) {
 		}
 		c.check(t, "0s [0]", requestTime.String()+" [0]")
 		if got := c.logs[place{"ledger", 0}]; !slices.Equal(got, []string{"y"}) {
+			t.Error(got)
+		}
+	})
+}
+
+// A partition that moved while a batch of it was on its way goes on at its next
+// leader, once that one is answered.
+func TestAPartitionThatMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var brokers []int
+		c, a := newCluster(2)
+		defer a.Close()
+		a.leader = func(context.Context, string, int) (int, error) {
+			time.Sleep(time.Millisecond) // so that both look for it
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			brokers = append(brokers, len(brokers))
+			return len(brokers) - 1, nil
+		}
+		c.answer = takes(time.Second)
+		first, second := c.append(t, a, 0, 0, "x"), c.append(t, a, time.Microsecond, 0, "y")
+		if err := errors.Join(<-first, <-second); err != nil || len(brokers) != 2 {
+			t.Error(err, brokers)
+		}
+		c.check(t, "1ms [0]", "1.001s [0]")
+		if got := c.logs[place{"ledger", 0}]; !slices.Equal(got, []string{"x", "y"}) {
 			t.Error(got)
 		}
 	})
