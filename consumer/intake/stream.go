@@ -54,8 +54,9 @@ type Stream struct {
 	reached  atomic.Int64 // the timestamp of a record that was taken in lately, Unix ms
 	caughtUp time.Time    // when all was seen to be done; Measure's
 
-	full  atomic.Bool // an event waits for the span to get shorter
-	fetch fetchMetrics
+	full   atomic.Bool // an event waits for the span to get shorter
+	fetch  fetchMetrics
+	gauges gauges // Measure's
 }
 
 // New makes a Stream, which does nothing yet.
@@ -69,6 +70,7 @@ func New(cfg Config, parts Parts) *Stream {
 			noMatch:    m.Events.WithLabelValues(cfg.Destination, "", "skipped", "no_match"),
 			tombstones: m.Events.WithLabelValues(cfg.Destination, "", "skipped", "tombstone"),
 		},
+		gauges: newGauges(m, cfg.Destination, cfg.Name, strconv.Itoa(cfg.Shard)),
 	}
 }
 
@@ -172,20 +174,19 @@ func (s *Stream) Measure() int {
 	commit, span := s.mark.commit, s.mark.span()
 	dated, open := s.mark.oldest()
 	s.mu.Unlock()
-	m, labels := s.parts.Metrics, s.labels()
-	m.UncommittedSpan.WithLabelValues(labels...).Set(float64(span))
-	m.Watermark.WithLabelValues(labels...).Set(float64(commit))
+	s.gauges.span.set(float64(span))
+	s.gauges.watermark.set(float64(commit))
 	now := time.Now()
 	oldest := 0.0
 	if open {
 		oldest = age(now, dated)
 	}
-	m.OldestOpen.WithLabelValues(labels...).Set(oldest)
+	s.gauges.oldestOpen.set(oldest)
 	if end := s.log.End(); end >= 0 {
 		if lag, known := s.lagSeconds(now, oldest, open, end <= commit); known {
-			m.LagSeconds.WithLabelValues(labels...).Set(lag)
+			s.gauges.lagSeconds.set(lag)
 		}
-		m.Lag.WithLabelValues(labels...).Set(float64(max(0, end-commit)))
+		s.gauges.lag.set(float64(max(0, end-commit)))
 	}
 	return span
 }
@@ -219,19 +220,12 @@ func (s *Stream) EndIsOld(after time.Duration) bool { return time.Since(s.log.Se
 // EndsAt tells the stream where its log ends, as Cluster.Ends says.
 func (s *Stream) EndsAt(end int64) { s.log.EndsAt(end) }
 
-// Forget takes the stream's gauges away: a former owner must not show them.
+// Forget takes the stream's gauges away: a former owner must not show them. The
+// goroutine that measures calls it.
 func (s *Stream) Forget() {
-	m, labels := s.parts.Metrics, s.labels()
-	m.Lag.DeleteLabelValues(labels...)
-	m.LagSeconds.DeleteLabelValues(labels...)
-	m.OldestOpen.DeleteLabelValues(labels...)
-	m.UncommittedSpan.DeleteLabelValues(labels...)
-	m.Watermark.DeleteLabelValues(labels...)
-}
-
-// labels are those of the stream's gauges.
-func (s *Stream) labels() []string {
-	return []string{s.cfg.Destination, s.cfg.Name, strconv.Itoa(s.cfg.Shard)}
+	for _, g := range []*gauge{&s.gauges.lag, &s.gauges.lagSeconds, &s.gauges.oldestOpen, &s.gauges.span, &s.gauges.watermark} {
+		g.forget()
+	}
 }
 
 func (s *Stream) flush() {
