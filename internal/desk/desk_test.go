@@ -64,6 +64,7 @@ func TestPages(t *testing.T) {
 		r.get("/?span="+span).has(t, 200, "last "+span)
 	}
 	r.get("/dead-letters").has(t, 200, "<strong>3</strong> in all", first.ID(), second.ID(), "opted out", "21610")
+	r.get("/dead-letters?groups=all").has(t, 200, first.ID())
 	list := r.get("/dead-letters?reason=opted_out&columns=id,message")
 	list.has(t, 200, "<strong>1</strong> chosen", second.ID(), `<th scope="col">Message</th>`)
 	list.lacks(t, first.ID(), `<th scope="col">Failed</th>`)
@@ -558,7 +559,7 @@ func TestWords(t *testing.T) {
 		count(0): "0", count(999): "999", count(1000): "1,000", count(int64(1234567)): "1,234,567",
 		plural(1, "letter"): "1 letter", plural(2000, "letter"): "2,000 letters",
 		percent(1, 1000): "<1%", percent(999, 1000): ">99%", percent(1, 3): "33%", percent(0, 0): "", percent(3, 3): "100%", percent(0, 3): "0%",
-		lasting(90 * time.Second): "90 seconds", lasting(49 * time.Hour): "2 days", lasting(time.Millisecond): "less than a second",
+		lasting(90 * time.Second): "90 seconds", lasting(49 * time.Hour): "2 days", lasting(time.Millisecond): "under a second",
 		short(5, "ünter alles"): "ünte…", short(20, "ünter"): "ünter", capital("été"): "Été", dotted("", "a", "", "b"): "a · b",
 	} {
 		if got != want {

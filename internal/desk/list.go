@@ -51,6 +51,15 @@ type listView struct {
 	Open    int               `json:"-"`
 }
 
+// Shown are the largest groups, or all of them where that is asked for.
+func (v listView) Shown() []groupView {
+	const most = 10
+	if v.Query.Get("groups") == "all" {
+		return v.Groups
+	}
+	return v.Groups[:min(most, len(v.Groups))]
+}
+
 type bucketView struct {
 	From time.Time `json:"from"`
 	N    int       `json:"n"`
@@ -66,7 +75,7 @@ type rowView struct {
 
 // list shows the dead letters that a query chooses.
 func (d *Desk) list(r *http.Request) (page, error) {
-	q, err := d.parseQuery(r.URL.Query(), "limit", "page", "columns")
+	q, err := d.parseQuery(r.URL.Query(), "limit", "page", "columns", "groups")
 	if err != nil {
 		return page{}, err
 	}
@@ -125,6 +134,10 @@ func (d *Desk) sums(r *http.Request, v *listView) error {
 	}
 	step := stepOf(v.Query.Filter, d.now())
 	histogram, err := d.store.Histogram(r.Context(), v.Query.Filter, step)
+	if few := 3; err == nil && step == time.Hour && len(histogram.Buckets) <= few {
+		step = 5 * time.Minute
+		histogram, err = d.store.Histogram(r.Context(), v.Query.Filter, step)
+	}
 	if err != nil {
 		return err
 	}
@@ -240,7 +253,7 @@ func (d *Desk) choices(q *query) map[string]choice {
 
 // export writes the columns that are shown, of all letters that are chosen.
 func (d *Desk) export(w http.ResponseWriter, r *http.Request) {
-	q, err := d.parseQuery(r.URL.Query(), "limit", "page", "columns")
+	q, err := d.parseQuery(r.URL.Query(), "limit", "page", "columns", "groups")
 	if err == nil && !d.store.Progress().Loaded {
 		err = busy("The topics are still being read.")
 	}

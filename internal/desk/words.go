@@ -91,7 +91,7 @@ func when(t time.Time) string {
 func lasting(d time.Duration) string {
 	switch {
 	case d < time.Second:
-		return "less than a second"
+		return "under a second"
 	case d < 2*time.Minute:
 		return plural(int(d.Seconds()), "second")
 	case d < 2*time.Hour:
