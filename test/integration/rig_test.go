@@ -285,7 +285,9 @@ func (r *rig) await(within time.Duration, check func() error) {
 	r.t.Helper()
 	within = max(within, patience)
 	deadline := time.Now().Add(within)
-	for {
+	// Less and less often: checks that ask the broker of every partition are
+	// what a long scenario would compute most.
+	for pause := 10 * time.Millisecond; ; pause = min(pause*3/2, 200*time.Millisecond) {
 		err := check()
 		if err == nil {
 			return
@@ -293,7 +295,7 @@ func (r *rig) await(within time.Duration, check func() error) {
 		if time.Now().After(deadline) {
 			r.t.Fatalf("after %v: %v", within, err)
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(pause)
 	}
 }
 

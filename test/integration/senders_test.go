@@ -122,7 +122,7 @@ func (r *rig) another(name string, change ...string) {
 // to send has the other's part, too.
 func TestIdleDestination(t *testing.T) {
 	t.Parallel()
-	const perSecond, events = 60, 6000
+	const perSecond, events = 60, 3600
 	r := newRig(t, settings{regions: fmt.Sprintf("  us-west-2: {rate: %d, maxInFlight: 64}\n", perSecond)})
 	r.another("idle", `        type: sendSms`, `        type: sendSms`+"\n        trigger: event = \"Never\"")
 	r.makeTopics(6)
