@@ -168,7 +168,7 @@ func (o *owner) take() {
 			defer w.mu.Unlock()
 			w.note(o, "%s is settled", idOf(r))
 			if o.tenure.Corrected && r.origin.Action != "" {
-				w.stopped[idOf(r)] = true
+				w.stopped[numbered(r.origin.Action, idOf(r))] = true
 			}
 			w.acknowledged(r)
 			o.settled = append(o.settled, r)
@@ -178,6 +178,7 @@ func (o *owner) take() {
 
 // reads reports whether a source record of the event is at work.
 func (o *owner) reads(id string) bool {
+	id, _ = eventOf(id)
 	for r := range o.begun {
 		if r.origin.Action == "" && idOf(r) == id && !slices.Contains(o.settled, r) && !r.committed {
 			return true
@@ -291,7 +292,17 @@ func (o *owner) step() bool {
 
 // Actions, Decode, Wants, Prepare: the delivery's decision is always to send,
 // until the plan's trigger is corrected.
-func (o *owner) Actions() []string { return []string{o.name()} }
+func (o *owner) Actions() []string { return []string{o.name(), second} }
+
+// recordKey is a delivery's in the ledger.
+func (o *owner) recordKey(id string) string {
+	name, event := o.name(), id
+	if number(id) >= behind {
+		name = second
+		event, _ = eventOf(id)
+	}
+	return string(ledger.AppendKey(nil, name, event))
+}
 
 // name is what the owner's configuration calls the action.
 func (o *owner) name() string {
@@ -303,9 +314,9 @@ func (o *owner) name() string {
 
 func (o *owner) FormerNames() [][]string {
 	if o.tenure.Renamed {
-		return [][]string{{action}}
+		return [][]string{{action}, nil}
 	}
-	return [][]string{{renamed}} // after going back
+	return [][]string{{renamed}, nil} // after going back
 }
 
 func (o *owner) Decode(value []byte) (*actions.Event, error) {
@@ -325,11 +336,12 @@ func (o *owner) Former(m *twilio.Message) []*twilio.Message {
 
 func account(settings int) string { return fmt.Sprint("AC", settings) }
 
-func (o *owner) Prepare(_ context.Context, ev *actions.Event, _ int) actions.Delivery {
+func (o *owner) Prepare(_ context.Context, ev *actions.Event, index int) actions.Delivery {
 	o.step()
-	m := o.world.vendor.message(ev.MessageID())
+	name := o.Actions()[index]
+	m := o.world.vendor.message(numbered(name, ev.MessageID()))
 	m.Account = account(o.tenure.Settings)
-	d := actions.Delivery{Action: o.name(), Decision: actions.DecisionSend, Region: "region", MessageID: ev.MessageID(), Recipient: m.To, Message: m}
+	d := actions.Delivery{Action: name, Decision: actions.DecisionSend, Region: "region", MessageID: ev.MessageID(), Recipient: m.To, Message: m}
 	if o.world.decide != nil {
 		o.world.decide(&d)
 	}

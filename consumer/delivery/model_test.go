@@ -18,6 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type plan struct {
 	Texts   []int       // what each delivery says; equal numbers are equal texts
 	Numbers []bool      // whether each is sent from a number of the messaging service
+	Both    bool        // each event has a second action, whose text is another's
 	Doubled bool        // the first event is in the source twice
 	Answers [][]answer  // of Twilio, by delivery and attempt; then it accepts
 	Lists   []listing   // of the message list, one after another; then it answers
@@ -121,7 +122,7 @@ func drawPlan(t *rapid.T) plan {
 	})
 	p := plan{
 		Texts:   rapid.SliceOfN(rapid.IntRange(0, 2), 1, 3).Draw(t, "texts"),
-		Doubled: rapid.Bool().Draw(t, "doubled"),
+		Doubled: rapid.Bool().Draw(t, "doubled"), Both: rapid.IntRange(0, 3).Draw(t, "both") == 3,
 		Lists: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) listing {
 			return listing{Status: rapid.SampledFrom([]int{0, 0, 0, 500, 429}).Draw(t, "status"), Takes: upTo(requestTimeout).Draw(t, "takes")}
 		}), 0, 6).Draw(t, "lists"),

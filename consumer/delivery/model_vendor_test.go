@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"engage-worker/actions/outcome"
 	"engage-worker/actions/twilio"
-	"engage-worker/consumer/ledger"
 	"engage-worker/internal/pause"
 )
 
@@ -71,15 +68,17 @@ type sent struct {
 	at, shown     time.Time
 }
 
+var texts = []string{"one", "two", "three", "four"}
+
 func body(text int) string {
-	return "Hi Ann, your order " + []string{"one", "two", "three", "four"}[text] + " has left, and will be with you soon"
+	return "Hi Ann, your order " + texts[text] + " has left, and will be with you soon"
 }
 
 // message is a delivery's. All go to one person, whose number events write as
 // they like, through a messaging service or from one of its numbers.
 func (v *vendor) message(id string) *twilio.Message {
-	i, _ := strconv.Atoi(strings.TrimPrefix(id, "m"))
-	m := &twilio.Message{From: "MG1", Body: body(v.world.plan.Texts[i]), Form: []twilio.FormValue{{Name: "id", Value: id}}}
+	_, i := eventOf(id)
+	m := &twilio.Message{From: "MG1", Body: body(v.world.plan.textOf(id)), Form: []twilio.FormValue{{Name: "id", Value: id}}}
 	m.To = []string{"+14155550100", "+1 (415) 555-0100", "415-555-0100"}[i%3]
 	if i < len(v.world.plan.Numbers) && v.world.plan.Numbers[i] {
 		m.From = "+14155550199"
@@ -94,7 +93,10 @@ func (v *vendor) next(id string) answer {
 	if v.attempts == nil {
 		v.attempts = map[string]int{}
 	}
-	i, _ := strconv.Atoi(strings.TrimPrefix(id, "m"))
+	i := number(id)
+	if i >= behind { // as the next event's first
+		i = (i - behind + 1) % len(v.world.plan.Texts)
+	}
 	n := v.attempts[id]
 	v.attempts[id]++
 	if i < len(v.world.plan.Answers) && n < len(v.world.plan.Answers[i]) {
@@ -162,7 +164,7 @@ func (o *owner) Send(ctx context.Context, m *twilio.Message, leave func() error)
 	if !w.owns(o) {
 		w.fault("generation %d sends %s without a lease", o.generation, id)
 	}
-	switch at, ok := w.intended(o, string(ledger.AppendKey(nil, o.name(), id))); {
+	switch at, ok := w.intended(o, o.recordKey(id)); {
 	case !ok:
 		w.fault("generation %d sends %s without an intent", o.generation, id)
 	case time.Since(at) > requestTimeout+time.Millisecond:

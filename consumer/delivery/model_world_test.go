@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -28,6 +30,7 @@ const (
 	requestTimeout = 8 * time.Second
 	action         = "sms"
 	renamed        = "sms2"
+	second         = "second"         // which some events have besides
 	patience       = 30 * time.Minute // until all must be settled
 )
 
@@ -160,9 +163,50 @@ func (w *world) produce(text int) {
 		origin:  intake.Origin{Topic: "events", Offset: offset, Time: time.Now()},
 		actions: 1,
 	})
+	if w.plan.Both {
+		w.records[len(w.records)-1].actions = 3
+	}
 }
 
 func messageID(i int) string { return fmt.Sprint("m", i) }
+
+// behind is how far a second action's deliveries are numbered behind the first's.
+const behind = 1000
+
+// numbered names the delivery of an event under an action.
+func numbered(action, messageID string) string {
+	if action != second {
+		return messageID
+	}
+	return fmt.Sprint("m", number(messageID)+behind)
+}
+
+func number(id string) (n int) {
+	n, _ = strconv.Atoi(strings.TrimPrefix(id, "m"))
+	return n
+}
+
+// eventOf is the messageId of a delivery's event, and its place in the plan.
+func eventOf(id string) (string, int) { return messageID(number(id) % behind), number(id) % behind }
+
+// textOf is a delivery's text.
+func (p *plan) textOf(id string) int {
+	_, i := eventOf(id)
+	return (p.Texts[i] + number(id)/behind) % len(texts)
+}
+
+// deliveries are those of a record, by what wants it.
+func (r *record) deliveries() (ids []string) {
+	if r.origin.Action != "" {
+		return []string{numbered(r.origin.Action, idOf(r))}
+	}
+	for i, name := range []string{action, second} {
+		if r.actions&(1<<i) != 0 {
+			ids = append(ids, numbered(name, idOf(r)))
+		}
+	}
+	return ids
+}
 
 // await waits for the end of o's tenure: for what the plan says, for the
 // coordinator's patience, or for all being settled.
@@ -262,8 +306,8 @@ func (w *world) append(records []ledger.Record) (base int64) {
 		w.next++
 		w.note(nil, "the ledger's %d: %q %s", w.next-1, r.Key, r.Value)
 		if e, _ := ledger.ParseEntry(r.Value); e.State == ledger.Sent {
-			_, id, _ := bytes.Cut(r.Key, []byte{0})
-			w.outcomes[recordKey(string(id))] = true
+			name, id, _ := bytes.Cut(r.Key, []byte{0})
+			w.outcomes[numbered(string(name), string(id))] = true
 		}
 	}
 	return base
@@ -309,12 +353,13 @@ func (w *world) intended(o *owner, key string) (at time.Time, ok bool) {
 
 // acknowledged checks that something holds the delivery of a settled record.
 func (w *world) acknowledged(r *record) {
-	id := idOf(r)
 	if w.decide != nil || r.actions == 0 || r.malformed != nil {
 		return // its decision may be not to send
 	}
-	if key := recordKey(id); !w.outcomes[key] && !w.stopped[id] && len(w.letters[id]) == 0 && w.retried[id] == 0 {
-		w.fault("%s is settled, and neither sent nor in another topic", id)
+	for _, id := range r.deliveries() {
+		if !w.outcomes[id] && !w.stopped[id] && len(w.letters[id]) == 0 && w.retried[id] == 0 {
+			w.fault("%s is settled, and neither sent nor in another topic", id)
+		}
 	}
 }
 
@@ -329,15 +374,22 @@ func review(worlds ...*world) (faults []string) {
 	for _, w := range worlds {
 		w.mu.Lock() // something may still come late
 		defer w.mu.Unlock()
-		for i, text := range w.plan.Texts {
-			byText[text] = append(byText[text], of{w, messageID(i)})
+		for i := range w.plan.Texts {
+			ids := []string{messageID(i)}
+			if w.plan.Both {
+				ids = append(ids, numbered(second, messageID(i)))
+			}
+			for _, id := range ids {
+				text := w.plan.textOf(id)
+				byText[text] = append(byText[text], of{w, id})
+			}
 		}
 	}
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	for text, all := range byText {
 		taken, sent, only, unknown := worlds[0].vendor.taken(body(text)), 0, 0, 0
 		for _, w := range all {
-			ok, letters := w.outcomes[recordKey(w.id)], w.letters[w.id]
+			ok, letters := w.outcomes[w.id], w.letters[w.id]
 			switch {
 			case ok:
 				sent++
@@ -364,8 +416,6 @@ func review(worlds ...*world) (faults []string) {
 	return faults
 }
 
-func recordKey(id string) string { return string(ledger.AppendKey(nil, action, id)) }
-
 // write is a write to the dead-letter or a retry topic, which may fail.
 func (o *owner) write(ctx context.Context, done func()) error {
 	if !o.step() {
@@ -385,8 +435,9 @@ func (o *owner) write(ctx context.Context, done func()) error {
 // Publish takes a dead letter.
 func (o *owner) Publish(ctx context.Context, r *deadletter.Record) error {
 	return o.write(ctx, func() {
-		o.world.letters[r.MessageID] = append(o.world.letters[r.MessageID], r)
-		o.world.note(o, "%s is a dead letter: %s", r.MessageID, r.Message)
+		id := numbered(r.Action, r.MessageID)
+		o.world.letters[id] = append(o.world.letters[id], r)
+		o.world.note(o, "%s is a dead letter: %s", id, r.Message)
 	})
 }
 
@@ -399,9 +450,13 @@ func (o *owner) Write(ctx context.Context, m kafka.Message, _ int) error {
 			return
 		}
 		r := &record{message: m, origin: origin, actions: 1, due: origin.NotBefore}
+		if origin.Action == second {
+			r.actions = 2
+		}
+		id := numbered(origin.Action, idOf(r))
 		o.world.records = append(o.world.records, r)
-		o.world.retried[idOf(r)]++
-		o.world.note(o, "%s goes to %s", idOf(r), m.Topic)
+		o.world.retried[id]++
+		o.world.note(o, "%s goes to %s", id, m.Topic)
 	})
 }
 
