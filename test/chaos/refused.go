@@ -30,6 +30,7 @@ func refused(ctx context.Context, r *run) error {
 	key.KeyRefused, sender.SenderRefused = true, true
 	kill := func(ctx context.Context, r *run) error { return errors.Join(r.replace(ctx), pause(ctx, 4*time.Second)) }
 	return steps(ctx, r,
+		quiet(4*time.Second), // in which the group settles
 		func(ctx context.Context, r *run) error {
 			defer func(from time.Time) { r.before = [2]time.Time{from, time.Now()} }(time.Now())
 			return pause(ctx, 10*time.Second)
