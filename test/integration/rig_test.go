@@ -49,7 +49,7 @@ func TestMain(m *testing.M) {
 	}
 	// The scenarios wait more than they compute, six seconds for one of a core:
 	// on a machine of two cores, two at a time would take minutes.
-	if err := flag.Set("test.parallel", "8"); err != nil {
+	if err := flag.Set("test.parallel", "6"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
