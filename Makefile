@@ -56,7 +56,12 @@ test-kafka: ## The integration suite on a real Apache Kafka 4.x; a skipped suite
 
 .PHONY: test-desk
 test-desk: ## The desk's pages in a real browser; a skipped test fails
-	ENGAGE_TEST_BROWSER=1 $(GO) test -json -count=1 -timeout=10m $(TESTFLAGS) ./test/desk | $(GO) run ./test/summary
+	ENGAGE_TEST_BROWSER=1 $(GO) test -json -count=1 -timeout=10m -skip='^TestScreenshots$$' $(TESTFLAGS) ./test/desk | $(GO) run ./test/summary
+
+.PHONY: screenshots
+screenshots: ## The pictures of docs/desk.md, by Chromium, of the demo's made-up people
+	@mkdir -p docs/desk
+	DESK_SCREENSHOTS=$(CURDIR)/docs/desk ENGAGE_TEST_BROWSER=1 $(GO) test -count=1 -timeout=5m -run='^TestScreenshots$$' ./test/desk
 
 .PHONY: kafka
 kafka: ## Run a real Kafka until interrupted, without containers

@@ -51,20 +51,27 @@ func (f *Fleet) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	tick := time.NewTicker(f.cfg.Every)
-	defer tick.Stop()
 	for {
 		begun := time.Now()
+		next := f.cfg.Every
 		if answers := f.round(ctx); ctx.Err() == nil {
 			f.take(begun, answers)
+			if !slices.ContainsFunc(answers, func(a answer) bool { return a.scrape != nil }) {
+				next = min(next, absentEvery) // so as to miss little of what they count when they come
+			}
 		}
+		timer := time.NewTimer(time.Until(begun.Add(next)))
 		select {
 		case <-ctx.Done():
+			timer.Stop()
 			return nil
-		case <-tick.C:
+		case <-timer.C:
 		}
 	}
 }
+
+// absentEvery is how often replicas are asked while none answers.
+const absentEvery = time.Second
 
 // View is what the replicas said last.
 func (f *Fleet) View() View {

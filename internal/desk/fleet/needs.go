@@ -257,6 +257,8 @@ func several(n int, what string) string {
 // lasting is a time in words, as exact as anyone needs it.
 func lasting(d time.Duration) string {
 	switch {
+	case d < 5*time.Second:
+		return "a moment"
 	case d < time.Minute:
 		return several(int(d.Seconds()), "second")
 	case d < 2*time.Hour:

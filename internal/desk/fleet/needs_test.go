@@ -68,7 +68,7 @@ func TestNeeds(t *testing.T) {
 		{"an account", d(func(d *Destination) { d.AccountClosed = ago(3 * time.Hour) }),
 			[]string{"urgent: Twilio refuses the account or key of onboarding, for 3 hours: its messages are held. #engageaccountclosed"}},
 		{"senders", d(func(d *Destination) { d.SendersClosed, d.SendersSince = 2, ago(time.Second) }),
-			[]string{"soon: Twilio refuses 2 senders of onboarding, for 1 second; its messages are held. #engagesendersclosed /dead-letters?destination=onboarding&reason=sender_rejected"}},
+			[]string{"soon: Twilio refuses 2 senders of onboarding, for a moment; its messages are held. #engagesendersclosed /dead-letters?destination=onboarding&reason=sender_rejected"}},
 		{"nobody owns a shard", d(func(d *Destination) { d.Unowned = ago(3 * time.Minute) }),
 			[]string{"urgent: Nobody has read the events of onboarding for 3 minutes. #engagenoshardsowned"}},
 		{"stuck", d(func(d *Destination) { d.Stuck = 1 }), []string{"urgent: Open events of onboarding don't get done: 1 stuck shard. #engagestuckshards"}},

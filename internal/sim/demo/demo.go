@@ -127,11 +127,9 @@ func Run(ctx context.Context, opts Options) error {
 		return err
 	}
 	defer source.close()
-	var desk *pages // or nil
-	if opts.Desk {
-		if desk, err = openDesk(dir, cfg, opts); err != nil {
-			return err
-		}
+	desk, err := openDesk(dir, cfg, opts)
+	if err != nil {
+		return err
 	}
 	show := &show{
 		opts: opts, dir: dir, desk: desk, brokers: broker.Brokers(), screen: newScreen(opts.Out, opts.NoColor),
@@ -151,9 +149,7 @@ func Run(ctx context.Context, opts Options) error {
 		return show.producer.run(acting)
 	})
 	actors.Go(func() error { return director.run(acting) })
-	if desk != nil {
-		actors.Go(func() error { return desk.run(acting) })
-	}
+	actors.Go(func() error { return desk.run(acting) })
 
 	settled, err := show.until(ctx, acting, produced, stopped)
 	stopActing()

@@ -21,8 +21,12 @@ type pages struct {
 	log      *os.File // in the demo's folder
 }
 
-// openDesk prepares it. It is closed by run, or by close.
+// openDesk prepares it, or is nil where none is wanted. It is closed by run, or by
+// close.
 func openDesk(dir string, cfg *config.Config, opts Options) (*pages, error) {
+	if !opts.Desk {
+		return nil, nil
+	}
 	log, err := os.Create(filepath.Join(dir, "desk.log"))
 	if err != nil {
 		return nil, fmt.Errorf("open the desk's log: %w", err)
@@ -43,6 +47,9 @@ func (p *pages) address() string { return "http://" + p.listener.Addr().String()
 
 // run serves until ctx ends.
 func (p *pages) run(ctx context.Context) error {
+	if p == nil {
+		return nil
+	}
 	defer p.close()
 	return p.desk.Serve(ctx, p.listener)
 }

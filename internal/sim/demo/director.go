@@ -93,8 +93,10 @@ func (d *director) run(ctx context.Context) error {
 // refuse has Twilio take a sender for nobody's: dead letters that can be sent again
 // once that is mended.
 func (d *director) refuse(ctx context.Context) error {
-	if !wait(ctx, time.Second) {
-		return nil
+	for d.sim.Stats().Accepted < 50 { // the worker has begun
+		if !wait(ctx, 100*time.Millisecond) {
+			return nil
+		}
 	}
 	d.say("americas' Twilio doesn't know the sender: some messages become dead letters, others wait")
 	f := d.faults(false, false)

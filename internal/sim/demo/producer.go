@@ -18,7 +18,8 @@ type producer struct {
 	writer    *kafka.Writer
 	generator *sample.Generator
 	tally     *tally
-	events    int // 0: no end
+	events    int  // 0: no end
+	once      bool // nothing is published a second time
 	rate      float64
 	produced  atomic.Int64
 }
@@ -47,6 +48,7 @@ func newProducer(addr string, topic string, opts Options, t *tally) *producer {
 			Transport: &kafka.Transport{ClientID: "engage-demo-producer"},
 		},
 		generator: sample.New(opts.Seed, mix(opts.Rate)), tally: t, events: opts.Events, rate: opts.Rate,
+		once: opts.Desk, // what becomes of a refused event's repetition depends on the moment
 	}
 }
 
@@ -75,7 +77,7 @@ func (p *producer) run(ctx context.Context) error {
 			}
 			ev := p.generator.Next()
 			add(ev, false)
-			if ev.Kind == sample.Entered && (n+len(batch))%repeatEvery == 0 {
+			if !p.once && ev.Kind == sample.Entered && (n+len(batch))%repeatEvery == 0 {
 				repeats = append(repeats, ev)
 			}
 		}

@@ -180,3 +180,27 @@ func TestTable(t *testing.T) {
 		})
 	}
 }
+
+// A refusal that the director makes is expected where it came, and a message that
+// somebody sent again isn't one that was sent twice.
+func TestTallyOfReplays(t *testing.T) {
+	tally := published()
+	refused := &deadletter.Record{Destination: "americas", Action: "welcome-sms", MessageID: "us", Reason: outcome.ReasonSenderRejected.String()}
+	later := &deadletter.Record{Destination: "europe", Action: "welcome-sms", MessageID: "eu", Reason: outcome.ReasonNotDelivered.String()}
+	for _, id := range []string{"us", "eu", "eu", "eu"} {
+		tally.sent(accepted(id))
+	}
+	for _, r := range []*deadletter.Record{refused, refused, later, {Destination: "europe", MessageID: "stop"}} {
+		tally.buried(r)
+	}
+	tally.replayed(refused.ID())
+	tally.replayed(later.ID())
+	tally.replayed("another's")
+	v := tally.judge(2, 0, funnel{delivered: 4})
+	if v.twice != 1 || v.lost != 0 {
+		t.Errorf("%d were sent twice, %d lost; want the one that nobody sent again, and none", v.twice, v.lost)
+	}
+	if sent, dead := v.expected[became{"americas", "sent", ""}], v.expected[became{"americas", "dead_letter", "sender_rejected"}]; sent != 0 || dead != 1 {
+		t.Errorf("%d sent and %d refused are expected, want 0 and 1", sent, dead)
+	}
+}
