@@ -204,7 +204,7 @@ func (d *Desk) plan(r *http.Request) (next string, err error) {
 	if err != nil {
 		return "", err
 	}
-	o := replays.Options{Filter: q.Filter, Rate: 20, MaxReplays: 3, By: who(r)}
+	o := replays.Options{Filter: q.Filter, Since: q.Since, Until: q.Until, Rate: 20, MaxReplays: 3, By: who(r)}
 	for name, into := range map[string]*int{"max-replays": &o.MaxReplays, "limit": &o.Limit} {
 		text := q.values.Get(name)
 		if name == "limit" {

@@ -69,6 +69,15 @@
     told.textContent = "Updated. " + (sum ? sum.textContent.trim() : "");
   }
 
+  // lost says that nothing is told any more: the sign-in has ended, or the desk.
+  function lost() {
+    const state = document.getElementById("state");
+    if (!state) return;
+    state.querySelector(".dot").className = "dot bad";
+    state.title = "The desk doesn't tell of changes any more: reload the page.";
+    state.lastChild.textContent = "not live";
+  }
+
   function places(part) {
     return Array.from(part.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]"));
   }
@@ -100,22 +109,31 @@
   }
 
   if (body.hasAttribute("data-live")) {
-    const stream = new EventSource("/events");
-    let first = true;
-    stream.addEventListener("state", function () {
-      if (first) first = false; else ask();
+    // A page that nobody sees holds no connection: a browser has six to a host.
+    let stream = null;
+    const close = function () {
+      if (stream) stream.close();
+      stream = null;
+    };
+    const open = function () {
+      if (stream) return;
+      const now = stream = new EventSource("/events");
+      let first = true;
+      now.addEventListener("state", function () {
+        if (first) first = false; else ask();
+      });
+      now.addEventListener("error", function () {
+        if (now.readyState === EventSource.CLOSED && now === stream) lost();
+      });
+    };
+    document.addEventListener("visibilitychange", function () {
+      if (document.hidden) return close();
+      open();
+      ask();
     });
-    stream.addEventListener("error", function () {
-      const state = document.getElementById("state");
-      if (state && stream.readyState === EventSource.CLOSED) {
-        const dot = state.querySelector(".dot");
-        if (dot) dot.className = "dot bad";
-        state.title = "The desk doesn't tell of changes any more: reload the page.";
-        state.lastChild.textContent = "not live";
-      }
-    });
-    document.addEventListener("visibilitychange", function () { if (!document.hidden && wanted) ask(); });
-    window.addEventListener("pagehide", function () { stream.close(); });
+    window.addEventListener("pagehide", close);
+    window.addEventListener("pageshow", function (event) { if (event.persisted) { open(); ask(); } });
+    if (!document.hidden) open();
     again();
   }
 
