@@ -218,6 +218,7 @@ func (o *owner) leave() {
 	o.commit()
 	o.lease.End()
 	o.stopWriting()
+	o.serving.Wait() // it may still be reading the ledger, which the next owner may take over
 	o.writer.Wait()
 	w.mu.Lock()
 	if !o.log.owes { // a topic isn't compacted for an hour, in which what must be written again is

@@ -134,7 +134,7 @@ func run(w *world) (faults []string) {
 // live plays all tenures of the plan.
 func (w *world) live() {
 	var all []*owner
-	for i, tenure := range append(w.plan.Tenures, tenure{Ends: never, Corrected: w.plan.Corrected, Settings: w.plan.Settings, Former: w.plan.Former}) {
+	for i, tenure := range slices.Concat(w.plan.Tenures, []tenure{{Ends: never, Corrected: w.plan.Corrected, Settings: w.plan.Settings, Former: w.plan.Former}}) {
 		tenure.Renamed = i >= w.plan.Renamed
 		var former *owner
 		if i > 0 {
