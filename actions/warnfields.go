@@ -59,7 +59,7 @@ func (w *warner) fields(path string, a ActionDefinition) {
 	if sid, ok := a.Mapping["contentSid"].(string); ok && otherSID.MatchString(sid) {
 		w.warn(path+".contentSid", fmt.Sprintf("%s... is no content template's SID", sid[:2]), "give one that begins with HX")
 	}
-	if send := a.Mapping["send"]; send == false || send == "false" {
+	if fmt.Sprint(a.Mapping["send"]) == "false" {
 		w.warn(path+".send", "is false for every event, so that nothing is sent", "take it out, or say enabled: false of the action if that is meant")
 	}
 	for _, name := range []string{"toNumber", "toPhoneNumber"} {

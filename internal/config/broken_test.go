@@ -83,7 +83,7 @@ func says(t *testing.T, text string) (lines []string) {
 	}
 	cfg, err := Load(path)
 	if err != nil {
-		for _, line := range strings.Split(err.Error(), "\n"+path+":") { // a trigger's fault shows it on lines of its own
+		for line := range strings.SplitSeq(err.Error(), "\n"+path+":") { // a trigger's fault shows it on lines of its own
 			line, _, _ = strings.Cut(strings.TrimPrefix(line, path+":"), "\n")
 			lines = append(lines, "! "+line)
 		}

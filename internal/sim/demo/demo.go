@@ -100,10 +100,7 @@ func Run(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
-	if err := writeSamples(dir, opts); err != nil {
-		return err
-	}
-	if err := createTopics(ctx, cfg); err != nil {
+	if err := errors.Join(writeSamples(dir, opts), createTopics(ctx, cfg)); err != nil {
 		return err
 	}
 	log, err := os.Create(filepath.Join(dir, "worker.log"))
