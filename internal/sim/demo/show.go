@@ -30,7 +30,7 @@ func (s *show) until(ctx, acting context.Context, produced <-chan struct{}, stop
 	var last readings
 	var history []moment
 	advanced = time.Now()
-	progress := -1
+	progress, ended := -1, false
 	for {
 		now := time.Now()
 		before := last
@@ -46,16 +46,17 @@ func (s *show) until(ctx, acting context.Context, produced <-chan struct{}, stop
 			history = history[1:]
 		}
 		done := isClosed(produced) && s.settled(&last)
-		if done || now.Sub(counted) >= time.Second {
+		if done && !ended || now.Sub(counted) >= time.Second {
 			if err := s.countOthers(ctx); err != nil {
 				return false, err
 			}
 			counted, done = now, done && s.settled(&last)
 		}
-		if now.Sub(shown) >= frames || done {
+		if now.Sub(shown) >= frames || done && !ended {
 			shown = now
 			s.show(last, history)
 		}
+		ended = done
 		switch {
 		case done && s.desk == nil:
 			return true, nil
