@@ -101,12 +101,13 @@ type needView struct {
 	What     string `json:"what"`
 	WayOut   string `json:"wayOut"`
 	Link     string `json:"link,omitempty"`
+	Runbook  string `json:"runbook"` // where the documentation says more
 }
 
 func needsOf(needs []fleet.Need) []needView {
 	all := []needView{}
 	for _, n := range needs {
-		all = append(all, needView{n.Severity.String(), n.What, n.WayOut, n.Link})
+		all = append(all, needView{n.Severity.String(), n.What, n.WayOut, n.Link, "docs/operations.md#" + n.Runbook})
 	}
 	return all
 }
