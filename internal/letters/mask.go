@@ -13,15 +13,19 @@ import (
 	"engage-worker/deadletter"
 )
 
-const uuid = `[[:xdigit:]]{8}(?:-[[:xdigit:]]{4}){3}-[[:xdigit:]]{12}`
+// What has digits enough and is nobody's number.
+const (
+	uuid = `[[:xdigit:]]{8}(?:-[[:xdigit:]]{4}){3}-[[:xdigit:]]{12}`
+	plan = `\b20[0-9]{6}-[0-9]{6}-[[:xdigit:]]{8}\b` // of a replay
+)
 
 var (
 	numbers = regexp.MustCompile(`\+[0-9][0-9 ()./-]{6,22}[0-9]`)
 	mails   = regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}`)
 	// bareNumbers are those without their plus, and what looks like one:
 	// notNumbers, which are dates, addresses of machines, milliseconds since 1970.
-	bareNumbers = regexp.MustCompile(uuid + `|\(?\b[0-9][0-9 ()./-]{7,22}[0-9]\b`)
-	notNumbers  = regexp.MustCompile(`^(?:[0-9]{4}-[0-9]{2}-[0-9]{2}\b.*|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|1[0-9]{12}|` + uuid + `)$`)
+	bareNumbers = regexp.MustCompile(uuid + `|` + plan + `|\(?\b[0-9][0-9 ()./-]{7,22}[0-9]\b`)
+	notNumbers  = regexp.MustCompile(`^(?:[0-9]{4}-[0-9]{2}-[0-9]{2}\b.*|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|1[0-9]{12}|` + uuid + `|` + plan + `)$`)
 )
 
 // Masked veils what reaches a person: mail, and numbers, with their plus or
