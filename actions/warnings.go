@@ -191,8 +191,11 @@ func costly(body string, more bool) (message, wayOut string, ok bool) {
 		better = append(better, fmt.Sprintf("%q", lookalikes[r]))
 	}
 	segments, without := countSegments(body).Segments, countSegments(replaced).Segments
-	message = fmt.Sprintf("%s (character %d) makes the SMS UCS-2, with 70 characters a segment instead of 160: %s instead of %d",
-		strings.Join(shown, " "), place, plural(segments, "segment"), without)
+	costs := fmt.Sprintf("%s instead of %d", plural(segments, "segment"), without)
+	if segments == without {
+		costs = plural(segments, "segment") + " either way"
+	}
+	message = fmt.Sprintf("%s (character %d) makes the SMS UCS-2, with 70 characters a segment instead of 160: %s", strings.Join(shown, " "), place, costs)
 	if more {
 		message += ", not counting what variables hold"
 	}

@@ -88,7 +88,7 @@ func TestWarnings(t *testing.T) {
 			"8:13: warning: destinations[0].actions[0].mapping.from: AC... is the SID of an account, which sends nothing; give a number (+15551234567), a short code or a messaging service (MG...)",
 		}},
 		{"one character", mapping("from: MG1\n      body: \"It’s here, {{profile.traits.x}}\""), 0o600, []string{
-			"9:13: warning: destinations[0].actions[0].mapping.body: ’ (character 3) makes the SMS UCS-2, with 70 characters a segment instead of 160: 1 segment instead of 1, not counting what variables hold; write \"'\" in its place",
+			"9:13: warning: destinations[0].actions[0].mapping.body: ’ (character 3) makes the SMS UCS-2, with 70 characters a segment instead of 160: 1 segment either way, not counting what variables hold; write \"'\" in its place",
 		}},
 		{"one character that costs", mapping("from: MG1\n      body: \"" + strings.Repeat("x", 100) + "🎉\""), 0o600, []string{
 			"9:13: warning: destinations[0].actions[0].mapping.body: 🎉 (character 101) makes the SMS UCS-2, with 70 characters a segment instead of 160: 2 segments instead of 1; leave it out, if it isn't worth that",
