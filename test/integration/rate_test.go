@@ -45,23 +45,12 @@ func TestRateHolds(t *testing.T) {
 		times = append(times, m.ReceivedAt)
 	}
 	slices.SortFunc(times, time.Time.Compare)
-	worst := 0
-	for i, j := 0, 0; i < len(times); i++ {
-		for j < len(times) && times[j].Sub(times[i]) < window*time.Second {
-			j++
-		}
-		worst = max(worst, j-i)
-	}
-	if worst > window*perSecond*115/100 {
+	if worst := most(times, window*time.Second); worst > window*perSecond*115/100 {
 		t.Errorf("%d requests within %d seconds, of %d allowed in each", worst, window, perSecond)
 	}
 	// That the rate is used in each second is for the gates' own tests to say: a
-	// loaded machine keeps requests back. One second must have been a full one.
-	best := 0
-	for _, s := range r.sim.Seconds() {
-		best = max(best, s.Accepted)
-	}
-	if best < perSecond*9/10 {
+	// loaded machine keeps requests back. A replica's third alone is less than this.
+	if best := most(times, time.Second); best < perSecond*2/3 {
 		t.Errorf("the best second had %d requests, of %d allowed", best, perSecond)
 	}
 }
@@ -78,21 +67,22 @@ func TestTheRateGoesWhereTheLoadIs(t *testing.T) {
 	replicas := []*replica{r.start(), r.start(), r.start()}
 	r.awaitShared(replicas, 4)
 	w := r.writerTo(func() int { return 7 })
-	begin := time.Now()
 	if err := w.WriteMessages(t.Context(), people(events, "")...); err != nil {
 		t.Fatal(err)
 	}
 	r.awaitDone(120 * time.Second)
 	r.onceEach(events)
-	// Alone, the shard's owner would take three times as long.
-	if took := time.Since(begin).Seconds(); took > 2*events/perSecond {
-		t.Errorf("%d messages took %.1f s at %d/s", events, took, perSecond)
-	}
 	var times []time.Time
 	for _, m := range r.accepted() {
 		times = append(times, m.ReceivedAt)
 	}
 	slices.SortFunc(times, time.Time.Compare)
+	// Alone, the shard's owner would have a third. A loaded machine may stand
+	// still for a while, but not all of the time.
+	const window = 3
+	if best := most(times, window*time.Second); best < window*perSecond*2/3 {
+		t.Errorf("the best %d seconds had %d requests, at %d/s", window, best, perSecond)
+	}
 	if least := events/perSecond - 1; times[len(times)-1].Sub(times[0]) < time.Duration(least)*time.Second {
 		t.Errorf("%d messages within %v at %d/s", events, times[len(times)-1].Sub(times[0]), perSecond)
 	}
