@@ -180,3 +180,18 @@ func (m *memory) Read(_ context.Context, from, end int64, each func(Record)) err
 func (m *memory) Append(context.Context, []Record) (base int64, err error) {
 	return 0, errors.ErrUnsupported
 }
+
+// TestGroupOf: a group stands behind a space, last; another @ is part of what is said.
+func TestGroupOf(t *testing.T) {
+	for value, want := range map[string]string{
+		"1 sent 1 0/1 1 SM1 @g":                "g",
+		"1 refused 1 0/1 1  !no@body":          "",
+		"1 refused 1 0/1 1  !no@body @g.other": "g.other",
+		"1 sent 1 0/1 1 SM1":                   "",
+		"@g":                                   "",
+	} {
+		if got := string(groupOf([]byte(value))); got != want {
+			t.Errorf("%q: %q, want %q", value, got, want)
+		}
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"engage-worker/internal/kafka/records"
 )
 
 // TestWhatIsMeant: an event is meant by what it says of itself, however JSON
@@ -68,6 +70,24 @@ func TestStepsOfOneSecond(t *testing.T) {
 		got = append(got, s.What+s.Detail)
 	}
 	if want := "[statussent attempt accepted statusaccepted statussent statusfailed dead]"; fmt.Sprint(got) != want {
+		t.Errorf("%v, want %s", got, want)
+	}
+}
+
+// TestStatusesAreToldOfOnce: a later record of a message says again what an
+// earlier one said.
+func TestStatusesAreToldOfOnce(t *testing.T) {
+	c := &Collector{query: newMatcher(Query{MessageID: "m-1"}), told: map[string]bool{}}
+	for i, rest := range []string{`"status":"accepted"`, `"status":"failed","code":30001,"finalAt":"2026-03-01T10:00:01Z"`} {
+		c.status(Destination{Name: "d", Status: "d.status"}, 0, &records.Record{
+			Offset: int64(i), Key: []byte("k"), Value: []byte(`{"sid":"SM1","messageId":"m-1","acceptedAt":"2026-03-01T10:00:00Z",` + rest + `}`),
+		})
+	}
+	var got []string
+	for _, s := range c.line.Steps {
+		got = append(got, s.Detail)
+	}
+	if want := "[accepted failed, code 30001]"; fmt.Sprint(got) != want {
 		t.Errorf("%v, want %s", got, want)
 	}
 }
