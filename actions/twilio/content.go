@@ -63,27 +63,28 @@ func (t *ContentTemplate) items() int {
 	return n
 }
 
-// decodeContent reads body, which is valid JSON, in its order.
+// decodeContent reads body, which is valid JSON, in its order. An answer that is
+// no template, such as an error's JSON, may pass.
 func decodeContent(sid string, body []byte) (ContentTemplate, error) {
-	wrong := func(why string) (ContentTemplate, error) {
-		return ContentTemplate{}, &LookupError{Op: contentOp, Status: http.StatusOK, Err: errors.New(why)}
+	wrong := func(why string, passes bool) (ContentTemplate, error) {
+		return ContentTemplate{}, &LookupError{Op: contentOp, Status: http.StatusOK, Retryable: passes, Err: errors.New(why)}
 	}
 	var answer struct {
 		Types json.RawMessage `json:"types"`
 	}
 	if json.Unmarshal(body, &answer) != nil {
-		return wrong("the answer is not a template")
+		return wrong("the answer is not a template", true)
 	}
 	decoded, err := jsvalue.Decode(string(answer.Types))
 	types, ok := decoded.(*jsvalue.Object)
 	if err != nil || !ok {
-		return wrong("the template has no types")
+		return wrong("the template has no types", true)
 	}
 	template := ContentTemplate{SID: sid}
 	for name, form := range types.All() {
 		template.Types = append(template.Types, contentType(name, form))
 		if template.items() > maxItems {
-			return wrong("the template has more types and media than any has")
+			return wrong("the template has more types and media than any has", false)
 		}
 	}
 	return template, nil

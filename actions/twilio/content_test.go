@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -55,7 +56,11 @@ func TestContentErrors(t *testing.T) {
 	}{
 		"404":      {answer(404, `{"code":20404}`), "HX9", 404, false, 1},
 		"503":      {answer(503, ``), "HX9", 503, true, 3},
-		"no types": {answer(200, `{"sid":"HX9"}`), "HX9", 200, false, 1},
+		"no types": {answer(200, `{"sid":"HX9"}`), "HX9", 200, true, 1},
+		"an error": {answer(200, `{"code":20500,"message":"Internal","status":500}`), "HX9", 200, true, 1},
+		"no JSON":  {answer(200, `<html>`), "HX9", 200, true, 3},
+		"null":     {answer(200, `null`), "HX9", 200, true, 1},
+		"a crowd":  {answer(200, `{"types":{"twilio/media":{"media":[`+strings.Repeat(`"x",`, 1000)+`"x"]}}}`), "HX9", 200, false, 1},
 		"no SID":   {answer(200, ``), "", 0, false, 0},
 		"dots":     {answer(200, ``), "..", 0, false, 0},
 	} {

@@ -27,7 +27,8 @@ const (
 // the start of its second.
 //
 // Every error is a *LookupError. One that isn't Retryable means that the list
-// can't tell: an empty list always means that Twilio shows no such message.
+// can't tell, now or later. An empty list always means that Twilio shows no such
+// message: what isn't a whole page of its list is an error, with a 200 too.
 func (c *Client) List(ctx context.Context, m *Message, since time.Time) ([]Candidate, error) {
 	to, err := listed(m.To)
 	if err != nil {
@@ -89,10 +90,12 @@ func (q *listQuery) look(l *listedMessage) error {
 }
 
 // candidate is l as a Candidate; ok is false when it surely isn't one. What
-// names no SID, recipient or sender can't be told: it may be the message.
+// names no recipient or sender can't be told: it may be the message.
 func (q *listQuery) candidate(l *listedMessage) (_ Candidate, ok bool, _ error) {
 	switch {
-	case !isMessageSID(l.SID), l.AccountSID != "" && !strings.EqualFold(l.AccountSID, q.account):
+	case !isMessageSID(l.SID):
+		return Candidate{}, false, errNoPage
+	case l.AccountSID != "" && !strings.EqualFold(l.AccountSID, q.account):
 		return Candidate{}, false, unreadable("the list shows something else than the account's messages")
 	case l.To == "" || l.From == "" && l.MessagingServiceSID == "":
 		return Candidate{}, false, unreadable("a message of the list has no recipient or no sender")
@@ -124,7 +127,7 @@ func nextPage(uri, baseURL, path string) (string, error) {
 	return path + "?" + u.RawQuery, nil
 }
 
-// unreadable is an answer that can't be made sense of, now or later.
+// unreadable is a page that can't be made sense of, now or later.
 func unreadable(why string) *LookupError {
 	return &LookupError{Op: listOp, Status: http.StatusOK, Err: errors.New(why)}
 }

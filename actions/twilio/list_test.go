@@ -38,6 +38,11 @@ func item(sid, from, service, body string, created int) string {
 		sid, quote(from), quote(service), body, at(created))
 }
 
+// page is the only page of a list of such messages.
+func page(messages ...string) string {
+	return `{"messages":[` + strings.Join(messages, ",") + `],"next_page_uri":null}`
+}
+
 func created(seconds int) time.Time {
 	return since.Truncate(time.Second).Add(time.Duration(seconds) * time.Second)
 }
@@ -95,7 +100,7 @@ func TestListKnowsSenders(t *testing.T) {
 		{"whatsapp:+15550001111", "whatsapp:+15550001111", "", true},
 		{"whatsapp:+15550001111", "+15550001111", "", false},
 	} {
-		server := serve(t, answer(200, `{"messages":[`+item(sid("1"), tc.listedFrom, tc.service, "", 1)+`]}`))
+		server := serve(t, answer(200, page(item(sid("1"), tc.listedFrom, tc.service, "", 1))))
 		m := message(server.URL)
 		m.From = tc.from
 		got, err := newClient(t, twilio.Config{}).List(t.Context(), m, since)
@@ -123,7 +128,7 @@ func TestListKnowsRecipients(t *testing.T) {
 		var asked string
 		server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			asked = r.FormValue("To")
-			answer(200, `{"messages":[]}`)(w, r)
+			answer(200, page())(w, r)
 		})
 		m := message(server.URL)
 		m.To = tc.to
@@ -140,7 +145,7 @@ func TestListKnowsRecipients(t *testing.T) {
 func TestListLeavesOutOthers(t *testing.T) {
 	inbound := strings.Replace(item(sid("1"), "MG1111222233334444", "", "", 1), "outbound-api", "inbound", 1)
 	other := strings.Replace(item(sid("2"), "", "MG1111222233334444", "", 1), "+15551234567", "+15557654321", 1)
-	server := serve(t, answer(200, `{"messages":[`+inbound+`,`+other+`]}`))
+	server := serve(t, answer(200, page(inbound, other)))
 	got, err := newClient(t, twilio.Config{}).List(t.Context(), message(server.URL), since)
 	if err != nil || len(got) != 0 {
 		t.Errorf("got %+v, %v", got, err)
@@ -196,8 +201,8 @@ func TestListErrors(t *testing.T) {
 		"reset":                  {hangUp(""), failure{0, 0, true, 0}},
 		"cut off":                {hangUp("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"messages\":[]"), failure{200, 0, true, 0}},
 		"a proxy's page":         {answer(200, `<html>`), failure{200, 0, true, 0}},
-		"no list":                {answer(200, `{"message":"hello"}`), failure{200, 0, false, 0}},
-		"messages of other kind": {answer(200, `{"messages":"none"}`), failure{200, 0, false, 0}},
+		"no list":                {answer(200, `{"message":"hello"}`), failure{200, 0, true, 0}},
+		"messages of other kind": {answer(200, `{"messages":"none"}`), failure{200, 0, true, 0}},
 		"a message without date": {answer(200, `{"messages":[`+undated+`]}`), failure{200, 0, false, 0}},
 		"next page is no list":   {answer(200, `{"messages":[],"next_page_uri":"https://elsewhere.example/x"}`), failure{200, 0, false, 0}},
 		"next page without end":  {endlessPages(), failure{200, 0, false, 0}},
@@ -209,12 +214,22 @@ func TestListErrors(t *testing.T) {
 		"next page with a login": {answer(200, `{"messages":[],"next_page_uri":"http://user:secret@api.example/2010-04-01/Accounts/AC0123/Messages.json?Page=1"}`), failure{200, 0, false, 0}},
 		"next page above it":     {answer(200, `{"messages":[],"next_page_uri":"/2010-04-01/Accounts/AC0123/Messages.json/../../AC9/Messages.json?Page=1"}`), failure{200, 0, false, 0}},
 		"compressed, unasked":    {answer(200, "\x1f\x8b\x08\x00"+strings.Repeat("\x00", 1<<20), "Content-Encoding", "gzip"), failure{200, 0, true, 0}},
-		"an error with 200":      {answer(200, `{"code":20500,"message":"Internal","status":500}`), failure{200, 0, false, 0}},
+		"an error with 200":      {answer(200, `{"code":20500,"message":"Internal","status":500}`), failure{200, 0, true, 0}},
+		"an error of the key":    {answer(200, `{"code":20003,"message":"Authenticate","status":401}`), failure{200, 0, true, 0}},
+		"no end":                 {answer(200, `{"messages":[]}`), failure{200, 0, true, 0}},
+		"an end of other kind":   {answer(200, `{"messages":[],"next_page_uri":0}`), failure{200, 0, true, 0}},
+		"messages are null":      {answer(200, `{"messages":null,"next_page_uri":null}`), failure{200, 0, true, 0}},
+		"an end without list":    {answer(200, `{"next_page_uri":null}`), failure{200, 0, true, 0}},
+		"texts for messages":     {answer(200, page(`"internal error"`)), failure{200, 0, true, 0}},
+		"an error as a message":  {answer(200, page(`{"code":20500,"message":"Internal"}`)), failure{200, 0, true, 0}},
+		"null":                   {answer(200, `null`), failure{200, 0, true, 0}},
+		"a bare list":            {answer(200, `[]`), failure{200, 0, true, 0}},
+		"a text":                 {answer(200, `"try again"`), failure{200, 0, true, 0}},
 		"204":                    {answer(204, ``), failure{204, 0, true, 0}},
-		"nothing, often":         {answer(200, `{"messages":[{},`+strings.Repeat("{},", 1<<20)+`{}]}`), failure{200, 0, false, 0}},
+		"nothing, often":         {answer(200, `{"messages":[{},`+strings.Repeat("{},", 1<<20)+`{}]}`), failure{200, 0, true, 0}},
 		"more than asked for":    {answer(200, `{"messages":[`+strings.Repeat(other+",", 1000)+other+`]}`), failure{200, 0, false, 0}},
-		"a huge message":         {answer(200, `{"messages":[{"body":"`+strings.Repeat("x", 1<<20)+`"}]}`), failure{200, 0, false, 0}},
-		"no SID":                 {answer(200, `{"messages":[`+strings.Replace(other, sid("1"), "SM1", 1)+`]}`), failure{200, 0, false, 0}},
+		"a huge message":         {answer(200, `{"messages":[{"body":"`+strings.Repeat("x", 1<<20)+`"}]}`), failure{200, 0, true, 0}},
+		"no SID":                 {answer(200, `{"messages":[`+strings.Replace(other, sid("1"), "SM1", 1)+`]}`), failure{200, 0, true, 0}},
 		"another account's":      {answer(200, `{"messages":[`+strings.Replace(other, "{", `{"account_sid":"AC9",`, 1)+`]}`), failure{200, 0, false, 0}},
 		"no recipient":           {answer(200, `{"messages":[`+strings.Replace(other, "+15551234567", "", 1)+`]}`), failure{200, 0, false, 0}},
 		"no sender":              {answer(200, `{"messages":[`+item(sid("1"), "", "", "", 1)+`]}`), failure{200, 0, false, 0}},

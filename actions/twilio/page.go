@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -44,21 +45,23 @@ const maxValue = 64 << 10
 // readPage reads a page of Twilio's list as it comes, a message at a time, and
 // gives each to look. It returns the next page's address, or "". Neither the
 // page's size nor what it holds makes it take more memory than one message.
-// An error that isn't look's is an *lookup.Error where the page is JSON and no
-// list, and otherwise means that the answer was cut off, or isn't Twilio's.
+// An error that isn't look's means that the answer was cut off, or isn't a page of
+// Twilio's: it may pass.
 func readPage(body io.Reader, look func(*listedMessage) error) (next string, err error) {
 	p := page{source: body, look: look}
 	p.decoder = json.NewDecoder(&p)
 	if err := p.read(); err != nil {
 		return "", p.cause(err)
 	}
-	if !p.listed {
-		return "", errNoList
+	if !p.listed || !p.ends {
+		return "", errNoPage
 	}
 	return p.next, nil
 }
 
-var errNoList = unreadable("the answer is not a list of messages")
+// errNoPage is an answer that isn't a page of the list, whatever its HTTP status
+// says: an error's JSON, or what is less than a page. It tells nothing of messages.
+var errNoPage = &LookupError{Op: listOp, Status: http.StatusOK, Retryable: true, Err: errors.New("the answer is not a page of messages")}
 
 // page is one that is being read.
 type page struct {
@@ -69,6 +72,7 @@ type page struct {
 
 	listed   bool // there is a list
 	messages int
+	ends     bool // it says what comes after it, be it nothing
 	next     string
 }
 
@@ -95,7 +99,7 @@ func (p *page) read() error {
 		case "messages":
 			err = p.readMessages()
 		case "next_page_uri":
-			err = p.decoder.Decode(&p.next)
+			p.ends, err = true, p.decoder.Decode(&p.next)
 		default:
 			err = p.decoder.Decode(&struct{}{}) // whatever it is, it isn't kept
 			if _, other := errors.AsType[*json.UnmarshalTypeError](err); other {
@@ -141,15 +145,15 @@ func (p *page) readMessages() error {
 func (p *page) expect(want json.Delim) error {
 	token, err := p.decoder.Token()
 	if err == nil && token != want {
-		err = errNoList
+		err = errNoPage
 	}
 	return err
 }
 
 // cause is what an error of the decoder's means.
 func (p *page) cause(err error) error {
-	if _, other := errors.AsType[*json.UnmarshalTypeError](err); other {
-		return errNoList
+	if _, other := errors.AsType[*json.UnmarshalTypeError](err); other || errors.Is(err, lookup.ErrTooLarge) {
+		return errNoPage
 	}
 	if _, broken := errors.AsType[*json.SyntaxError](err); broken || errors.Is(err, io.EOF) {
 		return lookup.ErrNotJSON

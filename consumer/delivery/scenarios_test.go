@@ -26,6 +26,7 @@ func TestWhatBecomesOfADelivery(t *testing.T) {
 		}
 		return all
 	}
+	noPage := []listing{{Body: `{"code":20500,"message":"Internal","status":500}`}, {Body: `{"messages":[]}`}}
 	failing := func(retryable bool) func(*actions.Delivery) {
 		return func(d *actions.Delivery) {
 			d.Decision, d.Reason = actions.DecisionFail, outcome.ReasonProfileLookupFailed
@@ -60,6 +61,14 @@ func TestWhatBecomesOfADelivery(t *testing.T) {
 		{name: "an error, and the list is refused: sent again by the settings", answers: many(breaks)[:1], lists: []listing{{Status: 403}},
 			tune: func(c *delivery.Config) { c.ResendUnknown = true }, taken: 1},
 		{name: "an error, and the list fails for long", answers: many(breaks)[:1], lists: slices.Repeat([]listing{{Status: 500}}, 30), letter: "outcome_unknown ambiguous", retries: 2},
+		{name: "an error, it was sent, and the list answers with errors under 200 for a while", answers: many(breaksAfter)[:1], lists: slices.Repeat(noPage, 2), taken: 1, retries: 1},
+		{name: "an error, it wasn't sent, and the list answers with errors under 200 for a while", answers: many(breaks)[:1], lists: slices.Repeat(noPage, 2), taken: 1, retries: 1},
+		{name: "the same, and what is unknown is sent again by the settings", answers: many(breaksAfter)[:1], lists: slices.Repeat(noPage, 2),
+			tune: func(c *delivery.Config) { c.ResendUnknown = true }, taken: 1, retries: 1},
+		{name: "an error, and the list answers with errors under 200 for long", answers: many(breaksAfter)[:1], lists: slices.Repeat(noPage, 30), taken: 1,
+			letter: "outcome_unknown ambiguous", retries: 2},
+		{name: "an error, and the list is empty for long, but no page", answers: many(breaksAfter)[:1], lists: slices.Repeat([]listing{{Body: `{"messages":[]}`}}, 30), taken: 1,
+			letter: "outcome_unknown ambiguous", retries: 2},
 		{name: "skipped", decide: func(d *actions.Delivery) { d.Decision, d.Reason = actions.DecisionSkip, outcome.ReasonNotSubscribed }},
 		{name: "its decision fails for good", decide: failing(false), letter: "profile_lookup_failed permanent"},
 		{name: "its decision fails again and again", decide: failing(true), letter: "profile_lookup_failed exhausted", retries: 2},
