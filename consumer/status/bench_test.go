@@ -43,7 +43,7 @@ func BenchmarkRestore(b *testing.B) {
 				SID: fmt.Sprintf("SM%032x", i+j), Status: Accepted, To: "+15***567", From: "MG00000000000000000000000000000001", Action: "welcome-sms",
 				MessageID: id, UserID: "user-1", Region: "us-west-2", Position: Position{Offset: int64(i + j)}, AcceptedAt: now,
 			}
-			all[j] = ledger.Record{Key: key(id), Value: r.value(), Time: now}
+			all[j] = ledger.Record{Key: key(id), Value: r.append(nil), Time: now}
 		}
 		if _, err := log.Append(b.Context(), all); err != nil {
 			b.Fatal(err)

@@ -180,7 +180,7 @@ func (r *rig) position(f *Follower) int64 {
 // write is somebody else's.
 func (r *rig) write(id string, rec Record) {
 	r.t.Helper()
-	if _, err := r.log().Append(r.t.Context(), []ledger.Record{{Key: key(id), Value: rec.value(), Time: time.Now()}}); err != nil {
+	if _, err := r.log().Append(r.t.Context(), []ledger.Record{{Key: key(id), Value: rec.append(nil), Time: time.Now()}}); err != nil {
 		r.t.Fatal(err)
 	}
 }

@@ -35,10 +35,12 @@ type Record struct {
 // Position is a ledger.Position that is written as "partition/offset".
 type Position ledger.Position
 
-// MarshalText writes it.
-func (p Position) MarshalText() ([]byte, error) {
-	return strconv.AppendInt(append(strconv.AppendInt(nil, int64(p.Partition), 10), '/'), p.Offset, 10), nil
+func (p Position) append(b []byte) []byte {
+	return strconv.AppendInt(append(strconv.AppendInt(b, int64(p.Partition), 10), '/'), p.Offset, 10)
 }
+
+// MarshalText writes it.
+func (p Position) MarshalText() ([]byte, error) { return p.append(nil), nil }
 
 // UnmarshalText is MarshalText's inverse.
 func (p *Position) UnmarshalText(text []byte) error {
@@ -63,32 +65,22 @@ const (
 // maxText bounds each text that an event had a say in.
 const maxText = 1024
 
-// value is the record as it is written.
-func (r *Record) value() []byte {
-	w := *r
-	for _, t := range []*time.Time{&w.AcceptedAt, &w.SentAt, &w.FinalAt, &w.SeenAt} {
-		*t = t.UTC().Truncate(time.Millisecond)
-	}
-	for _, s := range []*string{&w.MessageID, &w.UserID, &w.To, &w.From, &w.Region, &w.Action} {
-		*s = (*s)[:min(len(*s), maxText)]
-	}
-	b, err := json.Marshal(&w)
-	if err != nil {
-		panic(err) // of texts, numbers and times
-	}
-	return b
-}
-
 // ParseRecord reads a record's value. The error quotes nothing of it.
-func ParseRecord(value []byte) (Record, error) {
-	var r Record
-	if err := json.Unmarshal(value, &r); err != nil {
-		return Record{}, fmt.Errorf("not a status record: %w", veiled(err))
+func ParseRecord(value []byte) (r Record, err error) {
+	if !r.parse(value) {
+		if r, err = unmarshal(value); err != nil {
+			return Record{}, fmt.Errorf("not a status record: %w", veiled(err))
+		}
 	}
 	if r.SID == "" || r.Status == 0 {
 		return Record{}, errors.New("not a status record: it has no sid or no status")
 	}
 	return r, nil
+}
+
+func unmarshal(value []byte) (r Record, err error) {
+	err = json.Unmarshal(value, &r)
+	return r, err
 }
 
 // veiled leaves out of a JSON error what it quotes.

@@ -3,6 +3,7 @@ package status
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -21,14 +22,14 @@ func TestRecordIsWritten(t *testing.T) {
 	}
 	const want = `{"sid":"SM1","status":"delivered","code":0,"to":"+15***567","from":"MG1","action":"welcome-sms","messageId":"m1","userId":"u1","region":"us-west-2","segments":1,"position":"3/12345",` +
 		`"acceptedAt":"2026-11-28T08:00:00.123Z","sentAt":"2026-11-28T08:00:01Z","finalAt":"2026-11-28T08:00:04Z","seenAt":"2026-11-28T08:00:05.001Z","by":"sweep"}`
-	if got := string(r.value()); got != want {
+	if got := string(r.append(nil)); got != want {
 		t.Fatalf("%s\nwant\n%s", got, want)
 	}
 	r.SeenAt = r.SeenAt.Truncate(time.Millisecond)
 	if got, err := ParseRecord([]byte(want)); err != nil || got != r {
 		t.Fatalf("%+v, %v\nwant\n%+v", got, err, r)
 	}
-	if got, want := string((&Record{SID: "SM1", Status: Accepted, AcceptedAt: start}).value()), `{"sid":"SM1","status":"accepted","code":0,"position":"0/0","acceptedAt":"2026-11-28T08:00:00Z"}`; got != want {
+	if got, want := string((&Record{SID: "SM1", Status: Accepted, AcceptedAt: start}).append(nil)), `{"sid":"SM1","status":"accepted","code":0,"position":"0/0","acceptedAt":"2026-11-28T08:00:00Z"}`; got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
 }
@@ -41,21 +42,70 @@ func TestRecordsThatAreNone(t *testing.T) {
 	}
 }
 
+// marshaled is the record as encoding/json writes it.
+func marshaled(t *testing.T, r Record) string {
+	for _, at := range []*time.Time{&r.AcceptedAt, &r.SentAt, &r.FinalAt, &r.SeenAt} {
+		*at = at.UTC().Truncate(time.Millisecond)
+	}
+	for _, s := range []*string{&r.MessageID, &r.UserID, &r.To, &r.From, &r.Region, &r.Action} {
+		*s = (*s)[:min(len(*s), maxText)]
+	}
+	b, err := json.Marshal(&r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// FuzzParseRecord: whatever JSON is a record to encoding/json is that record here, and it
+// is written as encoding/json would.
 func FuzzParseRecord(f *testing.F) {
 	f.Add([]byte(`{"sid":"SM1","status":"delivered","code":0,"position":"3/12345","acceptedAt":"2026-11-28T08:00:00.123Z"}`))
+	f.Add([]byte(`{"sid":"SM1","status":"failed","code":30003,"to":"+1","from":"MG1","action":"a","messageId":"m","userId":"\u00fc","region":"r","segments":2,"position":"0/0","acceptedAt":"2026-11-28T08:00:00+01:00","sentAt":"0001-01-01T00:00:00Z","finalAt":"2026-11-28T08:00:00Z","seenAt":"2026-11-28T08:00:00.1234567Z","by":"sweep"}`))
+	f.Add([]byte(`{"sid":"a<b","status":"sent","status":"read","later":{"sid":"x"},"code":01,"segments":-1}`))
+	f.Add([]byte(`{"SID":"SM1","status":"sent","to":null,"code":1e3,"userId":"ü"} `))
+	f.Add([]byte("{\"sid\":\"SM1\",\"status\":\"sent\",\"userId\":\"\xff\u2028\x7f\"}"))
 	f.Fuzz(func(t *testing.T, value []byte) {
+		var want Record
+		wrong := json.Unmarshal(value, &want)
 		r, err := ParseRecord(value)
+		if (err == nil) != (wrong == nil && want.SID != "" && want.Status != 0) {
+			t.Fatalf("%q: %v, by encoding/json %v", value, err, wrong)
+		}
 		if err != nil {
 			return
 		}
-		if y := r.AcceptedAt.UTC().Year(); y < 1 || y > 9998 || r.SentAt.UTC().Year() > 9998 || r.FinalAt.UTC().Year() > 9998 || r.SeenAt.UTC().Year() > 9998 {
-			return
+		if !reflect.DeepEqual(r, want) {
+			t.Fatalf("%q is %+v, by encoding/json %+v", value, r, want)
 		}
-		again, err := ParseRecord(r.value())
+		if y := r.AcceptedAt.UTC().Year(); y < 0 || y > 9998 || r.SentAt.UTC().Year() > 9998 || r.FinalAt.UTC().Year() > 9998 || r.SeenAt.UTC().Year() > 9998 {
+			return // encoding/json refuses such
+		}
+		written := string(r.append(nil))
+		if want := marshaled(t, r); written != want {
+			t.Fatalf("%+v is written\n%s, by encoding/json\n%s", r, written, want)
+		}
+		again, err := ParseRecord([]byte(written))
 		if err != nil || again.SID != r.SID || again.Status != r.Status || again.Position != r.Position {
 			t.Fatalf("%q: %+v became %+v, %v", value, r, again, err)
 		}
 	})
+}
+
+// What a record is written as is read without encoding/json, but for odd texts.
+func TestAUsualRecordIsReadByHand(t *testing.T) {
+	full := benched
+	full.Segments, full.Code, full.By, full.SentAt, full.FinalAt, full.SeenAt = 3, 30003, BySweep, start, start, start
+	for _, r := range []Record{benched, full} {
+		var got Record
+		if !got.parse(r.append(nil)) || got != r {
+			t.Errorf("%+v, want %+v", got, r)
+		}
+	}
+	full.UserID, full.MessageID = "ü <&>\x00", strings.Repeat("ü", maxText)[1:]
+	if got, want := string(full.append(nil)), marshaled(t, full); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
 }
 
 // However news comes, in whatever order, how often, and from whom: the end is

@@ -107,7 +107,7 @@ func (f *Follower) batch() (batch []change, records []ledger.Record) {
 		changed[key] = true
 		var value []byte
 		if c.record != nil {
-			value = c.record.value()
+			value = c.record.append(nil)
 		}
 		size += len(c.key) + len(value)
 		batch = append(batch, c)

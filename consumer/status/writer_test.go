@@ -197,7 +197,7 @@ func (to lettersTo) Publish(_ context.Context, d *deadletter.Record) error {
 }
 
 func accepted(m *memory, id, sid string, s State, at time.Time) {
-	m.records = append(m.records, ledger.Record{Key: key(id), Value: (&Record{SID: sid, Status: s, MessageID: id, AcceptedAt: at}).value()})
+	m.records = append(m.records, ledger.Record{Key: key(id), Value: (&Record{SID: sid, Status: s, MessageID: id, AcceptedAt: at}).append(nil)})
 }
 
 // TestTheTopicGoes: for half a minute writes wait for it; then the messages aren't followed,

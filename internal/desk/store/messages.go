@@ -1,9 +1,7 @@
 package store
 
 import (
-	"encoding/json"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -92,19 +90,12 @@ func (s *Store) parseStatuses(destination string, block []records.Record) []said
 			all = append(all, one)
 			continue
 		}
-		var v struct {
-			Status     status.State
-			Position   string
-			Segments   int
-			AcceptedAt time.Time
-		}
-		if json.Unmarshal(r.Value, &v) != nil || v.Status == 0 {
+		v, err := status.ParseRecord(r.Value)
+		if err != nil {
 			continue
 		}
 		name, _, _ := strings.Cut(string(r.Key), "\x00")
-		_, offset, _ := strings.Cut(v.Position, "/")
-		one.event, _ = strconv.ParseInt(offset, 10, 64)
-		one.there, one.action, one.state, one.segments = true, s.cfg.Present(destination, name), v.Status, v.Segments
+		one.event, one.there, one.action, one.state, one.segments = v.Position.Offset, true, s.cfg.Present(destination, name), v.Status, v.Segments
 		if one.acceptedAt = v.AcceptedAt; one.acceptedAt.IsZero() {
 			one.acceptedAt = r.Time
 		}
