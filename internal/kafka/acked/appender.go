@@ -166,7 +166,9 @@ func (a *Appender) put(b *batch, leader int) error {
 		a.brokers[leader] = q
 	}
 	q.waiting = append(q.waiting, b)
-	a.kick(leader, q)
+	if q.joint == 0 || !q.timed || b.of.failed {
+		a.kick(leader, q)
+	}
 	return nil
 }
 
