@@ -84,6 +84,9 @@ type Progress struct{ done, total, gone atomic.Int64 }
 func (p *Progress) Done() int64  { return p.done.Load() }
 func (p *Progress) Total() int64 { return p.total.Load() }
 
+// Far is Done and Total.
+func (p *Progress) Far() (done, total int64) { return p.Done(), p.Total() }
+
 // Gone is how many of them retention deleted before they were read.
 func (p *Progress) Gone() int64 { return p.gone.Load() }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -56,8 +55,7 @@ func tryTwilio(ctx context.Context, cfg *config.Config) []preflight.Result {
 
 func printResults(out io.Writer, format string, results []preflight.Result) error {
 	if format == "json" {
-		lines := json.NewEncoder(terminal.JSON{To: out})
-		lines.SetEscapeHTML(false)
+		lines := terminal.JSONLines(out)
 		for _, r := range results {
 			if err := lines.Encode(r); err != nil {
 				return err

@@ -50,7 +50,7 @@ func (c *consumeCmd) Run(ctx context.Context, app *app) error {
 		return err
 	}
 	defer tail.Close()
-	people := c.Output == "table" || c.Output == "" && screenOf(app.stdout).styled
+	people := c.Output == "table" || c.Output == "" && terminal.ScreenOf(app.stdout).Styled
 	show := func(m kafka.Message) error {
 		if !c.wants(&m) {
 			return nil
@@ -112,7 +112,7 @@ func (c *consumeCmd) show(app *app, m kafka.Message, people bool) error {
 		if err != nil {
 			what = "malformed: " + err.Error()
 		}
-		_, err = fmt.Fprintf(app.stdout, "%s  %d:%d  %s\n", shown(m.Time), m.Partition, m.Offset, terminal.Plain(c.masked(what)))
+		_, err = fmt.Fprintf(app.stdout, "%s  %d:%d  %s\n", letters.Zone{}.Shown(m.Time), m.Partition, m.Offset, terminal.Plain(c.masked(what)))
 		return err
 	}
 	line := consumedEvent{Partition: m.Partition, Offset: m.Offset, Time: letters.Stamp(m.Time)}
@@ -126,9 +126,7 @@ func (c *consumeCmd) show(app *app, m kafka.Message, people bool) error {
 		object, _ := trigger.Unframed(m.Value)
 		line.Event = json.RawMessage(c.masked(string(object)))
 	}
-	encoder := json.NewEncoder(terminal.JSON{To: app.stdout})
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(line)
+	return terminal.JSONLines(app.stdout).Encode(line)
 }
 
 func (c *consumeCmd) masked(text string) string {

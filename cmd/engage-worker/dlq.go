@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -16,6 +16,7 @@ import (
 	"engage-worker/internal/kafka/records"
 	"engage-worker/internal/kafka/tail"
 	"engage-worker/internal/letters"
+	"engage-worker/internal/terminal"
 )
 
 // dlqCmd is what analysts look at the dead letters with.
@@ -42,6 +43,8 @@ func (c *dlqCmd) Validate(kctx *kong.Context) error {
 			empty = v == ""
 		case []string:
 			empty = len(v) == 0 || slices.Contains(v, "")
+		case []deadletter.Dimension:
+			empty = len(v) == 0 || slices.Contains(v, "")
 		case []int:
 			empty = len(v) == 0
 		}
@@ -55,63 +58,35 @@ func (c *dlqCmd) Validate(kctx *kong.Context) error {
 // dlqFilter are the options that choose dead letters. Of several values of an
 // option any may match; all options must.
 type dlqFilter struct {
-	State       []string  `help:"Only in this state: open, replayed, skipped, sent, delivered, failed_again, dismissed." placeholder:"STATE"`
-	Reason      []string  `help:"Only with this engage.reason, such as opted_out." placeholder:"REASON"`
-	Disposition []string  `help:"Only of this disposition: permanent, exhausted, ambiguous, expired, malformed, undelivered." placeholder:"KIND"`
-	Destination []string  `help:"Only of this destination." placeholder:"NAME"`
-	Action      []string  `help:"Only of this action." placeholder:"NAME"`
-	Region      []string  `help:"Only of this region." placeholder:"NAME"`
-	User        []string  `help:"Only of this user id." placeholder:"ID" sep:"none"`
-	MessageID   []string  `help:"Only of the event with this messageId." placeholder:"ID" sep:"none"`
-	Code        []int     `help:"Only with this error code of Twilio's." placeholder:"N"`
-	Since       timePoint `help:"Only what failed then or later: 24h or 7d ago, 2026-03-01, or 2026-03-01T10:00:00Z. Without a zone: --tz." placeholder:"WHEN"`
-	Until       timePoint `help:"Only what failed before then." placeholder:"WHEN"`
-	Contains    string    `help:"Only with this text in the event or in what went wrong, in capitals or not." placeholder:"TEXT"`
-	TZ          zone      `name:"tz" help:"The time zone of times that are given or shown to people: UTC, local, or a name as Europe/Berlin." placeholder:"ZONE"`
+	letters.Options
+	TZ letters.Zone `name:"tz" help:"The time zone of times that are given or shown to people: UTC, local, or a name as Europe/Berlin." placeholder:"ZONE"`
+
+	filter deadletter.Filter // what they choose; Validate has found it
 }
 
 // Validate is kong's hook for flags.
-func (f *dlqFilter) Validate() error {
-	if err := errors.Join(f.Since.in(f.TZ.in()), f.Until.in(f.TZ.in())); err != nil {
-		return err
-	}
-	_, err := f.options().Filter("--", time.Now())
+func (f *dlqFilter) Validate() (err error) {
+	f.Zone = f.TZ.Location()
+	f.filter, err = f.Filter("--", time.Now())
 	return err
 }
 
-// options are the options without their times, which Since and Until hold.
-func (f *dlqFilter) options() letters.Options {
-	return letters.Options{
-		State: f.State, Reason: f.Reason, Disposition: f.Disposition, Destination: f.Destination, Action: f.Action, Region: f.Region,
-		User: f.User, MessageID: f.MessageID, Code: f.Code, Since: f.Since.text, Until: f.Until.text, Contains: f.Contains, Zone: f.TZ.location,
+// chosen says that not all are.
+func (f *dlqFilter) chosen() string {
+	if reflect.DeepEqual(f.filter, deadletter.Filter{}) {
+		return ""
 	}
-}
-
-// filter is what the options choose, which Validate has found to be right.
-func (f *dlqFilter) filter() deadletter.Filter {
-	// Since and Until are as they were when the command line was read.
-	filter, _ := f.options().Filter("--", time.Now())
-	filter.Since, filter.Until = f.Since.Time, f.Until.Time
-	return filter
+	return " that the options choose"
 }
 
 // unknown is an error if an option names what the configuration doesn't know. It
 // is asked when nothing was found: what isn't configured any more may have dead
 // letters.
 func (f *dlqFilter) unknown(cfg *config.Config) error {
-	return badInput(f.options().Unknown("--", cfg))
+	return badInput(f.Unknown("--", cfg))
 }
 
 func quoted(s string) string { return fmt.Sprintf("%q", s) }
-
-// joined lists words for people.
-func joined[T ~string](words []T) string {
-	s := make([]string, len(words))
-	for i, w := range words {
-		s[i] = string(w)
-	}
-	return strings.Join(s, ", ")
-}
 
 // dlqDesk is a connection to the configured dead-letter topic that remembers
 // what it has read.
@@ -181,7 +156,7 @@ func (d *dlqDesk) readOnce(ctx context.Context, app *app, filter deadletter.Filt
 // learn reads what became of the letters.
 func (d *dlqDesk) learn(ctx context.Context, app *app, states *deadletter.States) error {
 	progress := new(deadletter.Progress)
-	stop := showProgress(app.stderr, "reading what became of them", progress)
+	stop := terminal.Progress(app.stderr, "reading what became of them", progress.Far)
 	defer stop()
 	sources := d.Sources()
 	sources.Replays = deadletter.AuditTopic(d.Reader.Topic)
@@ -200,7 +175,7 @@ func (d *dlqDesk) scan(ctx context.Context, app *app, since time.Time, spans []d
 	}
 	d.spans, d.fold = spans, deadletter.NewFold()
 	progress := new(deadletter.Progress)
-	stop := showProgress(app.stderr, "reading "+d.Reader.Topic, progress)
+	stop := terminal.Progress(app.stderr, "reading "+d.Reader.Topic, progress.Far)
 	defer stop()
 	err := d.Reader.Read(ctx, spans, progress, func(r *deadletter.Record, fault error) error {
 		// What one header doesn't tell doesn't make the letter less dead.
@@ -254,7 +229,7 @@ func (l leftOut) note(app *app, topic string) {
 		{l.gone, "deleted by retention before they were read"},
 	} {
 		if part.n > 0 {
-			fmt.Fprintf(app.stderr, "engage-worker: left out %s of %s: %s\n", plural(part.n, "record"), topic, part.why)
+			fmt.Fprintf(app.stderr, "engage-worker: left out %s of %s: %s\n", terminal.Plural(part.n, "record"), topic, part.why)
 		}
 	}
 }
@@ -282,23 +257,3 @@ func (d *dlqDesk) explained(ctx context.Context, err error) error {
 type dlqError struct{ err error }
 
 func (e *dlqError) Error() string { return e.err.Error() }
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return thousands(n) + " " + noun + "s"
-}
-
-// thousands writes n with commas.
-func thousands(n int) string {
-	s := fmt.Sprint(n)
-	var groups []string
-	for len(s) > 3 && s[0] != '-' {
-		groups = append(groups, s[len(s)-3:])
-		s = s[:len(s)-3]
-	}
-	groups = append(groups, s)
-	slices.Reverse(groups)
-	return strings.Join(groups, ",")
-}

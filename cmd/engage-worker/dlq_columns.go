@@ -2,9 +2,9 @@ package main
 
 import (
 	"encoding/base64"
-	"encoding/csv"
 	"encoding/json"
 	"io"
+	"reflect"
 	"slices"
 	"strconv"
 	"time"
@@ -15,50 +15,48 @@ import (
 
 	"engage-worker/deadletter"
 	"engage-worker/internal/letters"
-	"engage-worker/internal/terminal"
 )
 
 // exported is a dead letter as `dlq export` writes it: the columns, their
 // names and their order are documented in docs/dead-letters.md and stay. A
 // fact that is unknown is absent (JSON Lines), empty (CSV) or null (Parquet).
 type exported struct {
-	ID              string `json:"id" parquet:"id"`
-	FailedAt        millis `json:"failed_at,omitzero" parquet:"failed_at,optional,timestamp(millisecond)"`
-	FirstFailedAt   millis `json:"first_failed_at,omitzero" parquet:"first_failed_at,optional,timestamp(millisecond)"`
-	Reason          string `json:"reason,omitempty" parquet:"reason,optional,dict"`
-	Disposition     string `json:"disposition,omitempty" parquet:"disposition,optional,dict"`
-	Destination     string `json:"destination,omitempty" parquet:"destination,optional,dict"`
-	Action          string `json:"action,omitempty" parquet:"action,optional,dict"`
-	Region          string `json:"region,omitempty" parquet:"region,optional,dict"`
-	UserID          string `json:"user_id,omitempty" parquet:"user_id,optional"`
-	MessageID       string `json:"message_id,omitempty" parquet:"message_id,optional"`
-	Recipient       string `json:"recipient,omitempty" parquet:"recipient,optional"`
-	Message         string `json:"message,omitempty" parquet:"message,optional"`
-	TwilioCode      int32  `json:"twilio_code,omitempty" parquet:"twilio_code,optional"`
-	TwilioStatus    int32  `json:"twilio_status,omitempty" parquet:"twilio_status,optional"`
-	TwilioRequestID string `json:"twilio_request_id,omitempty" parquet:"twilio_request_id,optional"`
-	Attempts        int32  `json:"attempts,omitempty" parquet:"attempts,optional"`
-	Replays         int32  `json:"replays" parquet:"replays"`
-	Group           string `json:"group,omitempty" parquet:"group,optional,dict"`
-	Topic           string `json:"topic,omitempty" parquet:"topic,optional,dict"`
-	Partition       int32  `json:"partition" parquet:"partition"`
-	Offset          int64  `json:"offset" parquet:"offset"`
-	RecordTimestamp millis `json:"record_timestamp,omitzero" parquet:"record_timestamp,optional,timestamp(millisecond)"`
-	DLQPartition    int32  `json:"dlq_partition" parquet:"dlq_partition"`
-	DLQOffset       int64  `json:"dlq_offset" parquet:"dlq_offset"`
-	DLQTimestamp    millis `json:"dlq_timestamp,omitzero" parquet:"dlq_timestamp,optional,timestamp(millisecond)"`
-	Key             string `json:"key,omitempty" parquet:"key,optional"`
-	KeyEncoding     string `json:"key_encoding,omitempty" parquet:"key_encoding,optional,dict"`
-	Value           string `json:"value,omitempty" parquet:"value,optional"`
-	ValueEncoding   string `json:"value_encoding,omitempty" parquet:"value_encoding,optional,dict"`
-	Headers         string `json:"headers,omitempty" parquet:"headers,optional"`
-	State           string `json:"state,omitempty" parquet:"state,optional,dict"`
-	StateWhy        string `json:"state_why,omitempty" parquet:"state_why,optional,dict"`
-	TwilioSID       string `json:"twilio_sid,omitempty" parquet:"twilio_sid,optional"`
+	ID              string `parquet:"id"`
+	FailedAt        millis `parquet:"failed_at,optional,timestamp(millisecond)"`
+	FirstFailedAt   millis `parquet:"first_failed_at,optional,timestamp(millisecond)"`
+	Reason          string `parquet:"reason,optional,dict"`
+	Disposition     string `parquet:"disposition,optional,dict"`
+	Destination     string `parquet:"destination,optional,dict"`
+	Action          string `parquet:"action,optional,dict"`
+	Region          string `parquet:"region,optional,dict"`
+	UserID          string `parquet:"user_id,optional"`
+	MessageID       string `parquet:"message_id,optional"`
+	Recipient       string `parquet:"recipient,optional"`
+	Message         string `parquet:"message,optional"`
+	TwilioCode      int32  `parquet:"twilio_code,optional"`
+	TwilioStatus    int32  `parquet:"twilio_status,optional"`
+	TwilioRequestID string `parquet:"twilio_request_id,optional"`
+	Attempts        int32  `parquet:"attempts,optional"`
+	Replays         int32  `parquet:"replays"`
+	Group           string `parquet:"group,optional,dict"`
+	Topic           string `parquet:"topic,optional,dict"`
+	Partition       int32  `parquet:"partition"`
+	Offset          int64  `parquet:"offset"`
+	RecordTimestamp millis `parquet:"record_timestamp,optional,timestamp(millisecond)"`
+	DLQPartition    int32  `parquet:"dlq_partition"`
+	DLQOffset       int64  `parquet:"dlq_offset"`
+	DLQTimestamp    millis `parquet:"dlq_timestamp,optional,timestamp(millisecond)"`
+	Key             string `parquet:"key,optional"`
+	KeyEncoding     string `parquet:"key_encoding,optional,dict"`
+	Value           string `parquet:"value,optional"`
+	ValueEncoding   string `parquet:"value_encoding,optional,dict"`
+	Headers         string `parquet:"headers,optional"`
+	State           string `parquet:"state,optional,dict"`
+	StateWhy        string `parquet:"state_why,optional,dict"`
+	TwilioSID       string `parquet:"twilio_sid,optional"`
 }
 
-// millis is a time in Unix milliseconds, 0 for none, as Parquet has it; as
-// text it is RFC 3339.
+// millis is a time in Unix milliseconds, 0 for none, as Parquet has it.
 type millis int64
 
 func millisOf(t time.Time) millis {
@@ -67,16 +65,6 @@ func millisOf(t time.Time) millis {
 	}
 	return millis(t.UnixMilli())
 }
-
-func (m millis) String() string {
-	if m == 0 {
-		return ""
-	}
-	return letters.Stamp(time.UnixMilli(int64(m)))
-}
-
-// MarshalText makes it text in JSON.
-func (m millis) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 
 func exportedOf(r *deadletter.Record) exported {
 	key, keyEncoding := encoded(r.Key)
@@ -121,46 +109,6 @@ func headersJSON(r *deadletter.Record) string {
 	return string(b)
 }
 
-// jsonRows writes JSON Lines.
-type jsonRows struct {
-	enc     *json.Encoder
-	columns []string // none: all
-}
-
-func newJSONRows(w io.Writer, columns []string) *jsonRows {
-	enc := json.NewEncoder(terminal.JSON{To: w})
-	enc.SetEscapeHTML(false)
-	return &jsonRows{enc, columns}
-}
-
-func (j *jsonRows) Write(r *deadletter.Record) error {
-	row := exportedOf(r)
-	if len(j.columns) > 0 {
-		return j.enc.Encode(pick(row, j.columns))
-	}
-	return j.enc.Encode(&row)
-}
-
-func (j *jsonRows) Close() error { return nil }
-
-// csvRows writes RFC 4180 with a header line. No cell drives a spreadsheet or a
-// terminal.
-type csvRows struct {
-	w      *csv.Writer
-	fields []string
-	chosen []int // none: all
-}
-
-func newCSVRows(w io.Writer, columns []string) *csvRows {
-	c := &csvRows{w: csv.NewWriter(w)}
-	for _, name := range columns {
-		c.chosen = append(c.chosen, slices.Index(exportColumns(), name))
-	}
-	// An error stays with the writer and comes with the next Write or Close.
-	_ = c.w.Write(c.some(exportColumns()))
-	return c
-}
-
 // exportColumns are the columns' names.
 func exportColumns() []string {
 	fields := parquet.SchemaOf(exported{}).Fields()
@@ -171,44 +119,45 @@ func exportColumns() []string {
 	return names
 }
 
-func (c *csvRows) Write(r *deadletter.Record) error {
-	e := exportedOf(r)
-	text := terminal.Cell
-	c.fields = append(c.fields[:0],
-		text(e.ID), e.FailedAt.String(), e.FirstFailedAt.String(), text(e.Reason), text(e.Disposition), text(e.Destination), text(e.Action), text(e.Region),
-		text(e.UserID), text(e.MessageID), text(e.Recipient), text(e.Message), letters.Number(int(e.TwilioCode)), letters.Number(int(e.TwilioStatus)), text(e.TwilioRequestID),
-		letters.Number(int(e.Attempts)), strconv.Itoa(int(e.Replays)), text(e.Group),
-		text(e.Topic), strconv.Itoa(int(e.Partition)), strconv.FormatInt(e.Offset, 10), e.RecordTimestamp.String(),
-		strconv.Itoa(int(e.DLQPartition)), strconv.FormatInt(e.DLQOffset, 10), e.DLQTimestamp.String(),
-		text(e.Key), e.KeyEncoding, jsonCell(e.Value), e.ValueEncoding, jsonCell(e.Headers),
-		e.State, text(e.StateWhy), text(e.TwilioSID),
-	)
-	return c.w.Write(c.some(c.fields))
+// textRows writes JSON Lines or CSV.
+type textRows struct {
+	to     rowWriter
+	record exported
+	fields []reflect.Value // of record, those that are asked for
+	row    []cell
+	always []bool // whether a zero is known
 }
 
-func (c *csvRows) some(all []string) []string {
-	if len(c.chosen) == 0 {
-		return all
+func newTextRows(to rowWriter, columns []string) *textRows {
+	t := &textRows{to: to}
+	all, record := parquet.SchemaOf(exported{}).Fields(), reflect.ValueOf(&t.record).Elem()
+	for _, name := range columns {
+		i := slices.Index(exportColumns(), name)
+		t.fields = append(t.fields, record.Field(i))
+		t.row = append(t.row, cell{name: name, number: record.Field(i).CanInt() && record.Field(i).Type() != reflect.TypeFor[millis]()})
+		t.always = append(t.always, !all[i].Optional())
 	}
-	some := make([]string, len(c.chosen))
-	for i, from := range c.chosen {
-		some[i] = all[from]
-	}
-	return some
+	return t
 }
 
-// jsonCell is a cell of JSON, with the same value; or of any text.
-func jsonCell(s string) string {
-	if json.Valid([]byte(s)) {
-		s = string(terminal.EscapeJSON([]byte(s)))
+func (t *textRows) Write(r *deadletter.Record) error {
+	t.record = exportedOf(r)
+	for i, f := range t.fields {
+		c := &t.row[i]
+		switch c.text, c.unknown = "", f.IsZero() && !t.always[i]; {
+		case c.unknown:
+		case c.number:
+			c.text = strconv.FormatInt(f.Int(), 10)
+		case f.CanInt():
+			c.text = letters.Stamp(time.UnixMilli(f.Int()))
+		default:
+			c.text = f.String()
+		}
 	}
-	return terminal.Cell(s)
+	return t.to.Write(t.row)
 }
 
-func (c *csvRows) Close() error {
-	c.w.Flush()
-	return c.w.Error()
-}
+func (t *textRows) Close() error { return t.to.Flush() }
 
 // parquetRows writes Parquet, zstd-compressed.
 type parquetRows struct {

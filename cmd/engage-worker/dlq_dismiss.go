@@ -10,6 +10,7 @@ import (
 
 	"engage-worker/deadletter"
 	"engage-worker/internal/letters"
+	"engage-worker/internal/terminal"
 )
 
 type dlqDismissCmd struct {
@@ -22,13 +23,16 @@ type dlqDismissCmd struct {
 
 // Validate is kong's hook for flags.
 func (c *dlqDismissCmd) Validate() error {
+	if err := c.dlqFilter.Validate(); err != nil {
+		return err
+	}
 	switch {
 	case strings.TrimSpace(c.Because) == "":
 		return errors.New("--because needs to say why")
 	case len(c.IDs) == 0 && c.chosen() == "":
 		return errors.New("which? name ids, or choose with the options; --state open chooses all that are open")
 	}
-	return c.dlqFilter.Validate()
+	return nil
 }
 
 // Run closes letters, or opens them again.
@@ -38,7 +42,7 @@ func (c *dlqDismissCmd) Run(ctx context.Context, app *app) error {
 		return err
 	}
 	defer desk.Close()
-	filter := c.filter()
+	filter := c.filter
 	filter.IDs = c.IDs
 	var chosen []deadletter.Letter
 	passed := map[deadletter.State]int{}
@@ -68,16 +72,16 @@ func (c *dlqDismissCmd) Run(ctx context.Context, app *app) error {
 	}
 	line := ""
 	for _, state := range slices.Sorted(maps.Keys(passed)) {
-		line += fmt.Sprintf(", %s passed over: %s", thousands(passed[state]), state)
+		line += fmt.Sprintf(", %s passed over: %s", terminal.Thousands(passed[state]), state)
 	}
 	if !c.Yes {
-		_, err := fmt.Fprintf(app.stdout, "%s to be %s%s. Nothing was done; --yes does it.\n", plural(len(chosen), "dead letter"), what, line)
+		_, err := fmt.Fprintf(app.stdout, "%s to be %s%s. Nothing was done; --yes does it.\n", terminal.Plural(len(chosen), "dead letter"), what, line)
 		return err
 	}
 	if err := c.carryOut(ctx, desk, chosen); err != nil {
 		return desk.explained(ctx, err)
 	}
-	_, err = fmt.Fprintf(app.stdout, "%s %s%s\n", plural(len(chosen), "dead letter"), what, line)
+	_, err = fmt.Fprintf(app.stdout, "%s %s%s\n", terminal.Plural(len(chosen), "dead letter"), what, line)
 	return err
 }
 

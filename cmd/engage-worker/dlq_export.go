@@ -15,6 +15,7 @@ import (
 
 	"engage-worker/deadletter"
 	"engage-worker/internal/letters"
+	"engage-worker/internal/terminal"
 )
 
 type dlqExportCmd struct {
@@ -31,7 +32,7 @@ type dlqExportCmd struct {
 // Validate is kong's hook for flags.
 func (c *dlqExportCmd) Validate() error {
 	if c.File != "" && c.File != "-" && c.Format == "auto" && filepath.Ext(c.File) != "" && c.ending() == "" {
-		return fmt.Errorf("the ending of %s names no format: end it in .jsonl, .csv or .parquet, the first two also with .gz, or choose with --format", quoted(c.File))
+		return fmt.Errorf("the ending of %q names no format: end it in .jsonl, .csv or .parquet, the first two also with .gz, or choose with --format", c.File)
 	}
 	if err := knownColumns(c.Columns, exportColumns()); err != nil {
 		return err
@@ -76,21 +77,25 @@ func (c *dlqExportCmd) format() string {
 	return cmp.Or(c.ending(), "jsonl")
 }
 
-// rowWriter writes dead letters in a format. Close ends the document, not
+// recordWriter writes dead letters in a format. Close ends the document, not
 // what it is written to.
-type rowWriter interface {
+type recordWriter interface {
 	Write(*deadletter.Record) error
 	Close() error
 }
 
-func (c *dlqExportCmd) rows(w io.Writer) rowWriter {
+func (c *dlqExportCmd) records(w io.Writer) recordWriter {
+	columns := c.Columns
+	if len(columns) == 0 {
+		columns = exportColumns()
+	}
 	switch c.format() {
 	case "csv":
-		return newCSVRows(w, c.Columns)
+		return newTextRows(newCSVRows(w, columns), columns)
 	case "parquet":
 		return newParquetRows(w)
 	}
-	return newJSONRows(w, c.Columns)
+	return newTextRows(jsonRows{terminal.JSON{To: w}}, columns)
 }
 
 // Run exports.
@@ -112,7 +117,7 @@ func (c *dlqExportCmd) Run(ctx context.Context, app *app) error {
 		packed := gzip.NewWriter(buffered)
 		to, end = packed, packed.Close
 	}
-	rows := c.rows(to)
+	rows := c.records(to)
 	n := 0
 	write := func(r *deadletter.Record) error {
 		n++
@@ -124,7 +129,7 @@ func (c *dlqExportCmd) Run(ctx context.Context, app *app) error {
 		}
 		return nil
 	}
-	left, err := desk.readStates(ctx, app, c.filter(), write)
+	left, err := desk.readStates(ctx, app, c.filter, write)
 	if err != nil {
 		return err
 	}
@@ -144,13 +149,13 @@ func (c *dlqExportCmd) Run(ctx context.Context, app *app) error {
 	}
 	left.note(app, desk.Reader.Topic)
 	if out.file != nil {
-		_, err = fmt.Fprintf(app.stderr, "engage-worker: %s written to %s\n", plural(n, "dead letter"), c.File)
+		_, err = fmt.Fprintf(app.stderr, "engage-worker: %s written to %s\n", terminal.Plural(n, "dead letter"), c.File)
 	}
 	return err
 }
 
 // follow writes what comes, each at once.
-func (c *dlqExportCmd) follow(ctx context.Context, desk *dlqDesk, rows rowWriter, buffered *bufio.Writer, write func(*deadletter.Record) error) error {
+func (c *dlqExportCmd) follow(ctx context.Context, desk *dlqDesk, rows recordWriter, buffered *bufio.Writer, write func(*deadletter.Record) error) error {
 	flush := func() error {
 		if err := errors.Join(rows.Close(), buffered.Flush()); err != nil {
 			return fmt.Errorf("write standard output: %w", err)
@@ -160,7 +165,7 @@ func (c *dlqExportCmd) follow(ctx context.Context, desk *dlqDesk, rows rowWriter
 	if err := flush(); err != nil {
 		return err
 	}
-	return desk.follow(ctx, c.filter(), func(r *deadletter.Record) error {
+	return desk.follow(ctx, c.filter, func(r *deadletter.Record) error {
 		if err := write(r); err != nil {
 			return err
 		}
@@ -181,7 +186,7 @@ type output struct {
 
 func (c *dlqExportCmd) open(app *app) (*output, error) {
 	if c.File == "" || c.File == "-" {
-		if c.format() == "parquet" && screenOf(app.stdout).width > 0 {
+		if c.format() == "parquet" && terminal.ScreenOf(app.stdout).Width > 0 {
 			return nil, errors.New("parquet is nothing for a terminal: name a file")
 		}
 		return &output{Writer: app.stdout, name: "standard output"}, nil

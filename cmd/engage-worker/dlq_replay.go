@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,13 +74,13 @@ func (c *dlqReplayCmd) Run(ctx context.Context, app *app) error {
 		}
 	}()
 	progress := new(deadletter.Progress)
-	stop := showProgress(app.stderr, "reading "+desk.Reader.Topic, progress)
+	stop := terminal.Progress(app.stderr, "reading "+desk.Reader.Topic, progress.Far)
 	plan, err := r.Plan(ctx, progress)
 	stop()
 	if err != nil {
 		return desk.explained(ctx, err)
 	}
-	if err := c.printPlan(screenOf(app.stdout), desk, plan); err != nil {
+	if err := c.printPlan(terminal.ScreenOf(app.stdout), desk, plan); err != nil {
 		return err
 	}
 	leftOut{foreign: plan.Foreign, gone: int(progress.Gone())}.note(app, desk.Reader.Topic)
@@ -107,12 +108,12 @@ func (c *dlqReplayCmd) replayer(ctx context.Context, desk *dlqDesk) (*deadletter
 	if planner.Audit, err = desk.OpenAudit(ctx, false); err != nil {
 		return nil, err
 	}
-	planner.Filter = c.filter()
+	planner.Filter = c.filter
 	planner.Filter.IDs = c.IDs
 	planner.MaxReplays, planner.Limit, planner.By = c.MaxReplays, c.Limit, whoami()
 	planner.Ambiguous, planner.EvenIfSent, planner.Undelivered, planner.Again = c.Ambiguous, c.EvenIfSent, c.Undelivered, c.Again
 	choice := letters.Choice{
-		Filter: planner.Filter, Since: c.Since.text, Until: c.Until.text, Zone: c.TZ.String(),
+		Filter: planner.Filter, Since: c.Since, Until: c.Until, Zone: c.TZ.String(),
 		EvenIfSent: c.EvenIfSent, Undelivered: c.Undelivered, Again: c.Again,
 	}
 	planner.Selection, planner.Asked = choice.Selection(), choice.Asked()
@@ -131,13 +132,13 @@ func whoami() string {
 	return name
 }
 
-func (c *dlqReplayCmd) printPlan(s screen, desk *dlqDesk, plan *deadletter.Plan) error {
+func (c *dlqReplayCmd) printPlan(s terminal.Screen, desk *dlqDesk, plan *deadletter.Plan) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n", s.bold("Plan "+plan.ID+": "+desk.Reader.Topic+" to "+desk.Config.Kafka.Topic))
+	fmt.Fprintf(&b, "%s\n", s.Bold("Plan "+plan.ID+": "+desk.Reader.Topic+" to "+desk.Config.Kafka.Topic))
 	if plan.Continues() {
 		fmt.Fprintf(&b, "  goes on with %s, which was interrupted\n", plan.Series)
 	}
-	fmt.Fprintf(&b, "  %8s  chosen, each delivery once\n", thousands(plan.Chosen))
+	fmt.Fprintf(&b, "  %8s  chosen, each delivery once\n", terminal.Thousands(plan.Chosen))
 	for _, why := range letters.Whys() {
 		n := plan.PassedOver[why]
 		if n == 0 {
@@ -147,21 +148,21 @@ func (c *dlqReplayCmd) printPlan(s screen, desk *dlqDesk, plan *deadletter.Plan)
 		if option != "" {
 			words += " (" + option + ")"
 		}
-		fmt.Fprintf(&b, "  %8s  passed over: %s\n", thousands(n), words)
+		fmt.Fprintf(&b, "  %8s  passed over: %s\n", terminal.Thousands(n), words)
 	}
-	fmt.Fprintf(&b, "  %8s  to be replayed", thousands(plan.Send()))
+	fmt.Fprintf(&b, "  %8s  to be replayed", terminal.Thousands(plan.Send()))
 	if plan.Send() > 0 {
 		fmt.Fprintf(&b, ", in about %s at %s a second", c.estimate(plan), strconv.FormatFloat(c.Rate, 'f', -1, 64))
 	}
 	b.WriteByte('\n')
 	if plan.Later > 0 {
-		fmt.Fprintf(&b, "  %8s  left for later (--limit)\n", thousands(plan.Later))
+		fmt.Fprintf(&b, "  %8s  left for later (--limit)\n", terminal.Thousands(plan.Later))
 	}
 	if plan.Open > 0 {
-		fmt.Fprintf(&b, "  %8s  of them were begun by a replay that was cut off; they come last, after a wait to be sure\n", thousands(plan.Open))
+		fmt.Fprintf(&b, "  %8s  of them were begun by a replay that was cut off; they come last, after a wait to be sure\n", terminal.Thousands(plan.Open))
 	}
 	for _, count := range plan.Reasons() {
-		fmt.Fprintf(&b, "            %8s  %s\n", thousands(count.N), terminal.Plain(orUnknown(count.Value)))
+		fmt.Fprintf(&b, "            %8s  %s\n", terminal.Thousands(count.N), terminal.Plain(cmp.Or(count.Value, none)))
 	}
 	_, err := io.WriteString(s, b.String())
 	return err
@@ -196,7 +197,7 @@ func (c *dlqReplayCmd) confirmed(ctx context.Context, app *app, plan *deadletter
 		return false, err
 	}
 	const word = "replay"
-	fmt.Fprintf(app.stdout, "Type %q to send %s again, anything else to leave it: ", word, plural(plan.Send(), "message"))
+	fmt.Fprintf(app.stdout, "Type %q to send %s again, anything else to leave it: ", word, terminal.Plural(plan.Send(), "message"))
 	answer := make(chan string, 1)
 	go func() { // ends with the process if nobody answers: a terminal can't be given up reading
 		line, _ := bufio.NewReader(in).ReadString('\n')
@@ -217,23 +218,19 @@ func (c *dlqReplayCmd) confirmed(ctx context.Context, app *app, plan *deadletter
 
 // carryOut replays, shows how far it is, and says how it ended.
 func (c *dlqReplayCmd) carryOut(ctx context.Context, app *app, desk *dlqDesk, r *deadletter.Replayer, plan *deadletter.Plan) error {
-	stop := func() {}
-	if s := screenOf(app.stderr); s.width > 0 {
-		var left atomic.Int64
-		left.Store(int64(plan.Send()))
-		r.Progress = func(p deadletter.Report) { left.Store(int64(p.Left)) }
-		stop = drawing(s, func() string {
-			return progressLine("replaying", plan.Send()-int(left.Load()), plan.Send(), s.width)
-		})
-	}
+	var left atomic.Int64
+	left.Store(int64(plan.Send()))
+	r.Progress = func(p deadletter.Report) { left.Store(int64(p.Left)) }
+	all := int64(plan.Send())
+	stop := terminal.Progress(app.stderr, "replaying", func() (done, total int64) { return all - left.Load(), all })
 	report, err := r.Run(ctx, plan)
 	stop()
-	line := plural(report.Published, "dead letter") + " replayed"
+	line := terminal.Plural(report.Published, "dead letter") + " replayed"
 	for _, why := range slices.Sorted(maps.Keys(report.PassedOver)) {
-		line += fmt.Sprintf(", %s passed over: %s", thousands(report.PassedOver[why]), why)
+		line += fmt.Sprintf(", %s passed over: %s", terminal.Thousands(report.PassedOver[why]), why)
 	}
 	if report.Left > 0 {
-		line += fmt.Sprintf(", %s left; the same command goes on from there", thousands(report.Left))
+		line += fmt.Sprintf(", %s left; the same command goes on from there", terminal.Thousands(report.Left))
 	}
 	if _, werr := fmt.Fprintln(app.stdout, line); err == nil {
 		err = werr
@@ -253,10 +250,7 @@ func (c *dlqReplayCmd) await(ctx context.Context, app *app, desk *dlqDesk, r *de
 	if published == 0 || c.Wait == 0 {
 		return nil
 	}
-	stop := func() {}
-	if s := screenOf(app.stderr); s.width > 0 {
-		stop = drawing(s, func() string { return "waiting for what comes of it" })
-	}
+	stop := terminal.Progress(app.stderr, "waiting for what comes of it", func() (done, total int64) { return 0, 0 })
 	counts, err := r.Await(ctx, plan, c.Wait)
 	stop()
 	if err != nil {
@@ -273,12 +267,12 @@ func (c *dlqReplayCmd) await(ctx context.Context, app *app, desk *dlqDesk, r *de
 		{counts[deadletter.StateReplayed], "of which nothing is known yet"},
 	} {
 		if of.n > 0 {
-			parts = append(parts, thousands(of.n)+" "+of.what)
+			parts = append(parts, terminal.Thousands(of.n)+" "+of.what)
 		}
 	}
 	line := "what came of it: " + strings.Join(parts, ", ")
 	if n := counts[deadletter.StateDelivered]; n > 0 {
-		line += fmt.Sprintf("; %s delivered so far", thousands(n))
+		line += fmt.Sprintf("; %s delivered so far", terminal.Thousands(n))
 	}
 	if counts[deadletter.StateReplayed] > 0 {
 		line += "; `engage-worker dlq stats --by state` tells later"

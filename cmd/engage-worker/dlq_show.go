@@ -22,9 +22,9 @@ import (
 )
 
 type dlqShowCmd struct {
-	ID   string `arg:"" help:"The dead letter's id (engage.dlq.id, the second column of list), or its beginning."`
-	Mask bool   `help:"Veil phone numbers and mail, and users."`
-	TZ   zone   `name:"tz" help:"The time zone of the times: UTC, local, or a name as Europe/Berlin." placeholder:"ZONE"`
+	ID   string       `arg:"" help:"The dead letter's id (engage.dlq.id, the second column of list), or its beginning."`
+	Mask bool         `help:"Veil phone numbers and mail, and users."`
+	TZ   letters.Zone `name:"tz" help:"The time zone of the times: UTC, local, or a name as Europe/Berlin." placeholder:"ZONE"`
 }
 
 // death is one of the times that a delivery died.
@@ -57,7 +57,7 @@ func (c *dlqShowCmd) Run(ctx context.Context, app *app) error {
 	if err != nil {
 		return desk.explained(ctx, err)
 	}
-	p := &shower{s: screenOf(app.stdout), zone: c.TZ}
+	p := &shower{s: terminal.ScreenOf(app.stdout), zone: c.TZ}
 	shown := last
 	if c.Mask {
 		shown = letters.MaskedRecord(last)
@@ -128,8 +128,8 @@ func (d *dlqDesk) replaysOf(ctx context.Context, id string) ([]deadletter.Audit,
 
 // shower prints sections; the first error ends it.
 type shower struct {
-	s    screen
-	zone zone
+	s    terminal.Screen
+	zone letters.Zone
 	veil func(string) string // over what is rendered; nil shows it
 	err  error
 }
@@ -140,7 +140,7 @@ func (p *shower) printf(format string, args ...any) {
 	}
 }
 
-func (p *shower) section(name string) { p.printf("\n%s\n", p.s.bold(name)) }
+func (p *shower) section(name string) { p.printf("\n%s\n", p.s.Bold(name)) }
 
 // line prints a fact that is known.
 func (p *shower) line(name, value string) {
@@ -150,7 +150,7 @@ func (p *shower) line(name, value string) {
 }
 
 func (p *shower) why(r *deadletter.Record) {
-	p.printf("%s\n", p.s.bold(terminal.Plain("Dead letter "+r.ID()+": "+r.Reason)))
+	p.printf("%s\n", p.s.Bold(terminal.Plain("Dead letter "+r.ID()+": "+r.Reason)))
 	e := letters.Explain(r)
 	p.line("why", e.Means)
 	p.line("what happened", r.Message)
@@ -171,8 +171,8 @@ func (p *shower) facts(r *deadletter.Record) {
 	p.line("user id", r.UserID)
 	p.line("message id", r.MessageID)
 	p.line("attempts", letters.Number(r.DeliveryCount))
-	p.line("first failed", p.zone.shown(r.FirstFailedAt))
-	p.line("last failed", p.zone.shown(r.LastFailedAt))
+	p.line("first failed", p.zone.Shown(r.FirstFailedAt))
+	p.line("last failed", p.zone.Shown(r.LastFailedAt))
 	p.line("HTTP status", letters.Number(r.TwilioStatus))
 	p.line("Twilio request", r.RequestID)
 	p.line("Twilio message", r.TwilioSID)
@@ -190,7 +190,7 @@ func (p *shower) at(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return ", " + p.zone.shown(t)
+	return ", " + p.zone.Shown(t)
 }
 
 func (p *shower) history(deaths []death, replays []deadletter.Audit) {
@@ -200,28 +200,28 @@ func (p *shower) history(deaths []death, replays []deadletter.Audit) {
 		return
 	}
 	if len(replays) > 0 {
-		t := table{header: []string{"  REPLAY", "STATE", "WHEN (" + p.zone.String() + ")", "BY", "PLAN", "WHY"}}
+		t := terminal.TableOf("  REPLAY", "STATE", "WHEN ("+p.zone.String()+")", "BY", "PLAN", "WHY")
 		for _, a := range replays {
 			n := strconv.Itoa(a.Replay)
 			if a.State == deadletter.Dismissed || a.State == deadletter.Reopened {
 				n = "-"
 			}
-			t.add("  "+n, string(a.State), p.zone.shown(a.At), a.By, a.Plan, a.Why)
+			t.Add("  "+n, string(a.State), p.zone.Shown(a.At), a.By, a.Plan, a.Why)
 		}
 		p.table(t)
 	}
 	if len(deaths) > 1 {
-		t := table{header: []string{"  DIED (" + p.zone.String() + ")", "AFTER REPLAYS", "REASON", "STATE", "AT"}}
+		t := terminal.TableOf("  DIED ("+p.zone.String()+")", "AFTER REPLAYS", "REASON", "STATE", "AT")
 		for _, d := range deaths {
-			t.add("  "+p.zone.shown(d.failed), strconv.Itoa(d.replays), d.reason, string(d.state), d.at.String())
+			t.Add("  "+p.zone.Shown(d.failed), strconv.Itoa(d.replays), d.reason, string(d.state), d.at.String())
 		}
 		p.table(t)
 	}
 }
 
-func (p *shower) table(t table) {
+func (p *shower) table(t *terminal.Table) {
 	if p.err == nil {
-		p.err = t.print(p.s)
+		p.err = t.Print(p.s)
 	}
 }
 
@@ -245,7 +245,7 @@ func (p *shower) event(r *deadletter.Record) {
 		err = json.Indent(&pretty, value, "  ", "  ")
 	}
 	if err != nil {
-		p.printf("  not JSON, %s: %s\n", plural(len(r.Value), "byte"), cut(terminal.Plain(text(r.Value)), 2000))
+		p.printf("  not JSON, %s: %s\n", terminal.Plural(len(r.Value), "byte"), terminal.Cut(terminal.Plain(text(r.Value)), 2000))
 		return
 	}
 	p.printf("  %s\n", terminal.PlainLines(pretty.String()))

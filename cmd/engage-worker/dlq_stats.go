@@ -1,12 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"engage-worker/deadletter"
 	"engage-worker/internal/letters"
@@ -15,15 +16,15 @@ import (
 
 type dlqStatsCmd struct {
 	dlqFilter
-	By     []string `help:"What to count by: state, reason, disposition, destination, action, region, code, user, hour, day; several with commas." placeholder:"WHAT"`
-	Output string   `help:"How to print: ${enum}." enum:"table,json,csv" default:"table" short:"o"`
+	By     []deadletter.Dimension `help:"What to count by: state, reason, disposition, destination, action, region, code, user, hour, day; several with commas." placeholder:"WHAT"`
+	Output string                 `help:"How to print: ${enum}." enum:"table,json,csv" default:"table" short:"o"`
 }
 
 // Validate is kong's hook for flags.
 func (c *dlqStatsCmd) Validate() error {
 	for _, name := range c.By {
-		if !slices.Contains(deadletter.Dimensions(), deadletter.Dimension(name)) {
-			return fmt.Errorf("--by %s is unknown; known are %s", quoted(name), joined(deadletter.Dimensions()))
+		if !slices.Contains(deadletter.Dimensions(), name) {
+			return fmt.Errorf("--by %q is unknown; known are %s", name, strings.Join(letters.Texts(deadletter.Dimensions()), ", "))
 		}
 	}
 	return c.dlqFilter.Validate()
@@ -37,7 +38,7 @@ func (c *dlqStatsCmd) Run(ctx context.Context, app *app) error {
 	}
 	defer desk.Close()
 	stats := deadletter.NewStats(deadletter.Dimensions()...)
-	stats.Location = c.TZ.location
+	stats.Location = c.TZ.Location()
 	left, err := c.count(ctx, app, desk, stats)
 	if err != nil {
 		return err
@@ -61,13 +62,13 @@ func (c *dlqStatsCmd) Run(ctx context.Context, app *app) error {
 // count counts; where states aren't chosen by, the topic needs to be read only once.
 func (c *dlqStatsCmd) count(ctx context.Context, app *app, desk *dlqDesk, stats *deadletter.Stats) (leftOut, error) {
 	if len(c.State) > 0 {
-		return desk.readStates(ctx, app, c.filter(), func(r *deadletter.Record) error {
+		return desk.readStates(ctx, app, c.filter, func(r *deadletter.Record) error {
 			stats.Add(r)
 			return nil
 		})
 	}
 	var refs []deadletter.Ref
-	states, left, err := desk.readOnce(ctx, app, c.filter(), func(r *deadletter.Record, states *deadletter.States) {
+	states, left, err := desk.readOnce(ctx, app, c.filter, func(r *deadletter.Record, states *deadletter.States) {
 		stats.Add(r)
 		refs = append(refs, states.Add(r))
 	})
@@ -89,11 +90,7 @@ func (c *dlqStatsCmd) count(ctx context.Context, app *app, desk *dlqDesk, stats 
 // that fits on a page.
 func (c *dlqStatsCmd) dimensions(stats *deadletter.Stats) []deadletter.Dimension {
 	if len(c.By) > 0 {
-		by := make([]deadletter.Dimension, len(c.By))
-		for i, name := range c.By {
-			by[i] = deadletter.Dimension(name)
-		}
-		return by
+		return c.By
 	}
 	const manyHours = 48
 	left := deadletter.ByDay
@@ -104,14 +101,14 @@ func (c *dlqStatsCmd) dimensions(stats *deadletter.Stats) []deadletter.Dimension
 }
 
 func (c *dlqStatsCmd) printTable(app *app, topic string, stats *deadletter.Stats, by []deadletter.Dimension) error {
-	s := screenOf(app.stdout)
+	s := terminal.ScreenOf(app.stdout)
 	if stats.Total == 0 {
 		_, err := fmt.Fprintf(s, "%s: no dead letters%s\n", topic, c.chosen())
 		return err
 	}
-	line := fmt.Sprintf("%s: %s%s, failed from %s to %s %s", topic, plural(stats.Total, "dead letter"), c.chosen(), c.TZ.shown(stats.Oldest), c.TZ.shown(stats.Newest), c.TZ)
+	line := fmt.Sprintf("%s: %s%s, failed from %s to %s %s", topic, terminal.Plural(stats.Total, "dead letter"), c.chosen(), c.TZ.Shown(stats.Oldest), c.TZ.Shown(stats.Newest), c.TZ)
 	if stats.Replayed > 0 {
-		line += fmt.Sprintf("; %s died again after a replay", thousands(stats.Replayed))
+		line += fmt.Sprintf("; %s died again after a replay", terminal.Thousands(stats.Replayed))
 	}
 	if _, err := fmt.Fprintln(s, line); err != nil {
 		return err
@@ -128,108 +125,75 @@ func (c *dlqStatsCmd) printTable(app *app, topic string, stats *deadletter.Stats
 }
 
 // section prints one dimension's counts with bars.
-func (c *dlqStatsCmd) section(s screen, d deadletter.Dimension, stats *deadletter.Stats) error {
+func (c *dlqStatsCmd) section(s terminal.Screen, d deadletter.Dimension, stats *deadletter.Stats) error {
 	counts := stats.Counts(d)
 	most := 0
 	for _, n := range counts {
 		most = max(most, n.N)
 	}
 	barWidth := 30
-	if s.width > 0 {
+	if s.Width > 0 {
 		const figures = 40 // what the other columns take, mostly
-		barWidth = min(barWidth, max(8, (s.width-figures)/2))
+		barWidth = min(barWidth, max(8, (s.Width-figures)/2))
 	}
-	t := table{header: []string{"BY " + upper(d), "COUNT", "SHARE", ""}, right: map[int]bool{1: true, 2: true}}
+	heads := []terminal.Column{{Head: "BY " + strings.ToUpper(string(d))}, {Head: "COUNT", Right: true}, {Head: "SHARE", Right: true}, {}}
 	if d == deadletter.ByCode {
-		t.header = append(t.header, "MEANING")
+		heads[0].Head = "BY TWILIO CODE"
+		heads = append(heads, terminal.Column{Head: "MEANING"})
 	}
+	t := terminal.NewTable(heads...)
 	const mostUsers = 20
 	others := 0
 	if d == deadletter.ByUser && len(counts) > mostUsers {
 		for _, n := range counts[mostUsers:] {
 			others += n.N
 		}
-		counts = append(counts[:mostUsers:mostUsers], deadletter.Count{Value: fmt.Sprintf("(%s more)", thousands(len(counts)-mostUsers)), N: others})
+		counts = append(counts[:mostUsers:mostUsers], deadletter.Count{Value: fmt.Sprintf("(%s more)", terminal.Thousands(len(counts)-mostUsers)), N: others})
 		most = max(most, others)
 	}
 	for _, n := range counts {
-		row := []string{orUnknown(n.Value), thousands(n.N), share(n.N, stats.Total), bar(n.N, most, barWidth)}
+		share := fmt.Sprintf("%.1f%%", 100*float64(n.N)/float64(stats.Total))
+		row := []string{cmp.Or(n.Value, none), terminal.Thousands(n.N), share, terminal.Bar(n.N, most, barWidth)}
 		if d == deadletter.ByCode {
 			code, _ := strconv.Atoi(n.Value) // none is 0
 			row = append(row, letters.CodeMeaning(code))
 		}
-		t.add(row...)
+		t.Add(row...)
 	}
-	return t.print(s)
+	return t.Print(s)
 }
 
-func upper(d deadletter.Dimension) string {
-	if d == deadletter.ByCode {
-		return "TWILIO CODE"
-	}
-	b := []byte(d)
-	for i := range b {
-		b[i] -= 'a' - 'A'
-	}
-	return string(b)
-}
-
-func orUnknown(value string) string {
-	if value == "" {
-		return "(none)"
-	}
-	return value
-}
-
-func share(n, total int) string { return fmt.Sprintf("%.1f%%", 100*float64(n)/float64(total)) }
-
-// chosen says that not all are counted.
-func (f *dlqFilter) chosen() string {
-	g := f.filter()
-	if g.Contains == "" && len(g.States) == 0 && g.Since.IsZero() && g.Until.IsZero() &&
-		len(g.Reasons)+len(g.Dispositions)+len(g.Destinations)+len(g.Actions)+len(g.Regions)+len(g.Users)+len(g.MessageIDs)+len(g.Codes) == 0 {
-		return ""
-	}
-	return " that the options choose"
-}
-
-// statsJSON is stats as JSON.
-type statsJSON struct {
-	Topic    string                 `json:"topic"`
-	Total    int                    `json:"total"`
-	Replayed int                    `json:"replayed"`
-	Foreign  int                    `json:"foreign"`
-	Repeated int                    `json:"repeated"`
-	Oldest   string                 `json:"oldest,omitempty"`
-	Newest   string                 `json:"newest,omitempty"`
-	By       map[string][]countJSON `json:"by"`
-}
-
-type countJSON struct {
-	Value string `json:"value"`
-	Count int    `json:"count"`
-}
+// none stands for a fact that is unknown.
+const none = "(none)"
 
 func (c *dlqStatsCmd) printJSON(app *app, topic string, stats *deadletter.Stats, left leftOut, by []deadletter.Dimension) error {
-	out := statsJSON{
-		Topic: topic, Total: stats.Total, Replayed: stats.Replayed, Foreign: left.foreign, Repeated: left.repeated,
-		Oldest: letters.Stamp(stats.Oldest), Newest: letters.Stamp(stats.Newest), By: map[string][]countJSON{},
+	type count struct {
+		Value string `json:"value"`
+		Count int    `json:"count"`
 	}
+	counts := map[deadletter.Dimension][]count{}
 	for _, d := range by {
-		counts := []countJSON{}
+		counts[d] = []count{}
 		for _, n := range stats.Counts(d) {
-			counts = append(counts, countJSON{n.Value, n.N})
+			counts[d] = append(counts[d], count{n.Value, n.N})
 		}
-		out.By[string(d)] = counts
 	}
-	return printJSON(app, out)
+	return printJSON(app, struct {
+		Topic    string                           `json:"topic"`
+		Total    int                              `json:"total"`
+		Replayed int                              `json:"replayed"`
+		Foreign  int                              `json:"foreign"`
+		Repeated int                              `json:"repeated"`
+		Oldest   string                           `json:"oldest,omitempty"`
+		Newest   string                           `json:"newest,omitempty"`
+		By       map[deadletter.Dimension][]count `json:"by"`
+	}{topic, stats.Total, stats.Replayed, left.foreign, left.repeated, letters.Stamp(stats.Oldest), letters.Stamp(stats.Newest), counts})
 }
 
 // printJSON prints v, indented, with < and & as they are.
 func printJSON(app *app, v any) error {
-	enc := json.NewEncoder(terminal.JSON{To: app.stdout})
+	enc := terminal.JSONLines(app.stdout)
 	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
 }
 

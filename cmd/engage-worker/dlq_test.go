@@ -232,16 +232,30 @@ BY HOUR            COUNT  SHARE
 	if want := "by,value,count\nregion,us-west-2,60\nregion,eu-west-1,30\ncode,21610,60\ncode,20429,30\n"; got != want {
 		t.Errorf("csv %q, want %q", got, want)
 	}
-	var parsed statsJSON
-	if err := json.Unmarshal([]byte(p.ok("stats", "--by", "reason", "-o", "json", "--reason", "opted_out,rate_limited")), &parsed); err != nil {
-		t.Fatal(err)
-	}
-	wantJSON := statsJSON{
-		Topic: "audience-events.dlq", Total: 91, Replayed: 1, Foreign: 1, Repeated: 2, Oldest: "2026-03-01T10:00:00.000Z", Newest: "2026-03-01T14:00:00.000Z",
-		By: map[string][]countJSON{"reason": {{"opted_out", 61}, {"rate_limited", 30}}},
-	}
-	if !reflect.DeepEqual(parsed, wantJSON) {
-		t.Errorf("got  %+v\nwant %+v", parsed, wantJSON)
+	got = p.ok("stats", "--by", "reason", "-o", "json", "--reason", "opted_out,rate_limited")
+	if want := `{
+  "topic": "audience-events.dlq",
+  "total": 91,
+  "replayed": 1,
+  "foreign": 1,
+  "repeated": 2,
+  "oldest": "2026-03-01T10:00:00.000Z",
+  "newest": "2026-03-01T14:00:00.000Z",
+  "by": {
+    "reason": [
+      {
+        "value": "opted_out",
+        "count": 61
+      },
+      {
+        "value": "rate_limited",
+        "count": 30
+      }
+    ]
+  }
+}
+`; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 
@@ -293,21 +307,35 @@ func TestDLQList(t *testing.T) {
 			t.Errorf("list %s: %q, want %q", args, got, want)
 		}
 	}
-	var page struct {
-		Total   int
-		Records []listed
-	}
-	if err := json.Unmarshal([]byte(p.ok("list", "-o", "json", "--user", "user-3")), &page); err != nil {
-		t.Fatal(err)
-	}
-	wantRecord := listed{
-		FailedAt: "2026-03-01T10:03:00.000Z", ID: dlqLetter(3).ID(), Reason: "opted_out", Disposition: "permanent", Destination: "onboarding",
-		Action: "welcome-sms", Region: "us-west-2", Code: 21610, Recipient: "+15***003", UserID: "user-3", MessageID: "m-3",
-		Message: "21610: the recipient opted out", Position: "audience-events.dlq/0/1",
-		Meaning: "The recipient has unsubscribed from this sender (STOP).", State: "open",
-	}
-	if page.Total != 1 || !reflect.DeepEqual(page.Records, []listed{wantRecord}) {
-		t.Errorf("got %+v\nwant %+v", page, wantRecord)
+	got = p.ok("list", "-o", "json", "--user", "user-3")
+	if want := fmt.Sprintf(`{
+  "total": 1,
+  "page": 1,
+  "limit": 20,
+  "records": [
+    {
+      "failed_at": "2026-03-01T10:03:00.000Z",
+      "id": %q,
+      "reason": "opted_out",
+      "disposition": "permanent",
+      "destination": "onboarding",
+      "action": "welcome-sms",
+      "region": "us-west-2",
+      "twilio_code": 21610,
+      "recipient": "+15***003",
+      "user_id": "user-3",
+      "message_id": "m-3",
+      "replays": 0,
+      "message": "21610: the recipient opted out",
+      "position": "audience-events.dlq/0/1",
+      "twilio_meaning": "The recipient has unsubscribed from this sender (STOP).",
+      "state": "open",
+      "state_why": ""
+    }
+  ]
+}
+`, dlqLetter(3).ID()); got != want {
+		t.Errorf("got %s\nwant %s", got, want)
 	}
 }
 
@@ -445,10 +473,11 @@ func TestDLQExport(t *testing.T) {
 		lines := strings.Split(strings.TrimSpace(p.ok("export")), "\n")
 		got := map[string]string{}
 		for _, line := range lines {
-			var row exportedText
-			dec := json.NewDecoder(strings.NewReader(line))
-			dec.DisallowUnknownFields()
-			if err := dec.Decode(&row); err != nil {
+			var row struct {
+				ID, Value, Headers string
+				ValueEncoding      string `json:"value_encoding"`
+			}
+			if err := json.Unmarshal([]byte(line), &row); err != nil {
 				t.Fatal(err)
 			}
 			got[row.ID] = row.Value
@@ -518,15 +547,6 @@ func TestDLQExport(t *testing.T) {
 	}
 }
 
-// exportedText is exported with times as text, as JSON Lines has them.
-type exportedText struct {
-	exported
-	FailedAt        string `json:"failed_at"`
-	FirstFailedAt   string `json:"first_failed_at"`
-	RecordTimestamp string `json:"record_timestamp"`
-	DLQTimestamp    string `json:"dlq_timestamp"`
-}
-
 // The columns have one name and order in all formats.
 func TestDLQExportColumns(t *testing.T) {
 	want := strings.Fields(`id failed_at first_failed_at reason disposition destination action region user_id message_id
@@ -534,14 +554,6 @@ func TestDLQExportColumns(t *testing.T) {
 		record_timestamp dlq_partition dlq_offset dlq_timestamp key key_encoding value value_encoding headers state state_why twilio_sid`)
 	if got := exportColumns(); !slices.Equal(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
-	}
-	var names []string
-	for f := range reflect.TypeFor[exported]().Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		names = append(names, name)
-	}
-	if !slices.Equal(names, want) {
-		t.Errorf("JSON: %v", names)
 	}
 	docs, err := os.ReadFile("../../docs/dead-letters.md")
 	if err != nil {
@@ -747,48 +759,4 @@ func TestDLQWithoutKafka(t *testing.T) {
 		})
 		each(t, p, exitFailure, "denies access to the topic")
 	})
-}
-
-func TestTableFitsTheTerminal(t *testing.T) {
-	var b bytes.Buffer
-	table := table{header: []string{"N", "TEXT"}, right: map[int]bool{0: true}}
-	table.add("1", "short")
-	table.add("20", "a text that is much too long\nfor the line")
-	if err := table.print(screen{Writer: &b, width: 20}); err != nil {
-		t.Fatal(err)
-	}
-	const want = " N  TEXT\n 1  short\n20  a text that is …\n"
-	if b.String() != want {
-		t.Errorf("got %q, want %q", b.String(), want)
-	}
-	b.Reset()
-	table.header, table.spare = []string{"N", "SPARE", "TEXT"}, []int{1, 0}
-	for i, row := range table.rows {
-		table.rows[i] = []string{row[0], "some words", row[1]}
-	}
-	if err := table.print(screen{Writer: &b, width: 20}); err != nil {
-		t.Fatal(err)
-	}
-	if b.String() != want {
-		t.Errorf("got %q, want %q", b.String(), want)
-	}
-	for _, tc := range []struct {
-		n, most int
-		want    string
-	}{{0, 10, ""}, {10, 10, "████"}, {5, 10, "██"}, {1, 1000, "▏"}, {3, 16, "▊"}, {0, 0, ""}} {
-		if got := bar(tc.n, tc.most, 4); got != tc.want {
-			t.Errorf("bar(%d, %d) = %q, want %q", tc.n, tc.most, got, tc.want)
-		}
-	}
-	if got := progressLine("reading t", 250_000, 1_000_000, 60); got != "reading t █████░░░░░░░░░░░░░░░  25%  250,000 of 1,000,000" {
-		t.Errorf("progress %q", got)
-	}
-	if got := progressLine("reading t", 250_000, 1_000_000, 30); got != "25%  250,000 of 1,000,000" {
-		t.Errorf("narrow: progress %q", got)
-	}
-	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
-		if got := thousands(n); got != want {
-			t.Errorf("thousands(%d) = %s", n, got)
-		}
-	}
 }

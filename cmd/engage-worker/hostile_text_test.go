@@ -51,7 +51,10 @@ func TestEventsDriveNoTerminal(t *testing.T) {
 			t.Errorf("%s: code %d\n%q\n%q", args, code, stdout, stderr)
 		}
 	}
-	var row exportedText
+	var row struct {
+		UserID     string `json:"user_id"`
+		Value, Key string
+	}
 	for line := range strings.Lines(p.ok("export")) {
 		if strings.Contains(line, id) {
 			if err := json.Unmarshal([]byte(line), &row); err != nil {

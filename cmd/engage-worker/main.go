@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"engage-worker/internal/config"
+	"engage-worker/internal/letters"
 )
 
 func main() {
@@ -107,7 +108,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	parser, err := kong.New(&c,
 		kong.Name("engage-worker"),
 		kong.Description("Turns audience events on a Kafka topic into SMS, MMS and WhatsApp messages through Twilio."),
-		kong.Vars{"list_columns": strings.Join(listColumnNames(), ", "), "version": "engage-worker " + a.version},
+		kong.Vars{"list_columns": strings.Join(letters.ColumnNames(), ", "), "version": "engage-worker " + a.version},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
 		kong.UsageOnError(),

@@ -51,7 +51,7 @@ func (c *previewCmd) Run(ctx context.Context, app *app) error {
 		return err
 	}
 	defer p.previewer.Close()
-	p.explain, p.people = c.Explain, c.Output == "table" || c.Output == "" && screenOf(app.stdout).styled
+	p.explain, p.people = c.Explain, c.Output == "table" || c.Output == "" && terminal.ScreenOf(app.stdout).Styled
 	if c.Expect != "" {
 		if p.expected, err = readExpectations(c.Expect); err != nil {
 			return badInput(err)
@@ -94,8 +94,7 @@ func newPreview(cfg *config.Config, out io.Writer) (*previewing, error) {
 		return nil, badInput(err)
 	}
 	p := &previewing{previewer: previewer, out: bufio.NewWriter(out), tally: tally{decisions: map[string]int{}}}
-	p.encoder = json.NewEncoder(terminal.JSON{To: p.out})
-	p.encoder.SetEscapeHTML(false)
+	p.encoder = terminal.JSONLines(p.out)
 	return p, nil
 }
 

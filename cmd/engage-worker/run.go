@@ -60,7 +60,7 @@ func newLogger(out io.Writer, cfg config.Log) zerolog.Logger {
 	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
 	lines := io.Writer(terminal.JSON{To: out})
 	if cfg.Format == config.LogConsole {
-		lines = zerolog.ConsoleWriter{Out: out, TimeFormat: "15:04:05.000", NoColor: !screenOf(out).styled, FormatPrepare: plainFields}
+		lines = zerolog.ConsoleWriter{Out: out, TimeFormat: "15:04:05.000", NoColor: !terminal.ScreenOf(out).Styled, FormatPrepare: plainFields}
 	}
 	return zerolog.New(lines).With().Timestamp().Logger()
 }

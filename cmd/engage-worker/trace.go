@@ -5,23 +5,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
+	"engage-worker/internal/letters"
 	"engage-worker/internal/preview"
 	"engage-worker/internal/terminal"
 	"engage-worker/internal/trace"
 )
 
 type traceCmd struct {
-	MessageID string    `help:"The event with this messageId." placeholder:"ID" xor:"what"`
-	User      string    `help:"The events of this user id." placeholder:"ID" xor:"what"`
-	To        string    `help:"The events with this phone number in them." placeholder:"NUMBER" xor:"what"`
-	Since     timePoint `help:"How far back to look: 24h or 7d ago, 2026-03-01, or 2026-03-01T10:00:00Z. Without a zone: --tz." default:"24h" placeholder:"WHEN"`
-	TZ        zone      `name:"tz" help:"The time zone of times that are given or shown to people: UTC, local, or a name as Europe/Berlin." placeholder:"ZONE"`
-	Output    string    `help:"How to print: ${enum}." enum:"table,json" default:"table" short:"o"`
+	MessageID string       `help:"The event with this messageId." placeholder:"ID" xor:"what"`
+	User      string       `help:"The events of this user id." placeholder:"ID" xor:"what"`
+	To        string       `help:"The events with this phone number in them." placeholder:"NUMBER" xor:"what"`
+	Since     string       `help:"How far back to look: 24h or 7d ago, 2026-03-01, or 2026-03-01T10:00:00Z. Without a zone: --tz." default:"24h" placeholder:"WHEN"`
+	TZ        letters.Zone `name:"tz" help:"The time zone of times that are given or shown to people: UTC, local, or a name as Europe/Berlin." placeholder:"ZONE"`
+	Output    string       `help:"How to print: ${enum}." enum:"table,json" default:"table" short:"o"`
+
+	since time.Time // what Since says; Validate has read it
 }
 
 // Validate is kong's hook for flags.
-func (c *traceCmd) Validate() error {
+func (c *traceCmd) Validate() (err error) {
 	if cmp.Or(c.MessageID, c.User, c.To) == "" {
 		return errors.New("one of --message-id, --user and --to is needed, with a value")
 	}
@@ -33,9 +37,12 @@ func (c *traceCmd) Validate() error {
 		}
 	}
 	if c.To != "" && digits < leastDigits {
-		return fmt.Errorf("--to %s is no phone number", quoted(c.To))
+		return fmt.Errorf("--to %q is no phone number", c.To)
 	}
-	return c.Since.in(c.TZ.in())
+	if c.since, err = letters.ParseTime(c.Since, time.Now(), c.TZ.Location()); err != nil {
+		return fmt.Errorf("--since: %w", err)
+	}
+	return nil
 }
 
 // Run collects and prints.
@@ -59,17 +66,8 @@ func (c *traceCmd) Run(ctx context.Context, app *app) error {
 		return desk.explained(ctx, err)
 	}
 	collector := &trace.Collector{Cluster: desk.Cluster, Source: desk.Config.Kafka.Topic, DeadLetters: desk.Reader.Topic, Destinations: previewer.Traced()}
-	stop := func() {}
-	if s := screenOf(app.stderr); s.width > 0 {
-		stop = drawing(s, func() string {
-			total := int(collector.Total.Load())
-			if total == 0 {
-				return "looking"
-			}
-			return progressLine("looking", int(collector.Done.Load()), total, s.width)
-		})
-	}
-	line, err := collector.Collect(ctx, trace.Query{MessageID: c.MessageID, User: c.User, To: c.To, Since: c.Since.Time})
+	stop := terminal.Progress(app.stderr, "looking", func() (done, total int64) { return int64(collector.Done.Load()), int64(collector.Total.Load()) })
+	line, err := collector.Collect(ctx, trace.Query{MessageID: c.MessageID, User: c.User, To: c.To, Since: c.since})
 	stop()
 	if err != nil {
 		return desk.explained(ctx, err)
@@ -84,18 +82,20 @@ func (c *traceCmd) Run(ctx context.Context, app *app) error {
 }
 
 func (c *traceCmd) print(app *app, line *trace.Timeline) error {
-	s := screenOf(app.stdout)
+	s := terminal.ScreenOf(app.stdout)
 	if len(line.Steps) == 0 {
-		_, err := fmt.Fprintf(s, "nothing is found of it since %s %s; --since looks further back\n", c.TZ.shown(c.Since.Time), c.TZ)
+		_, err := fmt.Fprintf(s, "nothing is found of it since %s %s; --since looks further back\n", c.TZ.Shown(c.since), c.TZ)
 		return err
 	}
-	t := table{header: []string{"WHEN (" + c.TZ.String() + ")", "WHAT", "DESTINATION", "ACTION", "MESSAGE ID", "SID", "WHERE", "DETAIL"}, spare: []int{6, 2, 5, 4}}
+	t := terminal.NewTable(terminal.Column{Head: "WHEN (" + c.TZ.String() + ")"}, terminal.Column{Head: "WHAT"},
+		terminal.Column{Head: "DESTINATION", Spare: 2}, terminal.Column{Head: "ACTION"}, terminal.Column{Head: "MESSAGE ID", Spare: 4},
+		terminal.Column{Head: "SID", Spare: 3}, terminal.Column{Head: "WHERE", Spare: 1}, terminal.Column{Head: "DETAIL"})
 	for _, step := range line.Steps {
-		t.add(step.At.In(c.TZ.in()).Format("2006-01-02 15:04:05.000"), step.What, step.Destination, step.Action, step.MessageID, step.SID, step.Where, terminal.Plain(step.Detail))
+		t.Add(step.At.In(c.TZ.Location()).Format("2006-01-02 15:04:05.000"), step.What, step.Destination, step.Action, step.MessageID, step.SID, step.Where, step.Detail)
 	}
-	if err := t.print(s); err != nil || !line.More {
+	if err := t.Print(s); err != nil || !line.More {
 		return err
 	}
-	_, err := fmt.Fprintf(s, "\nof %s only the first are told of; --since and --message-id choose fewer\n", plural(line.Events, "event"))
+	_, err := fmt.Fprintf(s, "\nof %s only the first are told of; --since and --message-id choose fewer\n", terminal.Plural(line.Events, "event"))
 	return err
 }

@@ -72,9 +72,9 @@ func (c Choice) Asked() string {
 	} else {
 		add("id", f.IDs...)
 	}
-	add("state", texts(f.States)...)
+	add("state", Texts(f.States)...)
 	add("reason", f.Reasons...)
-	add("disposition", texts(f.Dispositions)...)
+	add("disposition", Texts(f.Dispositions)...)
 	add("destination", f.Destinations...)
 	add("action", f.Actions...)
 	add("region", f.Regions...)
@@ -105,7 +105,8 @@ func (c Choice) Asked() string {
 	return v.Encode()
 }
 
-func texts[T ~string](values []T) (s []string) {
+// Texts are words as texts.
+func Texts[T ~string](values []T) (s []string) {
 	for _, v := range values {
 		s = append(s, string(v))
 	}

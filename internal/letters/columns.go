@@ -13,30 +13,41 @@ type Column struct {
 	Name   string // as `dlq list --columns` has it
 	Head   string // for people
 	Number bool
+	Spare  int                             // the lower, the sooner a table without room leaves it out; 0: never
 	Text   func(*deadletter.Record) string // for programs: times are RFC 3339
 }
 
 // Columns are all columns, in the order of JSON and CSV.
 func Columns() []Column {
 	return []Column{
-		{"failed_at", "Failed", false, func(r *deadletter.Record) string { return Stamp(r.FailedAt()) }},
-		{"id", "Id", false, (*deadletter.Record).ID},
-		{"reason", "Reason", false, func(r *deadletter.Record) string { return r.Reason }},
-		{"disposition", "Disposition", false, func(r *deadletter.Record) string { return string(r.Disposition) }},
-		{"destination", "Destination", false, func(r *deadletter.Record) string { return r.Destination }},
-		{"action", "Action", false, func(r *deadletter.Record) string { return r.Action }},
-		{"region", "Region", false, func(r *deadletter.Record) string { return r.Region }},
-		{"twilio_code", "Code", true, func(r *deadletter.Record) string { return Number(r.TwilioCode) }},
-		{"recipient", "Recipient", false, func(r *deadletter.Record) string { return r.Recipient }},
-		{"user_id", "User", false, func(r *deadletter.Record) string { return r.UserID }},
-		{"message_id", "Message id", false, func(r *deadletter.Record) string { return r.MessageID }},
-		{"replays", "Replays", true, func(r *deadletter.Record) string { return strconv.Itoa(r.Replays) }},
-		{"message", "Message", false, func(r *deadletter.Record) string { return r.Message }},
-		{"position", "Position", false, func(r *deadletter.Record) string { return r.Position.String() }},
-		{"twilio_meaning", "Meaning", false, func(r *deadletter.Record) string { return CodeMeaning(r.TwilioCode) }},
-		{"state", "State", false, func(r *deadletter.Record) string { return string(r.State) }},
-		{"state_why", "State why", false, func(r *deadletter.Record) string { return r.StateWhy }},
+		{"failed_at", "Failed", false, 0, func(r *deadletter.Record) string { return Stamp(r.FailedAt()) }},
+		{"id", "Id", false, 0, (*deadletter.Record).ID},
+		{"reason", "Reason", false, 0, func(r *deadletter.Record) string { return r.Reason }},
+		{"disposition", "Disposition", false, 1, func(r *deadletter.Record) string { return string(r.Disposition) }},
+		{"destination", "Destination", false, 5, func(r *deadletter.Record) string { return r.Destination }},
+		{"action", "Action", false, 7, func(r *deadletter.Record) string { return r.Action }},
+		{"region", "Region", false, 3, func(r *deadletter.Record) string { return r.Region }},
+		{"twilio_code", "Code", true, 8, func(r *deadletter.Record) string { return Number(r.TwilioCode) }},
+		{"recipient", "Recipient", false, 6, func(r *deadletter.Record) string { return r.Recipient }},
+		{"user_id", "User", false, 4, func(r *deadletter.Record) string { return r.UserID }},
+		{"message_id", "Message id", false, 4, func(r *deadletter.Record) string { return r.MessageID }},
+		{"replays", "Replays", true, 2, func(r *deadletter.Record) string { return strconv.Itoa(r.Replays) }},
+		{"message", "Message", false, 0, func(r *deadletter.Record) string { return r.Message }},
+		{"position", "Position", false, 1, func(r *deadletter.Record) string { return r.Position.String() }},
+		{"twilio_meaning", "Meaning", false, 0, func(r *deadletter.Record) string { return CodeMeaning(r.TwilioCode) }},
+		{"state", "State", false, 9, func(r *deadletter.Record) string { return string(r.State) }},
+		{"state_why", "State why", false, 0, func(r *deadletter.Record) string { return r.StateWhy }},
 	}
+}
+
+// ColumnNames are the columns' names.
+func ColumnNames() []string {
+	columns := Columns()
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.Name
+	}
+	return names
 }
 
 // Tight reports whether the column's texts are words, not sentences.

@@ -12,15 +12,24 @@ import (
 	"engage-worker/internal/config"
 )
 
-// Options choose dead letters, as they are given on the command line or in an
-// address. Of several values of one any may match; all of them must.
+// Options choose dead letters, as they are given on the command line, which the
+// tags are for, or in an address. Of several values of one any may match; all of
+// them must.
 type Options struct {
-	State, Reason, Disposition, Destination, Action, Region, User, MessageID []string
+	State       []string `help:"Only in this state: open, replayed, skipped, sent, delivered, failed_again, dismissed." placeholder:"STATE"`
+	Reason      []string `help:"Only with this engage.reason, such as opted_out." placeholder:"REASON"`
+	Disposition []string `help:"Only of this disposition: permanent, exhausted, ambiguous, expired, malformed, undelivered." placeholder:"KIND"`
+	Destination []string `help:"Only of this destination." placeholder:"NAME"`
+	Action      []string `help:"Only of this action." placeholder:"NAME"`
+	Region      []string `help:"Only of this region." placeholder:"NAME"`
+	User        []string `help:"Only of this user id." placeholder:"ID" sep:"none"`
+	MessageID   []string `help:"Only of the event with this messageId." placeholder:"ID" sep:"none"`
+	Code        []int    `help:"Only with this error code of Twilio's." placeholder:"N"`
+	Since       string   `help:"Only what failed then or later: 24h or 7d ago, 2026-03-01, or 2026-03-01T10:00:00Z. Without a zone: --tz." placeholder:"WHEN"`
+	Until       string   `help:"Only what failed before then." placeholder:"WHEN"` // as Since, which ParseTime reads
+	Contains    string   `help:"Only with this text in the event or in what went wrong, in capitals or not." placeholder:"TEXT"`
 
-	Code         []int
-	Since, Until string // see ParseTime
-	Contains     string
-	Zone         *time.Location // of times that name none; nil: UTC
+	Zone *time.Location `kong:"-"` // of times that name none; nil: UTC
 }
 
 // Filter is what the options choose at a time. The error names the option, with a
@@ -32,7 +41,7 @@ func (o Options) Filter(prefix string, now time.Time) (deadletter.Filter, error)
 	}
 	for _, name := range o.State {
 		if !deadletter.State(name).Valid() {
-			return f, fmt.Errorf("%sstate %q is unknown; known are %s", prefix, name, strings.Join(texts(deadletter.AllStates()), ", "))
+			return f, fmt.Errorf("%sstate %q is unknown; known are %s", prefix, name, strings.Join(Texts(deadletter.AllStates()), ", "))
 		}
 		f.States = append(f.States, deadletter.State(name))
 	}
@@ -43,7 +52,7 @@ func (o Options) Filter(prefix string, now time.Time) (deadletter.Filter, error)
 	}
 	for _, name := range o.Disposition {
 		if !deadletter.Disposition(name).Valid() {
-			return f, fmt.Errorf("%sdisposition %q is unknown; known are %s", prefix, name, strings.Join(texts(deadletter.Dispositions()), ", "))
+			return f, fmt.Errorf("%sdisposition %q is unknown; known are %s", prefix, name, strings.Join(Texts(deadletter.Dispositions()), ", "))
 		}
 		f.Dispositions = append(f.Dispositions, deadletter.Disposition(name))
 	}

@@ -7,6 +7,33 @@ import (
 	"time"
 )
 
+// Zone is a time zone that may be given as text; the zero value is UTC.
+type Zone struct{ location *time.Location }
+
+// UnmarshalText is ParseZone.
+func (z *Zone) UnmarshalText(text []byte) (err error) {
+	z.location, err = ParseZone(string(text))
+	return err
+}
+
+// Location is the zone, never nil.
+func (z Zone) Location() *time.Location {
+	if z.location == nil {
+		return time.UTC
+	}
+	return z.location
+}
+
+func (z Zone) String() string { return z.Location().String() }
+
+// Shown is how times are shown to people: to the second, "" for none.
+func (z Zone) Shown(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(z.Location()).Format(time.DateTime)
+}
+
 // ParseZone reads a time zone: UTC, local, or a name as Europe/Berlin.
 func ParseZone(name string) (*time.Location, error) {
 	if strings.EqualFold(name, "local") {

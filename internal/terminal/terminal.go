@@ -1,7 +1,8 @@
-// Package terminal keeps what comes from outside from driving the terminal, or
-// the spreadsheet, of whoever reads it. An event's text may hold escape
-// sequences, C1 controls that do as they do, marks that turn the direction of
-// writing around, or a formula.
+// Package terminal shows text to people: tables that fit, bars, how far something
+// is. And it keeps what comes from outside from driving the terminal, or the
+// spreadsheet, of whoever reads it. An event's text may hold escape sequences, C1
+// controls that do as they do, marks that turn the direction of writing around, or
+// a formula.
 package terminal
 
 import (

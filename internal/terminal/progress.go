@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"fmt"
@@ -6,8 +6,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"engage-worker/deadletter"
 )
 
 const (
@@ -15,23 +13,13 @@ const (
 	progressEvery = 100 * time.Millisecond
 )
 
-// showProgress draws a bar on w, if that is a terminal, until stop is called.
-func showProgress(w io.Writer, what string, p *deadletter.Progress) (stop func()) {
-	s := screenOf(w)
-	if s.width == 0 {
+// Progress draws what goes on, and how far it is, on w, if that is a terminal,
+// until stop is called, which takes it away. A total of 0 isn't known yet.
+func Progress(w io.Writer, what string, far func() (done, total int64)) (stop func()) {
+	s := ScreenOf(w)
+	if s.Width == 0 {
 		return func() {}
 	}
-	return drawing(s, func() string {
-		done, total := p.Done(), p.Total()
-		if total == 0 {
-			return what
-		}
-		return progressLine(what, int(done), int(total), s.width)
-	})
-}
-
-// drawing redraws a line until stop is called, which takes it away.
-func drawing(s screen, line func() string) (stop func()) {
 	end := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -41,10 +29,15 @@ func drawing(s screen, line func() string) (stop func()) {
 		for {
 			select {
 			case <-tick.C:
-				if time.Since(begun) >= progressDelay {
-					fmt.Fprint(s, "\r\x1b[K"+cut(line(), s.width-1))
-					drawn = true
+				if time.Since(begun) < progressDelay {
+					continue
 				}
+				line := what
+				if done, total := far(); total > 0 {
+					line = progressLine(what, int(done), int(total), s.Width)
+				}
+				fmt.Fprint(s, "\r\x1b[K"+Cut(line, s.Width-1))
+				drawn = true
 			case <-end:
 				if drawn {
 					fmt.Fprint(s, "\r\x1b[K")
@@ -61,7 +54,7 @@ func drawing(s screen, line func() string) (stop func()) {
 
 // progressLine is a bar with figures in at most width columns.
 func progressLine(what string, done, total, width int) string {
-	figures := fmt.Sprintf(" %3d%%  %s of %s", done*100/total, thousands(done), thousands(total))
+	figures := fmt.Sprintf(" %3d%%  %s of %s", done*100/total, Thousands(done), Thousands(total))
 	room := min(40, width-len(what)-len(figures)-4)
 	switch {
 	case len(what)+len(figures) >= width:
