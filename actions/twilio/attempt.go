@@ -67,14 +67,18 @@ func (a *attempt) SendRequest(method, rawURL string, _ url.Values, _ map[string]
 	if slash < 0 {
 		return nil, a.fail(errors.New("twilio-go made a URL without a path"))
 	}
-	a.trace.GetConn, a.trace.GotConn = a.connect, a.connected
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(a.ctx, &a.trace), method,
-		a.msg.BaseURL+rest[slash:], bytes.NewReader(encodeForm(a.msg.Form)))
+	to, err := a.client.at(address{a.msg.BaseURL, rest[slash:]})
 	if err != nil {
-		return nil, a.fail(errBaseURL)
+		return nil, a.fail(err)
 	}
+	a.trace.GetConn, a.trace.GotConn = a.connect, a.connected
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(a.ctx, &a.trace), method, "", bytes.NewReader(encodeForm(a.msg.Form)))
+	if err != nil {
+		return nil, a.fail(err)
+	}
+	req.URL, req.Host = to, to.Host
 	req.Header = a.client.header // which net/http only reads
-	resp, err := a.client.http.Do(req)
+	resp, err := a.client.transport.RoundTrip(req)
 	if err != nil {
 		return nil, a.fail(lookup.StripURL(err))
 	}

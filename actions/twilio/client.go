@@ -1,9 +1,12 @@
 package twilio
 
 import (
+	"cmp"
 	"encoding/base64"
 	"net/http"
+	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"engage-worker/actions/internal/lookup"
@@ -28,8 +31,10 @@ type Client struct {
 	accountSID string
 	header     http.Header // of a message's request; its values are shared by all and never changed
 	http       *http.Client
+	transport  http.RoundTripper // its
 	timeout    time.Duration
 	now        func() time.Time
+	addresses  sync.Map // of messages: address -> *url.URL, which net/http only reads
 	lists      lookup.Getter
 	contents   lookup.Getter
 }
@@ -85,15 +90,33 @@ func New(cfg Config) (*Client, error) {
 			"Accept":        {"application/json"},
 			"User-Agent":    {userAgent},
 		},
-		http:    &shared,
-		timeout: cfg.Timeout,
-		now:     cfg.Now,
-		lists:   get, // reconciling has its own schedule
+		http:      &shared,
+		transport: cmp.Or(shared.Transport, http.DefaultTransport),
+		timeout:   cfg.Timeout,
+		now:       cfg.Now,
+		lists:     get, // reconciling has its own schedule
 	}
 	get.Attempts, get.Backoff = 3, 200*time.Millisecond
 	get.Timeout, get.MaxBody = min(cfg.Timeout, 10*time.Second), maxContentBody
 	c.contents = get
 	return c, nil
+}
+
+// address is where messages of a host are posted to. There are as many as the
+// configuration has hosts.
+type address struct{ base, path string }
+
+// at is a's URL.
+func (c *Client) at(a address) (*url.URL, error) {
+	if u, ok := c.addresses.Load(a); ok {
+		return u.(*url.URL), nil
+	}
+	u, err := url.Parse(a.base + a.path)
+	if err != nil || u.Host == "" {
+		return nil, errBaseURL
+	}
+	c.addresses.Store(a, u)
+	return u, nil
 }
 
 // Close releases idle connections; those of a shared http.Client too.

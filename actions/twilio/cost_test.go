@@ -33,12 +33,12 @@ const (
 
 // BenchmarkCost compares the processor time of a message, from Message to
 // Result, with that of the bare request: the same form, made once, posted by
-// the same kind of client. The server is a process of its own, so that
+// net/http. The server is a process of its own, so that
 // cpu-us/op is the client's alone.
 func BenchmarkCost(b *testing.B) {
 	base := startCostServer(b)
 	b.Run("bare", func(b *testing.B) {
-		client := twilio.NewHTTPClient(costInFlight)
+		client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: costInFlight}}
 		defer client.CloseIdleConnections()
 		form := encoded(message(base))
 		cost(b, func(ctx context.Context) error { return bare(ctx, client, base, form) })

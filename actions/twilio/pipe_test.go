@@ -7,6 +7,9 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
+
+	"engage-worker/actions/internal/wire"
 )
 
 // pipeNetwork is a network in memory, whose waiting synctest understands.
@@ -20,11 +23,20 @@ type pipeNetwork struct {
 // nothing but the listener; client talks to it whatever the URL's host.
 func servePipe(t *testing.T, h http.HandlerFunc) (client *http.Client, stop func()) {
 	t.Helper()
+	return serveSlowPipe(t, 0, h)
+}
+
+// serveSlowPipe is servePipe where it takes a while to connect.
+func serveSlowPipe(t *testing.T, connect time.Duration, h http.HandlerFunc) (client *http.Client, stop func()) {
+	t.Helper()
 	n := &pipeNetwork{conns: make(chan net.Conn), closed: make(chan struct{})}
 	server := &http.Server{Handler: h}
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(n) })
-	transport := &http.Transport{DialContext: n.dial}
+	transport := wire.New(&http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		time.Sleep(connect)
+		return n.dial(ctx, network, address)
+	}})
 	return &http.Client{Transport: transport}, func() {
 		transport.CloseIdleConnections()
 		_ = server.Close()

@@ -18,6 +18,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"engage-worker/actions/internal/wire"
 	"engage-worker/actions/outcome"
 	"engage-worker/actions/twilio"
 )
@@ -305,13 +306,13 @@ func (c brittleConn) Write(p []byte) (int, error) {
 func TestSendNothingWrittenOnAKeptConnection(t *testing.T) {
 	server := serve(t, answer(201, `{"sid":"`+sid("1")+`"}`))
 	var broken atomic.Bool
-	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+	transport := wire.New(&http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 		if broken.Load() {
 			return nil, syscall.ECONNREFUSED
 		}
 		conn, err := new(net.Dialer).DialContext(ctx, network, address)
 		return brittleConn{conn, &broken}, err
-	}}
+	}})
 	c := newClient(t, twilio.Config{HTTP: &http.Client{Transport: transport}})
 	if got := verdictOf(t, c.Send(t.Context(), message(server.URL), leave)); got.Kind != outcome.Sent {
 		t.Fatalf("got %+v", got)
@@ -466,7 +467,7 @@ func TestSendCancelled(t *testing.T) {
 			n := &pipeNetwork{conns: make(chan net.Conn), closed: make(chan struct{})} // nobody accepts
 			ctx, cancel := context.WithCancelCause(t.Context())
 			time.AfterFunc(time.Second, func() { cancel(shutdown) })
-			c := newClient(t, twilio.Config{HTTP: &http.Client{Transport: &http.Transport{DialContext: n.dial}}})
+			c := newClient(t, twilio.Config{HTTP: &http.Client{Transport: wire.New(&http.Transport{DialContext: n.dial})}})
 			r := c.Send(ctx, message("http://api.example"), leave)
 			if got := verdictOf(t, r); got != unavailable || !errors.Is(r.Err, context.Canceled) {
 				t.Errorf("got %+v, %v", got, r.Err)

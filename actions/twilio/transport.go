@@ -4,6 +4,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"engage-worker/actions/internal/wire"
 )
 
 // NewHTTPClient makes the client to share between everything that talks to
@@ -22,7 +24,7 @@ func NewHTTPClient(maxConnsHint int) *http.Client {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Client{
 		CheckRedirect: noRedirect,
-		Transport: &http.Transport{
+		Transport: wire.New(&http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
 			DialContext:            dialer.DialContext,
 			TLSHandshakeTimeout:    10 * time.Second,
@@ -32,7 +34,7 @@ func NewHTTPClient(maxConnsHint int) *http.Client {
 			DisableCompression:     true,
 			MaxResponseHeaderBytes: 64 << 10,
 			WriteBufferSize:        8 << 10, // a whole request in one write
-		},
+		}),
 	}
 }
 

@@ -1,0 +1,156 @@
+package wire
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// pool has the connections to one host that no request has. The one that was
+// used last is used next.
+type pool struct {
+	like     *http.Transport
+	addr     string      // host:port
+	secure   *tls.Config // nil without TLS
+	mostIdle int
+	dialer   func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	mu     sync.Mutex
+	idle   []*conn     // by when they were put back
+	expiry *time.Timer // nil where nothing is idle
+}
+
+func newPool(like *http.Transport, addr string, secure bool) *pool {
+	p := &pool{like: like, addr: addr, mostIdle: cmp.Or(like.MaxIdleConnsPerHost, http.DefaultMaxIdleConnsPerHost), dialer: like.DialContext}
+	if p.dialer == nil {
+		p.dialer = new(net.Dialer).DialContext
+	}
+	if secure {
+		p.secure = &tls.Config{}
+		if like.TLSClientConfig != nil {
+			p.secure = like.TLSClientConfig.Clone()
+		}
+		if p.secure.ServerName == "" {
+			p.secure.ServerName, _, _ = net.SplitHostPort(addr)
+		}
+		p.secure.NextProtos = []string{"http/1.1"}
+	}
+	return p
+}
+
+// get is a connection for one request: one that was kept and still stands, or a new one.
+func (p *pool) get(ctx context.Context) (*conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if trace := httptrace.ContextClientTrace(ctx); trace != nil && trace.GetConn != nil {
+		trace.GetConn(p.addr)
+	}
+	for {
+		c := p.pop()
+		if c == nil {
+			return p.dial(ctx)
+		}
+		if !c.ended() {
+			return c, nil
+		}
+		c.discard()
+	}
+}
+
+func (p *pool) pop() *conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	last := len(p.idle) - 1
+	if last < 0 {
+		return nil
+	}
+	c := p.idle[last]
+	p.idle[last] = nil
+	p.idle = p.idle[:last]
+	return c
+}
+
+// put keeps a connection whose answer was read to its end.
+func (p *pool) put(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.idle) >= p.mostIdle {
+		c.discard()
+		return
+	}
+	c.kept, c.since = true, time.Now()
+	p.idle = append(p.idle, c)
+	if p.expiry == nil && p.like.IdleConnTimeout > 0 {
+		p.expiry = time.AfterFunc(p.like.IdleConnTimeout, p.expire)
+	}
+}
+
+// expire closes what has been idle for long, and comes again for the rest.
+func (p *pool) expire() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for n < len(p.idle) && time.Since(p.idle[n].since) >= p.like.IdleConnTimeout {
+		p.idle[n].discard()
+		n++
+	}
+	p.idle = append(p.idle[:0], p.idle[n:]...)
+	if len(p.idle) == 0 {
+		p.expiry = nil
+		return
+	}
+	p.expiry.Reset(p.like.IdleConnTimeout - time.Since(p.idle[0].since))
+}
+
+func (p *pool) closeIdle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.idle {
+		c.discard()
+	}
+	p.idle = nil
+	if p.expiry != nil {
+		p.expiry.Stop()
+		p.expiry = nil
+	}
+}
+
+func (p *pool) dial(ctx context.Context) (*conn, error) {
+	raw, err := p.dialer(ctx, "tcp", p.addr)
+	if err != nil {
+		return nil, err
+	}
+	s := &socket{Conn: raw}
+	c := &conn{Conn: s, socket: s, pool: p}
+	if p.secure != nil {
+		if c.Conn, err = p.handshake(ctx, s); err != nil {
+			_ = raw.Close()
+			return nil, err
+		}
+	}
+	c.reader = bufio.NewReader(readable{c})
+	c.cut = func() { _ = raw.SetDeadline(time.Unix(1, 0)) } // who reads or writes gets an error at once
+	c.look = c.lookAt
+	if sys, ok := raw.(syscall.Conn); ok {
+		c.sys, _ = sys.SyscallConn()
+	}
+	return c, nil
+}
+
+func (p *pool) handshake(ctx context.Context, s *socket) (net.Conn, error) {
+	if p.like.TLSHandshakeTimeout > 0 {
+		limited, cancel := context.WithTimeout(ctx, p.like.TLSHandshakeTimeout)
+		defer cancel()
+		ctx = limited
+	}
+	secure := tls.Client(s, p.secure)
+	return secure, secure.HandshakeContext(ctx)
+}
