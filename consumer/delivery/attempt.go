@@ -59,8 +59,7 @@ func (r *request) send() {
 	r.began = time.Now()
 	r.left = r.began
 	d.parts.Peers.flights.move(d.plan.Message, 1)
-	ctx, cancel := d.parts.Lease.Under(d.parts.Work, d.cfg.RequestTimeout)
-	defer cancel()
+	ctx := d.parts.Lease.Under(d.parts.Work, d.cfg.RequestTimeout)
 	r.result = d.parts.Destination.Send(ctx, d.plan.Message, r.leave)
 }
 

@@ -119,7 +119,7 @@ type others interface {
 // sendingRight is a lease on the shard; see the package of that name.
 type sendingRight interface {
 	Remaining(now time.Time) time.Duration
-	Under(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc)
+	Under(ctx context.Context, timeout time.Duration) context.Context
 }
 
 // deadLetters publishes one dead letter; nil means acknowledged by all

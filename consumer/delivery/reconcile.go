@@ -134,11 +134,10 @@ func (d *delivery) list(q inquiry) (found []twilio.Candidate, asked time.Time, n
 		return nil, asked, onward, errNotAsked
 	}
 	asked = time.Now()
-	ctx, cancel := d.parts.Lease.Under(d.parts.Work, d.cfg.RequestTimeout)
+	ctx := d.parts.Lease.Under(d.parts.Work, d.cfg.RequestTimeout)
 	found, err = d.parts.Destination.Find(ctx, q.message, d.listSince(q))
 	// Given up with the lease or with work, which is nobody's fault.
 	ours := err != nil && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded)
-	cancel()
 	permit.Done(listVerdict(err, ours))
 	answer, refusal := answerOfList(err)
 	if q.message.Access != 0 {

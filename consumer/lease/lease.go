@@ -56,32 +56,39 @@ func (l *Lease) remaining(now time.Time) time.Duration {
 var ErrLost = errors.New("the lease on the shard ended")
 
 // Under returns a context that ends with ctx, after timeout, or with the
-// lease, whatever comes first. While the lease is renewed it goes on.
-func (l *Lease) Under(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(l.hold(ctx), timeout)
-}
-
-// hold is a context that ends with ctx or with the lease. All that goes on in one
-// ctx while the lease lasts shares it, and its one timer.
-func (l *Lease) hold(ctx context.Context) context.Context {
+// lease, whatever comes first. While the lease is renewed it goes on. What begins at
+// about the same time shares it, so that it may end a little before timeout, by a 64th of it.
+func (l *Lease) Under(ctx context.Context, timeout time.Duration) context.Context {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	h, now := l.hold(ctx), time.Now()
+	if h.limited == nil || h.timeout != timeout || now.Sub(h.begun) > timeout/64 {
+		limited, cancel := context.WithDeadline(h.ctx, now.Add(timeout))
+		context.AfterFunc(limited, cancel)
+		h.limited, h.timeout, h.begun = limited, timeout, now
+	}
+	return h.limited
+}
+
+// hold is what goes on in ctx under the lease, with one timer for all of it. The
+// caller holds mu.
+func (l *Lease) hold(ctx context.Context) *held {
 	left := l.remaining(time.Now())
 	if h := l.held; h != nil && h.of == ctx && h.ctx.Err() == nil {
 		if left == 0 { // and the timer is late, as after a freeze
 			h.lose(ErrLost)
 		}
-		return h.ctx
+		return h
 	}
 	h := &held{of: ctx}
 	h.ctx, h.lose = context.WithCancelCause(ctx)
 	if l.held = h; left == 0 {
 		h.lose(ErrLost)
-		return h.ctx
+		return h
 	}
 	h.timer = time.AfterFunc(left, func() { l.watch(h) })
 	context.AfterFunc(h.ctx, func() { h.timer.Stop() })
-	return h.ctx
+	return h
 }
 
 // held is what goes on under a lease.
@@ -89,6 +96,10 @@ type held struct {
 	of, ctx context.Context
 	lose    context.CancelCauseFunc
 	timer   *time.Timer
+
+	limited context.Context // ctx for at most timeout since begun; nil before the first
+	timeout time.Duration
+	begun   time.Time
 }
 
 // watch ends what goes on when the lease has ended, and else looks again when it would end.

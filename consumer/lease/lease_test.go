@@ -62,8 +62,7 @@ func TestUnderTheLease(t *testing.T) {
 				work, stop := context.WithTimeout(t.Context(), time.Hour)
 				defer stop()
 				time.AfterFunc(c.work, stop)
-				ctx, cancel := l.Under(work, c.timeout)
-				defer cancel()
+				ctx := l.Under(work, c.timeout)
 				if err := ctx.Err(); err != nil {
 					t.Errorf("at once: %v", err)
 				}
@@ -75,8 +74,7 @@ func TestUnderTheLease(t *testing.T) {
 		})
 	}
 	t.Run("without one", func(t *testing.T) {
-		ctx, cancel := (&Lease{}).Under(t.Context(), time.Minute)
-		defer cancel()
+		ctx := (&Lease{}).Under(t.Context(), time.Minute)
 		if ctx.Err() == nil {
 			t.Error("it goes on")
 		}
@@ -84,11 +82,9 @@ func TestUnderTheLease(t *testing.T) {
 	t.Run("after another was lost", func(t *testing.T) {
 		l := &Lease{}
 		l.Extend(time.Now().Add(-time.Hour), time.Minute)
-		lost, cancel := l.Under(t.Context(), time.Minute)
-		defer cancel()
+		lost := l.Under(t.Context(), time.Minute)
 		l.Extend(time.Now(), time.Hour)
-		ctx, cancel := l.Under(t.Context(), time.Minute)
-		defer cancel()
+		ctx := l.Under(t.Context(), time.Minute)
 		if !errors.Is(context.Cause(lost), ErrLost) || ctx.Err() != nil {
 			t.Errorf("the lost one: %v; the present one: %v", context.Cause(lost), ctx.Err())
 		}
@@ -96,11 +92,9 @@ func TestUnderTheLease(t *testing.T) {
 	t.Run("after a freeze", func(t *testing.T) { // no timer has fired yet
 		l := &Lease{}
 		l.Extend(time.Now(), time.Hour)
-		before, cancel := l.Under(t.Context(), time.Minute)
-		defer cancel()
+		before := l.Under(t.Context(), time.Minute)
 		l.Extend(time.Now().Add(-2*time.Hour), time.Hour)
-		after, cancel := l.Under(t.Context(), time.Minute)
-		defer cancel()
+		after := l.Under(t.Context(), time.Minute)
 		for _, ctx := range []context.Context{before, after} {
 			if !errors.Is(context.Cause(ctx), ErrLost) {
 				t.Errorf("it goes on: %v", context.Cause(ctx))
