@@ -60,7 +60,7 @@ type account struct {
 	door
 	heard time.Time     // when Twilio answered last, and didn't refuse the account
 	under int           // requests
-	moved chan struct{} // closed and made anew when a waiter should look again
+	moved chan struct{} // closed when those who wait should look again; nil while nobody waits
 }
 
 // door is open or closed. A closed one has a time for its next probe.
@@ -165,6 +165,9 @@ func (d *Doors) try(s Sender, now time.Time) (pass *Pass, wait <-chan struct{}, 
 		return nil, nil, closed
 	}
 	if !a.closed && a.under >= cautious && now.Sub(a.heard) > unheard {
+		if a.moved == nil {
+			a.moved = make(chan struct{})
+		}
 		return nil, a.moved, nil
 	}
 	a.under++
@@ -178,7 +181,7 @@ func (d *Doors) try(s Sender, now time.Time) (pass *Pass, wait <-chan struct{}, 
 func (d *Doors) account(name string) *account {
 	a, ok := d.accounts[name]
 	if !ok {
-		a = &account{moved: make(chan struct{})}
+		a = &account{}
 		d.accounts[name] = a
 		d.metrics.AccountClosed.WithLabelValues(name).Set(0)
 		d.metrics.SendersClosed.WithLabelValues(name).Set(0)
@@ -267,8 +270,10 @@ func (d *Doors) settleAccount(p *Pass, answer Answer, cause Refusal, now time.Ti
 			d.log.Info().Str("destination", p.sender.Destination).Dur("closed_for", now.Sub(a.since)).Msg("Twilio takes the account's messages again")
 		}
 	}
-	close(a.moved)
-	a.moved = make(chan struct{})
+	if a.moved != nil {
+		close(a.moved)
+		a.moved = nil
+	}
 	return closed
 }
 

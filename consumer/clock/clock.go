@@ -12,6 +12,7 @@ package clock
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,16 +25,20 @@ const (
 	// Unready is from where on the replica isn't ready.
 	Unready = 5 * time.Minute
 
-	longest  = 20 * time.Second // a round trip of which the middle says nothing
-	believed = 10 * time.Minute // how long a broker's word counts
-	noise    = 2 * time.Second  // that is no difference
-	recent   = 3                // of Twilio's answers
+	longest  = 20 * time.Second       // a round trip of which the middle says nothing
+	believed = 10 * time.Minute       // how long a broker's word counts
+	noise    = 2 * time.Second        // that is no difference
+	recent   = 3                      // of Twilio's answers
+	noting   = 100 * time.Millisecond // between those that are looked at, so that they are of several machines
 )
 
 // Clock is this machine's. It is safe for concurrent use; a nil Clock is right.
 type Clock struct {
 	gauge *prometheus.GaugeVec // against: broker, twilio
 	log   zerolog.Logger
+
+	begun time.Time
+	next  atomic.Int64 // when an answer's Date is looked at again, in ns since begun
 
 	mu      sync.Mutex
 	broker  time.Duration // that this clock is ahead
@@ -49,7 +54,7 @@ func New(gauge *prometheus.GaugeVec, log zerolog.Logger) *Clock {
 	for _, against := range []string{"broker", "twilio"} {
 		gauge.WithLabelValues(against)
 	}
-	return &Clock{gauge: gauge, log: log}
+	return &Clock{gauge: gauge, log: log, begun: time.Now()}
 }
 
 // Broker notes what a broker's clock said between two moments of this one's.

@@ -178,8 +178,13 @@ func TestTransport(t *testing.T) {
 	if got := c.Ahead(); got > -59*time.Minute || got < -61*time.Minute {
 		t.Errorf("%v ahead", got)
 	}
-	date = "yesterday"
 	before := len(c.twilio)
+	get()
+	if len(c.twilio) != before {
+		t.Error("two answers at once count as two")
+	}
+	date = "yesterday"
+	c.next.Store(0)
 	get()
 	if len(c.twilio) != before {
 		t.Error("what is no date is believed")

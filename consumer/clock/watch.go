@@ -97,8 +97,12 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// note notes the time of an answer.
+// note notes the time of an answer, of many at once the first.
 func (t transport) note(res *http.Response, asked time.Time) {
+	now, next := int64(time.Since(t.clock.begun)), t.clock.next.Load()
+	if now < next || !t.clock.next.CompareAndSwap(next, now+int64(noting)) {
+		return
+	}
 	if theirs, bad := http.ParseTime(res.Header.Get("Date")); bad == nil {
 		t.clock.Twilio(theirs, asked, time.Now())
 	}

@@ -25,7 +25,7 @@ type Courier struct {
 	former  [][]string // what each was called before
 
 	mu     sync.Mutex
-	active map[ledger.Key]chan struct{} // deliveries in work; closed at their end
+	active map[ledger.Key]chan struct{} // deliveries in work; closed at their end, nil while nobody waits for it
 }
 
 // New makes a Courier, and makes its ledger known to its peers. It is not
@@ -93,31 +93,39 @@ func (c *Courier) delivery(ctx context.Context, ev *intake.Event, decoded *actio
 }
 
 // exclusive waits until no other delivery of this shard has the key in the
-// ledger, and takes it. The second of two equal events, or an event and its
-// own retry, thus finds the outcome of the first. ok is false when intake
+// ledger, and takes it until release. The second of two equal events, or an event and its
+// own retry, thus finds the outcome of the first. It is false when intake
 // ended first.
-func (c *Courier) exclusive(key ledger.Key) (release func(), ok bool) {
+func (c *Courier) exclusive(key ledger.Key) bool {
 	for {
 		c.mu.Lock()
 		busy, taken := c.active[key]
 		if !taken {
-			done := make(chan struct{})
-			c.active[key] = done
-			c.mu.Unlock()
-			return func() {
-				c.mu.Lock()
-				delete(c.active, key)
-				c.mu.Unlock()
-				close(done)
-			}, true
+			c.active[key] = nil
+		} else if busy == nil {
+			busy = make(chan struct{})
+			c.active[key] = busy
 		}
 		c.mu.Unlock()
+		if !taken {
+			return true
+		}
 		select {
 		case <-busy:
 		case <-c.parts.Intake.Done():
-			return nil, false
+			return false
 		}
 	}
+}
+
+// release lets the next delivery have the key.
+func (c *Courier) release(key ledger.Key) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if busy := c.active[key]; busy != nil {
+		close(busy)
+	}
+	delete(c.active, key)
 }
 
 // persist calls write until it succeeds, however long that takes: until then

@@ -61,11 +61,13 @@ func (d *delivery) run() bool {
 	for _, name := range d.courier.former[d.index] {
 		d.former = append(d.former, ledger.AppendKey(nil, name, key))
 	}
-	release, ok := d.exclusiveKey()
-	if !ok {
-		return false
+	if d.parts.Ledger != nil {
+		key := d.parts.Ledger.Key(d.key)
+		if !d.courier.exclusive(key) {
+			return false
+		}
+		defer d.courier.release(key)
 	}
-	defer release()
 	next := d.decide()
 	for next == onward {
 		if d.expired() {
@@ -111,14 +113,6 @@ func (d *delivery) ledgerKey(idempotencyKey string) []byte {
 		return key
 	}
 	return former
-}
-
-// exclusiveKey takes the delivery's key in the shard.
-func (d *delivery) exclusiveKey() (release func(), ok bool) {
-	if d.parts.Ledger == nil {
-		return func() {}, true
-	}
-	return d.courier.exclusive(d.parts.Ledger.Key(d.key))
 }
 
 // consultLedger settles what the ledger knows already as sent, or as dead

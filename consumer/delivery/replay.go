@@ -94,11 +94,11 @@ func (c *Courier) settleUnwanted(ev *intake.Event, decoded *actions.Event) bool 
 	if c.parts.Ledger == nil {
 		return true
 	}
-	release, ok := c.exclusive(c.parts.Ledger.Key(ledgerKey))
-	if !ok {
+	key := c.parts.Ledger.Key(ledgerKey)
+	if !c.exclusive(key) {
 		return false
 	}
-	defer release()
+	defer c.release(key)
 	switch known, _ := c.parts.Ledger.Get(ledgerKey); known.State {
 	case ledger.Intent:
 		return true // which says more
