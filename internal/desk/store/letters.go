@@ -11,6 +11,7 @@ import (
 
 	"engage-worker/deadletter"
 	"engage-worker/internal/kafka/connect"
+	"engage-worker/internal/kafka/records"
 )
 
 // Page are some letters, newest first.
@@ -103,8 +104,10 @@ const (
 	// near is how many offsets may lie between two letters that are read at once.
 	near = 64
 
-	// fetchers is how many places are read at a time.
-	fetchers = 8
+	// fetchers is how many places are read at a time, and fetchBytes about what one
+	// answer of a broker's has: little, as a batch comes whole in any case.
+	fetchers   = 8
+	fetchBytes = 64 << 10
 
 	// patience is how long a page waits for what is read again, and littlePatience
 	// while Kafka is away.
@@ -122,9 +125,6 @@ func (s *Store) patiently(ctx context.Context) (context.Context, context.CancelF
 
 // fetch reads letters again, whole. Those that retention deleted are absent.
 func (s *Store) fetch(ctx context.Context, rows []row) (map[place]*deadletter.Record, error) {
-	if len(rows) == 0 {
-		return nil, nil
-	}
 	wanted := make([]place, len(rows))
 	for i := range rows {
 		wanted[i] = rows[i].place()
@@ -132,36 +132,45 @@ func (s *Store) fetch(ctx context.Context, rows []row) (map[place]*deadletter.Re
 	slices.SortFunc(wanted, func(a, b place) int {
 		return cmp.Or(cmp.Compare(a.partition, b.partition), cmp.Compare(a.offset, b.offset))
 	})
-	found := make(map[place]*deadletter.Record, len(rows))
-	for _, at := range wanted {
-		found[at] = nil
-	}
-	results := make(chan *deadletter.Record, len(rows)) // of their number: nobody waits
-	reader := deadletter.Reader{Cluster: s.cfg.Cluster, Topic: s.cfg.DeadLetters}
+	letters := make([]*deadletter.Record, len(wanted)) // of the wanted, each at its place
 	g, within := errgroup.WithContext(ctx)
 	g.SetLimit(fetchers)
-	for len(wanted) > 0 {
-		n := 1
-		for n < len(wanted) && wanted[n].partition == wanted[0].partition && wanted[n].offset-wanted[n-1].offset < near {
-			n++
+	for from, to := 0, 0; from < len(wanted); from = to {
+		for to = from + 1; to < len(wanted) && wanted[to].partition == wanted[from].partition && wanted[to].offset-wanted[to-1].offset < near; to++ {
 		}
-		span := deadletter.Span{Partition: int(wanted[0].partition), From: wanted[0].offset, End: wanted[n-1].offset + 1}
-		wanted = wanted[n:]
-		g.Go(func() error {
-			return reader.Read(within, []deadletter.Span{span}, nil, func(r *deadletter.Record, fault error) error {
-				if _, ok := found[place{int32(r.Position.Partition), r.Position.Offset}]; ok && !errors.Is(fault, deadletter.ErrForeign) {
-					results <- r.Clone()
-				}
-				return nil
-			})
-		})
+		some, into := wanted[from:to], letters[from:to]
+		g.Go(func() error { return s.fetchNear(within, some, into) })
 	}
 	err := g.Wait()
-	close(results)
-	for r := range results {
-		found[place{int32(r.Position.Partition), r.Position.Offset}] = r
+	found := make(map[place]*deadletter.Record, len(wanted))
+	for i, letter := range letters {
+		if letter != nil {
+			found[wanted[i]] = letter
+		}
 	}
 	return found, err
+}
+
+// fetchNear reads letters that are near one another in a partition, in their order.
+func (s *Store) fetchNear(ctx context.Context, wanted []place, into []*deadletter.Record) error {
+	span := records.Span{Topic: s.cfg.DeadLetters, Partition: int(wanted[0].partition), From: wanted[0].offset, End: wanted[len(wanted)-1].offset + 1}
+	scanner := records.Scanner{Cluster: s.cfg.Cluster, MaxBytes: fetchBytes}
+	i := 0
+	return scanner.Scan(ctx, span, func(block []records.Record) error {
+		for k := range block {
+			for i < len(wanted) && wanted[i].offset < block[k].Offset { // retention or compaction took it
+				i++
+			}
+			if i == len(wanted) || wanted[i].offset != block[k].Offset {
+				continue
+			}
+			letter, fault := deadletter.Decode(block[k].Message(span.Topic, span.Partition))
+			if !errors.Is(fault, deadletter.ErrForeign) {
+				into[i] = letter
+			}
+		}
+		return nil
+	})
 }
 
 // Death is one of the times that a delivery died.

@@ -28,6 +28,7 @@ type Log struct {
 	ask   int // bytes of the next answer, about
 
 	next       int64 // the first offset that wasn't given out
+	until      int64 // no more than a record is decoded from there on; 0: there is no such end
 	start, end atomic.Int64
 	seen       atomic.Int64 // when they were, Unix ns
 
@@ -139,7 +140,7 @@ func (l *Log) drop() {
 // fill makes a block of what the answer still has.
 func (l *Log) fill() error {
 	d := l.decoder
-	for len(d.records) < blockRecords {
+	for len(d.records) < blockRecords && (l.until == 0 || l.next < l.until) {
 		if d.left == 0 {
 			if more, err := l.openBatch(); err != nil || !more {
 				return err

@@ -49,6 +49,7 @@ type Scanner struct {
 func (s *Scanner) Scan(ctx context.Context, span Span, each func([]Record) error) error {
 	log := s.Cluster.Open(span.Topic, span.Partition, span.From, Bytes{Answer: s.MaxBytes, Block: scanBlock})
 	defer log.Close()
+	log.until = span.End // what lies behind it in its batch isn't unpacked
 	failed := func(err error) error {
 		return fmt.Errorf("read %s/%d at offset %d: %w", span.Topic, span.Partition, log.Offset(), err)
 	}

@@ -235,3 +235,19 @@ func TestScanGetsOverFaults(t *testing.T) {
 		t.Errorf("%d records and no error though nothing can be fetched", len(got))
 	}
 }
+
+// A span's end inside a batch is where its unpacking ends, too.
+func TestNothingIsUnpackedBehindTheEnd(t *testing.T) {
+	p := newSite(t)
+	p.put(100, kafka.Lz4)
+	log := p.all.Open(topic, 0, 10, Bytes{Answer: 16 << 10, Block: scanBlock})
+	defer log.Close()
+	log.until = 12
+	block, err := log.Next(t.Context())
+	if err != nil || len(block) != 2 || log.Offset() != 12 {
+		t.Errorf("%d records, then offset %d (%v), want those at 10 and 11", len(block), log.Offset(), err)
+	}
+	if got, err := p.scan(t.Context(), p.scanner(), 10, 12, nil); err != nil || !slices.Equal(got, through(10, 12)) {
+		t.Errorf("a scan of 10 to 12: %v (%v)", got, err)
+	}
+}
