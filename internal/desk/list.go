@@ -42,7 +42,7 @@ type listView struct {
 	Limit   int               `json:"limit"`
 	Pages   int               `json:"pages"`
 	Groups  []groupView       `json:"groups"`
-	Buckets []bucketView      `json:"histogram"`
+	Buckets []store.Bucket    `json:"histogram"`
 	Chart   chart             `json:"-"`
 	Letters []map[string]any  `json:"letters"`
 	Rows    []rowView         `json:"-"`
@@ -58,12 +58,6 @@ func (v listView) Shown() []groupView {
 		return v.Groups
 	}
 	return v.Groups[:min(most, len(v.Groups))]
-}
-
-type bucketView struct {
-	From time.Time `json:"from"`
-	N    int       `json:"n"`
-	Open int       `json:"open"`
 }
 
 // rowView is a row of the table.
@@ -82,7 +76,7 @@ func (d *Desk) list(r *http.Request) (page, error) {
 	if to := clean(r, q); to != "" {
 		return page{}, &moved{to}
 	}
-	v := listView{Query: q, Page: q.Page, Limit: q.Limit, Groups: []groupView{}, Buckets: []bucketView{}, Letters: []map[string]any{}, All: letters.Columns(), Choices: d.choices(q)}
+	v := listView{Query: q, Page: q.Page, Limit: q.Limit, Groups: []groupView{}, Buckets: []store.Bucket{}, Letters: []map[string]any{}, All: letters.Columns(), Choices: d.choices(q)}
 	found, err := d.store.Letters(r.Context(), q.Filter, q.Limit*(q.Page-1), q.Limit)
 	if err != nil {
 		return page{}, err
@@ -151,7 +145,7 @@ func (d *Desk) sums(r *http.Request, v *listView) error {
 		for n := leastBars - len(histogram.Buckets); i == 0 && n > 0; n-- { // one bar alone says nothing
 			from, counts = append(from, b.From.Add(-step*time.Duration(n))), append(counts, []int{0, 0})
 		}
-		v.Buckets = append(v.Buckets, bucketView(b))
+		v.Buckets = append(v.Buckets, b)
 		from, counts = append(from, b.From), append(counts, []int{b.N - b.Open, b.Open})
 	}
 	v.Chart = newChart(from, step, []string{"closed", "open"}, counts)

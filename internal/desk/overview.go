@@ -32,39 +32,32 @@ type funnelRow struct {
 	Action      string `json:"action,omitempty"` // "" of what is no event, and so no action's
 	Whole       bool   `json:"whole,omitempty"`  // of all its actions
 
-	Read    *int        `json:"read,omitempty"` // of the replicas' metrics; absent where nobody says
-	Matched *int        `json:"matched,omitempty"`
-	Skipped []countView `json:"skipped,omitempty"`
+	Read    *int          `json:"read,omitempty"` // of the replicas' metrics; absent where nobody says
+	Matched *int          `json:"matched,omitempty"`
+	Skipped []fleet.Count `json:"skipped,omitempty"`
 
-	Accepted  int         `json:"accepted"`
-	Sent      int         `json:"sent"` // handed on, delivered or not
-	Delivered int         `json:"delivered"`
-	Failed    int         `json:"failed"`  // of those accepted
-	Pending   int         `json:"pending"` // likewise: their end isn't known yet
-	Unknown   int         `json:"unknown"` // likewise: nobody told it
-	Dead      int         `json:"deadLetters"`
-	Reasons   []countView `json:"reasons,omitempty"`
+	Accepted  int           `json:"accepted"`
+	Sent      int           `json:"sent"` // handed on, delivered or not
+	Delivered int           `json:"delivered"`
+	Failed    int           `json:"failed"`  // of those accepted
+	Pending   int           `json:"pending"` // likewise: their end isn't known yet
+	Unknown   int           `json:"unknown"` // likewise: nobody told it
+	Dead      int           `json:"deadLetters"`
+	Reasons   []fleet.Count `json:"reasons,omitempty"`
 }
 
 // overviewView is the page Overview.
 type overviewView struct {
-	Span   span        `json:"-"`
-	Spans  []span      `json:"-"`
-	Name   string      `json:"span"`
-	Needs  []needView  `json:"needs"`
-	Funnel []funnelRow `json:"funnel"`
-	Points []point     `json:"messages"`
-	Chart  chart       `json:"-"`
-	Fleet  fleetView   `json:"fleet"`
-	Open   int         `json:"openDeadLetters"`
-	Total  int         `json:"deadLetters"`
-}
-
-type point struct {
-	From      time.Time `json:"from"`
-	Accepted  int       `json:"accepted"`
-	Delivered int       `json:"delivered"`
-	Failed    int       `json:"failed"`
+	Span   span          `json:"-"`
+	Spans  []span        `json:"-"`
+	Name   string        `json:"span"`
+	Needs  []fleet.Need  `json:"needs"`
+	Funnel []funnelRow   `json:"funnel"`
+	Points []store.Point `json:"messages"`
+	Chart  chart         `json:"-"`
+	Fleet  fleet.View    `json:"fleet"`
+	Open   int           `json:"openDeadLetters"`
+	Total  int           `json:"deadLetters"`
 }
 
 // Since is the span as the option since has it.
@@ -72,14 +65,14 @@ func (v overviewView) Since() string { return strings.TrimSuffix(v.Span.Long.Str
 
 // overview shows what goes on.
 func (d *Desk) overview(r *http.Request) (page, error) {
-	v := overviewView{Spans: spans(), Name: cmp.Or(r.FormValue("span"), "hour"), Funnel: []funnelRow{}, Points: []point{}}
+	v := overviewView{Spans: spans(), Name: cmp.Or(r.FormValue("span"), "hour"), Funnel: []funnelRow{}}
 	i := slices.IndexFunc(v.Spans, func(s span) bool { return s.Name == v.Name })
 	if i < 0 {
 		return page{}, bad("span is hour, day or week.")
 	}
 	v.Span = v.Spans[i]
 	seen := d.fleet.View()
-	v.Fleet = fleetOf(seen)
+	v.Fleet = seen
 	groups, err := d.store.Groups(r.Context(), deadletter.Filter{})
 	if err != nil {
 		return page{}, err
@@ -88,12 +81,12 @@ func (d *Desk) overview(r *http.Request) (page, error) {
 	for _, g := range groups.List {
 		v.Open += g.Open
 	}
-	v.Needs = needsOf(fleet.Needs(seen, d.flows(seen)...))
+	v.Needs = fleet.Needs(seen, d.flows(seen)...)
 	v.Funnel = append(v.Funnel, d.funnel(seen, v.Span.Long)...)
 	var from []time.Time
 	var counts [][]int
-	for _, p := range d.store.Messages(v.Span.Long, v.Span.Step) {
-		v.Points = append(v.Points, point{p.From, p.Accepted, p.Delivered, p.Failed})
+	v.Points = d.store.Messages(v.Span.Long, v.Span.Step)
+	for _, p := range v.Points {
 		from, counts = append(from, p.From), append(counts, []int{p.Delivered, p.Accepted - p.Delivered - p.Failed, p.Failed})
 	}
 	v.Chart = newChart(from, v.Span.Step, []string{"delivered", "pending", "failed"}, counts)
@@ -109,9 +102,7 @@ func (d *Desk) funnel(view fleet.View, long time.Duration) (rows []funnelRow) {
 		for _, seen := range view.Destinations {
 			if w := window(seen, long); seen.Name == to.Name && w != nil {
 				whole.Read, whole.Matched = &w.Read, &w.Matched
-				for _, c := range w.Skipped {
-					whole.Skipped = append(whole.Skipped, countView(c))
-				}
+				whole.Skipped = w.Skipped
 			}
 		}
 		var parts []funnelRow
@@ -130,6 +121,14 @@ func (d *Desk) funnel(view fleet.View, long time.Duration) (rows []funnelRow) {
 		rows = append(append(rows, whole), parts...)
 	}
 	return rows
+}
+
+// countsOf are counts of letters as the pages show all counts.
+func countsOf(counts []deadletter.Count) (all []fleet.Count) {
+	for _, c := range counts {
+		all = append(all, fleet.Count{Name: c.Value, N: c.N})
+	}
+	return all
 }
 
 func window(of fleet.Destination, long time.Duration) *fleet.Window {
@@ -172,11 +171,11 @@ func (d *Desk) flows(view fleet.View) (all []fleet.Flow) {
 			continue
 		}
 		flow.Settled, flow.Delivered, flow.Ended = flow.Settled+f.Accepted+row.Dead, flow.Delivered+row.Delivered, flow.Ended+row.Delivered+row.Failed
-		for _, c := range f.Dead {
-			if i := slices.IndexFunc(flow.Dead, func(known fleet.Count) bool { return known.Name == c.Value }); i >= 0 {
+		for _, c := range row.Reasons {
+			if i := slices.IndexFunc(flow.Dead, func(known fleet.Count) bool { return known.Name == c.Name }); i >= 0 {
 				flow.Dead[i].N += c.N
 			} else {
-				flow.Dead = append(flow.Dead, fleet.Count{Name: c.Value, N: c.N})
+				flow.Dead = append(flow.Dead, c)
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"engage-worker/deadletter"
+	"engage-worker/internal/desk/fleet"
 	"engage-worker/internal/desk/replays"
 	"engage-worker/internal/letters"
 )
@@ -34,7 +35,7 @@ type replayView struct {
 	Later      int           `json:"later,omitempty"`
 	Continues  string        `json:"continues,omitempty"`
 	PassedOver []passedOver  `json:"passedOver"`
-	Reasons    []countView   `json:"reasons,omitempty"`
+	Reasons    []fleet.Count `json:"reasons,omitempty"`
 	Estimate   string        `json:"estimate,omitempty"`
 	Segments   int           `json:"segments,omitempty"`
 	SegmentsOf int           `json:"segmentsOf,omitempty"`

@@ -41,7 +41,7 @@ func New(cfg Config) *Fleet {
 	if cfg.Every == 0 {
 		cfg.Every = 5 * time.Second
 	}
-	return &Fleet{cfg: cfg, view: View{Told: len(cfg.Addresses) > 0}, history: newHistory()}
+	return &Fleet{cfg: cfg, view: View{Told: len(cfg.Addresses) > 0, Replicas: []Replica{}, Regions: []Region{}, Destinations: []Destination{}}, history: newHistory()}
 }
 
 // Run asks until ctx ends, which is no error. It is called once.

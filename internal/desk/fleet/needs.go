@@ -21,13 +21,16 @@ const (
 
 func (s Severity) String() string { return [...]string{"", "urgent", "soon"}[s] }
 
+// MarshalText has JSON say it in words.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
 // Need is something that needs a person now.
 type Need struct {
-	Severity Severity
-	What     string // one sentence
-	WayOut   string // what to do
-	Link     string // the path of the desk's page that shows more, with its query; "": none
-	Runbook  string // the anchor of the section of docs/operations.md
+	Severity Severity `json:"severity"`
+	What     string   `json:"what"`           // one sentence
+	WayOut   string   `json:"wayOut"`         // what to do
+	Link     string   `json:"link,omitempty"` // the path of the desk's page that shows more, with its query
+	Runbook  string   `json:"runbook"`        // the section of the documentation that says more
 }
 
 // The bounds are those of the alerts with the same names.
@@ -51,8 +54,7 @@ const (
 // Needs says what needs a person, the urgent first. A flow of the topics goes
 // before that of the metrics, which begins only when the desk does.
 func Needs(v View, flows ...Flow) []Need {
-	var all []Need
-	all = append(all, replicaNeeds(v)...)
+	all := append([]Need{}, replicaNeeds(v)...)
 	for _, d := range v.Destinations {
 		all = append(all, accountNeeds(v.At, d)...)
 		all = append(all, progressNeeds(v.At, d)...)
@@ -70,6 +72,9 @@ func Needs(v View, flows ...Flow) []Need {
 		all = append(all, flowNeeds(f)...)
 	}
 	slices.SortStableFunc(all, func(a, b Need) int { return cmp.Compare(a.Severity, b.Severity) })
+	for i := range all {
+		all[i].Runbook = "docs/operations.md#" + all[i].Runbook
+	}
 	return all
 }
 

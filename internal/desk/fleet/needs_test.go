@@ -20,7 +20,7 @@ func fine() View {
 		Replicas: []Replica{{Address: "10.0.0.1:8080", Up: true, Ready: true, Since: ago(day)}, {Address: "10.0.0.2:8080", Up: true, Ready: true, Since: ago(day)}},
 		Regions:  []Region{{Name: "us-west-2", Allowed: 100, Used: 20, Breaker: BreakerClosed}},
 		Destinations: []Destination{{
-			Name: "onboarding", Shards: 12, Lag: 40, LagBefore: 10, LagKnown: true, OldestOpen: time.Minute,
+			Name: "onboarding", Lag: 40, LagBefore: 10, LagKnown: true, OldestOpen: time.Minute,
 			Windows: []Window{{Span: hour, Since: ago(hour), Read: 3600}},
 			Flow: Flow{Destination: "onboarding", Settled: 1000, Dead: []Count{{"opted_out", 20}}, Accepted: 900, Further: 900,
 				Delivered: 80, Ended: 100, DayDelivered: 900, DayEnded: 1000},
@@ -113,7 +113,7 @@ func TestNeeds(t *testing.T) {
 				if n.WayOut == "" {
 					t.Errorf("%q has no way out", n.What)
 				}
-				got = append(got, strings.TrimSpace(n.Severity.String()+": "+n.What+" #"+n.Runbook+" "+n.Link))
+				got = append(got, strings.TrimSpace(n.Severity.String()+": "+n.What+" "+strings.TrimPrefix(n.Runbook, "docs/operations.md")+" "+n.Link))
 			}
 			if !slices.Equal(got, c.want) {
 				t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(c.want, "\n"))
@@ -130,7 +130,7 @@ func TestFlowOfTopics(t *testing.T) {
 		t.Errorf("got %v, want none", got)
 	}
 	got := Needs(View{}, Flow{Destination: "winback", Dead: []Count{{"outcome_unknown", 3}}})
-	if len(got) != 1 || got[0].Runbook != "engageoutcomeunknown" {
+	if len(got) != 1 || got[0].Runbook != "docs/operations.md#engageoutcomeunknown" {
 		t.Errorf("got %v, want the unknown outcomes, though no replica was told", got)
 	}
 }

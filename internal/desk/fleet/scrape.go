@@ -21,31 +21,23 @@ type counter struct {
 	reason string
 }
 
+// gauge is a number as it is now, of a region or of a destination.
+type gauge struct {
+	metric            string
+	sender, whose     string // of a region's rate
+	stream, partition string // of a destination's shard
+	cause             string // why deliveries are held
+	value             float64
+}
+
 // scrape is what a replica says of itself.
 type scrape struct {
 	began    time.Time // its process
 	version  string
 	counters map[counter]float64
-	regions  map[string]*regionGauges
-	places   map[string]*destinationGauges // destinations
+	regions  map[string][]gauge
+	places   map[string][]gauge // destinations
 }
-
-type regionGauges struct {
-	allowed, inFlight, limit, waiting float64
-	breaker                           Breaker
-	senders                           map[string]*senderGauges
-}
-
-type senderGauges struct{ home, lent, borrowed, wanted, waiting float64 }
-
-type destinationGauges struct {
-	lag, lagAge, oldestOpen map[shard]float64
-	held                    map[string]float64
-
-	shards, stuck, standingBy, accountClosed, sendersClosed, pending, oldestPending float64
-}
-
-type shard struct{ stream, partition string }
 
 // errNoWorker is for metrics that are somebody else's.
 var errNoWorker = errors.New("answers with metrics that aren't a worker's")
@@ -60,7 +52,7 @@ func parse(r io.Reader) (*scrape, error) {
 	if families["engage_build_info"] == nil {
 		return nil, errNoWorker
 	}
-	s := &scrape{counters: map[counter]float64{}, regions: map[string]*regionGauges{}, places: map[string]*destinationGauges{}}
+	s := &scrape{counters: map[counter]float64{}, regions: map[string][]gauge{}, places: map[string][]gauge{}}
 	for name, f := range families {
 		for _, m := range f.GetMetric() {
 			labels := make(map[string]string, len(m.GetLabel()))
@@ -103,97 +95,11 @@ func (s *scrape) take(name string, l map[string]string, m *dto.Metric) {
 	case "engage_status_requests_total":
 		s.counters[counter{metric: name}] += v
 	default:
+		g := gauge{name, l["sender"], l["whose"], l["stream"], l["partition"], l["cause"], v}
 		if region, ok := l["region"]; ok {
-			s.region(region).take(name, l, v)
+			s.regions[region] = append(s.regions[region], g)
 		} else if destination, ok := l["destination"]; ok {
-			s.place(destination).take(name, l, v)
+			s.places[destination] = append(s.places[destination], g)
 		}
-	}
-}
-
-func (s *scrape) region(name string) *regionGauges {
-	if s.regions[name] == nil {
-		s.regions[name] = &regionGauges{senders: map[string]*senderGauges{}}
-	}
-	return s.regions[name]
-}
-
-func (s *scrape) place(name string) *destinationGauges {
-	if s.places[name] == nil {
-		s.places[name] = &destinationGauges{lag: map[shard]float64{}, lagAge: map[shard]float64{}, oldestOpen: map[shard]float64{}, held: map[string]float64{}}
-	}
-	return s.places[name]
-}
-
-func (g *regionGauges) take(name string, l map[string]string, v float64) {
-	switch name {
-	case "engage_breaker_state":
-		if v == 0 || v == 1 || v == 2 {
-			g.breaker = BreakerClosed + Breaker(v)
-		}
-	case "engage_rate_limit_messages_per_second":
-		g.allowed = v
-	case "engage_in_flight_requests":
-		g.inFlight = v
-	case "engage_in_flight_limit_requests":
-		g.limit = v
-	case "engage_gate_waiting":
-		if l["sender"] == "" {
-			g.waiting = v
-		} else {
-			g.sender(l["sender"]).waiting = v
-		}
-	case "engage_rate_slots":
-		if l["sender"] != "" {
-			g.sender(l["sender"]).take(l["whose"], v)
-		}
-	}
-}
-
-func (g *regionGauges) sender(name string) *senderGauges {
-	if g.senders[name] == nil {
-		g.senders[name] = &senderGauges{}
-	}
-	return g.senders[name]
-}
-
-func (s *senderGauges) take(whose string, v float64) {
-	switch whose {
-	case "home":
-		s.home = v
-	case "lent":
-		s.lent = v
-	case "borrowed":
-		s.borrowed = v
-	case "wanted":
-		s.wanted = v
-	}
-}
-
-func (g *destinationGauges) take(name string, l map[string]string, v float64) {
-	at := shard{l["stream"], l["partition"]}
-	switch name {
-	case "engage_lag_records":
-		g.lag[at] = v
-	case "engage_lag_seconds":
-		g.lagAge[at] = v
-	case "engage_oldest_open_seconds":
-		g.oldestOpen[at] = v
-	case "engage_held_deliveries":
-		g.held[l["cause"]] = v
-	case "engage_shards":
-		g.shards = v
-	case "engage_stuck_shards":
-		g.stuck = v
-	case "engage_standing_by":
-		g.standingBy = v
-	case "engage_account_closed":
-		g.accountClosed = v
-	case "engage_senders_closed":
-		g.sendersClosed = v
-	case "engage_messages_pending":
-		g.pending = v
-	case "engage_messages_oldest_pending_seconds":
-		g.oldestPending = v
 	}
 }

@@ -16,12 +16,13 @@ const (
 	quarter = 15 * time.Minute
 	nowSpan = 15 * time.Second // over which a rate in use is measured
 
-	// statusGate is the name of the gate that isn't a region's.
+	// statusGate is the name of the gate that isn't a region's: of the requests that ask
+	// what became of messages.
 	statusGate = "status.rate"
 )
 
-// Spans are those of a destination's windows.
-var Spans = [...]time.Duration{hour, day, week}
+// spans are those of a destination's windows.
+var spans = [...]time.Duration{hour, day, week}
 
 // state is what something is, and since when.
 type state struct {
@@ -75,129 +76,132 @@ func (s *sum) at(i int, t time.Time) float64 {
 }
 
 func (s *sum) view(answers []answer) View {
-	v := View{Told: true, At: s.now, Since: s.totals.since, Cut: len(s.totals.cut)}
-	var up []*scrape
+	v := View{Told: true, At: s.now, Since: s.totals.since, Replicas: []Replica{}, Regions: []Region{}, Destinations: []Destination{}}
+	regions, places := map[string][][]gauge{}, map[string][][]gauge{} // of each, the replicas'
 	for _, a := range answers {
 		r := Replica{Address: a.address, Up: a.scrape != nil, Ready: a.ready, Why: a.why}
 		is := "away"
 		if a.scrape != nil {
-			up = append(up, a.scrape)
 			r.Version, is = a.scrape.version, "up"
 			if a.ready {
 				is = "ready"
+			}
+			for name, gauges := range a.scrape.regions {
+				regions[name] = append(regions[name], gauges)
+			}
+			for name, gauges := range a.scrape.places {
+				places[name] = append(places[name], gauges)
 			}
 		}
 		r.Since = s.lasts("replica "+a.address, is)
 		v.Replicas = append(v.Replicas, r)
 	}
-	regions, places := map[string]bool{}, map[string]bool{}
-	for _, u := range up {
-		for name := range u.regions {
-			regions[name] = true
-		}
-		for name := range u.places {
-			places[name] = true
-		}
-	}
+	delete(regions, statusGate)
 	for _, name := range slices.Sorted(maps.Keys(regions)) {
-		r := s.region(name, up)
-		if name == statusGate {
-			v.Asking = &r
-			continue
-		}
-		v.Regions = append(v.Regions, r)
+		v.Regions = append(v.Regions, s.region(name, slices.Concat(regions[name]...)))
 	}
 	for _, name := range slices.Sorted(maps.Keys(places)) {
-		v.Destinations = append(v.Destinations, s.destination(name, up))
+		v.Destinations = append(v.Destinations, s.destination(name, slices.Concat(places[name]...)))
 	}
 	return v
 }
 
-func (s *sum) region(name string, up []*scrape) Region {
+// holds is how the parts of a sender's rate count for what a replica holds of it.
+var holds = map[string]float64{"home": 1, "borrowed": 1, "lent": -1}
+
+func (s *sum) region(name string, gauges []gauge) Region {
 	r := Region{Name: name}
-	senders := map[string]Sender{}
-	for _, u := range up {
-		g := u.regions[name]
-		if g == nil {
-			continue
+	senders := map[string]*Sender{}
+	of := func(sender string) *Sender {
+		if senders[sender] == nil {
+			senders[sender] = &Sender{Name: sender}
 		}
-		r.Allowed += g.allowed
-		r.InFlight += int(g.inFlight)
-		r.InFlightLimit += int(g.limit)
-		r.Waiting += int(g.waiting)
-		r.Breaker = max(r.Breaker, g.breaker)
-		if g.breaker > BreakerClosed {
-			r.BreakerOpen++
-		}
-		for n, held := range g.senders {
-			had := senders[n]
-			senders[n] = Sender{n, had.Allowed + held.home - held.lent + held.borrowed, had.Wanted + held.wanted, had.Waiting + int(held.waiting)}
+		return senders[sender]
+	}
+	for _, g := range gauges {
+		switch g.metric {
+		case "engage_breaker_state":
+			if g.value == 0 || g.value == 1 || g.value == 2 {
+				r.Breaker = max(r.Breaker, BreakerClosed+Breaker(g.value))
+			}
+		case "engage_rate_limit_messages_per_second":
+			r.Allowed += g.value
+		case "engage_in_flight_requests":
+			r.InFlight += int(g.value)
+		case "engage_in_flight_limit_requests":
+			r.InFlightLimit += int(g.value)
+		case "engage_gate_waiting":
+			if g.sender == "" {
+				r.Waiting += int(g.value)
+			} else {
+				of(g.sender).Waiting += int(g.value)
+			}
+		case "engage_rate_slots":
+			if g.sender != "" {
+				of(g.sender).Allowed += holds[g.whose] * g.value
+			}
 		}
 	}
 	if r.Breaker > BreakerClosed {
 		r.BreakerSince = s.lasts("breaker "+name, "not closed")
 	}
 	for _, n := range slices.Sorted(maps.Keys(senders)) {
-		r.Senders = append(r.Senders, senders[n])
-	}
-	requests := counter{metric: "engage_request_duration_seconds", of: name}
-	if name == statusGate {
-		requests = counter{metric: "engage_status_requests_total"}
+		r.Senders = append(r.Senders, *senders[n])
 	}
 	from := s.now.Add(-nowSpan)
 	if sampled, ok := s.history.before(from); ok {
-		r.Used = s.rose(requests, from, s.now) / s.now.Sub(sampled.at).Seconds()
+		r.Used = s.rose(counter{metric: "engage_request_duration_seconds", of: name}, from, s.now) / s.now.Sub(sampled.at).Seconds()
 	}
 	r.Throttled = int(s.rose(counter{metric: "engage_throttled_total", of: name}, s.now.Add(-hour), s.now))
 	return r
 }
 
-func (s *sum) destination(name string, up []*scrape) Destination {
+// shard is a partition of the source, or of a retry topic.
+type shard struct{ stream, partition string }
+
+func (s *sum) destination(name string, gauges []gauge) Destination {
 	d := Destination{Name: name}
-	lag, lagAge, open := map[shard]float64{}, map[shard]float64{}, map[shard]float64{}
-	held := map[string]float64{}
-	var closed, pending, oldestPending float64
-	for _, u := range up {
-		g := u.places[name]
-		if g == nil {
-			continue
+	lag, held := map[shard]float64{}, map[string]float64{}
+	var shards, closed, pending, open float64
+	for _, g := range gauges {
+		switch g.metric {
+		case "engage_lag_records": // a shard that moves has two owners' series for a moment
+			at := shard{g.stream, g.partition}
+			lag[at] = max(lag[at], g.value)
+		case "engage_oldest_open_seconds":
+			if g.stream == "source" {
+				open = max(open, g.value)
+			}
+		case "engage_held_deliveries":
+			held[g.cause] += g.value
+		case "engage_shards":
+			shards += g.value
+		case "engage_stuck_shards":
+			d.Stuck += int(g.value)
+		case "engage_account_closed":
+			closed = max(closed, g.value)
+		case "engage_senders_closed":
+			d.SendersClosed = max(d.SendersClosed, int(g.value))
+		case "engage_messages_pending":
+			pending += g.value
 		}
-		// A shard that moves has two owners' series for a moment.
-		most(lag, g.lag)
-		most(lagAge, g.lagAge)
-		most(open, g.oldestOpen)
-		for cause, n := range g.held {
-			held[cause] += n
-		}
-		d.Shards += int(g.shards)
-		d.Stuck += int(g.stuck)
-		d.StandingBy += int(g.standingBy)
-		d.SendersClosed = max(d.SendersClosed, int(g.sendersClosed))
-		closed = max(closed, g.accountClosed)
-		pending += g.pending
-		oldestPending = max(oldestPending, g.oldestPending)
 	}
 	for at, n := range lag {
 		if at.stream == "source" {
 			d.Lag += int(n)
-			d.LagAge = max(d.LagAge, seconds(lagAge[at]))
 		} else {
 			d.Retrying += int(n)
 		}
 	}
-	for at, age := range open {
-		if at.stream == "source" {
-			d.OldestOpen = max(d.OldestOpen, seconds(age))
-		}
-	}
-	d.Held = counts(held)
-	if d.Shards == 0 {
+	d.OldestOpen = time.Duration(min(open, 1e9) * float64(time.Second))
+	d.OldestSeconds = d.OldestOpen.Seconds()
+	d.Held, d.Pending = counts(held), int(pending)
+	if shards == 0 {
 		d.Unowned = s.lasts("shards "+name, "nobody's")
 	}
 	if held["dead_letter"]+held["retry"] > 0 {
 		d.Unwritable = s.lasts("writing "+name, "held")
 	}
-	d.Pending, d.OldestPending = int(pending), seconds(oldestPending)
 	if closed > 0 {
 		d.AccountClosed = s.lasts("account "+name, "closed")
 	}
@@ -209,20 +213,12 @@ func (s *sum) destination(name string, up []*scrape) Destination {
 		d.LagBefore, d.LagKnown = int(s.at(i, s.now.Add(-quarter))), true
 	}
 	s.totals.set(lagged, float64(d.Lag))
-	for _, span := range Spans {
+	for _, span := range spans {
 		d.Windows = append(d.Windows, s.window(name, span))
 	}
 	d.Flow = s.flow(name)
 	return d
 }
-
-func most(all, of map[shard]float64) {
-	for at, n := range of {
-		all[at] = max(all[at], n)
-	}
-}
-
-func seconds(n float64) time.Duration { return time.Duration(min(n, 1e9) * float64(time.Second)) }
 
 // counts are those above zero, the largest first.
 func counts(of map[string]float64) []Count {
@@ -243,39 +239,22 @@ func (s *sum) window(name string, span time.Duration) Window {
 	if w.Since.Before(s.totals.since) {
 		w.Since = s.totals.since
 	}
-	skipped, failed, status := map[string]float64{}, map[string]float64{}, map[string]float64{}
-	var read, matched, sent, retried, dead float64
+	skipped := map[string]float64{}
+	matched := 0.0
 	for c := range s.totals.index {
-		if c.of != name {
+		if c.of != name || c.metric != "engage_events_total" {
 			continue
 		}
 		n := s.rose(c, from, s.now)
-		switch c.metric {
-		case "engage_records_read_total":
-			if c.kind == "source" {
-				read += n
-			}
-		case "engage_dead_letters_total":
-			dead += n
-			failed[c.reason] += n
-		case "engage_messages_total":
-			status[c.kind] += n
-		case "engage_events_total":
-			if c.action != "" {
-				matched += n
-			}
-			switch c.kind {
-			case "sent":
-				sent += n
-			case "retry":
-				retried += n
-			case "skipped":
-				skipped[c.reason] += n
-			}
+		if c.action != "" {
+			matched += n
+		}
+		if c.kind == "skipped" {
+			skipped[c.reason] += n
 		}
 	}
-	w.Read, w.Matched, w.Sent, w.Retried, w.Dead = int(read), int(matched), int(sent), int(retried), int(dead)
-	w.Skipped, w.Failed, w.Status = counts(skipped), counts(failed), counts(status)
+	w.Read = int(s.rose(counter{metric: "engage_records_read_total", of: name, kind: "source"}, from, s.now))
+	w.Matched, w.Skipped = int(matched), counts(skipped)
 	return w
 }
 
@@ -283,17 +262,27 @@ func (s *sum) window(name string, span time.Duration) Window {
 func (s *sum) flow(name string) Flow {
 	f := Flow{Destination: name}
 	ago := func(d time.Duration) time.Time { return s.now.Add(-d) }
-	recent := s.window(name, lately)
-	f.Dead, f.Settled = recent.Failed, recent.Sent+recent.Dead
+	dead := map[string]float64{}
+	var settled, further float64
+	for c := range s.totals.index {
+		if c.of != name {
+			continue
+		}
+		switch n := s.rose(c, ago(lately), s.now); {
+		case c.metric == "engage_dead_letters_total":
+			dead[c.reason] += n
+			settled += n
+		case c.metric == "engage_events_total" && c.kind == "sent":
+			settled += n
+		case c.metric == "engage_messages_total" && c.kind != "accepted":
+			further += n
+		}
+	}
+	f.Dead, f.Settled, f.Further = counts(dead), int(settled), int(further)
 	status := func(kind string, from, to time.Duration) int {
 		return int(s.rose(counter{metric: "engage_messages_total", of: name, kind: kind}, ago(from), ago(to)))
 	}
 	f.Accepted = status("accepted", quarter+lately, quarter)
-	for _, c := range recent.Status {
-		if c.Name != "accepted" {
-			f.Further += c.N
-		}
-	}
 	f.Delivered, f.DayDelivered = status("delivered", lately, 0), status("delivered", day, 0)
 	for _, end := range []string{"delivered", "undelivered", "failed"} {
 		f.Ended += status(end, lately, 0)

@@ -12,7 +12,6 @@ type totals struct {
 	replicas map[string]counted // by address
 	index    map[counter]int
 	values   []float64
-	cut      map[counter]bool
 }
 
 // counted is what a replica had counted when it last answered.
@@ -23,7 +22,7 @@ type counted struct {
 }
 
 func newTotals(since time.Time) *totals {
-	return &totals{since: since, replicas: map[string]counted{}, index: map[counter]int{}, cut: map[counter]bool{}}
+	return &totals{since: since, replicas: map[string]counted{}, index: map[counter]int{}}
 }
 
 // add counts what a replica has counted since it last answered.
@@ -55,10 +54,7 @@ func (t *totals) set(c counter, v float64) {
 	i, ok := t.index[c]
 	if !ok {
 		if len(t.values) >= maxNumbers {
-			if len(t.cut) < maxNumbers {
-				t.cut[c] = true
-			}
-			return
+			return // more than so many aren't counted
 		}
 		i = len(t.values)
 		t.index[c], t.values = i, append(t.values, 0)

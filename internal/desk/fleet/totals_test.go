@@ -85,8 +85,8 @@ func TestTotalsAreBounded(t *testing.T) {
 		}
 		totals.add(at.Add(time.Duration(i)*time.Second), fmt.Sprint(i), s)
 	}
-	if len(totals.values) != maxNumbers || len(totals.cut) != maxNumbers || len(totals.replicas) != 2*maxReplicas {
-		t.Errorf("%d numbers, %d cut, %d replicas", len(totals.values), len(totals.cut), len(totals.replicas))
+	if len(totals.values) != maxNumbers || len(totals.replicas) != 2*maxReplicas {
+		t.Errorf("%d numbers, %d replicas", len(totals.values), len(totals.replicas))
 	}
 	if _, ok := totals.replicas[fmt.Sprint(3*maxReplicas-1)]; !ok {
 		t.Error("the newest was forgotten")

@@ -40,10 +40,10 @@ func (f *Funnel) add(c *counts) {
 
 // Point counts the messages that were accepted in a step of time.
 type Point struct {
-	From      time.Time
-	Accepted  int
-	Delivered int // of those, with what was read
-	Failed    int // likewise, with undelivered and canceled
+	From      time.Time `json:"from"`
+	Accepted  int       `json:"accepted"`
+	Delivered int       `json:"delivered"` // of those, with what was read
+	Failed    int       `json:"failed"`    // likewise, with undelivered and canceled
 }
 
 // buckets are an action's of a span before now, and their length in seconds.

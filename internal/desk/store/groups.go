@@ -106,8 +106,9 @@ func (s *Store) groupOf(g *group) Group {
 
 // Bucket are the letters of a span of time.
 type Bucket struct {
-	From    time.Time
-	N, Open int
+	From time.Time `json:"from"`
+	N    int       `json:"n"`
+	Open int       `json:"open"`
 }
 
 // Histogram counts letters by when they failed.
