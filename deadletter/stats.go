@@ -145,8 +145,8 @@ func (s *Stats) count(i int, value string) {
 // Count is how many dead letters have a value. An empty Value means that the
 // fact is unknown.
 type Count struct {
-	Value string
-	N     int
+	Value string `json:"name"`
+	N     int    `json:"n"`
 }
 
 // Counts are a dimension's, most first, or in the order of time. It is nil

@@ -13,14 +13,19 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"engage-worker/internal/config"
 	"engage-worker/internal/desk/fleet"
 	"engage-worker/internal/desk/guard"
+	"engage-worker/internal/desk/pages"
 	"engage-worker/internal/desk/replays"
+	"engage-worker/internal/desk/site"
 	"engage-worker/internal/desk/store"
+	"engage-worker/internal/desk/traces"
 	"engage-worker/internal/letters"
 	"engage-worker/internal/preview"
+	"engage-worker/internal/trace"
 )
 
 // Options are what a desk is made of.
@@ -37,14 +42,10 @@ type Options struct {
 const (
 	mostConnections = 256
 	mostStreams     = 64 // of /events
-	mostLookups     = 4  // requests that render or read a topic
-	mostExports     = 2
 
 	headerBytes = 32 << 10
 	formBytes   = 64 << 10
-	eventBytes  = 1 << 20 // of what is pasted, and its form
 
-	pageTime  = 30 * time.Second
 	drainTime = 10 * time.Second
 )
 
@@ -56,25 +57,23 @@ type Desk struct {
 	replays *replays.Manager
 	fleet   *fleet.Fleet
 	preview *preview.Previewer
+	traces  *traces.Traces
+	pages   *pages.Pages
+	site    *site.Site
 	guard   *guard.Guard
-	site    *site
-	traces  *traces
-	now     func() time.Time
 
-	streams chan struct{} // a place each
-	lookups chan struct{} // likewise
-	exports chan struct{} // likewise
+	streams *semaphore.Weighted
 	closing chan struct{} // closed when streams are to end
 }
 
 // New prepares a desk and connects to nothing. The error is the configuration's.
 func New(o Options) (*Desk, error) {
 	d := &Desk{
-		o: o, now: time.Now, fleet: fleet.New(fleet.Config{Addresses: o.Config.Desk.Workers}),
-		streams: make(chan struct{}, mostStreams), lookups: make(chan struct{}, mostLookups), exports: make(chan struct{}, mostExports), closing: make(chan struct{}),
+		o: o, fleet: fleet.New(fleet.Config{Addresses: o.Config.Desk.Workers}),
+		streams: semaphore.NewWeighted(mostStreams), closing: make(chan struct{}),
 	}
 	var err error
-	if d.site, err = newSite(); err != nil {
+	if d.site, err = site.New(); err != nil {
 		return nil, err
 	}
 	if d.letters, err = letters.Open(o.Config); err != nil {
@@ -100,14 +99,20 @@ func New(o Options) (*Desk, error) {
 		Cluster: d.letters.Cluster, DeadLetters: d.letters.Reader.Topic, Destinations: destinations, Present: d.letters.PresentName, Log: o.Log,
 	})
 	d.replays = replays.New(replays.Config{Planner: planner, OpenAudit: d.letters.OpenAudit, Store: d.store, Explain: d.letters.Explain})
-	d.traces = newTraces(d)
+	d.traces = traces.New(func() *trace.Collector {
+		return &trace.Collector{Cluster: d.letters.Cluster, Source: o.Config.Kafka.Topic, DeadLetters: d.letters.Reader.Topic, Destinations: d.preview.Traced()}
+	})
+	d.pages = pages.New(pages.Parts{
+		Config: o.Config, Unmask: o.Unmask, Log: o.Log,
+		Letters: d.letters, Store: d.store, Replays: d.replays, Fleet: d.fleet, Preview: d.preview, Traces: d.traces,
+	})
 	return d, nil
 }
 
 // Close stops the replays, and gives up the connections. Serve has returned.
 func (d *Desk) Close() {
 	d.replays.Close()
-	d.traces.close()
+	d.traces.Close()
 	d.preview.Close()
 	d.letters.Close()
 }
@@ -128,7 +133,7 @@ func (d *Desk) Serve(ctx context.Context, listener net.Listener) error {
 		Token: d.o.Config.Desk.Token.Reveal(), Who: d.o.Who, Loopback: local, Cookie: "engage-desk-" + port, Log: d.o.Log, Refuse: d.refuse,
 	})
 	server := &http.Server{
-		Handler: d.routes(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: pageTime, WriteTimeout: 2 * pageTime, IdleTimeout: 2 * time.Minute,
+		Handler: d.routes(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: pages.Time, WriteTimeout: 2 * pages.Time, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: headerBytes, ErrorLog: stdlog.New(serverLog{d.o.Log}, "", 0),
 	}
 	// Registered, and not after Shutdown: that waits for the streams to end.

@@ -24,6 +24,7 @@ import (
 
 	"engage-worker/deadletter"
 	"engage-worker/internal/config"
+	"engage-worker/internal/desk/pages"
 )
 
 // has checks an answer's status, and that it has texts in it.
@@ -264,7 +265,7 @@ func TestTry(t *testing.T) {
 	r.post("/try", "event", `{"type":"page"}`).has(t, 200, "no match")
 	r.post("/try", "event", `[1]`).has(t, 200, "malformed event")
 	r.post("/try", "event", ` `).has(t, 400, "Paste an event")
-	r.post("/try", "event", strings.Repeat("x", eventBytes+1)).has(t, 413, "longer than a mebibyte")
+	r.post("/try", "event", strings.Repeat("x", pages.EventBytes+1)).has(t, 413, "longer than a mebibyte")
 	r.post("/try", "take", "0/7").has(t, 404, "There is no such event any more")
 	r.post("/try", "take", "x").has(t, 400, "is no partition/offset")
 	r.get("/try?recent=true").has(t, 200, "The topic is empty")
@@ -541,57 +542,5 @@ func TestEvents(t *testing.T) {
 	}
 	r.end()
 	for range read { // until its end
-	}
-}
-
-func TestWithin(t *testing.T) {
-	for address, want := range map[string]string{
-		"/dead-letters?state=open": "/dead-letters?state=open", "/a#b": "/a", "": "/", "x": "/", "//x": "/", "http://x/": "/", "/\\x": "/", "/%0d%0ax": "/%0d%0ax", "/\nx": "/", "///x": "/",
-	} {
-		if got := within(address); got != want {
-			t.Errorf("%q: %q", address, got)
-		}
-	}
-}
-
-func TestWords(t *testing.T) {
-	for got, want := range map[string]string{
-		count(0): "0", count(999): "999", count(1000): "1,000", count(int64(1234567)): "1,234,567",
-		plural(1, "letter"): "1 letter", plural(2000, "letter"): "2,000 letters",
-		percent(1, 1000): "<1%", percent(999, 1000): ">99%", percent(1, 3): "33%", percent(0, 0): "", percent(3, 3): "100%", percent(0, 3): "0%",
-		lasting(90 * time.Second): "90 seconds", lasting(49 * time.Hour): "2 days", lasting(time.Millisecond): "under a second",
-		short(5, "ünter alles"): "ünte…", short(20, "ünter"): "ünter", capital("été"): "Été", dotted("", "a", "", "b"): "a · b",
-	} {
-		if got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
-}
-
-// TestChart: bars add up, whatever is merged.
-func TestChart(t *testing.T) {
-	for _, n := range []int{0, 1, 24, 168, 169, 1000} {
-		var from []time.Time
-		var counts [][]int
-		for i := range n {
-			from, counts = append(from, time.Unix(int64(3600*i), 0)), append(counts, []int{i % 3, 1})
-		}
-		c := newChart(from, time.Hour, []string{"a", "b"}, counts)
-		total, want := 0, n
-		for i := range n {
-			want += i % 3
-		}
-		for i, b := range c.Bars {
-			total += b.N
-			if b.To.Sub(b.From)%time.Hour != 0 || i > 0 && !b.From.Equal(c.Bars[i-1].To) || b.Parts[1].Y < -0.001 {
-				t.Errorf("%d: %+v", n, b)
-			}
-		}
-		if total != want || len(c.Bars) > mostBars || c.Empty != (n == 0) {
-			t.Errorf("%d: %d of %d in %d bars", n, total, want, len(c.Bars))
-		}
-	}
-	if got, want := fmt.Sprint(spark([]int{0, 2, 1})), "0,19.0 4,1.0 8,10.0 "; got != want {
-		t.Errorf("%q", got)
 	}
 }

@@ -7,26 +7,20 @@ import (
 	"time"
 
 	"engage-worker/internal/desk/guard"
+	"engage-worker/internal/desk/pages"
+	"engage-worker/internal/desk/store"
 )
 
 // state is how far the desk knows what there is.
 type state struct {
-	Done      int64     `json:"done"` // offsets
-	Total     int64     `json:"total"`
-	Loaded    bool      `json:"loaded"`
-	Fault     string    `json:"fault,omitempty"` // why nothing new comes
-	At        time.Time `json:"at,omitzero"`     // when all was last read to its end
-	Letters   int       `json:"letters"`
-	Messages  int       `json:"messages"`
-	Forgotten int       `json:"forgotten,omitempty"`
-	Version   uint64    `json:"version"`
-	Asked     time.Time `json:"asked,omitzero"` // when the replicas answered last
+	store.Progress
+	Version uint64    `json:"version"`
+	Asked   time.Time `json:"asked,omitzero"` // when the replicas answered last
 }
 
 func (d *Desk) state() state {
-	p := d.store.Progress()
 	version, _ := d.store.Changes()
-	return state{p.Done, p.Total, p.Loaded, p.Fault, p.At, p.Letters, p.Messages, p.Forgotten, version, d.fleet.View().At}
+	return state{d.store.Progress(), version, d.fleet.View().At}
 }
 
 // Percent is how much of all is read.
@@ -46,13 +40,11 @@ const (
 // events tells of changes as they come: each has the state, and a page that wants
 // to know more asks for itself again.
 func (d *Desk) events(w http.ResponseWriter, r *http.Request) {
-	select {
-	case d.streams <- struct{}{}:
-		defer func() { <-d.streams }()
-	default:
-		d.fail(w, r, busy("Too many pages are open and watch for changes."))
+	if !d.streams.TryAcquire(1) {
+		d.fail(w, r, pages.Busy("Too many pages are open and watch for changes."))
 		return
 	}
+	defer d.streams.Release(1)
 	session, out := guard.Of(r.Context()), http.NewResponseController(w)
 	if err := out.SetReadDeadline(time.Time{}); err != nil { // nothing more is read, and that may last
 		d.fail(w, r, err)

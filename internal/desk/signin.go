@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"engage-worker/internal/desk/pages"
+	"engage-worker/internal/desk/query"
 )
 
 // signInView is what the sign-in page shows.
@@ -15,7 +18,7 @@ type signInView struct {
 func (d *Desk) stranger(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/api/") || r.URL.Path == "/events" || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="engage-worker desk"`)
-		d.fail(w, r, &fault{http.StatusUnauthorized, "This needs a sign-in, which may have ended.", "Sign in again at /sign-in; a script sends the header Authorization: Bearer and desk.token."})
+		d.fail(w, r, &pages.Fault{Status: http.StatusUnauthorized, Words: "This needs a sign-in, which may have ended.", WayOut: "Sign in again at /sign-in; a script sends the header Authorization: Bearer and desk.token."})
 		return
 	}
 	to := "/sign-in"
@@ -30,7 +33,7 @@ func (d *Desk) signInPage(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
-	d.show(w, r, http.StatusOK, "sign-in", page{Title: "Sign in", View: signInView{Next: within(r.FormValue("next"))}})
+	d.show(w, r, "sign-in", pages.Page{Title: "Sign in", View: signInView{Next: query.Within(r.FormValue("next"))}})
 }
 
 func (d *Desk) signIn(w http.ResponseWriter, r *http.Request) {
@@ -38,9 +41,9 @@ func (d *Desk) signIn(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
-	next := within(r.PostFormValue("next"))
+	next := query.Within(r.PostFormValue("next"))
 	if wrong, status := d.guard.SignIn(w, r); wrong != "" {
-		d.show(w, r, status, "sign-in", page{Title: "Sign in", View: signInView{next, r.PostFormValue("name"), wrong}})
+		d.show(w, r, "sign-in", pages.Page{Title: "Sign in", Status: status, View: signInView{next, r.PostFormValue("name"), wrong}})
 		return
 	}
 	http.Redirect(w, r, next, http.StatusSeeOther)
@@ -49,13 +52,4 @@ func (d *Desk) signIn(w http.ResponseWriter, r *http.Request) {
 func (d *Desk) signOut(w http.ResponseWriter, r *http.Request) {
 	d.guard.SignOut(w, r)
 	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
-}
-
-// within is an address of this desk, and its first page in place of any other.
-func within(address string) string {
-	u, err := url.Parse(address)
-	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") || strings.ContainsAny(address, "\\\r\n\t") {
-		return "/"
-	}
-	return u.RequestURI()
 }

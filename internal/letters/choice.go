@@ -156,14 +156,3 @@ func AskedWhole(asked string) bool {
 	v, err := url.ParseQuery(asked)
 	return err == nil && asked != "" && !v.Has(leftOut)
 }
-
-// AskAgain is the query that asks for as much of the same as Asked has written.
-func AskAgain(asked string) string {
-	v, err := url.ParseQuery(asked)
-	if err != nil {
-		return ""
-	}
-	v.Del(leftOut)
-	v.Del(everything)
-	return v.Encode()
-}

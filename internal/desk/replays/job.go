@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"engage-worker/deadletter"
+	"engage-worker/internal/desk/words"
 	"engage-worker/internal/letters"
 )
 
@@ -136,26 +137,29 @@ func (j *job) view() View {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	v := View{
-		ID: j.id, State: j.state, Here: true, By: j.options.By, Begun: j.begun, Ended: j.ended, Asked: j.asked, Words: letters.AskedInWords(j.asked), Options: j.options,
+		ID: j.id, State: j.state, Here: true, By: j.options.By, Begun: j.begun, Ended: j.ended, Asked: j.asked, Words: letters.AskedInWords(j.asked),
 		Read: j.progress.Done(), ToRead: j.progress.Total(), Published: j.report.Published, Left: j.report.Left, Err: j.err,
+		PassedOver: []PassedOver{}, Outcome: []Became{},
 	}
 	if j.plan == nil {
 		return v
 	}
-	v.Chosen, v.Send, v.Later, v.Begin = j.plan.Chosen, j.plan.Send(), j.plan.Later, j.plan.Open
+	v.Chosen, v.Send, v.Later = j.plan.Chosen, j.plan.Send(), j.plan.Later
 	v.Reasons, v.Segments, v.SegmentsOf = j.sums.reasons, j.sums.segments, j.sums.segmentsOf
 	if j.plan.Continues() {
 		v.Continues = j.plan.Series
 	}
-	v.Estimate = time.Duration(math.Ceil(float64(v.Send)/j.options.Rate)) * time.Second
+	if v.Send > 0 {
+		v.Estimate = words.Lasting(time.Duration(math.Ceil(float64(v.Send)/j.options.Rate)) * time.Second)
+	}
 	passed := maps.Clone(j.plan.PassedOver)
 	for why, n := range j.report.PassedOver {
 		passed[why] += n
 	}
 	for _, why := range letters.Whys() {
 		if n := passed[why]; n > 0 {
-			words, _ := letters.PassedOver(why, j.plan.Continues(), j.options.MaxReplays)
-			v.PassedOver = append(v.PassedOver, PassedOver{why, words, n})
+			because, _ := letters.PassedOver(why, j.plan.Continues(), j.options.MaxReplays)
+			v.PassedOver = append(v.PassedOver, PassedOver{why, because, n})
 		}
 	}
 	if (v.State == Stopped || v.State == Failed) && v.Left > 0 {

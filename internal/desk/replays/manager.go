@@ -271,7 +271,7 @@ func (m *Manager) Jobs() []View {
 		here[j.series()] = j.id
 	}
 	now := time.Now()
-	var views []View
+	views := []View{}
 	for _, j := range jobs {
 		v, series := j.view(), j.series()
 		if v.Published > 0 || v.Continues != "" {

@@ -27,41 +27,67 @@ const (
 
 // PassedOver counts letters that are left out.
 type PassedOver struct {
-	Why   deadletter.Why
-	Words string
-	N     int
+	Why   deadletter.Why `json:"why"`
+	Words string         `json:"words"`
+	N     int            `json:"n"`
 }
 
-// View is a job as it is now.
+// Became counts letters by what became of them.
+type Became struct {
+	State deadletter.State `json:"state"`
+	N     int              `json:"n"`
+}
+
+// View is a job as it is now, as its page and /api show it.
 type View struct {
-	ID     string
-	State  State
-	Here   bool // it is this desk's, and not known from the record of replays alone
-	By     string
-	Begun  time.Time // when it was planned; of the record, when it began
-	Ended  time.Time // zero: it hasn't, or nobody knows when
-	Asked  string    // what for, as letters.Choice.Asked writes it; "": it isn't known
-	Words  string    // likewise, for people
-	WayOut string    // how to go on, in words; "" where nothing is left to do
+	ID     string    `json:"id"`
+	State  State     `json:"state"`
+	Here   bool      `json:"-"` // it is this desk's, and not known from the record of replays alone
+	By     string    `json:"by"`
+	Begun  time.Time `json:"begun,omitzero"`   // when it was planned; of the record, when it began
+	Ended  time.Time `json:"ended,omitzero"`   // zero: it hasn't, or nobody knows when
+	Asked  string    `json:"-"`                // what for, as letters.Choice.Asked writes it; "": it isn't known
+	Words  string    `json:"selection"`        // likewise, for people
+	WayOut string    `json:"wayOut,omitempty"` // how to go on, in words; "" where nothing is left to do
 
 	// Of the plan; zero where the record of replays is all that is known.
-	Options      Options
-	Read, ToRead int64  // offsets, while it is Planning
-	Chosen       int    // each delivery once
-	Send         int    // that are replayed
-	Later        int    // beyond the limit
-	Begin        int    // of Send: begun by a replay that was cut off; they come last, after a wait to be sure
-	Continues    string // the interrupted replay that it goes on with; "": none
-	PassedOver   []PassedOver
-	Reasons      []deadletter.Count // of Send
-	Estimate     time.Duration      // of all of it
-	Segments     int                // of Send, about; 0: not known
-	SegmentsOf   int                // of Send: those whose segments are estimated
+	Read       int64              `json:"read,omitempty"` // offsets, while it is Planning
+	ToRead     int64              `json:"toRead,omitempty"`
+	Chosen     int                `json:"chosen,omitempty"`    // each delivery once
+	Send       int                `json:"send"`                // that are replayed
+	Later      int                `json:"later,omitempty"`     // beyond the limit
+	Continues  string             `json:"continues,omitempty"` // the interrupted replay that it goes on with
+	PassedOver []PassedOver       `json:"passedOver"`
+	Reasons    []deadletter.Count `json:"reasons,omitempty"`  // of Send
+	Estimate   string             `json:"estimate,omitempty"` // how long all of it takes, in words
+	Segments   int                `json:"segments,omitempty"` // of Send, about; 0: not known
+	SegmentsOf int                `json:"segmentsOf,omitempty"`
 
-	Published int
-	Left      int                      // interrupted before them, or still to come
-	Outcome   map[deadletter.State]int // of what was published, as the store knows it now; what the store has forgotten is left out
-	Err       string                   // in words; "" if nothing went wrong
+	Published int      `json:"published"`
+	Left      int      `json:"left"`            // interrupted before them, or still to come
+	Outcome   []Became `json:"outcome"`         // of what was published, as the store knows it now; what the store has forgotten is left out
+	Err       string   `json:"error,omitempty"` // in words; "" if nothing went wrong
+}
+
+// Moving reports whether the replay goes on by itself.
+func (v View) Moving() bool {
+	return v.State == Planning || v.State == Running || v.State == Waiting
+}
+
+// Stoppable reports whether Stop does anything.
+func (v View) Stoppable() bool {
+	return v.State == Planning || v.State == Running || v.State == Planned
+}
+
+// Percent is how far it is.
+func (v View) Percent() int {
+	switch {
+	case v.State == Planning && v.ToRead > 0:
+		return int(100 * v.Read / v.ToRead)
+	case v.Send > 0:
+		return 100 * (v.Send - v.Left) / v.Send
+	}
+	return 0
 }
 
 // Words for whoever wants to go on.
@@ -76,7 +102,11 @@ const waitingFor = 10 * time.Minute
 
 // awaited is the view with what came of it.
 func (v View) awaited(outcome map[deadletter.State]int, now time.Time) View {
-	v.Outcome = outcome
+	for _, state := range deadletter.AllStates() {
+		if n := outcome[state]; n > 0 {
+			v.Outcome = append(v.Outcome, Became{state, n})
+		}
+	}
 	if v.State == Done && outcome[deadletter.StateReplayed] > 0 && now.Sub(v.Ended) < waitingFor {
 		v.State = Waiting
 	}
@@ -91,6 +121,7 @@ const elsewhereFor = 3 * time.Minute
 func recorded(s store.Series, now time.Time) View {
 	v := View{
 		ID: s.ID, By: s.By, Begun: s.Begun, Ended: s.Finished, Asked: s.Asked, Published: s.Published, Left: s.Intended, State: Done,
+		PassedOver: []PassedOver{}, Outcome: []Became{},
 	}
 	if v.Begun.IsZero() {
 		v.Begun = s.Last

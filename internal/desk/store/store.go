@@ -111,15 +111,16 @@ func (s *Store) hash(text string) uint64 { return maphash.String(s.seed, text) }
 
 // Progress is how far the reading is.
 type Progress struct {
-	Done, Total int64     // offsets of the round under way, or of the last one
-	Loaded      bool      // all was read to its end once
-	Fault       string    // why nothing new comes, in words; "" while it does
-	At          time.Time // when all was last read to its end
-	Forgotten   int       // letters beyond the bound, or with texts that have no room
-	Odd         int       // records that can't be understood
-	Letters     int       // that are here
-	Messages    int       // likewise
-	Since       time.Time // messages that were accepted before then aren't here; zero: all that a Funnel counts are
+	Done      int64     `json:"done"` // offsets of the round under way, or of the last one
+	Total     int64     `json:"total"`
+	Loaded    bool      `json:"loaded"`              // all was read to its end once
+	Fault     string    `json:"fault,omitempty"`     // why nothing new comes, in words
+	At        time.Time `json:"at,omitzero"`         // when all was last read to its end
+	Letters   int       `json:"letters"`             // that are here
+	Messages  int       `json:"messages"`            // likewise
+	Forgotten int       `json:"forgotten,omitempty"` // letters beyond the bound, or with texts that have no room
+	Odd       int       `json:"-"`                   // records that can't be understood
+	Since     time.Time `json:"-"`                   // messages that were accepted before then aren't here; zero: all that a Funnel counts are
 }
 
 // Progress tells how far the reading is.

@@ -1,8 +1,7 @@
-package desk
+package query
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -13,9 +12,9 @@ import (
 	"engage-worker/internal/letters"
 )
 
-// query is what an address asks of dead letters: the options of `dlq list`, by
+// Query is what an address asks of dead letters: the options of `dlq list`, by
 // their names and with their meaning. A form's empty fields ask nothing.
-type query struct {
+type Query struct {
 	letters.Options
 	IDs     []string // of replays and dismissals only
 	Filter  deadletter.Filter
@@ -28,7 +27,9 @@ type query struct {
 }
 
 const (
-	mostRows   = 1000
+	// MostRows is how many letters a page shows at most.
+	MostRows = 1000
+
 	mostPaged  = 100_000
 	mostValues = 1000 // of one option
 )
@@ -39,14 +40,14 @@ var options = map[string]bool{
 	"user": false, "message-id": false, "since": false, "until": false, "contains": false, "tz": false,
 }
 
-// parseQuery reads what an address, or a form, asks. Names that mean something
-// else to a page are others.
-func (d *Desk) parseQuery(values url.Values, others ...string) (*query, error) {
-	q := &query{Limit: 50, Page: 1, values: url.Values{}}
+// Parse reads what an address, or a form, asks at a time. Names that mean something
+// else to a page are others. The error says what is wrong, in a sentence.
+func Parse(values url.Values, now time.Time, others ...string) (*Query, error) {
+	q := &Query{Limit: 50, Page: 1, values: url.Values{}}
 	for name, given := range values {
 		commas, known := options[name]
 		if !known && !slices.Contains(others, name) {
-			return nil, bad(fmt.Sprintf("There is no option %q.", name))
+			return nil, fmt.Errorf("There is no option %q.", name)
 		}
 		if name == "columns" || name == "id" {
 			commas = true
@@ -63,7 +64,7 @@ func (d *Desk) parseQuery(values url.Values, others ...string) (*query, error) {
 			}
 		}
 		if len(q.values[name]) > mostValues {
-			return nil, bad(fmt.Sprintf("%s has too many values: %d at most.", name, mostValues))
+			return nil, fmt.Errorf("%s has too many values: %d at most.", name, mostValues)
 		}
 	}
 	v := q.values
@@ -74,46 +75,46 @@ func (d *Desk) parseQuery(values url.Values, others ...string) (*query, error) {
 	q.IDs = v["id"]
 	for name, into := range map[string]*string{"since": &q.Since, "until": &q.Until, "contains": &q.Contains, "tz": &q.TZ} {
 		if len(v[name]) > 1 {
-			return nil, bad(name + " stands there twice.")
+			return nil, fmt.Errorf("%s stands there twice.", name)
 		}
 		*into = v.Get(name)
 	}
 	for _, text := range v["code"] {
 		code, err := strconv.Atoi(text)
 		if err != nil {
-			return nil, bad(fmt.Sprintf("code %q is no number.", text))
+			return nil, fmt.Errorf("code %q is no number.", text)
 		}
 		q.Code = append(q.Code, code)
 	}
 	var err error
 	if q.TZ != "" {
 		if q.Zone, err = letters.ParseZone(q.TZ); err != nil {
-			return nil, bad("tz: " + err.Error())
+			return nil, fmt.Errorf("tz: %w", err)
 		}
 	}
-	if q.Filter, err = q.Options.Filter("", d.now()); err != nil {
-		return nil, bad(err.Error())
+	if q.Filter, err = q.Options.Filter("", now); err != nil {
+		return nil, err
 	}
 	q.Filter.IDs = q.IDs
 	return q, q.parseTable()
 }
 
 // parseTable reads which rows and columns are asked for.
-func (q *query) parseTable() error {
+func (q *Query) parseTable() error {
 	for name, into := range map[string]*int{"limit": &q.Limit, "page": &q.Page} {
 		if text := q.values.Get(name); text != "" {
 			n, err := strconv.Atoi(text)
 			if err != nil {
-				return bad(fmt.Sprintf("%s %q is no number.", name, text))
+				return fmt.Errorf("%s %q is no number.", name, text)
 			}
 			*into = n
 		}
 	}
 	switch {
-	case q.Limit < 1 || q.Limit > mostRows:
-		return bad(fmt.Sprintf("limit must be from 1 to %d; an export has any number.", mostRows))
+	case q.Limit < 1 || q.Limit > MostRows:
+		return fmt.Errorf("limit must be from 1 to %d; an export has any number.", MostRows)
 	case q.Page < 1 || q.Page > mostPaged/q.Limit:
-		return bad(fmt.Sprintf("page must be from 1 to %d at this limit; choose fewer, or export.", mostPaged/q.Limit))
+		return fmt.Errorf("page must be from 1 to %d at this limit; choose fewer, or export.", mostPaged/q.Limit)
 	}
 	names := q.values["columns"]
 	if len(names) == 0 {
@@ -127,34 +128,44 @@ func (q *query) parseTable() error {
 			for _, c := range all {
 				known = append(known, c.Name)
 			}
-			return bad(fmt.Sprintf("columns: %q is unknown; known are %s.", name, strings.Join(known, ", ")))
+			return fmt.Errorf("columns: %q is unknown; known are %s.", name, strings.Join(known, ", "))
 		}
 		q.Columns = append(q.Columns, all[i])
 	}
 	return nil
 }
 
-// clean is the address of a query without a form's empty fields, or "" where it
-// has none.
-func clean(r *http.Request, q *query) string {
-	for _, given := range r.URL.Query() {
+// Clean is the query's address where a form's empty fields stand in the one that was
+// asked, else "".
+func (q *Query) Clean(asked *url.URL) string {
+	for _, given := range asked.Query() {
 		if slices.Contains(given, "") {
-			return address(r.URL.Path, q.values)
+			return Address(asked.Path, q.values)
 		}
 	}
 	return ""
 }
 
-func address(path string, values url.Values) string {
+// Address is a path with values, if there are any.
+func Address(path string, values url.Values) string {
 	if len(values) == 0 {
 		return path
 	}
 	return path + "?" + values.Encode()
 }
 
+// Within is an address of this desk, and its first page in place of any other.
+func Within(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(u.Path, "//") || strings.ContainsAny(address, "\\\r\n\t") {
+		return "/"
+	}
+	return u.RequestURI()
+}
+
 // With is the address of a page with the query changed: pairs of names and values,
 // where "" takes the option out. What goes on from there begins at its first page.
-func (q *query) With(path string, pairs ...string) string {
+func (q *Query) With(path string, pairs ...string) string {
 	values := url.Values{}
 	for name, v := range q.values {
 		if name != "page" {
@@ -167,14 +178,14 @@ func (q *query) With(path string, pairs ...string) string {
 			values.Set(pairs[i], pairs[i+1])
 		}
 	}
-	return address(path, values)
+	return Address(path, values)
 }
 
 // Get is what an option was given, with commas between several values.
-func (q *query) Get(name string) string { return strings.Join(q.values[name], ",") }
+func (q *Query) Get(name string) string { return strings.Join(q.values[name], ",") }
 
 // Chosen reports whether the query chooses among the letters.
-func (q *query) Chosen() bool {
+func (q *Query) Chosen() bool {
 	for name := range q.values {
 		if _, ok := options[name]; ok && name != "tz" {
 			return true
@@ -184,7 +195,7 @@ func (q *query) Chosen() bool {
 }
 
 // Hidden are the query's pairs for a form that goes on with it, but for some.
-func (q *query) Hidden(without ...string) (pairs [][2]string) {
+func (q *Query) Hidden(without ...string) (pairs [][2]string) {
 	for name, values := range q.values {
 		if slices.Contains(without, name) {
 			continue
@@ -197,8 +208,8 @@ func (q *query) Hidden(without ...string) (pairs [][2]string) {
 	return pairs
 }
 
-// shownTime is a time in the query's zone, to the second.
-func (q *query) shownTime(t time.Time) string {
+// Time is a time in the query's zone, to the second.
+func (q *Query) Time(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}

@@ -1,4 +1,4 @@
-package desk
+package pages
 
 import (
 	"bytes"
@@ -15,15 +15,17 @@ import (
 
 	"engage-worker/actions/trigger"
 	"engage-worker/deadletter"
+	"engage-worker/internal/desk/query"
 	"engage-worker/internal/desk/store"
+	"engage-worker/internal/desk/words"
 	"engage-worker/internal/letters"
 	"engage-worker/internal/preview"
 	"engage-worker/internal/terminal"
 	"engage-worker/internal/trace"
 )
 
-// fact is a name and what is known under it.
-type fact struct {
+// Fact is a name and what is known under it.
+type Fact struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
@@ -40,7 +42,7 @@ type letterView struct {
 	Mend    string             `json:"whatMendsIt,omitempty"`
 	InWords string             `json:"stateInWords"`
 	End     string             `json:"kindOfEnd,omitempty"`
-	Facts   []fact             `json:"facts"`
+	Facts   []Fact             `json:"facts"`
 	Deaths  []deathView        `json:"deaths"`
 	Replays []deadletter.Audit `json:"replays"`
 	Look    *lookView          `json:"history,omitempty"` // nil: it isn't asked for
@@ -51,7 +53,7 @@ type letterView struct {
 
 	Revealed bool       `json:"-"`
 	Event    string     `json:"-"`
-	Headers  []fact     `json:"-"`
+	Headers  []Fact     `json:"-"`
 	Now      []compared `json:"-"`
 	NowFault string     `json:"-"`
 	Group    string     `json:"-"` // the address of those that died alike
@@ -69,24 +71,24 @@ type deathView struct {
 	At      string           `json:"at"`
 }
 
-// letter shows one dead letter, but for what it holds of its event.
-func (d *Desk) letter(r *http.Request) (page, error) {
+// Letter shows one dead letter, but for what it holds of its event.
+func (p *Pages) Letter(r *http.Request) (Page, error) {
 	for name := range r.URL.Query() {
 		if name != "history" {
-			return page{}, bad("There is no option " + name + ": history is known.")
+			return Page{}, bad("There is no option " + name + ": history is known.")
 		}
 	}
-	detail, err := d.store.Letter(r.Context(), r.PathValue("id"))
+	detail, err := p.store.Letter(r.Context(), r.PathValue("id"))
 	if err != nil {
-		return page{}, err
+		return Page{}, err
 	}
-	v := d.letterOf(detail)
-	p := page{Title: "Dead letter " + v.ID, Section: "letters", Live: true}
-	if v.Look = d.history(r, detail.Record); v.Look != nil && v.Look.Looking {
-		p.Refresh = 1
+	v := p.letterOf(detail)
+	shown := Page{Title: "Dead letter " + v.ID, Section: "letters", Live: true}
+	if v.Look = p.history(r, detail.Record); v.Look != nil && v.Look.Looking {
+		shown.Refresh = 1
 	}
-	p.View = v
-	return p, nil
+	shown.View = v
+	return shown, nil
 }
 
 // young is what age of an event its history is looked for at without being asked
@@ -95,11 +97,11 @@ const young = 6 * time.Hour
 
 // history is what the topics tell of a letter's event, nil where they don't know it
 // by a name, or where nobody asks.
-func (d *Desk) history(r *http.Request, letter *deadletter.Record) *lookView {
-	if letter.MessageID == "" || r.FormValue("history") == "" && d.now().Sub(begun(letter)) > young {
+func (p *Pages) history(r *http.Request, letter *deadletter.Record) *lookView {
+	if letter.MessageID == "" || r.FormValue("history") == "" && p.now().Sub(begun(letter)) > young {
 		return nil
 	}
-	look := d.look(r.Context(), "letter\x00"+letter.ID(), trace.Query{MessageID: letter.MessageID, Since: begun(letter)})
+	look := p.look(r.Context(), "letter\x00"+letter.ID(), trace.Query{MessageID: letter.MessageID, Since: begun(letter)})
 	return &look
 }
 
@@ -113,11 +115,11 @@ func begun(r *deadletter.Record) time.Time {
 	return first.Add(-time.Minute)
 }
 
-func (d *Desk) letterOf(detail *store.Detail) letterView {
+func (p *Pages) letterOf(detail *store.Detail) letterView {
 	r := detail.Record
 	in := letters.Explain(r)
 	v := letterView{
-		ID: r.ID(), Reason: r.Reason, State: r.State, Why: in.Means, What: d.veiled(r.Message), Code: r.TwilioCode, Meaning: in.Code, Mend: in.Mend,
+		ID: r.ID(), Reason: r.Reason, State: r.State, Why: in.Means, What: p.veiled(r.Message), Code: r.TwilioCode, Meaning: in.Code, Mend: in.Mend,
 		InWords: in.State, End: in.End, Named: r.MessageID != "", Partly: detail.Partly, Replays: detail.Replays, Bytes: len(r.Value), Deaths: []deathView{},
 	}
 	for _, death := range detail.Deaths {
@@ -125,7 +127,7 @@ func (d *Desk) letterOf(detail *store.Detail) letterView {
 	}
 	fact := func(name, value string) {
 		if value != "" {
-			v.Facts = append(v.Facts, factOf(name, d.veiled(value)))
+			v.Facts = append(v.Facts, Fact{name, p.veiled(value)})
 		}
 	}
 	fact("Destination", r.Destination)
@@ -135,53 +137,49 @@ func (d *Desk) letterOf(detail *store.Detail) letterView {
 	fact("User id", r.UserID)
 	fact("Message id", r.MessageID)
 	fact("Attempts", letters.Number(r.DeliveryCount))
-	fact("First failed", when(r.FirstFailedAt))
-	fact("Last failed", when(r.LastFailedAt))
+	fact("First failed", words.When(r.FirstFailedAt))
+	fact("Last failed", words.When(r.LastFailedAt))
 	fact("HTTP status", letters.Number(r.TwilioStatus))
 	fact("Twilio request", r.RequestID)
 	fact("Twilio message", r.TwilioSID)
 	fact("Group", r.Group)
 	if r.Topic != "" {
 		fact("Event at", deadletter.Origin(r.Topic, r.Partition, r.Offset))
-		fact("Event written", when(r.Timestamp))
+		fact("Event written", words.When(r.Timestamp))
 	}
 	fact("First seen at", r.Origin)
 	fact("Dead letter at", r.Position.String())
-	v.Group = address("/dead-letters", url.Values{"destination": {r.Destination}, "action": {r.Action}, "reason": {r.Reason}})
+	v.Group = query.Address("/dead-letters", url.Values{"destination": {r.Destination}, "action": {r.Action}, "reason": {r.Reason}})
 	if r.Action == "" {
-		v.Group = address("/dead-letters", url.Values{"destination": {r.Destination}, "reason": {r.Reason}})
+		v.Group = query.Address("/dead-letters", url.Values{"destination": {r.Destination}, "reason": {r.Reason}})
 	}
-	v.Replay = address("/replays", url.Values{"id": {v.ID}})
+	v.Replay = query.Address("/replays", url.Values{"id": {v.ID}})
 	v.CanClose, v.CanOpen = letters.Dismissible(r.State, false), letters.Dismissible(r.State, true)
-	if id := r.MessageID; id != "" && d.veiled(id) == id {
-		v.Trace = address("/trace", url.Values{"message-id": {id}, "since": {begun(r).UTC().Format(time.RFC3339)}})
+	if id := r.MessageID; id != "" && p.veiled(id) == id {
+		v.Trace = query.Address("/trace", url.Values{"message-id": {id}, "since": {begun(r).UTC().Format(time.RFC3339)}})
 	}
 	return v
 }
 
-func factOf(name, value string) fact { return fact{name, value} }
-
-// reveal shows a dead letter with its event and what would be sent now. Who looks
+// Reveal shows a dead letter with its event and what would be sent now. Who looks
 // is logged.
-func (d *Desk) reveal(w http.ResponseWriter, r *http.Request) {
-	id := r.PathValue("id")
-	detail, err := d.store.Letter(r.Context(), id)
+func (p *Pages) Reveal(r *http.Request) (Page, error) {
+	detail, err := p.store.Letter(r.Context(), r.PathValue("id"))
 	if err != nil {
-		d.fail(w, r, err)
-		return
+		return Page{}, err
 	}
-	v := d.letterOf(detail)
-	d.o.Log.Info().Str("who", who(r)).Str("deadLetter", v.ID).Msg("an event's content is looked at")
-	v.Revealed, v.Event, v.Look = true, d.pretty(detail.Record.Value), d.history(r, detail.Record)
+	v := p.letterOf(detail)
+	p.log.Info().Str("who", who(r)).Str("deadLetter", v.ID).Msg("an event's content is looked at")
+	v.Revealed, v.Event, v.Look = true, p.pretty(detail.Record.Value), p.history(r, detail.Record)
 	for _, h := range detail.Record.Headers {
-		v.Headers = append(v.Headers, fact{h.Key, d.veiled(text(h.Value))})
+		v.Headers = append(v.Headers, Fact{h.Key, p.veiled(text(h.Value))})
 	}
-	v.Now, v.NowFault = d.sentNow(r.Context(), detail.Record)
-	d.show(w, r, http.StatusOK, "letter", page{Title: "Dead letter " + v.ID, Section: "letters", View: v})
+	v.Now, v.NowFault = p.sentNow(r.Context(), detail.Record)
+	return Page{Title: "Dead letter " + v.ID, Section: "letters", View: v}, nil
 }
 
 // pretty is an event, laid out.
-func (d *Desk) pretty(value []byte) string {
+func (p *Pages) pretty(value []byte) string {
 	switch {
 	case value == nil:
 		return "(the value is null)"
@@ -195,9 +193,9 @@ func (d *Desk) pretty(value []byte) string {
 	}
 	if err != nil {
 		const most = 8000
-		return "(not JSON, " + plural(len(value), "byte") + ")\n" + d.veiled(short(most, text(value)))
+		return "(not JSON, " + words.Plural(len(value), "byte") + ")\n" + p.veiled(words.Short(most, text(value)))
 	}
-	return d.veiled(string(terminal.EscapeJSON(pretty.Bytes())))
+	return p.veiled(string(terminal.EscapeJSON(pretty.Bytes())))
 }
 
 // text is b as text, or in base64 when it isn't any.
@@ -221,19 +219,19 @@ type difference struct {
 }
 
 // sentNow is what the configuration at hand makes of a letter's event.
-func (d *Desk) sentNow(ctx context.Context, r *deadletter.Record) (all []compared, faultWords string) {
-	if !d.enter() {
+func (p *Pages) sentNow(ctx context.Context, r *deadletter.Record) (all []compared, faultWords string) {
+	if !p.lookups.TryAcquire(1) {
 		return nil, "Others are looking things up; try again in a moment."
 	}
-	defer d.leave()
+	defer p.lookups.Release(1)
 	ctx, cancel := context.WithTimeout(ctx, preview.LookupTime)
 	defer cancel()
-	lines, err := d.preview.Letter(ctx, r.Destination, r.Action, r.Value)
+	lines, err := p.preview.Letter(ctx, r.Destination, r.Action, r.Value)
 	if err != nil {
-		return nil, capital(d.veiled(err.Error())) + "."
+		return nil, words.Capital(p.veiled(err.Error())) + "."
 	}
 	for _, line := range lines {
-		c := compared{Line: d.viewOf(line)}
+		c := compared{Line: p.viewOf(line)}
 		row := func(name, then, now string) {
 			if then != "" || now != "" {
 				c.Rows = append(c.Rows, difference{name, then, now, then != now})
@@ -241,7 +239,7 @@ func (d *Desk) sentNow(ctx context.Context, r *deadletter.Record) (all []compare
 		}
 		to := ""
 		if line.Request != nil {
-			to = d.masked(line.Request.Field("To"))
+			to = p.masked(line.Request.Field("To"))
 		}
 		row("Decision", "fail: "+strings.ReplaceAll(r.Reason, "_", " "), strings.ReplaceAll(line.Verdict(), "_", " "))
 		row("Action", cmp.Or(r.Action, line.Action), line.Action)
@@ -252,20 +250,8 @@ func (d *Desk) sentNow(ctx context.Context, r *deadletter.Record) (all []compare
 	return all, ""
 }
 
-// enter takes a place among those that look things up; leave gives it back.
-func (d *Desk) enter() bool {
-	select {
-	case d.lookups <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
-
-func (d *Desk) leave() { <-d.lookups }
-
-// dismiss closes letters, or opens them again.
-func (d *Desk) dismiss(r *http.Request) (next string, err error) {
+// Dismiss closes letters, or opens them again.
+func (p *Pages) Dismiss(r *http.Request) (next string, err error) {
 	if err := r.ParseForm(); err != nil {
 		return "", bad("The form can't be read: " + err.Error() + ".")
 	}
@@ -275,7 +261,7 @@ func (d *Desk) dismiss(r *http.Request) (next string, err error) {
 			form[name] = values
 		}
 	}
-	q, err := d.parseQuery(form, "id")
+	q, err := p.parse(form, "id")
 	if err != nil {
 		return "", err
 	}
@@ -289,10 +275,10 @@ func (d *Desk) dismiss(r *http.Request) (next string, err error) {
 	case !q.Chosen():
 		return "", bad("Choose which dead letters: all of them are too many to close at once.")
 	}
-	n, err := d.replays.Dismiss(r.Context(), q.Filter, who(r), terminal.Plain(why), reopen)
+	n, err := p.replays.Dismiss(r.Context(), q.Filter, who(r), terminal.Plain(why), reopen)
 	if err != nil {
 		return "", err
 	}
-	d.o.Log.Info().Str("who", who(r)).Int("letters", n).Bool("reopen", reopen).Msg("dead letters are dismissed")
-	return within(r.PostFormValue("back")), nil
+	p.log.Info().Str("who", who(r)).Int("letters", n).Bool("reopen", reopen).Msg("dead letters are dismissed")
+	return query.Within(r.PostFormValue("back")), nil
 }

@@ -1,4 +1,4 @@
-package desk
+package pages
 
 import (
 	"cmp"
@@ -36,14 +36,14 @@ type funnelRow struct {
 	Matched *int          `json:"matched,omitempty"`
 	Skipped []fleet.Count `json:"skipped,omitempty"`
 
-	Accepted  int           `json:"accepted"`
-	Sent      int           `json:"sent"` // handed on, delivered or not
-	Delivered int           `json:"delivered"`
-	Failed    int           `json:"failed"`  // of those accepted
-	Pending   int           `json:"pending"` // likewise: their end isn't known yet
-	Unknown   int           `json:"unknown"` // likewise: nobody told it
-	Dead      int           `json:"deadLetters"`
-	Reasons   []fleet.Count `json:"reasons,omitempty"`
+	Accepted  int                `json:"accepted"`
+	Sent      int                `json:"sent"` // handed on, delivered or not
+	Delivered int                `json:"delivered"`
+	Failed    int                `json:"failed"`  // of those accepted
+	Pending   int                `json:"pending"` // likewise: their end isn't known yet
+	Unknown   int                `json:"unknown"` // likewise: nobody told it
+	Dead      int                `json:"deadLetters"`
+	Reasons   []deadletter.Count `json:"reasons,omitempty"`
 }
 
 // overviewView is the page Overview.
@@ -63,41 +63,41 @@ type overviewView struct {
 // Since is the span as the option since has it.
 func (v overviewView) Since() string { return strings.TrimSuffix(v.Span.Long.String(), "0m0s") }
 
-// overview shows what goes on.
-func (d *Desk) overview(r *http.Request) (page, error) {
+// Overview shows what goes on.
+func (p *Pages) Overview(r *http.Request) (Page, error) {
 	v := overviewView{Spans: spans(), Name: cmp.Or(r.FormValue("span"), "hour"), Funnel: []funnelRow{}}
 	i := slices.IndexFunc(v.Spans, func(s span) bool { return s.Name == v.Name })
 	if i < 0 {
-		return page{}, bad("span is hour, day or week.")
+		return Page{}, bad("span is hour, day or week.")
 	}
 	v.Span = v.Spans[i]
-	seen := d.fleet.View()
+	seen := p.fleet.View()
 	v.Fleet = seen
-	groups, err := d.store.Groups(r.Context(), deadletter.Filter{})
+	groups, err := p.store.Groups(r.Context(), deadletter.Filter{})
 	if err != nil {
-		return page{}, err
+		return Page{}, err
 	}
 	v.Total = groups.Total
 	for _, g := range groups.List {
 		v.Open += g.Open
 	}
-	v.Needs = fleet.Needs(seen, d.flows(seen)...)
-	v.Funnel = append(v.Funnel, d.funnel(seen, v.Span.Long)...)
+	v.Needs = fleet.Needs(seen, p.flows(seen)...)
+	v.Funnel = append(v.Funnel, p.funnel(seen, v.Span.Long)...)
 	var from []time.Time
 	var counts [][]int
-	v.Points = d.store.Messages(v.Span.Long, v.Span.Step)
+	v.Points = p.store.Messages(v.Span.Long, v.Span.Step)
 	for _, p := range v.Points {
 		from, counts = append(from, p.From), append(counts, []int{p.Delivered, p.Accepted - p.Delivered - p.Failed, p.Failed})
 	}
 	v.Chart = newChart(from, v.Span.Step, []string{"delivered", "pending", "failed"}, counts)
-	return page{Title: "Overview", Section: "overview", Live: true, View: v}, nil
+	return Page{Title: "Overview", Section: "overview", Live: true, View: v}, nil
 }
 
 // funnel is the topics' account of what Twilio accepted, and the replicas' of what
 // came before.
-func (d *Desk) funnel(view fleet.View, long time.Duration) (rows []funnelRow) {
-	all := d.store.Funnel(long)
-	for _, to := range d.o.Config.Destinations {
+func (p *Pages) funnel(view fleet.View, long time.Duration) (rows []funnelRow) {
+	all := p.store.Funnel(long)
+	for _, to := range p.cfg.Destinations {
 		whole := funnelRow{Destination: to.Name, Whole: true}
 		for _, seen := range view.Destinations {
 			if w := window(seen, long); seen.Name == to.Name && w != nil {
@@ -123,14 +123,6 @@ func (d *Desk) funnel(view fleet.View, long time.Duration) (rows []funnelRow) {
 	return rows
 }
 
-// countsOf are counts of letters as the pages show all counts.
-func countsOf(counts []deadletter.Count) (all []fleet.Count) {
-	for _, c := range counts {
-		all = append(all, fleet.Count{Name: c.Value, N: c.N})
-	}
-	return all
-}
-
 func window(of fleet.Destination, long time.Duration) *fleet.Window {
 	for i := range of.Windows {
 		if of.Windows[i].Span == long {
@@ -143,7 +135,7 @@ func window(of fleet.Destination, long time.Duration) *fleet.Window {
 func rowOf(f store.Funnel) funnelRow {
 	row := funnelRow{
 		Destination: f.Destination, Action: f.Action, Accepted: f.Accepted, Delivered: f.Delivered + f.Read, Pending: f.Pending + f.Sent, Unknown: f.Unknown,
-		Failed: f.Undelivered + f.Failed + f.Canceled, Sent: f.Accepted - f.Pending - f.Failed - f.Canceled, Reasons: countsOf(f.Dead),
+		Failed: f.Undelivered + f.Failed + f.Canceled, Sent: f.Accepted - f.Pending - f.Failed - f.Canceled, Reasons: f.Dead,
 	}
 	for _, c := range f.Dead {
 		row.Dead += c.N
@@ -154,10 +146,10 @@ func rowOf(f store.Funnel) funnelRow {
 // flows are what became of each destination's messages lately, by the topics: they
 // know it from before this desk began, too. How many came further, only the replicas
 // say.
-func (d *Desk) flows(view fleet.View) (all []fleet.Flow) {
+func (p *Pages) flows(view fleet.View) (all []fleet.Flow) {
 	const lately = 30 * time.Minute
 	of := map[string]*fleet.Flow{}
-	for _, to := range d.o.Config.Destinations {
+	for _, to := range p.cfg.Destinations {
 		of[to.Name] = &fleet.Flow{Destination: to.Name}
 		for _, seen := range view.Destinations {
 			if seen.Name == to.Name {
@@ -165,26 +157,26 @@ func (d *Desk) flows(view fleet.View) (all []fleet.Flow) {
 			}
 		}
 	}
-	for _, f := range d.store.Funnel(lately) {
+	for _, f := range p.store.Funnel(lately) {
 		flow, row := of[f.Destination], rowOf(f)
 		if flow == nil {
 			continue
 		}
 		flow.Settled, flow.Delivered, flow.Ended = flow.Settled+f.Accepted+row.Dead, flow.Delivered+row.Delivered, flow.Ended+row.Delivered+row.Failed
-		for _, c := range row.Reasons {
-			if i := slices.IndexFunc(flow.Dead, func(known fleet.Count) bool { return known.Name == c.Name }); i >= 0 {
+		for _, c := range f.Dead {
+			if i := slices.IndexFunc(flow.Dead, func(known fleet.Count) bool { return known.Name == c.Value }); i >= 0 {
 				flow.Dead[i].N += c.N
 			} else {
-				flow.Dead = append(flow.Dead, c)
+				flow.Dead = append(flow.Dead, fleet.Count{Name: c.Value, N: c.N})
 			}
 		}
 	}
-	for _, f := range d.store.Funnel(day) {
+	for _, f := range p.store.Funnel(day) {
 		if flow, row := of[f.Destination], rowOf(f); flow != nil {
 			flow.DayDelivered, flow.DayEnded = flow.DayDelivered+row.Delivered, flow.DayEnded+row.Delivered+row.Failed
 		}
 	}
-	for _, to := range d.o.Config.Destinations {
+	for _, to := range p.cfg.Destinations {
 		all = append(all, *of[to.Name])
 	}
 	return all

@@ -1,8 +1,10 @@
-package desk
+package pages
 
 import (
 	"fmt"
 	"time"
+
+	"engage-worker/internal/desk/words"
 )
 
 // chart is a row of bars, in units of which a bar takes barWidth and the highest
@@ -54,14 +56,14 @@ func newChart(from []time.Time, step time.Duration, classes []string, counts [][
 	for i := range c.Bars {
 		b := &c.Bars[i]
 		top := float64(chartHeight)
-		b.Title = when(b.From) + ": " + count(b.N)
+		b.Title = words.When(b.From) + ": " + words.Count(b.N)
 		for k := range b.Parts {
 			p := &b.Parts[k]
 			p.H = chartHeight * float64(p.N) / float64(max(1, c.Max))
 			top -= p.H
 			p.Y = top
 			if p.N > 0 && len(b.Parts) > 1 {
-				b.Title += fmt.Sprintf(", %s %s", count(p.N), p.Class)
+				b.Title += fmt.Sprintf(", %s %s", words.Count(p.N), p.Class)
 			}
 		}
 	}
