@@ -1,3 +1,5 @@
+// Package query is what an address or a form asks of dead letters, in the words of `dlq
+// list`, and the addresses that ask something else from there. Pages show what it asks.
 package query
 
 import (

@@ -135,10 +135,13 @@ func (s *Store) fetch(ctx context.Context, rows []row) (map[place]*deadletter.Re
 	letters := make([]*deadletter.Record, len(wanted)) // of the wanted, each at its place
 	g, within := errgroup.WithContext(ctx)
 	g.SetLimit(fetchers)
-	for from, to := 0, 0; from < len(wanted); from = to {
-		for to = from + 1; to < len(wanted) && wanted[to].partition == wanted[from].partition && wanted[to].offset-wanted[to-1].offset < near; to++ {
+	for from := 0; from < len(wanted); {
+		to := from + 1
+		for to < len(wanted) && wanted[to].partition == wanted[from].partition && wanted[to].offset-wanted[to-1].offset < near {
+			to++
 		}
 		some, into := wanted[from:to], letters[from:to]
+		from = to
 		g.Go(func() error { return s.fetchNear(within, some, into) })
 	}
 	err := g.Wait()
