@@ -187,18 +187,7 @@ func TestTwoDesksAndACommandAtOnce(t *testing.T) {
 	wg.Wait()
 	p.sentAll(s, n)
 
-	texted := map[string]int{}
-	for m := range sim.Messages() {
-		texted[m.To]++
-	}
-	for to, times := range texted {
-		if times != 1 {
-			t.Errorf("%s was texted %d times", to, times)
-		}
-	}
-	if len(texted) != n {
-		t.Errorf("%d people were texted, want %d", len(texted), n)
-	}
+	textedOnce(t, sim, n)
 	// Of what was on its way when its process was killed, the source tells.
 	known := 0
 	for _, series := range s.Series() {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"engage-worker/deadletter"
 	"engage-worker/internal/letters"
@@ -16,20 +15,22 @@ import (
 type dlqDismissCmd struct {
 	dlqFilter
 	IDs     []string `arg:"" optional:"" name:"id" help:"Only these dead letters."`
-	Because string   `help:"Why, in your words: it stands in the record of replays, with who and when." placeholder:"TEXT"`
-	Reopen  bool     `help:"Open dismissed ones again."`
+	Because string   `help:"Why, in your words, 500 characters at most: it stands in the record of replays, with who and when." placeholder:"TEXT"`
+	Reopen  bool     `help:"Open dismissed ones again; --because says why, too."`
 	Yes     bool     `help:"Do it; without it, only how many it would be is told." short:"y"`
 }
 
 // Validate is kong's hook for flags.
 func (c *dlqDismissCmd) Validate() error {
+	why, err := letters.Because(c.Because)
+	if err != nil {
+		return fmt.Errorf("--because: %w", err)
+	}
+	c.Because = why
 	if err := c.dlqFilter.Validate(); err != nil {
 		return err
 	}
-	switch {
-	case strings.TrimSpace(c.Because) == "":
-		return errors.New("--because needs to say why")
-	case len(c.IDs) == 0 && c.chosen() == "":
+	if len(c.IDs) == 0 && c.chosen() == "" {
 		return errors.New("which? name ids, or choose with the options; --state open chooses all that are open")
 	}
 	return nil

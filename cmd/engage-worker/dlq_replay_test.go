@@ -82,18 +82,7 @@ func TestReplayOfAThousandOfWhich300AreFixable(t *testing.T) {
 	if got := p.end(dlqSource); got != 2*n {
 		t.Errorf("%d records in the source, want %d", got, 2*n)
 	}
-	texted := map[string]int{}
-	for m := range sim.Messages() {
-		texted[m.To]++
-	}
-	for to, times := range texted {
-		if times != 1 {
-			t.Errorf("%s was texted %d times", to, times)
-		}
-	}
-	if len(texted) != fixable {
-		t.Errorf("%d people were texted, want %d", len(texted), fixable)
-	}
+	textedOnce(t, sim, fixable)
 	// The last deaths: of those sent, the first one; of the others, the second.
 	once, again := 0, 0
 	for id, replays := range p.deaths() {
@@ -286,6 +275,23 @@ func TestReplayTellsWhatCameOfIt(t *testing.T) {
 	}
 	if got := p.ok("stats", "--by", "state", "--output", "csv", "--state", "open"); got != "by,value,count\nstate,open,1\n" {
 		t.Errorf("%s", got)
+	}
+}
+
+// textedOnce wants n people to have got a message, each one.
+func textedOnce(t *testing.T, sim *twiliosim.Sim, n int) {
+	t.Helper()
+	texted := map[string]int{}
+	for m := range sim.Messages() {
+		texted[m.To]++
+	}
+	for to, times := range texted {
+		if times != 1 {
+			t.Errorf("%s was texted %d times", to, times)
+		}
+	}
+	if len(texted) != n {
+		t.Errorf("%d people were texted, want %d", len(texted), n)
 	}
 }
 

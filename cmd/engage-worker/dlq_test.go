@@ -701,7 +701,11 @@ func TestDLQBadInput(t *testing.T) {
 		"replay --rate NaN":                            `--rate must be from 0.01`,
 		"replay --max-replays 0":                       `--max-replays must be 1 or more`,
 		"replay 0123456789abcdef":                      `holds no dead letter with such an id`,
-		"replay --yes --dry-run":                       `--yes and --dry-run can't be used together`,
+		"dismiss --state open":                         `--because: say why: it stands in the record of replays`,
+		"dismiss --reopen --state dismissed":           `--because: say why`,
+		"dismiss --state open --because " + strings.Repeat("y", 501): `--because: why has 500 characters at most`,
+		"dismiss --because known":                                    `which? name ids, or choose with the options`,
+		"replay --yes --dry-run":                                     `--yes and --dry-run can't be used together`,
 	} {
 		t.Run(args, func(t *testing.T) {
 			code, _, stderr := p.run(strings.Fields(args)...)

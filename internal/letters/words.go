@@ -2,11 +2,15 @@ package letters
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"strings"
+	"unicode/utf8"
 
 	"engage-worker/actions/outcome"
 	"engage-worker/actions/twilio"
 	"engage-worker/deadletter"
+	"engage-worker/internal/terminal"
 )
 
 // Reason says for people what a reason means and what usually mends it. ok
@@ -204,4 +208,18 @@ func Dismissible(s deadletter.State, reopen bool) bool {
 		return s == deadletter.StateDismissed
 	}
 	return s == deadletter.StateOpen || s == deadletter.StateSkipped || s == deadletter.StateReplayed
+}
+
+// Because is what somebody gives as the reason for closing letters, or for opening
+// them again, as the record of replays gets it. The error is a sentence without its
+// stop.
+func Because(text string) (string, error) {
+	const longest = 500
+	switch text = terminal.Plain(strings.TrimSpace(text)); {
+	case text == "":
+		return "", errors.New("say why: it stands in the record of replays")
+	case utf8.RuneCountInString(text) > longest:
+		return "", fmt.Errorf("why has %d characters at most", longest)
+	}
+	return text, nil
 }

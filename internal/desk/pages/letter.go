@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -265,17 +264,15 @@ func (p *Pages) Dismiss(r *http.Request) (next string, err error) {
 	if err != nil {
 		return "", err
 	}
-	why, reopen := strings.TrimSpace(r.PostFormValue("why")), r.PostFormValue("reopen") != ""
-	const longest = 500
-	switch {
-	case why == "":
-		return "", bad("Say why: it stands in the record of replays.")
-	case utf8.RuneCountInString(why) > longest:
-		return "", bad(fmt.Sprintf("Why has %d characters at most.", longest))
-	case !q.Chosen():
+	if !q.Chosen() {
 		return "", bad("Choose which dead letters: all of them are too many to close at once.")
 	}
-	n, err := p.replays.Dismiss(r.Context(), q.Filter, who(r), terminal.Plain(why), reopen)
+	why, err := letters.Because(r.PostFormValue("why"))
+	if err != nil {
+		return "", bad(words.Capital(err.Error()) + ".")
+	}
+	reopen := r.PostFormValue("reopen") != ""
+	n, err := p.replays.Dismiss(r.Context(), q.Filter, who(r), why, reopen)
 	if err != nil {
 		return "", err
 	}
