@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/segmentio/kafka-go"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/consumer/callbacks"
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/acked"
@@ -39,8 +40,8 @@ const (
 )
 
 // Run serves until ctx ends.
-func (c *callbacksCmd) Run(ctx context.Context, app *app) error {
-	cfg, err := app.config()
+func (c *callbacksCmd) Run(ctx context.Context, app *cli.App) error {
+	cfg, err := app.Config()
 	if err != nil {
 		return err
 	}
@@ -51,9 +52,9 @@ func (c *callbacksCmd) Run(ctx context.Context, app *app) error {
 		}
 	}
 	if len(topics) == 0 {
-		return badInput(errors.New("nobody is told to call: set callbacks.publicUrl and callbacks.key, for a destination without a webhookUrl"))
+		return cli.BadInput(errors.New("nobody is told to call: set callbacks.publicUrl and callbacks.key, for a destination without a webhookUrl"))
 	}
-	log := newLogger(app.stderr, cfg.Log)
+	log := newLogger(app.Stderr, cfg.Log)
 	client, err := connect.Client(cfg.Kafka)
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/consumer/callbacks"
 	"engage-worker/internal/sim/embedded"
 )
@@ -160,7 +161,7 @@ func TestCallbacksCommand(t *testing.T) {
 	if status := <-answered; status != http.StatusNoContent {
 		t.Errorf("%d", status)
 	}
-	if code := <-r.code; code != exitOK || !strings.Contains(r.log.String(), `"message":"stopped"`) {
+	if code := <-r.code; code != cli.ExitOK || !strings.Contains(r.log.String(), `"message":"stopped"`) {
 		t.Errorf("stopped with %d: %s", code, r.log)
 	}
 	if info := broker.PartitionInfo(topic, 1); info.HighWatermark != 1 {
@@ -207,14 +208,14 @@ func TestCallbacksWithoutKafka(t *testing.T) {
 		t.Error("the metrics don't tell of the callback")
 	}
 	r.stop()
-	if code := <-r.code; code != exitOK {
+	if code := <-r.code; code != cli.ExitOK {
 		t.Errorf("stopped with %d: %s", code, r.log)
 	}
 }
 
 // TestCallbacksRefuses: without anybody to call, and where something else listens.
 func TestCallbacksRefuses(t *testing.T) {
-	if got := command(t, "callbacks", "--config", configFile(t, "kafka: {topic: events, brokers: [\"localhost:1\"]}")); got.code != exitBadInput || !strings.Contains(got.stderr, "set callbacks.publicUrl and callbacks.key") {
+	if got := command(t, "callbacks", "--config", configFile(t, "kafka: {topic: events, brokers: [\"localhost:1\"]}")); got.code != cli.ExitBadInput || !strings.Contains(got.stderr, "set callbacks.publicUrl and callbacks.key") {
 		t.Errorf("%+v", got)
 	}
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -223,7 +224,7 @@ func TestCallbacksRefuses(t *testing.T) {
 	}
 	defer taken.Close()
 	config := configFile(t, fmt.Sprintf("kafka: {topic: events, brokers: [\"localhost:1\"]}\ncallbacks: {publicUrl: \"https://callbacks.example.com\", listen: %q, key: %s}", taken.Addr(), callbackKey))
-	if got := command(t, "callbacks", "--config", config); got.code != exitFailure || !strings.Contains(got.stderr, "callbacks.listen: listen tcp 127.0.0.1") {
+	if got := command(t, "callbacks", "--config", config); got.code != cli.ExitFailure || !strings.Contains(got.stderr, "callbacks.listen: listen tcp 127.0.0.1") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"engage-worker/actions/twilio"
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/preflight"
@@ -25,18 +26,18 @@ type checkCmd struct {
 var errCheckFailed = errors.New("not everything can be done; see the lines that fail")
 
 // Run prints a line for each thing that was tried. It sends nothing.
-func (c *checkCmd) Run(ctx context.Context, app *app) error {
-	cfg, err := app.config()
+func (c *checkCmd) Run(ctx context.Context, app *cli.App) error {
+	cfg, err := app.Config()
 	if err != nil {
 		return err
 	}
 	client, err := connect.Client(cfg.Kafka)
 	if err != nil {
-		return badInput(err)
+		return cli.BadInput(err)
 	}
 	defer connect.CloseClient(client)
 	results := append(preflight.Kafka(ctx, client, cfg), tryTwilio(ctx, cfg)...)
-	if err := printResults(app.stdout, c.Output, results); err != nil {
+	if err := printResults(app.Stdout, c.Output, results); err != nil {
 		return err
 	}
 	for _, r := range results {

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/segmentio/kafka-go"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/preflight"
@@ -89,7 +90,7 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	address := broker.Brokers()[0]
-	if got := command(t, "topics", "create", "--config", configFile(t, "kafka: {topic: events, brokers: [\""+address+"\"]}")); got.code != exitOK {
+	if got := command(t, "topics", "create", "--config", configFile(t, "kafka: {topic: events, brokers: [\""+address+"\"]}")); got.code != cli.ExitOK {
 		t.Fatal(got)
 	}
 
@@ -101,7 +102,7 @@ func TestCheck(t *testing.T) {
 		"fails: onboarding: the content template HX0000000000000000000000000000000f: the account has no such template; correct the mapping's contentSid",
 		"unknown: onboarding: the sender ACME: senders of this kind can't be looked up; see Twilio's console",
 	}
-	if got.code != exitFailure || strings.Join(lines, "\n") != strings.Join(want, "\n") {
+	if got.code != cli.ExitFailure || strings.Join(lines, "\n") != strings.Join(want, "\n") {
 		t.Errorf("exit code %d:\n%s\nwant\n%s", got.code, strings.Join(lines, "\n"), strings.Join(want, "\n"))
 	}
 	// Kafka, 23 rights, 8 topics, what isn't read yet; the key, two senders, a template, the token.
@@ -121,7 +122,7 @@ func TestCheck(t *testing.T) {
 	if len(lines) != 5 || !strings.HasPrefix(lines[0], "fails: Kafka at "+address+": Kafka at "+address+" refused the connection") {
 		t.Errorf("no Kafka: %q", lines)
 	}
-	if bad := command(t, "check", "--config", filepath.Join(t.TempDir(), "none")); bad.code != exitBadInput {
+	if bad := command(t, "check", "--config", filepath.Join(t.TempDir(), "none")); bad.code != cli.ExitBadInput {
 		t.Errorf("no configuration: %+v", bad)
 	}
 }
@@ -151,7 +152,7 @@ func TestLeftovers(t *testing.T) {
 	if err := os.WriteFile(path, []byte(strings.Replace(string(text), "spaceId: spa_1\n", hosts, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := command(t, "topics", "create", "--config", path); got.code != exitOK {
+	if got := command(t, "topics", "create", "--config", path); got.code != cli.ExitOK {
 		t.Fatal(got)
 	}
 	if err := broker.CreateTopic("events.winback.retry.5m", 1, nil); err != nil {
@@ -171,7 +172,7 @@ func TestLeftovers(t *testing.T) {
 		t.Fatal(err)
 	}
 	const count = "up to 1 records that this configuration doesn't read"
-	if got := command(t, "topics", "check", "--config", path); got.code != exitOK || !strings.Contains(got.stderr, "events.winback.retry.5m: "+count) {
+	if got := command(t, "topics", "check", "--config", path); got.code != cli.ExitOK || !strings.Contains(got.stderr, "events.winback.retry.5m: "+count) {
 		t.Errorf("topics check: %+v", got)
 	}
 	lines, _ := failed(t, command(t, "check", "--output", "json", "--config", path))

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"engage-worker/cmd/engage-worker/cli"
 )
 
 type completionCmd struct {
@@ -41,8 +43,8 @@ complete -c engage-worker -a '(__engage_worker)'
 }
 
 // Run prints the script for a shell.
-func (c *completionCmd) Run(_ context.Context, app *app) error {
-	fmt.Fprint(app.stdout, completionScripts()[c.Shell])
+func (c *completionCmd) Run(_ context.Context, app *cli.App) error {
+	fmt.Fprint(app.Stdout, completionScripts()[c.Shell])
 	return nil
 }
 
@@ -52,7 +54,7 @@ type completeCmd struct {
 }
 
 // Run prints a candidate a line.
-func (c *completeCmd) Run(_ context.Context, app *app, kctx *kong.Context) error {
+func (c *completeCmd) Run(_ context.Context, app *cli.App, kctx *kong.Context) error {
 	node, last, before := kctx.Model.Node, "", ""
 	for i, word := range c.Words {
 		if i == len(c.Words)-1 {
@@ -67,7 +69,7 @@ func (c *completeCmd) Run(_ context.Context, app *app, kctx *kong.Context) error
 		before = word
 	}
 	for _, candidate := range candidates(node, before, last) {
-		fmt.Fprintln(app.stdout, candidate)
+		fmt.Fprintln(app.Stdout, candidate)
 	}
 	return nil
 }

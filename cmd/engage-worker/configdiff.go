@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/internal/config"
 	"engage-worker/internal/terminal"
 )
@@ -19,21 +20,21 @@ type configDiffCmd struct {
 }
 
 // Run prints a change a line. It reads both files and nothing else.
-func (c *configDiffCmd) Run(_ context.Context, app *app) error {
-	before, err := app.loadWith(c.A, config.Options{SkipEnv: c.SkipEnv})
+func (c *configDiffCmd) Run(_ context.Context, app *cli.App) error {
+	before, err := app.LoadWith(c.A, config.Options{SkipEnv: c.SkipEnv})
 	if err != nil {
 		return err
 	}
-	after, err := app.loadWith(c.B, config.Options{SkipEnv: c.SkipEnv})
+	after, err := app.LoadWith(c.B, config.Options{SkipEnv: c.SkipEnv})
 	if err != nil {
 		return err
 	}
 	changes := config.Diff(before, after)
 	for _, change := range changes {
-		fmt.Fprintln(app.stdout, terminal.PlainLines(change))
+		fmt.Fprintln(app.Stdout, terminal.PlainLines(change))
 	}
 	if len(changes) == 0 {
-		fmt.Fprintln(app.stdout, "Nothing changes.")
+		fmt.Fprintln(app.Stdout, "Nothing changes.")
 	}
 	return nil
 }

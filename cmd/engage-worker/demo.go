@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/internal/sim/demo"
 )
 
@@ -32,14 +33,14 @@ func (c *demoCmd) Validate() error {
 }
 
 // Run shows the demo. It fails when anything was lost or sent twice.
-func (c *demoCmd) Run(ctx context.Context, app *app) error {
+func (c *demoCmd) Run(ctx context.Context, app *cli.App) error {
 	events := c.Events
 	if c.Forever {
 		events = 0
 	}
 	return demo.Run(ctx, demo.Options{
-		Events: events, Desk: c.Desk, Rate: c.Rate, Seed: c.Seed, NoColor: c.NoColor, Out: app.stdout, Command: invocation(os.Args[0]),
-		Logger: newLogger, Version: app.version,
+		Events: events, Desk: c.Desk, Rate: c.Rate, Seed: c.Seed, NoColor: c.NoColor, Out: app.Stdout, Command: invocation(os.Args[0]),
+		Logger: newLogger, Version: app.Version,
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/internal/config"
 	"engage-worker/internal/desk"
 )
@@ -18,8 +19,8 @@ type deskCmd struct {
 }
 
 // Run serves until ctx ends.
-func (c *deskCmd) Run(ctx context.Context, app *app) error {
-	cfg, err := app.config()
+func (c *deskCmd) Run(ctx context.Context, app *cli.App) error {
+	cfg, err := app.Config()
 	if err != nil {
 		return err
 	}
@@ -28,12 +29,12 @@ func (c *deskCmd) Run(ctx context.Context, app *app) error {
 		address = c.Listen
 	}
 	if cfg.Desk.Token == "" && !config.OnLoopback(address) {
-		return badInput(errors.New("a listener beyond loopback needs desk.token: `openssl rand -base64 32` makes one; or listen on 127.0.0.1:8082"))
+		return cli.BadInput(errors.New("a listener beyond loopback needs desk.token: `openssl rand -base64 32` makes one; or listen on 127.0.0.1:8082"))
 	}
-	log := newLogger(app.stderr, cfg.Log)
-	d, err := desk.New(desk.Options{Config: cfg, ReadOnly: c.ReadOnly, Unmask: c.Unmask, Who: whoami(), Version: app.version, Log: log})
+	log := newLogger(app.Stderr, cfg.Log)
+	d, err := desk.New(desk.Options{Config: cfg, ReadOnly: c.ReadOnly, Unmask: c.Unmask, Who: cli.Whoami(), Version: app.Version, Log: log})
 	if err != nil {
-		return badInput(err)
+		return cli.BadInput(err)
 	}
 	defer d.Close()
 	listener, err := net.Listen("tcp", address)

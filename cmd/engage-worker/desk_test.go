@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"engage-worker/cmd/engage-worker/cli"
 )
 
 const deskConfig = `
@@ -28,7 +30,7 @@ func TestDesk(t *testing.T) {
 	}
 	for _, address := range []string{"0.0.0.0:0", ":0"} {
 		var stderr bytes.Buffer
-		if code := run(t.Context(), []string{"desk", "-c", path, "--listen", address}, strings.NewReader(""), io.Discard, &stderr); code != exitBadInput || !strings.Contains(stderr.String(), "needs desk.token") {
+		if code := run(t.Context(), []string{"desk", "-c", path, "--listen", address}, strings.NewReader(""), io.Discard, &stderr); code != cli.ExitBadInput || !strings.Contains(stderr.String(), "needs desk.token") {
 			t.Errorf("%s: exit code %d\n%s", address, code, &stderr)
 		}
 	}
@@ -60,7 +62,7 @@ func TestDesk(t *testing.T) {
 	}
 	http.DefaultClient.CloseIdleConnections()
 	cancel()
-	if code := <-ended; code != exitOK {
+	if code := <-ended; code != cli.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
 }

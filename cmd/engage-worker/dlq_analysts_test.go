@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"engage-worker/actions/twilio"
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/deadletter"
 	"engage-worker/internal/letters"
 )
@@ -85,7 +86,7 @@ user-2  2026-03-01 05:02:00
 	if got := p.ok("show", id[:6], "--tz", "Europe/Berlin"); !strings.HasPrefix(got, "Dead letter "+id+": ") || !strings.Contains(got, "last failed      2026-03-01 11:00:00\n") {
 		t.Errorf("show of a prefix:\n%s", got)
 	}
-	if code, _, stderr := p.run("show", ""); code != exitBadInput {
+	if code, _, stderr := p.run("show", ""); code != cli.ExitBadInput {
 		t.Errorf("an empty prefix: %d, %s", code, stderr)
 	}
 	for _, format := range []string{"jsonl", "csv"} {
@@ -112,7 +113,7 @@ func TestShowOfAnAmbiguousPrefix(t *testing.T) {
 			continue
 		}
 		code, _, stderr := p.run("show", string(first))
-		if code != exitBadInput || !strings.Contains(stderr, fmt.Sprintf("%q is the beginning of several ids: ", string(first))) {
+		if code != cli.ExitBadInput || !strings.Contains(stderr, fmt.Sprintf("%q is the beginning of several ids: ", string(first))) {
 			t.Errorf("%d, %s", code, stderr)
 		}
 		for _, id := range all {
@@ -194,7 +195,7 @@ func TestDLQFollows(t *testing.T) {
 			p.put(dlqLetter(3))
 			await(names[2])
 			stop()
-			if code := <-ended; code != exitOK {
+			if code := <-ended; code != cli.ExitOK {
 				t.Errorf("code %d: %s", code, errs.String())
 			}
 			if args == "list --follow" && strings.Count(out.String(), "FAILED (UTC)") != 1 {

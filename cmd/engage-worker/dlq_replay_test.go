@@ -15,6 +15,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/deadletter"
 	"engage-worker/internal/sim/twiliosim"
 )
@@ -69,7 +70,7 @@ func TestReplayOfAThousandOfWhich300AreFixable(t *testing.T) {
 	})
 	var out, errs bytes.Buffer
 	args := []string{"--config", p.config, "dlq", "replay", "--rate", "500", "--yes"}
-	if code := run(ctx, args, strings.NewReader(""), &out, &errs); code != exitFailure || errs.String() != "engage-worker: interrupted\n" {
+	if code := run(ctx, args, strings.NewReader(""), &out, &errs); code != cli.ExitFailure || errs.String() != "engage-worker: interrupted\n" {
 		t.Fatalf("interrupted: code %d\n%s%s", code, out.String(), errs.String())
 	}
 	if left := p.end(dlqSource) - n; left == 0 || left >= n {
@@ -144,7 +145,7 @@ func (p *dlqPlace) work() (stop func()) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		var logs workerLog
-		if code := run(ctx, []string{"--config", p.config, "run"}, strings.NewReader(""), &logs, &logs); code != exitOK {
+		if code := run(ctx, []string{"--config", p.config, "run"}, strings.NewReader(""), &logs, &logs); code != cli.ExitOK {
 			p.t.Errorf("the worker ended with code %d: %s", code, logs.b.String())
 		}
 	})

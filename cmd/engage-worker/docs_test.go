@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"engage-worker/cmd/engage-worker/cli"
 )
 
 // TestDocumentedCommands: the commands that the documents give exist, with
@@ -24,7 +26,7 @@ func TestDocumentedCommands(t *testing.T) {
 	help := func(name string) string {
 		if _, known := helps[name]; !known {
 			got := command(t, append([]string{"help"}, strings.Fields(name)...)...)
-			if got.code != exitOK {
+			if got.code != cli.ExitOK {
 				got.stdout = ""
 			}
 			helps[name] = got.stdout

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"engage-worker/cmd/engage-worker/cli"
 )
 
 // TestFilesThatHoldNoEvents: each command that reads events says what is wrong
@@ -22,7 +24,7 @@ func TestFilesThatHoldNoEvents(t *testing.T) {
 		"":          " is a folder; name a file of events in it",
 		"empty":     `empty holds no events; they are JSON objects, a line each: {"type":"track",...}`,
 		"blank":     `blank holds no events; they are JSON objects, a line each: {"type":"track",...}`,
-		"table.csv": "table.csv: " + errCSV.Error(),
+		"table.csv": "table.csv: this looks like a table (CSV), whose lines are no events; make each row a JSON object, a line each: {\"type\":\"track\",...}",
 		"missing":   "missing: no such file or directory; name a file of events, a JSON object a line",
 	} {
 		for _, args := range [][]string{
@@ -32,7 +34,7 @@ func TestFilesThatHoldNoEvents(t *testing.T) {
 			{"send-test", "--config", config, "--action", "welcome", "--to", "+15557654321", "--yes", "--event", filepath.Join(dir, name)},
 		} {
 			got := command(t, args...)
-			if got.code != exitBadInput || got.stdout != "" || !strings.Contains(got.stderr, want) {
+			if got.code != cli.ExitBadInput || got.stdout != "" || !strings.Contains(got.stderr, want) {
 				t.Errorf("%s of %q: %+v", args[0], name, got)
 			}
 		}

@@ -9,48 +9,50 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"engage-worker/cmd/engage-worker/cli"
 )
 
 // TestInit: what init writes is good, warns of nothing, and is written once.
 func TestInit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "new.yaml")
-	if got := command(t, "init", path); got.code != exitOK || got.stderr != "" || !strings.Contains(got.stdout, "validate --config "+path) {
+	if got := command(t, "init", path); got.code != cli.ExitOK || got.stderr != "" || !strings.Contains(got.stdout, "validate --config "+path) {
 		t.Fatalf("%+v", got)
 	}
-	if got := command(t, "validate", "--strict", path); got.code != exitOK || got.stderr != "" {
+	if got := command(t, "validate", "--strict", path); got.code != cli.ExitOK || got.stderr != "" {
 		t.Errorf("%+v", got)
 	}
-	want := result{exitBadInput, "", "engage-worker: " + path + " is there already, and init overwrites nothing; name another file\n"}
+	want := result{cli.ExitBadInput, "", "engage-worker: " + path + " is there already, and init overwrites nothing; name another file\n"}
 	if got := command(t, "init", path); got != want {
 		t.Errorf("%+v", got)
 	}
-	if got := command(t, "init", "-"); got.code != exitOK || got.stdout != string(starter) {
+	if got := command(t, "init", "-"); got.code != cli.ExitOK || got.stdout != string(starter) {
 		t.Errorf("%+v", got)
 	}
 }
 
 func TestHelp(t *testing.T) {
 	asked, told := command(t, "topics", "create", "--help"), command(t, "help", "topics", "create")
-	if told.code != exitOK || told.stdout != asked.stdout || told.stdout == "" {
+	if told.code != cli.ExitOK || told.stdout != asked.stdout || told.stdout == "" {
 		t.Errorf("%+v", told)
 	}
-	if got := command(t, "help"); got.code != exitOK || got.stdout != command(t, "--help").stdout {
+	if got := command(t, "help"); got.code != cli.ExitOK || got.stdout != command(t, "--help").stdout {
 		t.Errorf("%+v", got)
 	}
-	if got := command(t, "help", "nothing"); got.code != exitBadInput || !strings.Contains(got.stderr, "there is no command nothing") {
+	if got := command(t, "help", "nothing"); got.code != cli.ExitBadInput || !strings.Contains(got.stderr, "there is no command nothing") {
 		t.Errorf("%+v", got)
 	}
-	if got := command(t, "help", "--man"); got.code != exitOK || !strings.HasPrefix(got.stdout, ".TH ENGAGE-WORKER 1") || !strings.Contains(got.stdout, "partitions") {
+	if got := command(t, "help", "--man"); got.code != cli.ExitOK || !strings.HasPrefix(got.stdout, ".TH ENGAGE-WORKER 1") || !strings.Contains(got.stdout, "partitions") {
 		t.Errorf("%.200s %s", got.stdout, got.stderr)
 	}
-	if got := command(t, "version"); got.code != exitOK || !strings.HasPrefix(got.stdout, "engage-worker ") || !strings.Contains(got.stdout, runtime.Version()) {
+	if got := command(t, "version"); got.code != cli.ExitOK || !strings.HasPrefix(got.stdout, "engage-worker ") || !strings.Contains(got.stdout, runtime.Version()) {
 		t.Errorf("%+v", got)
 	}
 }
 
 func TestCompletion(t *testing.T) {
 	for _, shell := range []string{"bash", "zsh", "fish"} {
-		if got := command(t, "completion", shell); got.code != exitOK || !strings.Contains(got.stdout, "complete -- ") {
+		if got := command(t, "completion", shell); got.code != cli.ExitOK || !strings.Contains(got.stdout, "complete -- ") {
 			t.Errorf("%s: %+v", shell, got)
 		}
 	}
@@ -62,7 +64,7 @@ func TestCompletion(t *testing.T) {
 		"completion ":          "bash\nzsh\nfish\n",
 		"nothing such":         "",
 	} {
-		if got := command(t, append([]string{"complete", "--"}, strings.Split(words, " ")...)...); got.code != exitOK || got.stdout != want {
+		if got := command(t, append([]string{"complete", "--"}, strings.Split(words, " ")...)...); got.code != cli.ExitOK || got.stdout != want {
 			t.Errorf("%q: %+v", words, got)
 		}
 	}
@@ -86,10 +88,10 @@ regions.us-west-2.burst is 20, and was 10
 destinations[onboarding].actions[welcome].mapping.body is Hello {{profile.traits.first_name}}, and was Hi {{profile.traits.first_name}}: messages change, those of events that wait for a retry too
 destinations[onboarding].actions[second] is new: it wants what its trigger wants, once more than half of the replicas have it
 `
-	if got := command(t, "config", "diff", before, after); got != (result{exitOK, want, ""}) {
+	if got := command(t, "config", "diff", before, after); got != (result{cli.ExitOK, want, ""}) {
 		t.Errorf("%+v", got)
 	}
-	if got := command(t, "config", "diff", before, before); got != (result{exitOK, "Nothing changes.\n", ""}) {
+	if got := command(t, "config", "diff", before, before); got != (result{cli.ExitOK, "Nothing changes.\n", ""}) {
 		t.Errorf("%+v", got)
 	}
 	if got := command(t, "config", "diff", after, before); !strings.Contains(got.stdout, "destinations[onboarding].actions[second] is gone: nothing of it") || strings.Contains(got.stdout, "[second].") {
@@ -121,7 +123,7 @@ func TestConfigDiffWarns(t *testing.T) {
 		if err := os.WriteFile(after, []byte(strings.Replace(string(text), change[0], change[1], 1)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got := command(t, "config", "diff", before, after); got.code != exitOK || !strings.Contains(got.stdout, want) {
+		if got := command(t, "config", "diff", before, after); got.code != cli.ExitOK || !strings.Contains(got.stdout, want) {
 			t.Errorf("%s instead of %s: %+v", change[1], change[0], got)
 		}
 	}
@@ -154,10 +156,10 @@ func TestSendTest(t *testing.T) {
 		stdout string
 		stderr string
 	}{
-		{"--action welcome", exitBadInput, "Hi <J>", "nothing is sent without --yes"},
-		{"--action wellcome --yes", exitBadInput, "", `there is no action "wellcome"; known are: onboarding/wa, onboarding/welcome`},
-		{"--action wa --yes", exitBadInput, "", "doesn't want the event"},
-		{"--action welcome --yes", exitOK, "sent: SM00000000000000000000000000000001", ""},
+		{"--action welcome", cli.ExitBadInput, "Hi <J>", "nothing is sent without --yes"},
+		{"--action wellcome --yes", cli.ExitBadInput, "", `there is no action "wellcome"; known are: onboarding/wa, onboarding/welcome`},
+		{"--action wa --yes", cli.ExitBadInput, "", "doesn't want the event"},
+		{"--action welcome --yes", cli.ExitOK, "sent: SM00000000000000000000000000000001", ""},
 	} {
 		got := command(t, append(args, strings.Fields(c.more)...)...)
 		if got.code != c.code || !strings.Contains(got.stdout, c.stdout) || !strings.Contains(got.stderr, c.stderr) {
@@ -179,23 +181,23 @@ func TestConsume(t *testing.T) {
 	}
 	in.WriteString("nope\n")
 	var out, errs bytes.Buffer
-	if code := run(t.Context(), []string{"produce", "--brokers", brokers, "--topic", produceTopic}, strings.NewReader(in.String()), &out, &errs); code != exitOK {
+	if code := run(t.Context(), []string{"produce", "--brokers", brokers, "--topic", produceTopic}, strings.NewReader(in.String()), &out, &errs); code != cli.ExitOK {
 		t.Fatal(errs.String())
 	}
 	consume := func(args ...string) result {
 		return command(t, append([]string{"consume", "--brokers", brokers, "--topic", produceTopic}, args...)...)
 	}
-	if got := consume(); got.code != exitOK || strings.Count(got.stdout, "\n") != 5 || strings.Contains(got.stdout, "5550134") || strings.Contains(got.stdout, "jim@") ||
+	if got := consume(); got.code != cli.ExitOK || strings.Count(got.stdout, "\n") != 5 || strings.Contains(got.stdout, "5550134") || strings.Contains(got.stdout, "jim@") ||
 		!strings.Contains(got.stdout, `"malformed":`) {
 		t.Errorf("%+v", got)
 	}
-	if got := consume("--user", "jane", "--unmasked"); got.code != exitOK || strings.Count(got.stdout, "\n") != 2 || strings.Count(got.stdout, `"userId":"jane","to":"+14155550134"`) != 2 {
+	if got := consume("--user", "jane", "--unmasked"); got.code != cli.ExitOK || strings.Count(got.stdout, "\n") != 2 || strings.Count(got.stdout, `"userId":"jane","to":"+14155550134"`) != 2 {
 		t.Errorf("%+v", got)
 	}
-	if got := consume("--user", "jane", "--last", "1", "--output", "table"); got.code != exitOK || strings.Count(got.stdout, "\n") != 1 || !strings.Contains(got.stdout, `track "E"  user jane  messageId m-jane`) {
+	if got := consume("--user", "jane", "--last", "1", "--output", "table"); got.code != cli.ExitOK || strings.Count(got.stdout, "\n") != 1 || !strings.Contains(got.stdout, `track "E"  user jane  messageId m-jane`) {
 		t.Errorf("%+v", got)
 	}
-	if got := consume("--topic", "nowhere"); got.code != exitFailure || got.stdout != "" || got.stderr == "" {
+	if got := consume("--topic", "nowhere"); got.code != cli.ExitFailure || got.stdout != "" || got.stderr == "" {
 		t.Errorf("%+v", got)
 	}
 }
@@ -209,18 +211,18 @@ func TestPreviewFromTopic(t *testing.T) {
 	}
 	var out, errs bytes.Buffer
 	events := page("a") + "\n" + page("b") + "\n" + previewEvent + "\n"
-	if code := run(t.Context(), []string{"produce", "--config", path}, strings.NewReader(events), &out, &errs); code != exitOK {
+	if code := run(t.Context(), []string{"produce", "--config", path}, strings.NewReader(events), &out, &errs); code != cli.ExitOK {
 		t.Fatal(errs.String())
 	}
 	got := command(t, "preview", "--config", path, "--from-topic", "2")
 	place := func(offset, more string) string {
 		return `{"event":{"partition":0,"offset":` + offset + more + `},"destination":"onboarding"`
 	}
-	if got.code != exitOK || strings.Count(got.stdout, "\n") != 4 || strings.Count(got.stdout, place("1", `,"messageId":"m-b"`)) != 2 ||
+	if got.code != cli.ExitOK || strings.Count(got.stdout, "\n") != 4 || strings.Count(got.stdout, place("1", `,"messageId":"m-b"`)) != 2 ||
 		strings.Count(got.stdout, place("2", "")) != 2 || !strings.Contains(got.stdout, welcomeRest) || got.stderr != "engage-worker: 2 events, 3 no match, 1 send\n" {
 		t.Errorf("%+v", got)
 	}
-	if got := command(t, "preview", "--config", path, "--from-topic", "2", "x.json"); got.code != exitBadInput {
+	if got := command(t, "preview", "--config", path, "--from-topic", "2", "x.json"); got.code != cli.ExitBadInput {
 		t.Errorf("%+v", got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/internal/config"
 )
 
@@ -35,18 +36,18 @@ func listens(cfg *config.Config, of string) (setting, address, scheme string) {
 }
 
 // Run asks a process on this machine, where its configuration has it listen.
-func (c *healthCmd) Run(ctx context.Context, app *app) error {
-	cfg, err := app.config()
+func (c *healthCmd) Run(ctx context.Context, app *cli.App) error {
+	cfg, err := app.Config()
 	if err != nil {
 		return err
 	}
 	setting, address, scheme := listens(cfg, c.Of)
 	if address == "" {
-		return badInput(fmt.Errorf("%s is empty: nobody answers", setting))
+		return cli.BadInput(fmt.Errorf("%s is empty: nobody answers", setting))
 	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return badInput(fmt.Errorf("%s: %w", setting, err))
+		return cli.BadInput(fmt.Errorf("%s: %w", setting, err))
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
@@ -76,6 +77,6 @@ func (c *healthCmd) Run(ctx context.Context, app *app) error {
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s says %s: %s", path, response.Status, text)
 	}
-	fmt.Fprintf(app.stdout, "%s\n", text)
+	fmt.Fprintf(app.Stdout, "%s\n", text)
 	return nil
 }

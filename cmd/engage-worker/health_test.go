@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"engage-worker/cmd/engage-worker/cli"
 )
 
 // health asks where the configuration has the worker listen.
@@ -28,23 +30,23 @@ func TestHealth(t *testing.T) {
 	if err := os.WriteFile(path, []byte(listening), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := command(t, "health", "--config", path); got != (result{exitOK, "alive\n", ""}) {
+	if got := command(t, "health", "--config", path); got != (result{cli.ExitOK, "alive\n", ""}) {
 		t.Errorf("of a worker that lives: %+v", got)
 	}
-	if got := command(t, "health", "--of", "callbacks", "--config", path); got != (result{exitOK, "alive\n", ""}) {
+	if got := command(t, "health", "--of", "callbacks", "--config", path); got != (result{cli.ExitOK, "alive\n", ""}) {
 		t.Errorf("of a receiver that lives: %+v", got)
 	}
-	if got := command(t, "health", "--of", "desk", "--ready", "--config", path); got != (result{exitOK, "alive\n", ""}) {
+	if got := command(t, "health", "--of", "desk", "--ready", "--config", path); got != (result{cli.ExitOK, "alive\n", ""}) {
 		t.Errorf("of a desk that lives: %+v", got)
 	}
-	if got := command(t, "health", "--ready", "--config", path); got.code != exitFailure || !strings.Contains(got.stderr, "kafka doesn't answer") {
+	if got := command(t, "health", "--ready", "--config", path); got.code != cli.ExitFailure || !strings.Contains(got.stderr, "kafka doesn't answer") {
 		t.Errorf("of a worker that isn't ready: %+v", got)
 	}
 	worker.Close()
-	if got := command(t, "health", "--config", path); got.code != exitFailure || !strings.Contains(got.stderr, "nobody answers at http.listen") {
+	if got := command(t, "health", "--config", path); got.code != cli.ExitFailure || !strings.Contains(got.stderr, "nobody answers at http.listen") {
 		t.Errorf("of none: %+v", got)
 	}
-	if got := command(t, "health", "--of", "callbacks", "--config", path); got.code != exitFailure || !strings.Contains(got.stderr, "nobody answers at callbacks.listen") {
+	if got := command(t, "health", "--of", "callbacks", "--config", path); got.code != cli.ExitFailure || !strings.Contains(got.stderr, "nobody answers at callbacks.listen") {
 		t.Errorf("of no receiver: %+v", got)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/alecthomas/kong"
 	mangokong "github.com/alecthomas/mango-kong"
 	"github.com/muesli/roff"
+
+	"engage-worker/cmd/engage-worker/cli"
 )
 
 type helpCmd struct {
@@ -18,17 +20,17 @@ type helpCmd struct {
 }
 
 // Run prints what --help does, or the manual.
-func (c *helpCmd) Run(_ context.Context, app *app, kctx *kong.Context) error {
+func (c *helpCmd) Run(_ context.Context, app *cli.App, kctx *kong.Context) error {
 	if c.Man {
-		fmt.Fprintln(app.stdout, mangokong.NewManPage(1, kctx.Model).Build(roff.NewDocument()))
+		fmt.Fprintln(app.Stdout, mangokong.NewManPage(1, kctx.Model).Build(roff.NewDocument()))
 		return nil
 	}
 	trace, err := kong.Trace(kctx.Kong, c.Command)
 	if err != nil {
-		return badInput(err)
+		return cli.BadInput(err)
 	}
 	if trace.Error != nil {
-		return badInput(fmt.Errorf("there is no command %s (see engage-worker help)", strings.Join(c.Command, " ")))
+		return cli.BadInput(fmt.Errorf("there is no command %s (see engage-worker help)", strings.Join(c.Command, " ")))
 	}
 	return trace.PrintUsage(false)
 }
@@ -36,8 +38,8 @@ func (c *helpCmd) Run(_ context.Context, app *app, kctx *kong.Context) error {
 type versionCmd struct{}
 
 // Run prints what this is and what it was built with and from.
-func (*versionCmd) Run(_ context.Context, app *app) error {
-	fmt.Fprintf(app.stdout, "engage-worker %s\n", app.version)
+func (*versionCmd) Run(_ context.Context, app *cli.App) error {
+	fmt.Fprintf(app.Stdout, "engage-worker %s\n", app.Version)
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return nil
@@ -52,7 +54,7 @@ func (*versionCmd) Run(_ context.Context, app *app) error {
 	}
 	for _, line := range [][2]string{{"commit", commit}, {"of", settings["vcs.time"]}, {"Go", runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH}, {"Kafka client", dependency(info, "github.com/segmentio/kafka-go")}, {"Twilio client", dependency(info, "github.com/twilio/twilio-go")}} {
 		if line[1] != "" {
-			fmt.Fprintf(app.stdout, "%-14s%s\n", line[0], line[1])
+			fmt.Fprintf(app.Stdout, "%-14s%s\n", line[0], line[1])
 		}
 	}
 	return nil

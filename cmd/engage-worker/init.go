@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"engage-worker/cmd/engage-worker/cli"
 )
 
 // starter is what init writes: it works with the simulated Twilio.
@@ -19,14 +21,14 @@ type initCmd struct {
 }
 
 // Run writes a commented configuration. It asks nothing and overwrites nothing.
-func (c *initCmd) Run(_ context.Context, app *app) error {
+func (c *initCmd) Run(_ context.Context, app *cli.App) error {
 	if c.File == "-" {
-		_, err := app.stdout.Write(starter)
+		_, err := app.Stdout.Write(starter)
 		return err
 	}
 	file, err := os.OpenFile(c.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return badInput(fmt.Errorf("%s is there already, and init overwrites nothing; name another file", c.File))
+		return cli.BadInput(fmt.Errorf("%s is there already, and init overwrites nothing; name another file", c.File))
 	}
 	if err != nil {
 		return err
@@ -35,7 +37,7 @@ func (c *initCmd) Run(_ context.Context, app *app) error {
 	if err := errors.Join(err, file.Close()); err != nil {
 		return err
 	}
-	fmt.Fprintf(app.stdout, "%s is written, for a Kafka at localhost:9092 and a simulated Twilio at localhost:8081.\n"+
+	fmt.Fprintf(app.Stdout, "%s is written, for a Kafka at localhost:9092 and a simulated Twilio at localhost:8081.\n"+
 		"Next: engage-worker validate --config %[1]s\n", c.File)
 	return nil
 }

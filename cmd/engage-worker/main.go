@@ -15,7 +15,9 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"engage-worker/internal/config"
+	"engage-worker/cmd/engage-worker/cli"
+	"engage-worker/cmd/engage-worker/dlq"
+	"engage-worker/cmd/engage-worker/events"
 	"engage-worker/internal/letters"
 )
 
@@ -27,27 +29,27 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// cli is the command line. Each command lives in the file of its name.
-type cli struct {
+// commandLine is the command line. Each command lives in the file of its name.
+type commandLine struct {
 	EnvFile string           `help:"A file of NAME=value lines, for the references that the environment doesn't have." placeholder:"FILE" type:"existingfile"`
 	Config  string           `help:"The configuration file; without it, engage.yaml." short:"c" default:"engage.yaml" env:"ENGAGE_CONFIG" placeholder:"FILE"`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
-	Demo     demoCmd     `cmd:"" help:"Show everything in one process: an embedded broker, a simulated Twilio, a producer and the worker."`
-	Run      runCmd      `cmd:"" help:"Run the worker."`
-	Health   healthCmd   `cmd:"" help:"Ask the worker or receiver on this machine whether it is alive, for a container's health check."`
-	Preview  previewCmd  `cmd:"" help:"Tell what each action would do with each event, without sending."`
-	Validate validateCmd `cmd:"" help:"Check a configuration and print it with its defaults."`
-	Init     initCmd     `cmd:"" help:"Write a configuration to begin with, commented, for the simulated Twilio."`
-	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of a configuration, for editors."`
-	Settings configCmd   `cmd:"" name:"config" help:"Compare configurations."`
-	Check    checkCmd    `cmd:"" help:"Try what the configuration names for real: Kafka, rights, topics, Twilio's key, senders, templates, the profile token. Sends nothing."`
-	Topics   topicsCmd   `cmd:"" help:"Create or check the topics that the worker needs."`
-	Produce  produceCmd  `cmd:"" help:"Publish events: a file's, standard input's or generated ones."`
-	Consume  consumeCmd  `cmd:"" help:"Show the last events of the topic, masked, and those that come."`
-	SendTest sendTestCmd `cmd:"" help:"Send one message for real, to a number of your own."`
-	Dlq      dlqCmd      `cmd:"" help:"Look at the dead letters, and send them again."`
-	Trace    traceCmd    `cmd:"" help:"Tell what became of an event, a person or a number, in order: event, trigger, attempts, statuses, dead letters, replays."`
+	Demo     demoCmd         `cmd:"" help:"Show everything in one process: an embedded broker, a simulated Twilio, a producer and the worker."`
+	Run      runCmd          `cmd:"" help:"Run the worker."`
+	Health   healthCmd       `cmd:"" help:"Ask the worker or receiver on this machine whether it is alive, for a container's health check."`
+	Preview  events.Preview  `cmd:"" help:"Tell what each action would do with each event, without sending."`
+	Validate validateCmd     `cmd:"" help:"Check a configuration and print it with its defaults."`
+	Init     initCmd         `cmd:"" help:"Write a configuration to begin with, commented, for the simulated Twilio."`
+	Schema   schemaCmd       `cmd:"" help:"Print the JSON Schema of a configuration, for editors."`
+	Settings configCmd       `cmd:"" name:"config" help:"Compare configurations."`
+	Check    checkCmd        `cmd:"" help:"Try what the configuration names for real: Kafka, rights, topics, Twilio's key, senders, templates, the profile token. Sends nothing."`
+	Topics   topicsCmd       `cmd:"" help:"Create or check the topics that the worker needs."`
+	Produce  events.Produce  `cmd:"" help:"Publish events: a file's, standard input's or generated ones."`
+	Consume  events.Consume  `cmd:"" help:"Show the last events of the topic, masked, and those that come."`
+	SendTest events.SendTest `cmd:"" help:"Send one message for real, to a number of your own."`
+	Dlq      dlq.Cmd         `cmd:"" help:"Look at the dead letters, and send them again."`
+	Trace    traceCmd        `cmd:"" help:"Tell what became of an event, a person or a number, in order: event, trigger, attempts, statuses, dead letters, replays."`
 
 	Callbacks callbacksCmd `cmd:"" help:"Receive Twilio's status callbacks, any number of replicas beside the worker."`
 	Desk      deskCmd      `cmd:"" help:"Serve pages in a browser: what goes on, dead letters, replays, traces, and what would be made of an event."`
@@ -58,57 +60,16 @@ type cli struct {
 	Complete   completeCmd   `cmd:"" hidden:""`
 }
 
-// app is what a command may use of its process. A command has the method
-// Run(ctx context.Context, app *app) error; ctx ends at SIGINT and SIGTERM.
-type app struct {
-	stdin          io.Reader
-	stdout, stderr io.Writer
-	configPath     string
-	envFile        string
-	interrupted    <-chan struct{} // SIGINT or SIGTERM has come
-	version        string
-}
-
-// config loads the configuration that --config names. Its error is a
-// *config.Faults.
-func (a *app) config() (*config.Config, error) { return a.loadWith(a.configPath, config.Options{}) }
-
-// loadWith loads a configuration. A pipe that nobody writes to would hold it
-// for ever, so it ends with the signal.
-func (a *app) loadWith(path string, options config.Options) (*config.Config, error) {
-	if a.envFile != "" {
-		var err error
-		if options.Env, err = config.ReadEnvFile(a.envFile); err != nil {
-			return nil, badInput(err)
-		}
-	}
-	type loaded struct {
-		cfg *config.Config
-		err error
-	}
-	done := make(chan loaded, 1) // of size one: after a signal, nobody takes it
-	go func() {
-		cfg, err := options.Load(path)
-		done <- loaded{cfg, err}
-	}()
-	select {
-	case l := <-done:
-		return l.cfg, l.err
-	case <-a.interrupted:
-		return nil, errors.New("interrupted while reading the configuration")
-	}
-}
-
 // run is the whole program except for the process: it parses args, runs the
-// command and returns the exit code (see exitCode).
+// command and returns the exit code (see package cli).
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, interrupted: ctx.Done(), version: version()}
-	var c cli
+	a := &cli.App{Stdin: stdin, Stdout: stdout, Stderr: stderr, Interrupted: ctx.Done(), Version: version()}
+	var c commandLine
 	exited := -1 // set by --help and --version, after which kong parses on
 	parser, err := kong.New(&c,
 		kong.Name("engage-worker"),
 		kong.Description("Turns audience events on a Kafka topic into SMS, MMS and WhatsApp messages through Twilio."),
-		kong.Vars{"list_columns": strings.Join(letters.ColumnNames(), ", "), "version": "engage-worker " + a.version},
+		kong.Vars{"list_columns": strings.Join(letters.ColumnNames(), ", "), "version": "engage-worker " + a.Version},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
 		kong.UsageOnError(),
@@ -116,22 +77,22 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err != nil {
-		return report(stderr, err)
+		return cli.Report(stderr, err)
 	}
 	if len(args) == 0 {
 		parser.Stdout = stderr
 		_, _ = parser.Parse([]string{"--help"}) // which prints, and has no error of its own
-		return exitBadInput
+		return cli.ExitBadInput
 	}
 	kctx, err := parser.Parse(args)
 	if exited >= 0 {
 		return exited
 	}
 	if err != nil {
-		return report(stderr, badInput(fmt.Errorf("%w (see %s --help)", err, called(err))))
+		return cli.Report(stderr, cli.BadInput(fmt.Errorf("%w (see %s --help)", err, called(err))))
 	}
-	a.configPath, a.envFile = c.Config, c.EnvFile
-	return report(stderr, kctx.Run())
+	a.ConfigPath, a.EnvFile = c.Config, c.EnvFile
+	return cli.Report(stderr, kctx.Run())
 }
 
 // called is the command that a wrong command line means, as far as it came.

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/internal/config"
 )
 
@@ -57,16 +58,16 @@ destinations:
 }
 
 func TestCommandLine(t *testing.T) {
-	if got := command(t, "--version"); got.code != exitOK || !strings.HasPrefix(got.stdout, "engage-worker ") || got.stderr != "" {
+	if got := command(t, "--version"); got.code != cli.ExitOK || !strings.HasPrefix(got.stdout, "engage-worker ") || got.stderr != "" {
 		t.Errorf("--version: %+v", got)
 	}
-	if got := command(t, "--help"); got.code != exitOK || !strings.Contains(got.stdout, "validate") || got.stderr != "" {
+	if got := command(t, "--help"); got.code != cli.ExitOK || !strings.Contains(got.stdout, "validate") || got.stderr != "" {
 		t.Errorf("--help: %+v", got)
 	}
-	if got := command(t, "validate", "--help"); got.code != exitOK || !strings.Contains(got.stdout, "--config") || got.stderr != "" {
+	if got := command(t, "validate", "--help"); got.code != cli.ExitOK || !strings.Contains(got.stdout, "--config") || got.stderr != "" {
 		t.Errorf("validate --help: %+v", got)
 	}
-	if got := command(t); got.code != exitBadInput || got.stdout != "" || !strings.Contains(got.stderr, "\nCommands:\n") {
+	if got := command(t); got.code != cli.ExitBadInput || got.stdout != "" || !strings.Contains(got.stderr, "\nCommands:\n") {
 		t.Errorf("nothing: %+v", got)
 	}
 	for args, want := range map[string]string{
@@ -78,7 +79,7 @@ func TestCommandLine(t *testing.T) {
 		"topics":                                 `engage-worker: expected one of "create", "check" (see engage-worker topics --help)`,
 	} {
 		got := command(t, strings.Fields(args)...)
-		if got.code != exitBadInput || got.stdout != "" || got.stderr != want+"\n" {
+		if got.code != cli.ExitBadInput || got.stdout != "" || got.stderr != want+"\n" {
 			t.Errorf("%s: %+v", args, got)
 		}
 	}
@@ -87,7 +88,7 @@ func TestCommandLine(t *testing.T) {
 func TestConfigurationByTheEnvironment(t *testing.T) {
 	t.Setenv("ENGAGE_CONFIG", filepath.Join(t.TempDir(), "by-environment.yaml"))
 	got := command(t, "validate")
-	want := result{exitBadInput, "", os.Getenv("ENGAGE_CONFIG") + ": there is no such file; name the configuration with --config or ENGAGE_CONFIG\n"}
+	want := result{cli.ExitBadInput, "", os.Getenv("ENGAGE_CONFIG") + ": there is no such file; name the configuration with --config or ENGAGE_CONFIG\n"}
 	if got != want {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
@@ -114,7 +115,7 @@ func TestSilentBroker(t *testing.T) {
 			t.Parallel()
 			start := time.Now()
 			got := command(t, append(strings.Fields(args), "--config", path)...)
-			if took := time.Since(start); got.code != exitFailure || took > within || !strings.Contains(got.stderr, "Kafka at "+address) || strings.Count(got.stderr, "answer") != 1 {
+			if took := time.Since(start); got.code != cli.ExitFailure || took > within || !strings.Contains(got.stderr, "Kafka at "+address) || strings.Count(got.stderr, "answer") != 1 {
 				t.Errorf("after %v: %+v", took, got)
 			}
 		})
@@ -132,14 +133,14 @@ func TestExitCodes(t *testing.T) {
 		{errors.New("it broke"), 1, "engage-worker: it broke\n"},
 		{fmt.Errorf("run: %w", context.Canceled), 1, "engage-worker: run: context canceled\n"},
 		{errors.Join(errors.New("a"), errors.New("b")), 1, "engage-worker: a\nengage-worker: b\n"},
-		{badInput(errors.New("not that")), 2, "engage-worker: not that\n"},
-		{badInput(nil), 0, ""},
-		{fmt.Errorf("wrapped: %w", badInput(errors.New("not that"))), 2, "engage-worker: wrapped: not that\n"},
+		{cli.BadInput(errors.New("not that")), 2, "engage-worker: not that\n"},
+		{cli.BadInput(nil), 0, ""},
+		{fmt.Errorf("wrapped: %w", cli.BadInput(errors.New("not that"))), 2, "engage-worker: wrapped: not that\n"},
 		{fmt.Errorf("wrapped: %w", faults), 2, "f:1:2: a.b: x\nf: y\n"},
 	}
 	for _, test := range tests {
 		var stderr bytes.Buffer
-		if code := report(&stderr, test.err); code != test.code || stderr.String() != test.stderr {
+		if code := cli.Report(&stderr, test.err); code != test.code || stderr.String() != test.stderr {
 			t.Errorf("%v: %d %q, want %d %q", test.err, code, stderr.String(), test.code, test.stderr)
 		}
 	}
@@ -148,7 +149,7 @@ func TestExitCodes(t *testing.T) {
 func TestValidate(t *testing.T) {
 	path := configFile(t, "kafka: {topic: events}")
 	got := command(t, "validate", "--config", path)
-	if got.code != exitOK || got.stderr != "" {
+	if got.code != cli.ExitOK || got.stderr != "" {
 		t.Fatalf("%+v", got)
 	}
 	for _, line := range []string{
@@ -165,7 +166,7 @@ func TestValidate(t *testing.T) {
 
 	path = configFile(t, "kafka: {topc: events}\nlog: {level: inf}")
 	got = command(t, "-c", path, "validate")
-	want := result{exitBadInput, "", path + ":1:9: kafka.topc: unknown key; did you mean topic?\n" + path + ":2:14: log.level: \"inf\" isn't allowed; did you mean info?\n"}
+	want := result{cli.ExitBadInput, "", path + ":1:9: kafka.topc: unknown key; did you mean topic?\n" + path + ":2:14: log.level: \"inf\" isn't allowed; did you mean info?\n"}
 	if got != want {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
@@ -176,7 +177,7 @@ func TestSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := command(t, "schema", "--config", "none.yaml"); got != (result{exitOK, string(written), ""}) {
+	if got := command(t, "schema", "--config", "none.yaml"); got != (result{cli.ExitOK, string(written), ""}) {
 		t.Errorf("%+v", got)
 	}
 }
@@ -185,32 +186,32 @@ func TestValidateWarnings(t *testing.T) {
 	path := configFile(t, "regions: {eu-west-1: {}}\nkafka: {topic: \"${TOPIC_THAT_IS_NOT_SET}\"}")
 	warning := path + ":6:7: warning: destinations[0].settings.region: us-west-2 has no entry under regions, so that it has the built-in rate of 100; add an entry for it under regions\n"
 	unset := path + ":2:16: kafka.topic: the environment variable TOPIC_THAT_IS_NOT_SET isn't set; set it, or write $${ for a literal ${\n"
-	if got, want := command(t, "validate", path), (result{exitBadInput, "", warning + unset}); got != want {
+	if got, want := command(t, "validate", path), (result{cli.ExitBadInput, "", warning + unset}); got != want {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
-	if got := command(t, "validate", "--skip-env", path); got.code != exitOK || got.stderr != warning || !strings.Contains(got.stdout, "topic: '***'") {
+	if got := command(t, "validate", "--skip-env", path); got.code != cli.ExitOK || got.stderr != warning || !strings.Contains(got.stdout, "topic: '***'") {
 		t.Errorf("%+v", got)
 	}
 	env := filepath.Join(t.TempDir(), "env")
 	if err := os.WriteFile(env, []byte("# for tests\n\nexport TOPIC_THAT_IS_NOT_SET=\"events\"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := command(t, "validate", "--env-file", env, path); got.code != exitOK || got.stderr != warning {
+	if got := command(t, "validate", "--env-file", env, path); got.code != cli.ExitOK || got.stderr != warning {
 		t.Errorf("%+v", got)
 	}
 	strict := strings.Replace(warning, " warning:", "", 1)
-	if got, want := command(t, "validate", "--env-file", env, "--strict", path), (result{exitBadInput, "", strict}); got != want {
+	if got, want := command(t, "validate", "--env-file", env, "--strict", path), (result{cli.ExitBadInput, "", strict}); got != want {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
 	good, broken := configFile(t, ""), configFile(t, "log: {level: inf}")
-	want := result{exitBadInput, good + " is good.\n", broken + ":1:14: log.level: \"inf\" isn't allowed; did you mean info?\n"}
+	want := result{cli.ExitBadInput, good + " is good.\n", broken + ":1:14: log.level: \"inf\" isn't allowed; did you mean info?\n"}
 	if got := command(t, "validate", good, broken); got != want {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
 	if err := os.WriteFile(env, []byte("TOPIC hunter2\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := command(t, "validate", "--env-file", env, path), (result{exitBadInput, "", "engage-worker: " + env + ":1: want NAME=value\n"}); got != want {
+	if got, want := command(t, "validate", "--env-file", env, path), (result{cli.ExitBadInput, "", "engage-worker: " + env + ":1: want NAME=value\n"}); got != want {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
 }
@@ -226,7 +227,7 @@ func TestAPipeThatNobodyWritesTo(t *testing.T) {
 	cancel()
 	var stdout, stderr bytes.Buffer
 	code := run(ctx, []string{"validate", pipe}, strings.NewReader(""), &stdout, &stderr)
-	if code != exitFailure || stderr.String() != "engage-worker: interrupted while reading the configuration\n" {
+	if code != cli.ExitFailure || stderr.String() != "engage-worker: interrupted while reading the configuration\n" {
 		t.Errorf("%d %s", code, stderr.String())
 	}
 	if writer, err := os.OpenFile(pipe, os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil {

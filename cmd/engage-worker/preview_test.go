@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"engage-worker/actions"
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/internal/preview"
 )
 
@@ -122,13 +123,13 @@ func previewCases(t *testing.T, file string, want int) {
 			}
 			var stdout, stderr bytes.Buffer
 			code := run(t.Context(), []string{"preview", "--config", c.config(t, address)}, &event, &stdout, &stderr)
-			if code == exitBadInput {
+			if code == cli.ExitBadInput {
 				if c.Expect.Decision != "fail" || len(c.Expect.Requests) > 0 || stdout.Len() > 0 {
 					t.Fatalf("the configuration is refused; want %s\n%s%s", c.Expect.Decision, &stderr, &stdout)
 				}
 				return
 			}
-			if code != exitOK || stderr.Len() > 0 {
+			if code != cli.ExitOK || stderr.Len() > 0 {
 				t.Fatalf("exit code %d\n%s", code, &stderr)
 			}
 			var got preview.Line
@@ -226,7 +227,7 @@ func TestPreviewLines(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, stdout, stderr := previewOf(t, previewConfig, c.input)
-			if code != exitOK || stdout != c.want || (stderr != "") != (strings.Count(c.input, "\n") > 0 && !strings.HasPrefix(c.input, "{\n")) {
+			if code != cli.ExitOK || stdout != c.want || (stderr != "") != (strings.Count(c.input, "\n") > 0 && !strings.HasPrefix(c.input, "{\n")) {
 				t.Errorf("exit code %d\n%s\ngot  %s\nwant %s", code, stderr, stdout, c.want)
 			}
 		})
@@ -241,7 +242,7 @@ func TestPreviewExplains(t *testing.T) {
 		`{"id":"+15551234567","type":"phone","channel":"sms","status":"true","verdict":"subscribed"}],` +
 		`"body":"Hi <J> & é","encoding":"GSM-7","units":10,"segments":1}}` + "\n" +
 		inLine(1) + waRest + `,"explain":{"trigger":"no match: event = \"Nope\" is false (event is \"Audience Entered\")"}}` + "\n"
-	if code != exitOK || stdout != want || stderr != "" {
+	if code != cli.ExitOK || stdout != want || stderr != "" {
 		t.Errorf("exit code %d\n%s\ngot  %s\nwant %s", code, stderr, stdout, want)
 	}
 }
@@ -257,7 +258,7 @@ func TestPreviewWarns(t *testing.T) {
 	const event = `{"type":"track","event":"Audience Entered","properties":{"phone":"+15551234567"}}`
 	previewed := func(value string) (line preview.Line) {
 		var stdout, stderr bytes.Buffer
-		if code := run(t.Context(), []string{"preview", "--config", path}, strings.NewReader(value), &stdout, &stderr); code != exitOK {
+		if code := run(t.Context(), []string{"preview", "--config", path}, strings.NewReader(value), &stdout, &stderr); code != cli.ExitOK {
 			t.Fatalf("exit code %d\n%s", code, &stderr)
 		}
 		if err := json.Unmarshal(stdout.Bytes(), &line); err != nil {
@@ -302,7 +303,7 @@ func TestPreviewBadInput(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, stdout, stderr := previewOf(t, c.config, c.input, c.args...)
-			if code != exitBadInput || stdout != "" || strings.Contains(stderr, "sekret") {
+			if code != cli.ExitBadInput || stdout != "" || strings.Contains(stderr, "sekret") {
 				t.Errorf("exit code %d\n%s%s", code, stderr, stdout)
 			}
 			for _, say := range c.says {
@@ -339,7 +340,7 @@ func TestPreviewStreams(t *testing.T) {
 		}
 	}
 	events.Close()
-	if c := <-code; c != exitOK {
+	if c := <-code; c != cli.ExitOK {
 		t.Errorf("exit code %d", c)
 	}
 }
@@ -353,7 +354,7 @@ func TestPreviewOfFiles(t *testing.T) {
 	code, stdout, stderr := previewOf(t, previewConfig, previewEvent, file, "-")
 	place := func(name string) string { return fmt.Sprintf(`{"event":{"file":%q,"line":1},`, name) }
 	want := place(file) + welcomeRest + "}\n" + place(file) + waRest + "}\n" + place("-") + welcomeRest + "}\n" + place("-") + waRest + "}\n"
-	if code != exitOK || stdout != want || stderr != "engage-worker: 2 events, 2 no match, 2 send\n" {
+	if code != cli.ExitOK || stdout != want || stderr != "engage-worker: 2 events, 2 no match, 2 send\n" {
 		t.Errorf("exit code %d\n%s\ngot  %s\nwant %s", code, stderr, stdout, want)
 	}
 }
@@ -383,7 +384,7 @@ line 2 m1  onboarding/wa  NO_MATCH
   why: no match: event = "Nope" is false (event is "Audience Entered")
 
 `
-	if code != exitOK || stdout != want || stderr != "engage-worker: 2 events, 2 no match, 1 send, 1 skip not subscribed, 1 warning\n" {
+	if code != cli.ExitOK || stdout != want || stderr != "engage-worker: 2 events, 2 no match, 1 send, 1 skip not subscribed, 1 warning\n" {
 		t.Errorf("exit code %d\n%s\ngot\n%s", code, stderr, stdout)
 	}
 }
@@ -398,17 +399,17 @@ func TestPreviewJudges(t *testing.T) {
 		code                int
 		says                string
 	}{
-		{"as expected", event, `{"event":{"messageId":"m1"},"action":"welcome","decision":"send","request":{"form":[["Body","Hi <J> & é"]]}}` + "\n# no WhatsApp\n", nil, exitOK, ""},
-		{"its own output", event, inLine(1)[:len(inLine(1))-2] + `,"messageId":"m1"},` + welcomeRest + "}", nil, exitOK, ""},
-		{"another text", event, `{"action":"welcome","request":{"form":[["Body","Hi"]]}}`, nil, exitUnlike, ":1: request.form is [["},
-		{"another decision", event, `{"event":{"line":1},"action":"welcome","decision":"skip"}`, nil, exitUnlike, `:1: decision is "send", not "skip"`},
-		{"one too many", event, "", nil, exitUnlike, "line 1 m1, onboarding/welcome: send isn't expected"},
-		{"one missing", event, `{"action":"welcome"}` + "\n" + `{"action":"other"}`, nil, exitUnlike, ":2: no line is like this"},
-		{"no expectation", event, "{", nil, exitBadInput, ":1: not a JSON object"},
-		{"a word that isn't known", event, `{"decison":"send"}`, nil, exitBadInput, `:1: a line of preview has no "decison"`},
-		{"a failure", "nope", "-", []string{"--fail-on", "fail"}, exitUnlike, "1 line failed"},
-		{"a warning", empty, "-", []string{"--fail-on", "warn"}, exitUnlike, "there are warnings"},
-		{"a warning that is taken", empty, "-", []string{"--fail-on", "fail"}, exitOK, ""},
+		{"as expected", event, `{"event":{"messageId":"m1"},"action":"welcome","decision":"send","request":{"form":[["Body","Hi <J> & é"]]}}` + "\n# no WhatsApp\n", nil, cli.ExitOK, ""},
+		{"its own output", event, inLine(1)[:len(inLine(1))-2] + `,"messageId":"m1"},` + welcomeRest + "}", nil, cli.ExitOK, ""},
+		{"another text", event, `{"action":"welcome","request":{"form":[["Body","Hi"]]}}`, nil, cli.ExitUnlike, ":1: request.form is [["},
+		{"another decision", event, `{"event":{"line":1},"action":"welcome","decision":"skip"}`, nil, cli.ExitUnlike, `:1: decision is "send", not "skip"`},
+		{"one too many", event, "", nil, cli.ExitUnlike, "line 1 m1, onboarding/welcome: send isn't expected"},
+		{"one missing", event, `{"action":"welcome"}` + "\n" + `{"action":"other"}`, nil, cli.ExitUnlike, ":2: no line is like this"},
+		{"no expectation", event, "{", nil, cli.ExitBadInput, ":1: not a JSON object"},
+		{"a word that isn't known", event, `{"decison":"send"}`, nil, cli.ExitBadInput, `:1: a line of preview has no "decison"`},
+		{"a failure", "nope", "-", []string{"--fail-on", "fail"}, cli.ExitUnlike, "1 line failed"},
+		{"a warning", empty, "-", []string{"--fail-on", "warn"}, cli.ExitUnlike, "there are warnings"},
+		{"a warning that is taken", empty, "-", []string{"--fail-on", "fail"}, cli.ExitOK, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			args := c.args

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"engage-worker/actions/trigger"
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/internal/sim/embedded"
 )
 
@@ -79,7 +80,7 @@ func TestProduceStandardInput(t *testing.T) {
 {"userId":"jane",
 `
 	code, stdout, stderr, records := produceTo(t, in)
-	if code != exitOK {
+	if code != cli.ExitOK {
 		t.Fatal(code, stderr)
 	}
 	got := show(records)
@@ -116,7 +117,7 @@ func TestProduceKeepsUsersTogether(t *testing.T) {
 		in.WriteString(`{"userId":"u` + string(rune('a'+i%20)) + `","n":"` + strings.Repeat("x", i) + `"}` + "\n")
 	}
 	code, _, stderr, records := produceTo(t, in.String(), "--rate", "100000")
-	if code != exitOK || len(records) != 400 {
+	if code != cli.ExitOK || len(records) != 400 {
 		t.Fatal(code, stderr, len(records))
 	}
 	partitions, last, used := map[string]int32{}, map[string]int{}, map[int32]bool{}
@@ -149,16 +150,16 @@ func TestProduceFileStrictly(t *testing.T) {
 	want := "engage-worker: " + file + ": line 2 is malformed: a JSON list, whose elements are to be published one by one, at byte 0\n" +
 		"engage-worker: " + file + ": line 4 is malformed: unexpected character 'x' at byte 0\n" +
 		"engage-worker: " + file + ": line 5 isn't as the schema wants it: type and messageId are missing\n"
-	if code != exitBadInput || stdout != "" || stderr != want || len(records) != 0 {
+	if code != cli.ExitBadInput || stdout != "" || stderr != want || len(records) != 0 {
 		t.Errorf("exit %d, %d records\n%s%s", code, len(records), stdout, stderr)
 	}
 	code, _, stderr, records = produceTo(t, "", file)
-	if code != exitOK || len(records) != 5 {
+	if code != cli.ExitOK || len(records) != 5 {
 		t.Errorf("without --strict: exit %d, %d records\n%s", code, len(records), stderr)
 	}
 	// Standard input can't be read twice: what comes before is published.
 	code, stdout, stderr, records = produceTo(t, page("a")+"\nx\n{}\n", "-", "--strict")
-	if code != exitBadInput || len(records) != 1 || stderr != "engage-worker: line 2 is malformed: unexpected character 'x' at byte 0\n" ||
+	if code != cli.ExitBadInput || len(records) != 1 || stderr != "engage-worker: line 2 is malformed: unexpected character 'x' at byte 0\n" ||
 		!strings.HasPrefix(stdout, "1 event published") {
 		t.Errorf("exit %d, %d records\n%s%s", code, len(records), stdout, stderr)
 	}
@@ -170,7 +171,7 @@ func TestProduceDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, _, stderr, records := produceTo(t, "", file, "--strict")
-	if got := show(records); code != exitOK || len(got) != 2 || !got["a "+page("a")] || !got["b "+page("b")] {
+	if got := show(records); code != cli.ExitOK || len(got) != 2 || !got["a "+page("a")] || !got["b "+page("b")] {
 		t.Errorf("exit %d: %v\n%s", code, got, stderr)
 	}
 }
@@ -184,22 +185,22 @@ func TestProduceFramed(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, _, stderr, records := produceTo(t, "", file, "--strict")
-	if got := show(records); code != exitOK || len(got) != 2 || !got["a "+framing+page("a")] || !got["b "+framing+page("b")] {
+	if got := show(records); code != cli.ExitOK || len(got) != 2 || !got["a "+framing+page("a")] || !got["b "+framing+page("b")] {
 		t.Errorf("exit %d: %v\n%s", code, got, stderr)
 	}
 	code, _, stderr, records = produceTo(t, avro+"\n"+framing+`{"userId":"c"}`, "-", "--strict")
-	if code != exitBadInput || len(records) != 0 || !strings.HasPrefix(stderr, "engage-worker: line 1 is malformed: not JSON: a schema registry's Avro or Protobuf serializer wrote it (magic byte 0, schema 10)") {
+	if code != cli.ExitBadInput || len(records) != 0 || !strings.HasPrefix(stderr, "engage-worker: line 1 is malformed: not JSON: a schema registry's Avro or Protobuf serializer wrote it (magic byte 0, schema 10)") {
 		t.Errorf("exit %d, %d records\n%s", code, len(records), stderr)
 	}
 	code, _, stderr, records = produceTo(t, framing+`{"userId":"c"}`, "-", "--strict")
-	if code != exitBadInput || len(records) != 0 || stderr != "engage-worker: line 1 isn't as the schema wants it: type and messageId are missing\n" {
+	if code != cli.ExitBadInput || len(records) != 0 || stderr != "engage-worker: line 1 isn't as the schema wants it: type and messageId are missing\n" {
 		t.Errorf("exit %d, %d records\n%s", code, len(records), stderr)
 	}
 }
 
 func TestProduceGenerated(t *testing.T) {
 	code, stdout, stderr, records := produceTo(t, "", "--generate", "2500", "--seed", "3")
-	if code != exitOK || len(records) != 2500 || !strings.HasPrefix(stdout, "2500 events published to ") {
+	if code != cli.ExitOK || len(records) != 2500 || !strings.HasPrefix(stdout, "2500 events published to ") {
 		t.Fatalf("exit %d, %d records\n%s%s", code, len(records), stdout, stderr)
 	}
 	malformed := 0
@@ -215,7 +216,7 @@ func TestProduceGenerated(t *testing.T) {
 		t.Errorf("%d malformed", malformed)
 	}
 	code, _, stderr, records = produceTo(t, "", "--generate", "500", "--seed", "3", "--strict")
-	if code != exitOK || len(records) != 500 || stderr != "" {
+	if code != cli.ExitOK || len(records) != 500 || stderr != "" {
 		t.Errorf("--strict: exit %d, %d records\n%s", code, len(records), stderr)
 	}
 }
@@ -233,13 +234,13 @@ func TestProduceBadInput(t *testing.T) {
 		{"no such file", []string{missing}},
 		{"no such file", []string{missing, "--strict"}},
 	} {
-		if code, _, stderr, _ := produceTo(t, "", c.args...); code != exitBadInput || !strings.Contains(stderr, c.want) {
+		if code, _, stderr, _ := produceTo(t, "", c.args...); code != cli.ExitBadInput || !strings.Contains(stderr, c.want) {
 			t.Errorf("%v: exit %d\n%s", c.args, code, stderr)
 		}
 	}
-	big := `{"userId":"a","x":"` + strings.Repeat("x", maxEventBytes) + `"}`
+	big := `{"userId":"a","x":"` + strings.Repeat("x", 1_048_000) + `"}`
 	code, _, stderr, records := produceTo(t, "{\"userId\":\"b\"}\n"+big+"\n")
-	if code != exitBadInput || !strings.Contains(stderr, "line 2 has 1048022 bytes") || len(records) != 1 {
+	if code != cli.ExitBadInput || !strings.Contains(stderr, "line 2 has 1048022 bytes") || len(records) != 1 {
 		t.Errorf("exit %d, %d records\n%s", code, len(records), stderr)
 	}
 }
@@ -249,10 +250,30 @@ func TestProduceWithoutBrokers(t *testing.T) {
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	args := []string{"produce", "--brokers", "127.0.0.1:1", "--topic", "t"}
-	if code := run(ctx, args, strings.NewReader("{}\n"), &stdout, &stderr); code != exitFailure {
+	if code := run(ctx, args, strings.NewReader("{}\n"), &stdout, &stderr); code != cli.ExitFailure {
 		t.Errorf("exit %d\n%s", code, stderr.String())
 	}
 	if !strings.HasPrefix(stdout.String(), "0 events published") {
 		t.Errorf("stdout: %s", stdout.String())
+	}
+}
+
+func TestProduceRefusesATable(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "events.csv")
+	if err := os.WriteFile(file, []byte("userId,first_name,phone\r\nu1,Jane,+14155550134\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr, records := produceTo(t, "", file)
+	if code != cli.ExitBadInput || stdout != "" || len(records) != 0 || !strings.HasPrefix(stderr, "engage-worker: "+file+": this looks like a table (CSV)") {
+		t.Errorf("exit %d, %d records\n%s%s", code, len(records), stdout, stderr)
+	}
+}
+
+func TestProducePrintsOffsets(t *testing.T) {
+	const in = `{"type":"page","messageId":"a","userId":"u"}` + "\n\n" + `{"type":"page","messageId":"b","userId":"u"}` + "\n"
+	code, stdout, stderr, records := produceTo(t, in, "--offsets", "--strict")
+	if code != cli.ExitOK || len(records) != 2 || stderr != "" || !strings.Contains(stdout, "line 1: partition ") || !strings.Contains(stdout, "line 3: partition ") ||
+		strings.Count(stdout, ", offset ") != 2 || !strings.Contains(stdout, ", offset 1\n") {
+		t.Errorf("exit %d, %d records\n%s%s", code, len(records), stdout, stderr)
 	}
 }

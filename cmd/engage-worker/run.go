@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/internal/config"
 	"engage-worker/internal/terminal"
 	"engage-worker/internal/worker"
@@ -18,22 +19,22 @@ import (
 type runCmd struct{}
 
 // Run works until ctx ends, then drains within shutdownTimeout.
-func (c *runCmd) Run(ctx context.Context, app *app) error {
-	cfg, err := app.config()
+func (c *runCmd) Run(ctx context.Context, app *cli.App) error {
+	cfg, err := app.Config()
 	if err != nil {
 		return err
 	}
-	log := newLogger(app.stderr, cfg.Log)
+	log := newLogger(app.Stderr, cfg.Log)
 	for _, w := range cfg.Warnings() {
 		log.Warn().Int("line", w.Line).Str("key", w.Path).Str("way_out", w.WayOut).Msg("configuration: " + w.Message)
 	}
 	defer watchLogSignal(log, zerolog.GlobalLevel())()
-	tracer, stopTracing, err := newTracer(ctx, app.version)
+	tracer, stopTracing, err := newTracer(ctx, app.Version)
 	if err != nil {
 		return err
 	}
 	defer stopTracing(log)
-	w, err := worker.New(cfg, log, app.version, tracer)
+	w, err := worker.New(cfg, log, app.Version, tracer)
 	if err != nil {
 		return err
 	}

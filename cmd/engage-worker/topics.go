@@ -10,6 +10,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/kafka/topics"
@@ -39,8 +40,8 @@ func (c *topicsCreateCmd) Validate() error {
 
 // Run makes the topics and prints a table of what was done. It fails when
 // a topic that was there would lose or delete records: it isn't changed.
-func (c *topicsCreateCmd) Run(ctx context.Context, app *app) error {
-	client, cfg, err := app.topics()
+func (c *topicsCreateCmd) Run(ctx context.Context, app *cli.App) error {
+	client, cfg, err := openTopics(app)
 	if err != nil {
 		return err
 	}
@@ -50,19 +51,19 @@ func (c *topicsCreateCmd) Run(ctx context.Context, app *app) error {
 		Partitions:  c.Partitions,
 		Replication: c.ReplicationFactor,
 	})
-	printChanges(app.stdout, changes)
+	printChanges(app.Stdout, changes)
 	if err != nil {
-		return explained(err)
+		return cli.Explained(err)
 	}
 	problems, err := topics.Check(ctx, client, specs)
 	if err != nil {
-		return explained(err)
+		return cli.Explained(err)
 	}
 	// Not every broker knows yet of a topic that has just been made.
 	problems = slices.DeleteFunc(problems, func(p topics.Problem) bool {
 		return slices.ContainsFunc(changes, func(c topics.Change) bool { return c.Topic == p.Topic && c.Done == topics.DoneCreated })
 	})
-	return app.tell(problems)
+	return tell(app.Stderr, problems)
 }
 
 func printChanges(out io.Writer, changes []topics.Change) {
@@ -90,8 +91,8 @@ func printChanges(out io.Writer, changes []topics.Change) {
 type topicsCheckCmd struct{}
 
 // Run prints a line for each problem, on stderr.
-func (c *topicsCheckCmd) Run(ctx context.Context, app *app) error {
-	client, cfg, err := app.topics()
+func (c *topicsCheckCmd) Run(ctx context.Context, app *cli.App) error {
+	client, cfg, err := openTopics(app)
 	if err != nil {
 		return err
 	}
@@ -99,14 +100,14 @@ func (c *topicsCheckCmd) Run(ctx context.Context, app *app) error {
 	specs := topics.Of(cfg)
 	problems, err := topics.Check(ctx, client, specs)
 	if err != nil {
-		return explained(err)
+		return cli.Explained(err)
 	}
 	left, err := topics.Leftovers(ctx, client, cfg)
 	if err != nil {
-		return explained(err)
+		return cli.Explained(err)
 	}
 	problems = append(problems, left...)
-	if err := app.tell(problems); err != nil {
+	if err := tell(app.Stderr, problems); err != nil {
 		return err
 	}
 	unchecked := 0
@@ -118,44 +119,33 @@ func (c *topicsCheckCmd) Run(ctx context.Context, app *app) error {
 	if unchecked > 0 {
 		return fmt.Errorf("the settings of %d of %d topics couldn't be checked", unchecked, len(specs))
 	}
-	fmt.Fprintf(app.stdout, "%d topics are as they should be.\n", len(specs))
+	fmt.Fprintf(app.Stdout, "%d topics are as they should be.\n", len(specs))
 	return nil
 }
 
 // tell prints what doesn't keep the worker from working as warnings. The error
 // holds the rest, a line for each.
-func (a *app) tell(problems []topics.Problem) error {
+func tell(w io.Writer, problems []topics.Problem) error {
 	var fatal []error
 	for _, p := range problems {
 		if p.Fatal {
 			fatal = append(fatal, errors.New(p.String()))
 		} else {
-			fmt.Fprintf(a.stderr, "engage-worker: warning: %s\n", p)
+			fmt.Fprintf(w, "engage-worker: warning: %s\n", p)
 		}
 	}
 	return errors.Join(fatal...)
 }
 
-// topics are the configured topics, with a client to look after them.
-func (a *app) topics() (*kafka.Client, *config.Config, error) {
-	cfg, err := a.config()
+// openTopics are the configured topics, with a client to look after them.
+func openTopics(app *cli.App) (*kafka.Client, *config.Config, error) {
+	cfg, err := app.Config()
 	if err != nil {
 		return nil, nil, err
 	}
 	client, err := connect.Client(cfg.Kafka)
 	if err != nil {
-		return nil, nil, badInput(err)
+		return nil, nil, cli.BadInput(err)
 	}
 	return client, cfg, nil
-}
-
-// explained puts an error of Kafka's in plain words, a line for each topic.
-func explained(err error) error {
-	if err == nil {
-		return nil
-	}
-	if topic := (*topics.Error)(nil); errors.As(err, &topic) {
-		return err // says it itself
-	}
-	return errors.New(connect.Explain(err))
 }

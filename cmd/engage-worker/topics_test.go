@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/internal/sim/embedded"
 )
 
@@ -21,7 +22,7 @@ func TestTopics(t *testing.T) {
 		args []string
 		want result
 	}{
-		{[]string{"topics", "check"}, result{exitFailure, "", `engage-worker: warning: events.onboarding.status: the topic doesn't exist: what becomes of messages once Twilio has accepted them isn't known, and those that fail then leave no dead letter; run ` + "`engage-worker topics create`" + `
+		{[]string{"topics", "check"}, result{cli.ExitFailure, "", `engage-worker: warning: events.onboarding.status: the topic doesn't exist: what becomes of messages once Twilio has accepted them isn't known, and those that fail then leave no dead letter; run ` + "`engage-worker topics create`" + `
 engage-worker: warning: events.rates: the topic doesn't exist: replicas can't lend each other what they don't use of a region's rate, and where there are more replicas than messages per second some send nothing; run ` + "`engage-worker topics create`" + `
 engage-worker: events: the source topic doesn't exist; correct kafka.topic, or run ` + "`engage-worker topics create`" + `
 engage-worker: events.dlq: the topic doesn't exist; run ` + "`engage-worker topics create`" + `
@@ -30,7 +31,7 @@ engage-worker: events.onboarding.retry.5m: the topic doesn't exist; run ` + "`en
 engage-worker: events.onboarding.retry.30m: the topic doesn't exist; run ` + "`engage-worker topics create`" + `
 engage-worker: events.onboarding.ledger: the topic doesn't exist; run ` + "`engage-worker topics create`" + `
 `}},
-		{[]string{"topics", "create", "--partitions", "3"}, result{exitOK, `TOPIC                        ROLE         PARTITIONS  REPLICAS  DONE
+		{[]string{"topics", "create", "--partitions", "3"}, result{cli.ExitOK, `TOPIC                        ROLE         PARTITIONS  REPLICAS  DONE
 events                       source       3           1         created
 events.dlq                   dead letter  3           1         created
 events.onboarding.retry.30s  retry        3           1         created
@@ -40,7 +41,7 @@ events.onboarding.ledger     ledger       3           1         created
 events.onboarding.status     status       3           1         created
 events.rates                 rates        3           1         created
 `, ""}},
-		{[]string{"topics", "create"}, result{exitOK, `TOPIC                        ROLE         PARTITIONS  REPLICAS  DONE
+		{[]string{"topics", "create"}, result{cli.ExitOK, `TOPIC                        ROLE         PARTITIONS  REPLICAS  DONE
 events                       source       3           1         exists
 events.dlq                   dead letter  3           1         exists
 events.onboarding.retry.30s  retry        3           1         exists
@@ -50,7 +51,7 @@ events.onboarding.ledger     ledger       3           1         exists
 events.onboarding.status     status       3           1         exists
 events.rates                 rates        3           1         exists
 `, ""}},
-		{[]string{"topics", "check"}, result{exitOK, "8 topics are as they should be.\n", ""}},
+		{[]string{"topics", "check"}, result{cli.ExitOK, "8 topics are as they should be.\n", ""}},
 	}
 	for _, step := range steps {
 		if got := command(t, append(step.args, "--config", path)...); got != step.want {
@@ -61,7 +62,7 @@ events.rates                 rates        3           1         exists
 	broker.Close()
 	refused := "engage-worker: Kafka at " + address + " refused the connection: start the broker, or correct kafka.brokers (or the broker's advertised.listeners)\n"
 	for _, args := range [][]string{{"topics", "check"}, {"topics", "create"}} {
-		if got := command(t, append(args, "--config", path)...); got != (result{exitFailure, "", refused}) {
+		if got := command(t, append(args, "--config", path)...); got != (result{cli.ExitFailure, "", refused}) {
 			t.Errorf("%v: %+v", args, got)
 		}
 	}
@@ -91,7 +92,7 @@ func TestTopicsThatDiffer(t *testing.T) {
 		args []string
 		want result
 	}{
-		{[]string{"topics", "create"}, result{exitFailure, `TOPIC                        ROLE         PARTITIONS  REPLICAS  DONE
+		{[]string{"topics", "create"}, result{cli.ExitFailure, `TOPIC                        ROLE         PARTITIONS  REPLICAS  DONE
 events                       source       3           1         exists
 events.dlq                   dead letter  3           1         exists, and differs:
                                                                   max.message.bytes is 2000000 (set on the topic), not 1114124
@@ -104,7 +105,7 @@ events.onboarding.ledger     ledger       3           1         created
 events.onboarding.status     status       3           1         created
 events.rates                 rates        3           1         created
 `, deletes}},
-		{[]string{"topics", "check"}, result{exitFailure, "", deletes}},
+		{[]string{"topics", "check"}, result{cli.ExitFailure, "", deletes}},
 	} {
 		if got := command(t, append(step.args, "--config", path)...); got != step.want {
 			t.Errorf("%v: got\n%+v\nwant\n%+v", step.args, got, step.want)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/internal/letters"
 	"engage-worker/internal/preview"
 	"engage-worker/internal/terminal"
@@ -46,43 +47,43 @@ func (c *traceCmd) Validate() (err error) {
 }
 
 // Run collects and prints.
-func (c *traceCmd) Run(ctx context.Context, app *app) error {
-	desk, err := openDLQ(app)
+func (c *traceCmd) Run(ctx context.Context, app *cli.App) error {
+	desk, err := app.Letters()
 	if err != nil {
 		return err
 	}
 	defer desk.Close()
 	previewer, err := preview.New(desk.Config)
 	if err != nil {
-		return badInput(err)
+		return cli.BadInput(err)
 	}
 	defer previewer.Close()
 	// Every topic but this one may be missing and says nothing then.
 	counts, err := desk.Cluster.Count(ctx, desk.Config.Kafka.Topic)
 	if err == nil && counts[desk.Config.Kafka.Topic] == 0 {
-		return badInput(fmt.Errorf("the topic %s is missing, or this user may not see it: correct kafka.topic, or give the user the ACL to describe and read", desk.Config.Kafka.Topic))
+		return cli.BadInput(fmt.Errorf("the topic %s is missing, or this user may not see it: correct kafka.topic, or give the user the ACL to describe and read", desk.Config.Kafka.Topic))
 	}
 	if err != nil {
-		return desk.explained(ctx, err)
+		return cli.ExplainedLetters(ctx, desk, err)
 	}
 	collector := &trace.Collector{Cluster: desk.Cluster, Source: desk.Config.Kafka.Topic, DeadLetters: desk.Reader.Topic, Destinations: previewer.Traced()}
-	stop := terminal.Progress(app.stderr, "looking", func() (done, total int64) { return int64(collector.Done.Load()), int64(collector.Total.Load()) })
+	stop := terminal.Progress(app.Stderr, "looking", func() (done, total int64) { return int64(collector.Done.Load()), int64(collector.Total.Load()) })
 	line, err := collector.Collect(ctx, trace.Query{MessageID: c.MessageID, User: c.User, To: c.To, Since: c.since})
 	stop()
 	if err != nil {
-		return desk.explained(ctx, err)
+		return cli.ExplainedLetters(ctx, desk, err)
 	}
 	if c.Output == "json" {
 		if line.Steps == nil {
 			line.Steps = []trace.Step{}
 		}
-		return printJSON(app, line)
+		return app.PrintJSON(line)
 	}
 	return c.print(app, line)
 }
 
-func (c *traceCmd) print(app *app, line *trace.Timeline) error {
-	s := terminal.ScreenOf(app.stdout)
+func (c *traceCmd) print(app *cli.App, line *trace.Timeline) error {
+	s := terminal.ScreenOf(app.Stdout)
 	if len(line.Steps) == 0 {
 		_, err := fmt.Fprintf(s, "nothing is found of it since %s %s; --since looks further back\n", c.TZ.Shown(c.since), c.TZ)
 		return err

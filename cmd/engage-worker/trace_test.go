@@ -14,6 +14,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/consumer/intake"
 	"engage-worker/consumer/ledger"
 	"engage-worker/deadletter"
@@ -36,7 +37,7 @@ func (p *dlqPlace) tell(args ...string) *trace.Timeline {
 func (p *dlqPlace) command(args ...string) string {
 	p.t.Helper()
 	var out, errs strings.Builder
-	if code := run(p.t.Context(), append([]string{"--config", p.config}, args...), strings.NewReader(""), &out, &errs); code != exitOK {
+	if code := run(p.t.Context(), append([]string{"--config", p.config}, args...), strings.NewReader(""), &out, &errs); code != cli.ExitOK {
 		p.t.Fatalf("%v: code %d\n%s%s", args, code, out.String(), errs.String())
 	}
 	return out.String()
@@ -105,7 +106,7 @@ func TestTrace(t *testing.T) {
 	}
 	for _, args := range [][]string{{"trace"}, {"trace", "--to", "12"}, {"trace", "--user", "a", "--message-id", "b"}, {"trace", "--user", "a", "--since", "never"}} {
 		var out, errs strings.Builder
-		if code := run(t.Context(), append([]string{"--config", p.config}, args...), strings.NewReader(""), &out, &errs); code != exitBadInput {
+		if code := run(t.Context(), append([]string{"--config", p.config}, args...), strings.NewReader(""), &out, &errs); code != cli.ExitBadInput {
 			t.Errorf("%v: code %d, %s", args, code, errs.String())
 		}
 	}

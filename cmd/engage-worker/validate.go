@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/internal/config"
-	"engage-worker/internal/terminal"
 )
 
 type validateCmd struct {
@@ -18,16 +18,16 @@ type validateCmd struct {
 
 // Run prints what each configuration amounts to, or every fault of it. With
 // several files, it only says which are good.
-func (c *validateCmd) Run(_ context.Context, app *app) error {
+func (c *validateCmd) Run(_ context.Context, app *cli.App) error {
 	files := c.Files
 	if len(files) == 0 {
-		files = []string{app.configPath}
+		files = []string{app.ConfigPath}
 	}
 	var wrong config.Faults
 	for _, file := range files {
-		cfg, err := app.loadWith(file, config.Options{SkipEnv: c.SkipEnv})
+		cfg, err := app.LoadWith(file, config.Options{SkipEnv: c.SkipEnv})
 		if err == nil {
-			err = app.warn(cfg, c.Strict)
+			err = warn(app.Stderr, cfg, c.Strict)
 		}
 		if faults := (*config.Faults)(nil); errors.As(err, &faults) {
 			wrong.List = append(wrong.List, faults.List...)
@@ -37,11 +37,11 @@ func (c *validateCmd) Run(_ context.Context, app *app) error {
 			return err
 		}
 		if len(files) > 1 {
-			fmt.Fprintf(app.stdout, "%s is good.\n", file)
+			fmt.Fprintf(app.Stdout, "%s is good.\n", file)
 			continue
 		}
-		fmt.Fprintf(app.stdout, "# %s is good. With every default it says the following; *** stands for what isn't shown.\n", cfg.File())
-		if err := cfg.Print(app.stdout); err != nil {
+		fmt.Fprintf(app.Stdout, "# %s is good. With every default it says the following; *** stands for what isn't shown.\n", cfg.File())
+		if err := cfg.Print(app.Stdout); err != nil {
 			return err
 		}
 	}
@@ -53,7 +53,7 @@ func (c *validateCmd) Run(_ context.Context, app *app) error {
 
 // warn prints the warnings of a configuration, a line each; the error is a
 // *config.Faults of them if they count as faults.
-func (a *app) warn(cfg *config.Config, strict bool) error {
+func warn(w io.Writer, cfg *config.Config, strict bool) error {
 	if warnings := cfg.Warnings(); strict && len(warnings) > 0 {
 		faults := &config.Faults{}
 		for _, w := range warnings {
@@ -61,12 +61,6 @@ func (a *app) warn(cfg *config.Config, strict bool) error {
 		}
 		return faults
 	}
-	printWarnings(a.stderr, cfg.Warnings())
+	cli.PrintWarnings(w, cfg.Warnings())
 	return nil
-}
-
-func printWarnings(w io.Writer, warnings []config.Warning) {
-	for _, warning := range warnings {
-		fmt.Fprintln(w, terminal.Plain(warning.String()))
-	}
 }

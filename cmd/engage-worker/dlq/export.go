@@ -1,4 +1,4 @@
-package main
+package dlq
 
 import (
 	"bufio"
@@ -13,13 +13,14 @@ import (
 	"path/filepath"
 	"strings"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/deadletter"
 	"engage-worker/internal/letters"
 	"engage-worker/internal/terminal"
 )
 
-type dlqExportCmd struct {
-	dlqFilter
+type Export struct {
+	choosing
 	File   string `arg:"" optional:"" help:"Where to write; standard output without it. An existing file is not replaced without --force." placeholder:"FILE"`
 	Format string `help:"${enum}: auto goes by the file's ending, and is jsonl if that tells nothing." enum:"auto,jsonl,csv,parquet" default:"auto" aliases:"output" short:"o"`
 	Force  bool   `help:"Replace an existing file."`
@@ -30,7 +31,7 @@ type dlqExportCmd struct {
 }
 
 // Validate is kong's hook for flags.
-func (c *dlqExportCmd) Validate() error {
+func (c *Export) Validate() error {
 	if c.File != "" && c.File != "-" && c.Format == "auto" && filepath.Ext(c.File) != "" && c.ending() == "" {
 		return fmt.Errorf("the ending of %q names no format: end it in .jsonl, .csv or .parquet, the first two also with .gz, or choose with --format", c.File)
 	}
@@ -46,14 +47,14 @@ func (c *dlqExportCmd) Validate() error {
 	case c.Follow && (parquet || c.File != "" && c.File != "-"):
 		return errors.New("--follow is for jsonl and csv on standard output")
 	}
-	return c.dlqFilter.Validate()
+	return c.choosing.Validate()
 }
 
 // gzipped reports whether the file's ending asks for compression.
-func (c *dlqExportCmd) gzipped() bool { return strings.EqualFold(filepath.Ext(c.File), ".gz") }
+func (c *Export) gzipped() bool { return strings.EqualFold(filepath.Ext(c.File), ".gz") }
 
 // ending is the format that the file's ending names, or "".
-func (c *dlqExportCmd) ending() string {
+func (c *Export) ending() string {
 	name := strings.ToLower(c.File)
 	if c.gzipped() {
 		name = strings.TrimSuffix(name, ".gz")
@@ -70,7 +71,7 @@ func (c *dlqExportCmd) ending() string {
 }
 
 // format is the one asked for, or the one of the file's ending.
-func (c *dlqExportCmd) format() string {
+func (c *Export) format() string {
 	if c.Format != "auto" {
 		return c.Format
 	}
@@ -84,7 +85,7 @@ type recordWriter interface {
 	Close() error
 }
 
-func (c *dlqExportCmd) records(w io.Writer) recordWriter {
+func (c *Export) records(w io.Writer) recordWriter {
 	columns := c.Columns
 	if len(columns) == 0 {
 		columns = exportColumns()
@@ -99,15 +100,15 @@ func (c *dlqExportCmd) records(w io.Writer) recordWriter {
 }
 
 // Run exports.
-func (c *dlqExportCmd) Run(ctx context.Context, app *app) error {
-	desk, err := openDLQ(app)
+func (c *Export) Run(ctx context.Context, app *cli.App) error {
+	desk, err := open(app)
 	if err != nil {
 		return err
 	}
 	defer desk.Close()
-	out, err := c.open(app)
+	out, err := c.output(app)
 	if err != nil {
-		return badInput(err)
+		return cli.BadInput(err)
 	}
 	defer out.discard()
 	buffered := bufio.NewWriterSize(out, 1<<16)
@@ -125,7 +126,7 @@ func (c *dlqExportCmd) Run(ctx context.Context, app *app) error {
 			r = letters.MaskedRecord(r)
 		}
 		if err := rows.Write(r); err != nil {
-			return &dlqError{fmt.Errorf("write %s: %w", out.name, err)}
+			return cli.Own(fmt.Errorf("write %s: %w", out.name, err))
 		}
 		return nil
 	}
@@ -149,13 +150,13 @@ func (c *dlqExportCmd) Run(ctx context.Context, app *app) error {
 	}
 	left.note(app, desk.Reader.Topic)
 	if out.file != nil {
-		_, err = fmt.Fprintf(app.stderr, "engage-worker: %s written to %s\n", terminal.Plural(n, "dead letter"), c.File)
+		_, err = fmt.Fprintf(app.Stderr, "engage-worker: %s written to %s\n", terminal.Plural(n, "dead letter"), c.File)
 	}
 	return err
 }
 
 // follow writes what comes, each at once.
-func (c *dlqExportCmd) follow(ctx context.Context, desk *dlqDesk, rows recordWriter, buffered *bufio.Writer, write func(*deadletter.Record) error) error {
+func (c *Export) follow(ctx context.Context, desk *reading, rows recordWriter, buffered *bufio.Writer, write func(*deadletter.Record) error) error {
 	flush := func() error {
 		if err := errors.Join(rows.Close(), buffered.Flush()); err != nil {
 			return fmt.Errorf("write standard output: %w", err)
@@ -184,12 +185,12 @@ type output struct {
 	kept     bool
 }
 
-func (c *dlqExportCmd) open(app *app) (*output, error) {
+func (c *Export) output(app *cli.App) (*output, error) {
 	if c.File == "" || c.File == "-" {
-		if c.format() == "parquet" && terminal.ScreenOf(app.stdout).Width > 0 {
+		if c.format() == "parquet" && terminal.ScreenOf(app.Stdout).Width > 0 {
 			return nil, errors.New("parquet is nothing for a terminal: name a file")
 		}
-		return &output{Writer: app.stdout, name: "standard output"}, nil
+		return &output{Writer: app.Stdout, name: "standard output"}, nil
 	}
 	// Of a symbolic link, the link itself is what a file would replace.
 	switch info, err := os.Lstat(c.File); {

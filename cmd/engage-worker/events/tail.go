@@ -1,10 +1,11 @@
-package main
+package events
 
 import (
 	"context"
 
 	"github.com/segmentio/kafka-go"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/kafka/records"
@@ -21,12 +22,12 @@ type topicTail struct {
 func openTail(ctx context.Context, cluster config.Kafka, topic string) (*topicTail, error) {
 	client, err := connect.Client(cluster)
 	if err != nil {
-		return nil, badInput(err)
+		return nil, cli.BadInput(err)
 	}
 	t := &topicTail{cluster: records.NewCluster(client, records.Options{})}
 	if t.end, err = tail.New(ctx, t.cluster, topic); err != nil {
 		t.Close()
-		return nil, explained(err)
+		return nil, cli.Explained(err)
 	}
 	return t, nil
 }
@@ -37,20 +38,8 @@ func (t *topicTail) Close() {
 	connect.CloseClient(t.cluster.Client)
 }
 
-// last and follow are the tail's, with Kafka's errors in words.
+// last is the tail's, with Kafka's errors in words.
 func (t *topicTail) last(ctx context.Context, n int, want func(*kafka.Message) bool) ([]kafka.Message, error) {
 	messages, err := t.end.Last(ctx, n, want)
-	return messages, explained(err)
-}
-
-func (t *topicTail) follow(ctx context.Context, each func(kafka.Message) error) error {
-	var own error
-	err := t.end.Follow(ctx, func(m kafka.Message) error {
-		own = each(m)
-		return own
-	})
-	if own != nil {
-		return own
-	}
-	return explained(err)
+	return messages, cli.Explained(err)
 }

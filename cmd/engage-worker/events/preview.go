@@ -1,4 +1,4 @@
-package main
+package events
 
 import (
 	"bufio"
@@ -10,15 +10,16 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/internal/config"
 	"engage-worker/internal/eventfile"
 	"engage-worker/internal/preview"
 	"engage-worker/internal/terminal"
 )
 
-// previewCmd tells what each action would do with each event. It looks up
+// Preview tells what each action would do with each event. It looks up
 // profiles and content templates, and never sends.
-type previewCmd struct {
+type Preview struct {
 	Files     []string `arg:"" optional:"" name:"FILE" help:"Files of events, JSON or JSON Lines; standard input without one or with -." type:"path"`
 	Event     string   `help:"The same as a FILE." placeholder:"FILE" type:"path"`
 	FromTopic int      `help:"Preview the last N events of the topic instead. Reads them only, in no consumer group." placeholder:"N"`
@@ -29,7 +30,7 @@ type previewCmd struct {
 }
 
 // Validate is kong's hook for flags.
-func (c *previewCmd) Validate() error {
+func (c *Preview) Validate() error {
 	const most = 10_000
 	switch {
 	case c.FromTopic < 0 || c.FromTopic > most:
@@ -41,20 +42,20 @@ func (c *previewCmd) Validate() error {
 }
 
 // Run previews one event after another, as they come.
-func (c *previewCmd) Run(ctx context.Context, app *app) error {
-	cfg, err := app.config()
+func (c *Preview) Run(ctx context.Context, app *cli.App) error {
+	cfg, err := app.Config()
 	if err != nil {
 		return err
 	}
-	p, err := newPreview(cfg, app.stdout)
+	p, err := newPreview(cfg, app.Stdout)
 	if err != nil {
 		return err
 	}
 	defer p.previewer.Close()
-	p.explain, p.people = c.Explain, c.Output == "table" || c.Output == "" && terminal.ScreenOf(app.stdout).Styled
+	p.explain, p.people = c.Explain, c.Output == "table" || c.Output == "" && terminal.ScreenOf(app.Stdout).Styled
 	if c.Expect != "" {
 		if p.expected, err = readExpectations(c.Expect); err != nil {
-			return badInput(err)
+			return cli.BadInput(err)
 		}
 	}
 	files := c.Files
@@ -64,14 +65,14 @@ func (c *previewCmd) Run(ctx context.Context, app *app) error {
 	if c.FromTopic > 0 {
 		err = p.topic(ctx, cfg.Kafka, c.FromTopic)
 	} else {
-		err = p.files(ctx, app.stdin, files)
+		err = p.files(ctx, app.Stdin, files)
 	}
 	err = errors.Join(err, p.out.Flush())
 	if err != nil {
 		return err
 	}
 	if p.tally.events > 1 || p.people {
-		fmt.Fprintln(app.stderr, "engage-worker: "+p.tally.String())
+		fmt.Fprintln(app.Stderr, "engage-worker: "+p.tally.String())
 	}
 	return p.judge(c.FailOn)
 }
@@ -91,7 +92,7 @@ type previewing struct {
 func newPreview(cfg *config.Config, out io.Writer) (*previewing, error) {
 	previewer, err := preview.New(cfg)
 	if err != nil {
-		return nil, badInput(err)
+		return nil, cli.BadInput(err)
 	}
 	p := &previewing{previewer: previewer, out: bufio.NewWriter(out), tally: tally{decisions: map[string]int{}}}
 	p.encoder = terminal.JSONLines(p.out)
@@ -150,11 +151,11 @@ func (p *previewing) all(ctx context.Context, in io.Reader, file string) error {
 		record, err := events.Next()
 		switch {
 		case errors.Is(err, io.EOF) && n == 0:
-			return badInput(errors.New("read events: there are none"))
+			return cli.BadInput(errors.New("read events: there are none"))
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return badInput(fmt.Errorf("read events: %w", err))
+			return cli.BadInput(fmt.Errorf("read events: %w", err))
 		}
 		if err := p.event(ctx, preview.Place{File: file, Line: record.Line}, record.Value); err != nil {
 			return err

@@ -1,4 +1,4 @@
-package main
+package dlq
 
 import (
 	"cmp"
@@ -9,13 +9,14 @@ import (
 	"slices"
 	"strings"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/deadletter"
 	"engage-worker/internal/letters"
 	"engage-worker/internal/terminal"
 )
 
-type dlqListCmd struct {
-	dlqFilter
+type List struct {
+	choosing
 	Limit   int      `help:"How many to a page." default:"20" short:"n"`
 	Page    int      `help:"Which page, from 1." default:"1"`
 	Columns []string `help:"Which columns, in this order: ${list_columns}." placeholder:"NAME,..."`
@@ -28,7 +29,7 @@ type dlqListCmd struct {
 const mostListed = 100_000
 
 // Validate is kong's hook for flags.
-func (c *dlqListCmd) Validate() error {
+func (c *List) Validate() error {
 	switch {
 	case c.Limit < 1 || c.Limit > 1000:
 		return errors.New("--limit must be from 1 to 1000; `dlq export` writes any number")
@@ -41,7 +42,7 @@ func (c *dlqListCmd) Validate() error {
 	if err := knownColumns(c.Columns, letters.ColumnNames()); err != nil {
 		return err
 	}
-	return c.dlqFilter.Validate()
+	return c.choosing.Validate()
 }
 
 // knownColumns is an error for a name that is no column's.
@@ -55,8 +56,8 @@ func knownColumns(names, known []string) error {
 }
 
 // Run lists.
-func (c *dlqListCmd) Run(ctx context.Context, app *app) error {
-	desk, err := openDLQ(app)
+func (c *List) Run(ctx context.Context, app *cli.App) error {
+	desk, err := open(app)
 	if err != nil {
 		return err
 	}
@@ -75,7 +76,7 @@ func (c *dlqListCmd) Run(ctx context.Context, app *app) error {
 	}
 	records := newest.Records()
 	if pages := (total + c.Limit - 1) / c.Limit; c.Page > max(1, pages) {
-		return badInput(fmt.Errorf("--page %d is beyond the end: there are %s", c.Page, terminal.Plural(pages, "page")))
+		return cli.BadInput(fmt.Errorf("--page %d is beyond the end: there are %s", c.Page, terminal.Plural(pages, "page")))
 	}
 	records = records[min(len(records), c.Limit*(c.Page-1)):]
 	switch {
@@ -96,7 +97,7 @@ func (c *dlqListCmd) Run(ctx context.Context, app *app) error {
 
 // find finds the newest, with their states; where states aren't chosen by, the topic
 // needs to be read only once.
-func (c *dlqListCmd) find(ctx context.Context, app *app, desk *dlqDesk, newest *deadletter.Newest) (leftOut, error) {
+func (c *List) find(ctx context.Context, app *cli.App, desk *reading, newest *deadletter.Newest) (leftOut, error) {
 	if len(c.State) > 0 {
 		return desk.readStates(ctx, app, c.filter, func(r *deadletter.Record) error {
 			newest.Add(r)
@@ -123,7 +124,7 @@ func (c *dlqListCmd) find(ctx context.Context, app *app, desk *dlqDesk, newest *
 // columns are those asked for. Without any, a table has the ones that tell rows
 // apart: what Twilio's code means says more than its message, which is the same
 // in each row.
-func (c *dlqListCmd) columns() []letters.Column {
+func (c *List) columns() []letters.Column {
 	names, all := c.Columns, letters.Columns()
 	people := c.Output == "table"
 	switch {
@@ -154,7 +155,7 @@ func (c *dlqListCmd) columns() []letters.Column {
 }
 
 // writer writes rows below one another.
-func (c *dlqListCmd) writer(app *app, columns []letters.Column) rowWriter {
+func (c *List) writer(app *cli.App, columns []letters.Column) rowWriter {
 	heads, names := make([]terminal.Column, len(columns)), make([]string, len(columns))
 	for i, column := range columns {
 		heads[i], names[i] = terminal.Column{Head: column.Head, Right: column.Number}, column.Name
@@ -164,11 +165,11 @@ func (c *dlqListCmd) writer(app *app, columns []letters.Column) rowWriter {
 	}
 	switch c.Output {
 	case "json":
-		return jsonRows{terminal.JSON{To: app.stdout}}
+		return jsonRows{terminal.JSON{To: app.Stdout}}
 	case "csv":
-		return newCSVRows(app.stdout, names)
+		return newCSVRows(app.Stdout, names)
 	}
-	screen := terminal.ScreenOf(app.stdout)
+	screen := terminal.ScreenOf(app.Stdout)
 	if c.Follow {
 		screen.Width = 0 // a later row may be wider than a terminal
 	}
@@ -176,7 +177,7 @@ func (c *dlqListCmd) writer(app *app, columns []letters.Column) rowWriter {
 }
 
 // printer prints rows of dead letters, below one another from call to call.
-func (c *dlqListCmd) printer(app *app) func(...*deadletter.Record) error {
+func (c *List) printer(app *cli.App) func(...*deadletter.Record) error {
 	columns := c.columns()
 	w := c.writer(app, columns)
 	return func(records ...*deadletter.Record) error {
@@ -189,7 +190,7 @@ func (c *dlqListCmd) printer(app *app) func(...*deadletter.Record) error {
 	}
 }
 
-func (c *dlqListCmd) row(columns []letters.Column, r *deadletter.Record) []cell {
+func (c *List) row(columns []letters.Column, r *deadletter.Record) []cell {
 	if c.Mask {
 		r = letters.MaskedRecord(r)
 	}
@@ -200,9 +201,9 @@ func (c *dlqListCmd) row(columns []letters.Column, r *deadletter.Record) []cell 
 	return row
 }
 
-func (c *dlqListCmd) printTable(app *app, total int, records []*deadletter.Record) error {
+func (c *List) printTable(app *cli.App, total int, records []*deadletter.Record) error {
 	if len(records) == 0 {
-		_, err := fmt.Fprintln(app.stdout, "no dead letters"+c.chosen())
+		_, err := fmt.Fprintln(app.Stdout, "no dead letters"+c.chosen())
 		return err
 	}
 	if err := c.printer(app)(records...); err != nil {
@@ -214,16 +215,16 @@ func (c *dlqListCmd) printTable(app *app, total int, records []*deadletter.Recor
 	if last < total {
 		line += fmt.Sprintf("; --page %d goes on", c.Page+1)
 	}
-	_, err := fmt.Fprintln(app.stdout, line)
+	_, err := fmt.Fprintln(app.Stdout, line)
 	return err
 }
 
-func (c *dlqListCmd) printJSON(app *app, total int, records []*deadletter.Record) error {
+func (c *List) printJSON(app *cli.App, total int, records []*deadletter.Record) error {
 	columns, rows := c.columns(), make([]json.RawMessage, len(records))
 	for i, r := range records {
 		rows[i] = object(c.row(columns, r))
 	}
-	return printJSON(app, struct {
+	return app.PrintJSON(struct {
 		Total   int               `json:"total"`
 		Page    int               `json:"page"`
 		Limit   int               `json:"limit"`

@@ -1,10 +1,12 @@
-package main
+package events
 
 import (
 	"bytes"
 	"fmt"
 	"io"
 	"os"
+
+	"engage-worker/cmd/engage-worker/cli"
 )
 
 // eventsFile is a file of events that is read.
@@ -18,7 +20,7 @@ type eventsFile struct {
 func openEvents(name string) (*eventsFile, error) {
 	file, err := os.Open(name)
 	if err != nil {
-		return nil, badInput(fmt.Errorf("%w; name a file of events, a JSON object a line", err))
+		return nil, cli.BadInput(fmt.Errorf("%w; name a file of events, a JSON object a line", err))
 	}
 	first := make([]byte, 4<<10)
 	n, _ := io.ReadFull(file, first) // what can't be read is told of later
@@ -34,7 +36,7 @@ func openEvents(name string) (*eventsFile, error) {
 	}
 	if err != nil {
 		file.Close()
-		return nil, badInput(err)
+		return nil, cli.BadInput(err)
 	}
 	return &eventsFile{io.MultiReader(bytes.NewReader(first[:n]), file), file}, nil
 }

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -12,10 +12,10 @@ import (
 
 // The exit codes.
 const (
-	exitOK       = 0
-	exitFailure  = 1 // something failed at run time
-	exitBadInput = 2 // the configuration, the command line or the input is wrong
-	exitUnlike   = 3 // a preview isn't as --expect or --fail-on want it
+	ExitOK       = 0
+	ExitFailure  = 1 // something failed at run time
+	ExitBadInput = 2 // the configuration, the command line or the input is wrong
+	ExitUnlike   = 3 // a preview isn't as --expect or --fail-on want it
 )
 
 // inputError is an error that whoever called the command can mend by giving
@@ -25,41 +25,47 @@ type inputError struct{ err error }
 func (e *inputError) Error() string { return e.err.Error() }
 func (e *inputError) Unwrap() error { return e.err }
 
-// badInput marks err as bad input: exit code 2. It keeps nil nil.
-func badInput(err error) error {
+// BadInput marks err as bad input: exit code 2. It keeps nil nil.
+func BadInput(err error) error {
 	if err == nil {
 		return nil
 	}
 	return &inputError{err}
 }
 
+// UnlikeError is what isn't as the caller wants it, a line each: exit code 3.
+type UnlikeError []string
+
+func (e UnlikeError) Error() string { return strings.Join(e, "\n") }
+
 // exitCode classifies what a command returned.
 func exitCode(err error) int {
 	var input *inputError
 	var faults *config.Faults
+	var unlike UnlikeError
 	switch {
 	case err == nil:
-		return exitOK
+		return ExitOK
 	case errors.As(err, &input), errors.As(err, &faults):
-		return exitBadInput
-	case isUnlike(err):
-		return exitUnlike
+		return ExitBadInput
+	case errors.As(err, &unlike):
+		return ExitUnlike
 	default:
-		return exitFailure
+		return ExitFailure
 	}
 }
 
-// report writes err to w, one line for each fault (errors.Join makes lines,
+// Report writes err to w, one line for each fault (errors.Join makes lines,
 // too), and returns the exit code. A configuration's faults begin with
 // file:line:column, everything else with the program's name.
-func report(w io.Writer, err error) int {
+func Report(w io.Writer, err error) int {
 	if err == nil {
-		return exitOK
+		return ExitOK
 	}
 	prefix := "engage-worker: "
 	if faults := (*config.Faults)(nil); errors.As(err, &faults) {
 		prefix, err = "", error(faults)
-		printWarnings(w, faults.Warnings)
+		PrintWarnings(w, faults.Warnings)
 	}
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		fmt.Fprintln(w, terminal.Plain(prefix+line))

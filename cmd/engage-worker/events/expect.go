@@ -1,16 +1,15 @@
-package main
+package events
 
 import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"reflect"
 	"slices"
-	"strings"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/internal/preview"
 )
 
@@ -151,11 +150,6 @@ func asJSON(v any) string {
 	return string(text)
 }
 
-// unlikeError is a preview that isn't as it should be: exit code 3.
-type unlikeError struct{ lines []string }
-
-func (e *unlikeError) Error() string { return strings.Join(e.lines, "\n") }
-
 // judge is the verdict on all lines.
 func (p *previewing) judge(failOn string) error {
 	lines := p.surprises
@@ -173,11 +167,5 @@ func (p *previewing) judge(failOn string) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	return &unlikeError{lines}
-}
-
-// isUnlike reports whether err is about a preview that isn't as it should be.
-func isUnlike(err error) bool {
-	_, ok := errors.AsType[*unlikeError](err)
-	return ok
+	return cli.UnlikeError(lines)
 }

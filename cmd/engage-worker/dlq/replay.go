@@ -1,4 +1,4 @@
-package main
+package dlq
 
 import (
 	"bufio"
@@ -10,7 +10,6 @@ import (
 	"maps"
 	"math"
 	"os"
-	"os/user"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,13 +18,14 @@ import (
 
 	"golang.org/x/term"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/deadletter"
 	"engage-worker/internal/letters"
 	"engage-worker/internal/terminal"
 )
 
-type dlqReplayCmd struct {
-	dlqFilter
+type Replay struct {
+	choosing
 	IDs        []string `arg:"" optional:"" name:"id" help:"Only these dead letters."`
 	Rate       float64  `help:"Events per second that go back to the source topic." default:"20"`
 	MaxReplays int      `help:"How often one delivery may be replayed in all." default:"3"`
@@ -42,7 +42,7 @@ type dlqReplayCmd struct {
 }
 
 // Validate is kong's hook for flags.
-func (c *dlqReplayCmd) Validate() error {
+func (c *Replay) Validate() error {
 	const fastest = 100_000
 	switch {
 	case !(c.Rate >= 0.01 && c.Rate <= fastest): // NaN is neither
@@ -54,19 +54,19 @@ func (c *dlqReplayCmd) Validate() error {
 	case c.Wait < 0:
 		return errors.New("--wait must be 0s or more")
 	}
-	return c.dlqFilter.Validate()
+	return c.choosing.Validate()
 }
 
 // Run plans, and replays when told to.
-func (c *dlqReplayCmd) Run(ctx context.Context, app *app) error {
-	desk, err := openDLQ(app)
+func (c *Replay) Run(ctx context.Context, app *cli.App) error {
+	desk, err := open(app)
 	if err != nil {
 		return err
 	}
 	defer desk.Close()
 	r, err := c.replayer(ctx, desk)
 	if err != nil {
-		return desk.explained(ctx, err)
+		return cli.ExplainedLetters(ctx, desk.Desk, err)
 	}
 	defer func() {
 		if r.Audit != nil {
@@ -74,13 +74,13 @@ func (c *dlqReplayCmd) Run(ctx context.Context, app *app) error {
 		}
 	}()
 	progress := new(deadletter.Progress)
-	stop := terminal.Progress(app.stderr, "reading "+desk.Reader.Topic, progress.Far)
+	stop := terminal.Progress(app.Stderr, "reading "+desk.Reader.Topic, progress.Far)
 	plan, err := r.Plan(ctx, progress)
 	stop()
 	if err != nil {
-		return desk.explained(ctx, err)
+		return cli.ExplainedLetters(ctx, desk.Desk, err)
 	}
-	if err := c.printPlan(terminal.ScreenOf(app.stdout), desk, plan); err != nil {
+	if err := c.printPlan(terminal.ScreenOf(app.Stdout), desk, plan); err != nil {
 		return err
 	}
 	leftOut{foreign: plan.Foreign, gone: int(progress.Gone())}.note(app, desk.Reader.Topic)
@@ -93,24 +93,24 @@ func (c *dlqReplayCmd) Run(ctx context.Context, app *app) error {
 	}
 	if r.Audit == nil {
 		if r.Audit, err = desk.OpenAudit(ctx, true); err != nil {
-			return desk.explained(ctx, err)
+			return cli.ExplainedLetters(ctx, desk.Desk, err)
 		}
 	}
 	return c.carryOut(ctx, app, desk, r, plan)
 }
 
 // replayer prepares a plan's making. Its Audit is nil while there is none.
-func (c *dlqReplayCmd) replayer(ctx context.Context, desk *dlqDesk) (*deadletter.Replayer, error) {
+func (c *Replay) replayer(ctx context.Context, desk *reading) (*deadletter.Replayer, error) {
 	planner, err := desk.Planner()
 	if err != nil {
-		return nil, badInput(err)
+		return nil, cli.BadInput(err)
 	}
 	if planner.Audit, err = desk.OpenAudit(ctx, false); err != nil {
 		return nil, err
 	}
 	planner.Filter = c.filter
 	planner.Filter.IDs = c.IDs
-	planner.MaxReplays, planner.Limit, planner.By = c.MaxReplays, c.Limit, whoami()
+	planner.MaxReplays, planner.Limit, planner.By = c.MaxReplays, c.Limit, cli.Whoami()
 	planner.Ambiguous, planner.EvenIfSent, planner.Undelivered, planner.Again = c.Ambiguous, c.EvenIfSent, c.Undelivered, c.Again
 	choice := letters.Choice{
 		Filter: planner.Filter, Since: c.Since, Until: c.Until, Zone: c.TZ.String(),
@@ -120,19 +120,7 @@ func (c *dlqReplayCmd) replayer(ctx context.Context, desk *dlqDesk) (*deadletter
 	return &deadletter.Replayer{Planner: planner, Rate: c.Rate}, nil
 }
 
-// whoami is who replays, for the record.
-func whoami() string {
-	name := "unknown"
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
-	if host, err := os.Hostname(); err == nil {
-		name += "@" + host
-	}
-	return name
-}
-
-func (c *dlqReplayCmd) printPlan(s terminal.Screen, desk *dlqDesk, plan *deadletter.Plan) error {
+func (c *Replay) printPlan(s terminal.Screen, desk *reading, plan *deadletter.Plan) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", s.Bold("Plan "+plan.ID+": "+desk.Reader.Topic+" to "+desk.Config.Kafka.Topic))
 	if plan.Continues() {
@@ -169,35 +157,35 @@ func (c *dlqReplayCmd) printPlan(s terminal.Screen, desk *dlqDesk, plan *deadlet
 }
 
 // estimate is how long the plan takes.
-func (c *dlqReplayCmd) estimate(plan *deadletter.Plan) time.Duration {
+func (c *Replay) estimate(plan *deadletter.Plan) time.Duration {
 	return time.Duration(math.Ceil(float64(plan.Send())/c.Rate)) * time.Second
 }
 
 // notFound reports ids that no dead letter has.
-func (c *dlqReplayCmd) notFound(desk *dlqDesk, plan *deadletter.Plan) error {
+func (c *Replay) notFound(desk *reading, plan *deadletter.Plan) error {
 	if plan.Chosen == 0 {
 		if err := c.unknown(desk.Config); err != nil {
 			return err
 		}
 	}
 	if plan.Chosen == 0 && len(c.IDs) > 0 {
-		return badInput(fmt.Errorf("%s holds no dead letter with such an id that the options choose; `engage-worker dlq list` shows the ids", desk.Reader.Topic))
+		return cli.BadInput(fmt.Errorf("%s holds no dead letter with such an id that the options choose; `engage-worker dlq list` shows the ids", desk.Reader.Topic))
 	}
 	return nil
 }
 
 // confirmed asks, where there is somebody to ask.
-func (c *dlqReplayCmd) confirmed(ctx context.Context, app *app, plan *deadletter.Plan) (bool, error) {
+func (c *Replay) confirmed(ctx context.Context, app *cli.App, plan *deadletter.Plan) (bool, error) {
 	if c.Yes {
 		return true, nil
 	}
-	in, ok := app.stdin.(*os.File)
+	in, ok := app.Stdin.(*os.File)
 	if c.DryRun || !ok || !term.IsTerminal(int(in.Fd())) {
-		_, err := fmt.Fprintln(app.stdout, "Nothing was replayed; --yes carries the plan out.")
+		_, err := fmt.Fprintln(app.Stdout, "Nothing was replayed; --yes carries the plan out.")
 		return false, err
 	}
 	const word = "replay"
-	fmt.Fprintf(app.stdout, "Type %q to send %s again, anything else to leave it: ", word, terminal.Plural(plan.Send(), "message"))
+	fmt.Fprintf(app.Stdout, "Type %q to send %s again, anything else to leave it: ", word, terminal.Plural(plan.Send(), "message"))
 	answer := make(chan string, 1)
 	go func() { // ends with the process if nobody answers: a terminal can't be given up reading
 		line, _ := bufio.NewReader(in).ReadString('\n')
@@ -208,21 +196,21 @@ func (c *dlqReplayCmd) confirmed(ctx context.Context, app *app, plan *deadletter
 		if a == word {
 			return true, nil
 		}
-		_, err := fmt.Fprintln(app.stdout, "Nothing was replayed.")
+		_, err := fmt.Fprintln(app.Stdout, "Nothing was replayed.")
 		return false, err
 	case <-ctx.Done():
-		fmt.Fprintln(app.stdout)
+		fmt.Fprintln(app.Stdout)
 		return false, errors.New("interrupted; nothing was replayed")
 	}
 }
 
 // carryOut replays, shows how far it is, and says how it ended.
-func (c *dlqReplayCmd) carryOut(ctx context.Context, app *app, desk *dlqDesk, r *deadletter.Replayer, plan *deadletter.Plan) error {
+func (c *Replay) carryOut(ctx context.Context, app *cli.App, desk *reading, r *deadletter.Replayer, plan *deadletter.Plan) error {
 	var left atomic.Int64
 	left.Store(int64(plan.Send()))
 	r.Progress = func(p deadletter.Report) { left.Store(int64(p.Left)) }
 	all := int64(plan.Send())
-	stop := terminal.Progress(app.stderr, "replaying", func() (done, total int64) { return all - left.Load(), all })
+	stop := terminal.Progress(app.Stderr, "replaying", func() (done, total int64) { return all - left.Load(), all })
 	report, err := r.Run(ctx, plan)
 	stop()
 	line := terminal.Plural(report.Published, "dead letter") + " replayed"
@@ -232,7 +220,7 @@ func (c *dlqReplayCmd) carryOut(ctx context.Context, app *app, desk *dlqDesk, r 
 	if report.Left > 0 {
 		line += fmt.Sprintf(", %s left; the same command goes on from there", terminal.Thousands(report.Left))
 	}
-	if _, werr := fmt.Fprintln(app.stdout, line); err == nil {
+	if _, werr := fmt.Fprintln(app.Stdout, line); err == nil {
 		err = werr
 	}
 	switch {
@@ -241,20 +229,20 @@ func (c *dlqReplayCmd) carryOut(ctx context.Context, app *app, desk *dlqDesk, r 
 	case ctx.Err() != nil:
 		return errors.New("interrupted")
 	default:
-		return desk.explained(ctx, err)
+		return cli.ExplainedLetters(ctx, desk.Desk, err)
 	}
 }
 
 // await waits for what came of the replays, and says it.
-func (c *dlqReplayCmd) await(ctx context.Context, app *app, desk *dlqDesk, r *deadletter.Replayer, plan *deadletter.Plan, published int) error {
+func (c *Replay) await(ctx context.Context, app *cli.App, desk *reading, r *deadletter.Replayer, plan *deadletter.Plan, published int) error {
 	if published == 0 || c.Wait == 0 {
 		return nil
 	}
-	stop := terminal.Progress(app.stderr, "waiting for what comes of it", func() (done, total int64) { return 0, 0 })
+	stop := terminal.Progress(app.Stderr, "waiting for what comes of it", func() (done, total int64) { return 0, 0 })
 	counts, err := r.Await(ctx, plan, c.Wait)
 	stop()
 	if err != nil {
-		return desk.explained(ctx, err)
+		return cli.ExplainedLetters(ctx, desk.Desk, err)
 	}
 	var parts []string
 	for _, of := range []struct {
@@ -277,6 +265,6 @@ func (c *dlqReplayCmd) await(ctx context.Context, app *app, desk *dlqDesk, r *de
 	if counts[deadletter.StateReplayed] > 0 {
 		line += "; `engage-worker dlq stats --by state` tells later"
 	}
-	_, err = fmt.Fprintln(app.stdout, line)
+	_, err = fmt.Fprintln(app.Stdout, line)
 	return err
 }

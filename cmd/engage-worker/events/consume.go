@@ -1,4 +1,4 @@
-package main
+package events
 
 import (
 	"context"
@@ -9,13 +9,14 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"engage-worker/actions/trigger"
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/internal/config"
 	"engage-worker/internal/letters"
 	"engage-worker/internal/terminal"
 )
 
-// consumeCmd shows events as they are on the topic. It joins no group.
-type consumeCmd struct {
+// Consume shows events as they are on the topic. It joins no group.
+type Consume struct {
 	Last      int      `help:"How many of the last events to show." default:"10" placeholder:"N"`
 	Follow    bool     `help:"Go on with those that come, until interrupted." short:"f"`
 	User      string   `help:"Only those of a userId or an anonymousId." placeholder:"ID"`
@@ -29,7 +30,7 @@ type consumeCmd struct {
 }
 
 // Validate is kong's hook for flags.
-func (c *consumeCmd) Validate() error {
+func (c *Consume) Validate() error {
 	if c.Last < 0 || c.Last > 100_000 {
 		return errors.New("--last must be from 0 to 100000")
 	}
@@ -40,7 +41,7 @@ func (c *consumeCmd) Validate() error {
 }
 
 // Run prints an event a line, the oldest first.
-func (c *consumeCmd) Run(ctx context.Context, app *app) error {
+func (c *Consume) Run(ctx context.Context, app *cli.App) error {
 	cluster, err := clusterOf(app, c.Brokers, c.Topic)
 	if err != nil {
 		return err
@@ -50,7 +51,7 @@ func (c *consumeCmd) Run(ctx context.Context, app *app) error {
 		return err
 	}
 	defer tail.Close()
-	people := c.Output == "table" || c.Output == "" && terminal.ScreenOf(app.stdout).Styled
+	people := c.Output == "table" || c.Output == "" && terminal.ScreenOf(app.Stdout).Styled
 	show := func(m kafka.Message) error {
 		if !c.wants(&m) {
 			return nil
@@ -71,12 +72,12 @@ func (c *consumeCmd) Run(ctx context.Context, app *app) error {
 	if !c.Follow {
 		return nil
 	}
-	return tail.follow(ctx, show)
+	return cli.Follow(ctx, tail.end, show)
 }
 
 // wants reports whether the filters let an event through. What is no event is
 // shown where there is no filter.
-func (c *consumeCmd) wants(m *kafka.Message) bool {
+func (c *Consume) wants(m *kafka.Message) bool {
 	if c.User == "" && c.MessageID == "" && c.Event == "" && c.Type == "" {
 		return true
 	}
@@ -105,14 +106,14 @@ type consumedEvent struct {
 	Malformed string          `json:"malformed,omitempty"` // what is wrong with a value that is no event
 }
 
-func (c *consumeCmd) show(app *app, m kafka.Message, people bool) error {
+func (c *Consume) show(app *cli.App, m kafka.Message, people bool) error {
 	e, err := trigger.ParseRecord(m.Value)
 	if people {
 		what := fmt.Sprintf("%s %q  user %s  messageId %s", e.Text("type"), e.Text("event"), e.Text("userId")+e.Text("anonymousId"), e.Text("messageId"))
 		if err != nil {
 			what = "malformed: " + err.Error()
 		}
-		_, err = fmt.Fprintf(app.stdout, "%s  %d:%d  %s\n", letters.Zone{}.Shown(m.Time), m.Partition, m.Offset, terminal.Plain(c.masked(what)))
+		_, err = fmt.Fprintf(app.Stdout, "%s  %d:%d  %s\n", letters.Zone{}.Shown(m.Time), m.Partition, m.Offset, terminal.Plain(c.masked(what)))
 		return err
 	}
 	line := consumedEvent{Partition: m.Partition, Offset: m.Offset, Time: letters.Stamp(m.Time)}
@@ -126,10 +127,10 @@ func (c *consumeCmd) show(app *app, m kafka.Message, people bool) error {
 		object, _ := trigger.Unframed(m.Value)
 		line.Event = json.RawMessage(c.masked(string(object)))
 	}
-	return terminal.JSONLines(app.stdout).Encode(line)
+	return terminal.JSONLines(app.Stdout).Encode(line)
 }
 
-func (c *consumeCmd) masked(text string) string {
+func (c *Consume) masked(text string) string {
 	if c.Unmasked {
 		return text
 	}
@@ -138,11 +139,11 @@ func (c *consumeCmd) masked(text string) string {
 
 // clusterOf is the cluster of the options, or else the configuration's, with
 // the topic of the options.
-func clusterOf(app *app, brokers []string, topic string) (config.Kafka, error) {
+func clusterOf(app *cli.App, brokers []string, topic string) (config.Kafka, error) {
 	if len(brokers) > 0 {
 		return config.Kafka{Brokers: brokers, Topic: topic}, nil
 	}
-	cfg, err := app.config()
+	cfg, err := app.Config()
 	if err != nil {
 		return config.Kafka{}, err
 	}

@@ -1,4 +1,4 @@
-package main
+package dlq
 
 import (
 	"context"
@@ -7,13 +7,14 @@ import (
 	"maps"
 	"slices"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/deadletter"
 	"engage-worker/internal/letters"
 	"engage-worker/internal/terminal"
 )
 
-type dlqDismissCmd struct {
-	dlqFilter
+type Dismiss struct {
+	choosing
 	IDs     []string `arg:"" optional:"" name:"id" help:"Only these dead letters."`
 	Because string   `help:"Why, in your words, 500 characters at most: it stands in the record of replays, with who and when." placeholder:"TEXT"`
 	Reopen  bool     `help:"Open dismissed ones again; --because says why, too."`
@@ -21,13 +22,13 @@ type dlqDismissCmd struct {
 }
 
 // Validate is kong's hook for flags.
-func (c *dlqDismissCmd) Validate() error {
+func (c *Dismiss) Validate() error {
 	why, err := letters.Because(c.Because)
 	if err != nil {
 		return fmt.Errorf("--because: %w", err)
 	}
 	c.Because = why
-	if err := c.dlqFilter.Validate(); err != nil {
+	if err := c.choosing.Validate(); err != nil {
 		return err
 	}
 	if len(c.IDs) == 0 && c.chosen() == "" {
@@ -37,8 +38,8 @@ func (c *dlqDismissCmd) Validate() error {
 }
 
 // Run closes letters, or opens them again.
-func (c *dlqDismissCmd) Run(ctx context.Context, app *app) error {
-	desk, err := openDLQ(app)
+func (c *Dismiss) Run(ctx context.Context, app *cli.App) error {
+	desk, err := open(app)
 	if err != nil {
 		return err
 	}
@@ -61,7 +62,7 @@ func (c *dlqDismissCmd) Run(ctx context.Context, app *app) error {
 	left.note(app, desk.Reader.Topic)
 	if len(chosen)+len(passed) == 0 {
 		if len(c.IDs) > 0 {
-			return badInput(fmt.Errorf("%s holds no dead letter with such an id that the options choose; `engage-worker dlq list` shows the ids", desk.Reader.Topic))
+			return cli.BadInput(fmt.Errorf("%s holds no dead letter with such an id that the options choose; `engage-worker dlq list` shows the ids", desk.Reader.Topic))
 		}
 		if err := c.unknown(desk.Config); err != nil {
 			return err
@@ -76,17 +77,17 @@ func (c *dlqDismissCmd) Run(ctx context.Context, app *app) error {
 		line += fmt.Sprintf(", %s passed over: %s", terminal.Thousands(passed[state]), state)
 	}
 	if !c.Yes {
-		_, err := fmt.Fprintf(app.stdout, "%s to be %s%s. Nothing was done; --yes does it.\n", terminal.Plural(len(chosen), "dead letter"), what, line)
+		_, err := fmt.Fprintf(app.Stdout, "%s to be %s%s. Nothing was done; --yes does it.\n", terminal.Plural(len(chosen), "dead letter"), what, line)
 		return err
 	}
 	if err := c.carryOut(ctx, desk, chosen); err != nil {
-		return desk.explained(ctx, err)
+		return cli.ExplainedLetters(ctx, desk.Desk, err)
 	}
-	_, err = fmt.Fprintf(app.stdout, "%s %s%s\n", terminal.Plural(len(chosen), "dead letter"), what, line)
+	_, err = fmt.Fprintf(app.Stdout, "%s %s%s\n", terminal.Plural(len(chosen), "dead letter"), what, line)
 	return err
 }
 
-func (c *dlqDismissCmd) carryOut(ctx context.Context, desk *dlqDesk, chosen []deadletter.Letter) error {
+func (c *Dismiss) carryOut(ctx context.Context, desk *reading, chosen []deadletter.Letter) error {
 	if len(chosen) == 0 {
 		return nil
 	}
@@ -94,5 +95,5 @@ func (c *dlqDismissCmd) carryOut(ctx context.Context, desk *dlqDesk, chosen []de
 	if err != nil {
 		return err
 	}
-	return errors.Join(audit.Dismiss(ctx, chosen, whoami(), c.Because, c.Reopen), audit.Close())
+	return errors.Join(audit.Dismiss(ctx, chosen, cli.Whoami(), c.Because, c.Reopen), audit.Close())
 }

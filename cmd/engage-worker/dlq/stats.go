@@ -1,4 +1,4 @@
-package main
+package dlq
 
 import (
 	"cmp"
@@ -9,30 +9,31 @@ import (
 	"strconv"
 	"strings"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/deadletter"
 	"engage-worker/internal/letters"
 	"engage-worker/internal/terminal"
 )
 
-type dlqStatsCmd struct {
-	dlqFilter
+type Stats struct {
+	choosing
 	By     []deadletter.Dimension `help:"What to count by: state, reason, disposition, destination, action, region, code, user, hour, day; several with commas." placeholder:"WHAT"`
 	Output string                 `help:"How to print: ${enum}." enum:"table,json,csv" default:"table" short:"o"`
 }
 
 // Validate is kong's hook for flags.
-func (c *dlqStatsCmd) Validate() error {
+func (c *Stats) Validate() error {
 	for _, name := range c.By {
 		if !slices.Contains(deadletter.Dimensions(), name) {
 			return fmt.Errorf("--by %q is unknown; known are %s", name, strings.Join(letters.Texts(deadletter.Dimensions()), ", "))
 		}
 	}
-	return c.dlqFilter.Validate()
+	return c.choosing.Validate()
 }
 
 // Run counts and prints.
-func (c *dlqStatsCmd) Run(ctx context.Context, app *app) error {
-	desk, err := openDLQ(app)
+func (c *Stats) Run(ctx context.Context, app *cli.App) error {
+	desk, err := open(app)
 	if err != nil {
 		return err
 	}
@@ -60,7 +61,7 @@ func (c *dlqStatsCmd) Run(ctx context.Context, app *app) error {
 }
 
 // count counts; where states aren't chosen by, the topic needs to be read only once.
-func (c *dlqStatsCmd) count(ctx context.Context, app *app, desk *dlqDesk, stats *deadletter.Stats) (leftOut, error) {
+func (c *Stats) count(ctx context.Context, app *cli.App, desk *reading, stats *deadletter.Stats) (leftOut, error) {
 	if len(c.State) > 0 {
 		return desk.readStates(ctx, app, c.filter, func(r *deadletter.Record) error {
 			stats.Add(r)
@@ -88,7 +89,7 @@ func (c *dlqStatsCmd) count(ctx context.Context, app *app, desk *dlqDesk, stats 
 
 // dimensions are those asked for; or all but users, and of hours and days the one
 // that fits on a page.
-func (c *dlqStatsCmd) dimensions(stats *deadletter.Stats) []deadletter.Dimension {
+func (c *Stats) dimensions(stats *deadletter.Stats) []deadletter.Dimension {
 	if len(c.By) > 0 {
 		return c.By
 	}
@@ -100,8 +101,8 @@ func (c *dlqStatsCmd) dimensions(stats *deadletter.Stats) []deadletter.Dimension
 	return slices.DeleteFunc(deadletter.Dimensions(), func(d deadletter.Dimension) bool { return d == left || d == deadletter.ByUser })
 }
 
-func (c *dlqStatsCmd) printTable(app *app, topic string, stats *deadletter.Stats, by []deadletter.Dimension) error {
-	s := terminal.ScreenOf(app.stdout)
+func (c *Stats) printTable(app *cli.App, topic string, stats *deadletter.Stats, by []deadletter.Dimension) error {
+	s := terminal.ScreenOf(app.Stdout)
 	if stats.Total == 0 {
 		_, err := fmt.Fprintf(s, "%s: no dead letters%s\n", topic, c.chosen())
 		return err
@@ -125,7 +126,7 @@ func (c *dlqStatsCmd) printTable(app *app, topic string, stats *deadletter.Stats
 }
 
 // section prints one dimension's counts with bars.
-func (c *dlqStatsCmd) section(s terminal.Screen, d deadletter.Dimension, stats *deadletter.Stats) error {
+func (c *Stats) section(s terminal.Screen, d deadletter.Dimension, stats *deadletter.Stats) error {
 	counts := stats.Counts(d)
 	most := 0
 	for _, n := range counts {
@@ -166,7 +167,7 @@ func (c *dlqStatsCmd) section(s terminal.Screen, d deadletter.Dimension, stats *
 // none stands for a fact that is unknown.
 const none = "(none)"
 
-func (c *dlqStatsCmd) printJSON(app *app, topic string, stats *deadletter.Stats, left leftOut, by []deadletter.Dimension) error {
+func (c *Stats) printJSON(app *cli.App, topic string, stats *deadletter.Stats, left leftOut, by []deadletter.Dimension) error {
 	type count struct {
 		Value string `json:"value"`
 		Count int    `json:"count"`
@@ -178,7 +179,7 @@ func (c *dlqStatsCmd) printJSON(app *app, topic string, stats *deadletter.Stats,
 			counts[d] = append(counts[d], count{n.Value, n.N})
 		}
 	}
-	return printJSON(app, struct {
+	return app.PrintJSON(struct {
 		Topic    string                           `json:"topic"`
 		Total    int                              `json:"total"`
 		Replayed int                              `json:"replayed"`
@@ -190,15 +191,8 @@ func (c *dlqStatsCmd) printJSON(app *app, topic string, stats *deadletter.Stats,
 	}{topic, stats.Total, stats.Replayed, left.foreign, left.repeated, letters.Stamp(stats.Oldest), letters.Stamp(stats.Newest), counts})
 }
 
-// printJSON prints v, indented, with < and & as they are.
-func printJSON(app *app, v any) error {
-	enc := terminal.JSONLines(app.stdout)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
-}
-
-func (c *dlqStatsCmd) printCSV(app *app, stats *deadletter.Stats, by []deadletter.Dimension) error {
-	w := csv.NewWriter(app.stdout)
+func (c *Stats) printCSV(app *cli.App, stats *deadletter.Stats, by []deadletter.Dimension) error {
+	w := csv.NewWriter(app.Stdout)
 	rows := [][]string{{"by", "value", "count"}}
 	for _, d := range by {
 		for _, n := range stats.Counts(d) {

@@ -1,4 +1,4 @@
-package main
+package events
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"engage-worker/actions/trigger"
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/internal/eventfile"
 	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/sim/sample"
@@ -40,7 +41,7 @@ const (
 	produceTimeout = 15 * time.Second
 )
 
-type produceCmd struct {
+type Produce struct {
 	File     string   `arg:"" optional:"" help:"JSON Lines, or a JSON document with one event or several; - is standard input, as is no FILE."`
 	Generate int      `help:"Publish N generated events instead." placeholder:"N"`
 	Seed     *uint64  `help:"Of --generate: the same seed makes the same events with the same message ids, which are sent once only. Without it, one is drawn and printed." placeholder:"S"`
@@ -52,7 +53,7 @@ type produceCmd struct {
 }
 
 // Validate is kong's hook for flags.
-func (c *produceCmd) Validate() error {
+func (c *Produce) Validate() error {
 	switch {
 	case c.Generate < 0:
 		return errors.New("--generate must be a positive number of events")
@@ -69,7 +70,7 @@ func (c *produceCmd) Validate() error {
 }
 
 // Run publishes events and prints a summary on stdout.
-func (c *produceCmd) Run(ctx context.Context, app *app) error {
+func (c *Produce) Run(ctx context.Context, app *cli.App) error {
 	cluster, err := clusterOf(app, c.Brokers, c.Topic)
 	if err != nil {
 		return err
@@ -85,7 +86,7 @@ func (c *produceCmd) Run(ctx context.Context, app *app) error {
 	defer func() { _ = source.close() }() // it was only read
 	transport, err := connect.NewTransport(cluster)
 	if err != nil {
-		return badInput(err)
+		return cli.BadInput(err)
 	}
 	defer transport.CloseIdleConnections()
 	writer := &kafka.Writer{
@@ -98,9 +99,9 @@ func (c *produceCmd) Run(ctx context.Context, app *app) error {
 		BatchTimeout: time.Millisecond, // a call hands over its events at once: nothing to wait for
 	}
 	if c.Offsets {
-		writer.Completion = printOffsets(app.stdout, source.where)
+		writer.Completion = printOffsets(app.Stdout, source.where)
 	}
-	p := newProducer(writer, app.stderr, c.Rate, c.Strict)
+	p := newProducer(writer, app.Stderr, c.Rate, c.Strict)
 	if c.Generate == 0 { // what is generated has oddities on purpose
 		p.schema = schema
 	}
@@ -108,7 +109,7 @@ func (c *produceCmd) Run(ctx context.Context, app *app) error {
 	if err := writer.Close(); err != nil {
 		published = errors.Join(published, err)
 	}
-	fmt.Fprintln(app.stdout, p.summary(cluster.Topic))
+	fmt.Fprintln(app.Stdout, p.summary(cluster.Topic))
 	return published
 }
 
@@ -141,12 +142,12 @@ func printOffsets(out io.Writer, where string) func([]kafka.Message, error) {
 	}
 }
 
-func (c *produceCmd) open(app *app, schema *eventSchema) (eventSource, error) {
+func (c *Produce) open(app *cli.App, schema *eventSchema) (eventSource, error) {
 	switch {
 	case c.Generate > 0:
 		return c.generated(app), nil
 	case c.File == "" || c.File == "-":
-		return readSource("line", app.stdin, func() error { return nil }), nil
+		return readSource("line", app.Stdin, func() error { return nil }), nil
 	}
 	if c.Strict {
 		if err := c.checkFile(schema); err != nil {
@@ -174,13 +175,13 @@ func readSource(where string, in io.Reader, done func() error) eventSource {
 }
 
 // generated are sample events with today's timestamps.
-func (c *produceCmd) generated(app *app) eventSource {
+func (c *Produce) generated(app *cli.App) eventSource {
 	var seed uint64
 	if c.Seed != nil {
 		seed = *c.Seed
 	} else {
 		seed = rand.Uint64()
-		fmt.Fprintf(app.stderr, "engage-worker: --seed %d makes these events\n", seed)
+		fmt.Fprintf(app.Stderr, "engage-worker: --seed %d makes these events\n", seed)
 	}
 	opts := sample.Mix()
 	if c.Strict {
@@ -205,7 +206,7 @@ func (c *produceCmd) generated(app *app) eventSource {
 
 // checkFile finds all that is malformed, or not as the schema wants it, before
 // anything is published.
-func (c *produceCmd) checkFile(schema *eventSchema) error {
+func (c *Produce) checkFile(schema *eventSchema) error {
 	file, err := openEvents(c.File)
 	if err != nil {
 		return err
@@ -218,10 +219,10 @@ func (c *produceCmd) checkFile(schema *eventSchema) error {
 			if more > 0 {
 				faults = append(faults, fmt.Errorf("%s: and %d more", c.File, more))
 			}
-			return badInput(errors.Join(faults...))
+			return cli.BadInput(errors.Join(faults...))
 		}
 		if err != nil {
-			return badInput(fmt.Errorf("read %s: %w", c.File, err))
+			return cli.BadInput(fmt.Errorf("read %s: %w", c.File, err))
 		}
 		object, fault := trigger.Unframed(record.Value)
 		if fault == nil {
@@ -282,7 +283,7 @@ func (p *producer) publish(ctx context.Context, source eventSource) error {
 			return p.flush(ctx)
 		}
 		if err != nil {
-			return errors.Join(p.flush(ctx), badInput(fmt.Errorf("read events: %w", err)))
+			return errors.Join(p.flush(ctx), cli.BadInput(fmt.Errorf("read events: %w", err)))
 		}
 		message, err := p.message(event, source.where)
 		if err != nil {
@@ -307,7 +308,7 @@ func (p *producer) message(event sourceEvent, where string) (kafka.Message, erro
 	parsed, err := trigger.ParseRecord(event.value)
 	switch {
 	case err != nil && p.strict:
-		return message, badInput(fmt.Errorf("%s %d is malformed: %w", where, event.number, err))
+		return message, cli.BadInput(fmt.Errorf("%s %d is malformed: %w", where, event.number, err))
 	case err != nil:
 		p.malformed++
 		p.warn(p.malformed, "%s %d is malformed: %v; the worker will dead-letter it", where, event.number, err)
@@ -320,14 +321,14 @@ func (p *producer) message(event sourceEvent, where string) (kafka.Message, erro
 	if err == nil && p.schema != nil {
 		object, _ := trigger.Unframed(event.value) // it was parsed
 		if fault := unlike(p.schema.faults(object)); fault != nil && p.strict {
-			return message, badInput(fmt.Errorf("%s %d %w", where, event.number, fault))
+			return message, cli.BadInput(fmt.Errorf("%s %d %w", where, event.number, fault))
 		} else if fault != nil {
 			p.unlike++
 			p.warn(p.unlike, "%s %d %v", where, event.number, fault)
 		}
 	}
 	if size := len(message.Key) + len(message.Value); size > maxEventBytes {
-		return message, badInput(fmt.Errorf("%s %d has %d bytes: brokers take %d unless message.max.bytes is raised", where, event.number, size, maxEventBytes))
+		return message, cli.BadInput(fmt.Errorf("%s %d has %d bytes: brokers take %d unless message.max.bytes is raised", where, event.number, size, maxEventBytes))
 	}
 	return message, nil
 }

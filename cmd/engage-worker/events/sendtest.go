@@ -1,4 +1,4 @@
-package main
+package events
 
 import (
 	"context"
@@ -11,13 +11,14 @@ import (
 
 	"engage-worker/actions"
 	"engage-worker/actions/outcome"
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/internal/config"
 	"engage-worker/internal/eventfile"
 	"engage-worker/internal/terminal"
 )
 
-// sendTestCmd sends one real message, to a number of one's own.
-type sendTestCmd struct {
+// SendTest sends one real message, to a number of one's own.
+type SendTest struct {
 	Action      string `required:"" help:"The action, by its name." placeholder:"NAME"`
 	Destination string `help:"Its destination, where several have an action of that name." placeholder:"NAME"`
 	Event       string `required:"" help:"A file with the event; its recipients don't count." placeholder:"FILE" type:"path"`
@@ -27,34 +28,34 @@ type sendTestCmd struct {
 
 // Run sends the message that the action makes of the event, to --to alone.
 // Nothing is written to Kafka, so that the same event is still sent as ever.
-func (c *sendTestCmd) Run(ctx context.Context, app *app) error {
-	cfg, err := app.config()
+func (c *SendTest) Run(ctx context.Context, app *cli.App) error {
+	cfg, err := app.Config()
 	if err != nil {
 		return err
 	}
 	value, err := c.event()
 	if err != nil {
-		return badInput(err)
+		return cli.BadInput(err)
 	}
 	definition, err := c.definition(cfg)
 	if err != nil {
-		return badInput(err)
+		return cli.BadInput(err)
 	}
 	d, faults := actions.New(definition, actions.Options{Region: cfg.TwilioRegion, Regions: cfg.RegionNames()})
 	if len(faults) > 0 { // of the number, the rest being checked
-		return badInput(fmt.Errorf("%s: %s", faults[0].Path, faults[0].Message))
+		return cli.BadInput(fmt.Errorf("%s: %s", faults[0].Path, faults[0].Message))
 	}
 	defer d.Close()
 	match := d.Match(value)
 	if match.Malformed != nil {
-		return badInput(fmt.Errorf("the event is malformed: %w", match.Malformed))
+		return cli.BadInput(fmt.Errorf("the event is malformed: %w", match.Malformed))
 	}
 	if match.Actions == 0 {
-		return badInput(fmt.Errorf("the trigger of %s doesn't want the event (preview --explain says why)", c.Action))
+		return cli.BadInput(fmt.Errorf("the trigger of %s doesn't want the event (preview --explain says why)", c.Action))
 	}
 	event, err := d.Decode(value)
 	if err != nil {
-		return badInput(fmt.Errorf("the event is malformed: %w", err))
+		return cli.BadInput(fmt.Errorf("the event is malformed: %w", err))
 	}
 	delivery := d.Prepare(ctx, event, 0)
 	if delivery.Decision != actions.DecisionSend {
@@ -65,22 +66,22 @@ func (c *sendTestCmd) Run(ctx context.Context, app *app) error {
 		return fmt.Errorf("there is nothing to send: %s", why)
 	}
 	if !strings.HasSuffix(delivery.Message.To, strings.TrimPrefix(c.To, "+")) {
-		return badInput(fmt.Errorf("the action sends to no number, but to %q", delivery.Message.To[:strings.IndexByte(delivery.Message.To+":", ':')]))
+		return cli.BadInput(fmt.Errorf("the action sends to no number, but to %q", delivery.Message.To[:strings.IndexByte(delivery.Message.To+":", ':')]))
 	}
-	fmt.Fprintf(app.stdout, "to %s, from %s:\n%s\n", terminal.Plain(delivery.Message.To), terminal.Plain(delivery.Message.From), terminal.PlainLines(delivery.Message.Body))
+	fmt.Fprintf(app.Stdout, "to %s, from %s:\n%s\n", terminal.Plain(delivery.Message.To), terminal.Plain(delivery.Message.From), terminal.PlainLines(delivery.Message.Body))
 	if !c.Yes {
-		return badInput(errors.New("nothing is sent without --yes"))
+		return cli.BadInput(errors.New("nothing is sent without --yes"))
 	}
 	result := d.Send(ctx, delivery.Message, func() error { return nil })
 	if result.Kind != outcome.Sent {
 		return fmt.Errorf("not sent: %s: %w", result.Reason, result.Err)
 	}
-	fmt.Fprintf(app.stdout, "sent: %s\n", result.SID)
+	fmt.Fprintf(app.Stdout, "sent: %s\n", result.SID)
 	return nil
 }
 
 // event is the only one of the file.
-func (c *sendTestCmd) event() ([]byte, error) {
+func (c *SendTest) event() ([]byte, error) {
 	file, err := openEvents(c.Event)
 	if err != nil {
 		return nil, err
@@ -98,7 +99,7 @@ func (c *sendTestCmd) event() ([]byte, error) {
 }
 
 // definition is the destination with the one action, whose recipient is --to.
-func (c *sendTestCmd) definition(cfg *config.Config) (actions.Definition, error) {
+func (c *SendTest) definition(cfg *config.Config) (actions.Definition, error) {
 	var names []string
 	var found []actions.Definition
 	for _, d := range cfg.Destinations {

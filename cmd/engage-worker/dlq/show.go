@@ -1,4 +1,4 @@
-package main
+package dlq
 
 import (
 	"bytes"
@@ -15,13 +15,14 @@ import (
 	"unicode/utf8"
 
 	"engage-worker/actions/trigger"
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/deadletter"
 	"engage-worker/internal/letters"
 	"engage-worker/internal/preview"
 	"engage-worker/internal/terminal"
 )
 
-type dlqShowCmd struct {
+type Show struct {
 	ID   string       `arg:"" help:"The dead letter's id (engage.dlq.id, the second column of list), or its beginning."`
 	Mask bool         `help:"Veil phone numbers and mail, and users."`
 	TZ   letters.Zone `name:"tz" help:"The time zone of the times: UTC, local, or a name as Europe/Berlin." placeholder:"ZONE"`
@@ -40,11 +41,11 @@ type death struct {
 const mostDeaths = 100
 
 // Run shows.
-func (c *dlqShowCmd) Run(ctx context.Context, app *app) error {
+func (c *Show) Run(ctx context.Context, app *cli.App) error {
 	if c.ID == "" {
-		return badInput(errors.New("the id is empty; `engage-worker dlq list` shows the ids"))
+		return cli.BadInput(errors.New("the id is empty; `engage-worker dlq list` shows the ids"))
 	}
-	desk, err := openDLQ(app)
+	desk, err := open(app)
 	if err != nil {
 		return err
 	}
@@ -55,9 +56,9 @@ func (c *dlqShowCmd) Run(ctx context.Context, app *app) error {
 	}
 	replays, err := desk.replaysOf(ctx, last.ID())
 	if err != nil {
-		return desk.explained(ctx, err)
+		return cli.ExplainedLetters(ctx, desk.Desk, err)
 	}
-	p := &shower{s: terminal.ScreenOf(app.stdout), zone: c.TZ}
+	p := &shower{s: terminal.ScreenOf(app.Stdout), zone: c.TZ}
 	shown := last
 	if c.Mask {
 		shown = letters.MaskedRecord(last)
@@ -75,7 +76,7 @@ func (c *dlqShowCmd) Run(ctx context.Context, app *app) error {
 
 // find is the last death of the one dead letter with the id, and all of its
 // deaths.
-func (c *dlqShowCmd) find(ctx context.Context, app *app, desk *dlqDesk) (*deadletter.Record, []death, error) {
+func (c *Show) find(ctx context.Context, app *cli.App, desk *reading) (*deadletter.Record, []death, error) {
 	const mostNamed = 10 // of those that an id's beginning could mean
 	last := map[string]*deadletter.Record{}
 	deaths := map[string][]death{}
@@ -99,19 +100,19 @@ func (c *dlqShowCmd) find(ctx context.Context, app *app, desk *dlqDesk) (*deadle
 	case last[c.ID] != nil:
 		ids = []string{c.ID}
 	case len(ids) == 0:
-		return nil, nil, badInput(fmt.Errorf("%s holds no dead letter with the id %q; `engage-worker dlq list` shows the ids", desk.Reader.Topic, c.ID))
+		return nil, nil, cli.BadInput(fmt.Errorf("%s holds no dead letter with the id %q; `engage-worker dlq list` shows the ids", desk.Reader.Topic, c.ID))
 	case len(ids) > 1:
 		if more {
 			ids = append(ids, "and more")
 		}
-		return nil, nil, badInput(fmt.Errorf("%q is the beginning of several ids: %s", c.ID, strings.Join(ids, ", ")))
+		return nil, nil, cli.BadInput(fmt.Errorf("%q is the beginning of several ids: %s", c.ID, strings.Join(ids, ", ")))
 	}
 	return last[ids[0]], deaths[ids[0]], nil
 }
 
 // replaysOf is what the audit topic says of a dead letter. No such topic means
 // that nothing was ever replayed.
-func (d *dlqDesk) replaysOf(ctx context.Context, id string) ([]deadletter.Audit, error) {
+func (d *reading) replaysOf(ctx context.Context, id string) ([]deadletter.Audit, error) {
 	audit, err := d.OpenAudit(ctx, false)
 	if audit == nil || err != nil {
 		return nil, err
@@ -260,7 +261,7 @@ func text(b []byte) string {
 }
 
 // rendered shows what the current configuration makes of the event.
-func (p *shower) rendered(ctx context.Context, desk *dlqDesk, r *deadletter.Record) {
+func (p *shower) rendered(ctx context.Context, desk *reading, r *deadletter.Record) {
 	p.section("What the current configuration would send (nothing is sent)")
 	previewer, err := preview.New(desk.Config)
 	if err != nil {

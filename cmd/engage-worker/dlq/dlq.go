@@ -1,4 +1,4 @@
-package main
+package dlq
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/segmentio/kafka-go"
 
+	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/deadletter"
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/records"
@@ -19,20 +20,20 @@ import (
 	"engage-worker/internal/terminal"
 )
 
-// dlqCmd is what analysts look at the dead letters with.
-type dlqCmd struct {
-	Stats  dlqStatsCmd  `cmd:"" help:"Count the dead letters by reason, action, region, Twilio code, hour and more."`
-	List   dlqListCmd   `cmd:"" help:"List dead letters, newest first."`
-	Show   dlqShowCmd   `cmd:"" help:"Show everything of one dead letter: why, what mends it, the event, what would be sent now, its replays."`
-	Export dlqExportCmd `cmd:"" help:"Write dead letters as JSON Lines, CSV or Parquet."`
-	Replay dlqReplayCmd `cmd:"" help:"Send dead letters again: shows a plan, and carries it out when told to."`
+// Cmd is what analysts look at the dead letters with.
+type Cmd struct {
+	Stats  Stats  `cmd:"" help:"Count the dead letters by reason, action, region, Twilio code, hour and more."`
+	List   List   `cmd:"" help:"List dead letters, newest first."`
+	Show   Show   `cmd:"" help:"Show everything of one dead letter: why, what mends it, the event, what would be sent now, its replays."`
+	Export Export `cmd:"" help:"Write dead letters as JSON Lines, CSV or Parquet."`
+	Replay Replay `cmd:"" help:"Send dead letters again: shows a plan, and carries it out when told to."`
 
-	Dismiss dlqDismissCmd `cmd:"" help:"Close dead letters that need nothing more, with a reason; or open them again."`
+	Dismiss Dismiss `cmd:"" help:"Close dead letters that need nothing more, with a reason; or open them again."`
 }
 
 // Validate is kong's hook. It refuses options without a value: where a script's
 // variable is empty, they would choose everything.
-func (c *dlqCmd) Validate(kctx *kong.Context) error {
+func (c *Cmd) Validate(kctx *kong.Context) error {
 	for _, p := range kctx.Path {
 		if p.Flag == nil {
 			continue
@@ -55,9 +56,9 @@ func (c *dlqCmd) Validate(kctx *kong.Context) error {
 	return nil
 }
 
-// dlqFilter are the options that choose dead letters. Of several values of an
+// choosing are the options that choose dead letters. Of several values of an
 // option any may match; all options must.
-type dlqFilter struct {
+type choosing struct {
 	letters.Options
 	TZ letters.Zone `name:"tz" help:"The time zone of times that are given or shown to people: UTC, local, or a name as Europe/Berlin." placeholder:"ZONE"`
 
@@ -65,14 +66,14 @@ type dlqFilter struct {
 }
 
 // Validate is kong's hook for flags.
-func (f *dlqFilter) Validate() (err error) {
+func (f *choosing) Validate() (err error) {
 	f.Zone = f.TZ.Location()
 	f.filter, err = f.Filter("--", time.Now())
 	return err
 }
 
 // chosen says that not all are.
-func (f *dlqFilter) chosen() string {
+func (f *choosing) chosen() string {
 	if reflect.DeepEqual(f.filter, deadletter.Filter{}) {
 		return ""
 	}
@@ -82,36 +83,30 @@ func (f *dlqFilter) chosen() string {
 // unknown is an error if an option names what the configuration doesn't know. It
 // is asked when nothing was found: what isn't configured any more may have dead
 // letters.
-func (f *dlqFilter) unknown(cfg *config.Config) error {
-	return badInput(f.Unknown("--", cfg))
+func (f *choosing) unknown(cfg *config.Config) error {
+	return cli.BadInput(f.Unknown("--", cfg))
 }
 
-func quoted(s string) string { return fmt.Sprintf("%q", s) }
-
-// dlqDesk is a connection to the configured dead-letter topic that remembers
+// reading is a connection to the configured dead-letter topic that remembers
 // what it has read.
-type dlqDesk struct {
+type reading struct {
 	*letters.Desk
 	spans []deadletter.Span // what was read last
 	fold  *deadletter.Fold
 }
 
-// openDLQ reads the configuration and prepares to connect. Close it in the end.
-func openDLQ(app *app) (*dlqDesk, error) {
-	cfg, err := app.config()
+// open reads the configuration and prepares to connect. Close it in the end.
+func open(app *cli.App) (*reading, error) {
+	desk, err := app.Letters()
 	if err != nil {
 		return nil, err
 	}
-	desk, err := letters.Open(cfg)
-	if err != nil {
-		return nil, badInput(err)
-	}
-	return &dlqDesk{Desk: desk, fold: deadletter.NewFold()}, nil
+	return &reading{Desk: desk, fold: deadletter.NewFold()}, nil
 }
 
 // readStates is read with the letters' states, for which the topic is read
 // twice: first for what the ledgers and the others are to be asked of.
-func (d *dlqDesk) readStates(ctx context.Context, app *app, filter deadletter.Filter, each func(*deadletter.Record) error) (leftOut, error) {
+func (d *reading) readStates(ctx context.Context, app *cli.App, filter deadletter.Filter, each func(*deadletter.Record) error) (leftOut, error) {
 	states := deadletter.NewStates(d.PresentName)
 	stateless := filter
 	stateless.States = nil
@@ -141,7 +136,7 @@ func (d *dlqDesk) readStates(ctx context.Context, app *app, filter deadletter.Fi
 
 // readOnce is read for whoever asks for the states in the end, of the letters that
 // each adds to them or later ones; see learn. The filter chooses no states.
-func (d *dlqDesk) readOnce(ctx context.Context, app *app, filter deadletter.Filter, each func(r *deadletter.Record, states *deadletter.States)) (*deadletter.States, leftOut, error) {
+func (d *reading) readOnce(ctx context.Context, app *cli.App, filter deadletter.Filter, each func(r *deadletter.Record, states *deadletter.States)) (*deadletter.States, leftOut, error) {
 	states := deadletter.NewStates(d.PresentName)
 	left, err := d.scan(ctx, app, filter.Since, nil, func(r *deadletter.Record) error {
 		states.Died(r)
@@ -154,28 +149,28 @@ func (d *dlqDesk) readOnce(ctx context.Context, app *app, filter deadletter.Filt
 }
 
 // learn reads what became of the letters.
-func (d *dlqDesk) learn(ctx context.Context, app *app, states *deadletter.States) error {
+func (d *reading) learn(ctx context.Context, app *cli.App, states *deadletter.States) error {
 	progress := new(deadletter.Progress)
-	stop := terminal.Progress(app.stderr, "reading what became of them", progress.Far)
+	stop := terminal.Progress(app.Stderr, "reading what became of them", progress.Far)
 	defer stop()
 	sources := d.Sources()
 	sources.Replays = deadletter.AuditTopic(d.Reader.Topic)
-	return d.explained(ctx, states.Learn(ctx, sources, progress))
+	return cli.ExplainedLetters(ctx, d.Desk, states.Learn(ctx, sources, progress))
 }
 
 // scan calls each for all dead letters, once each; of the spans, or of what is
 // there now.
-func (d *dlqDesk) scan(ctx context.Context, app *app, since time.Time, spans []deadletter.Span, each func(*deadletter.Record) error) (leftOut, error) {
+func (d *reading) scan(ctx context.Context, app *cli.App, since time.Time, spans []deadletter.Span, each func(*deadletter.Record) error) (leftOut, error) {
 	var left leftOut
 	if spans == nil {
 		var err error
 		if spans, err = d.Reader.Spans(ctx, since); err != nil {
-			return left, d.explained(ctx, err)
+			return left, cli.ExplainedLetters(ctx, d.Desk, err)
 		}
 	}
 	d.spans, d.fold = spans, deadletter.NewFold()
 	progress := new(deadletter.Progress)
-	stop := terminal.Progress(app.stderr, "reading "+d.Reader.Topic, progress.Far)
+	stop := terminal.Progress(app.Stderr, "reading "+d.Reader.Topic, progress.Far)
 	defer stop()
 	err := d.Reader.Read(ctx, spans, progress, func(r *deadletter.Record, fault error) error {
 		// What one header doesn't tell doesn't make the letter less dead.
@@ -190,16 +185,16 @@ func (d *dlqDesk) scan(ctx context.Context, app *app, since time.Time, spans []d
 		return nil
 	})
 	left.gone = int(progress.Gone())
-	return left, d.explained(ctx, err)
+	return left, cli.ExplainedLetters(ctx, d.Desk, err)
 }
 
 // follow goes on from where the last read ended, until ctx ends, which is no error.
-func (d *dlqDesk) follow(ctx context.Context, filter deadletter.Filter, each func(*deadletter.Record) error) error {
+func (d *reading) follow(ctx context.Context, filter deadletter.Filter, each func(*deadletter.Record) error) error {
 	end := &tail.Tail{Cluster: d.Cluster, Topic: d.Reader.Topic}
 	for _, s := range d.spans {
 		end.Spans = append(end.Spans, records.Span{Topic: d.Reader.Topic, Partition: s.Partition, From: s.From, End: s.End})
 	}
-	return (&topicTail{end: end}).follow(ctx, func(m kafka.Message) error {
+	return cli.Follow(ctx, end, func(m kafka.Message) error {
 		r, err := deadletter.Decode(m)
 		if errors.Is(err, deadletter.ErrForeign) || d.fold.Repeated(r) {
 			return nil
@@ -219,7 +214,7 @@ type leftOut struct {
 }
 
 // note says it on standard error.
-func (l leftOut) note(app *app, topic string) {
+func (l leftOut) note(app *cli.App, topic string) {
 	for _, part := range []struct {
 		n   int
 		why string
@@ -229,31 +224,7 @@ func (l leftOut) note(app *app, topic string) {
 		{l.gone, "deleted by retention before they were read"},
 	} {
 		if part.n > 0 {
-			fmt.Fprintf(app.stderr, "engage-worker: left out %s of %s: %s\n", terminal.Plural(part.n, "record"), topic, part.why)
+			fmt.Fprintf(app.Stderr, "engage-worker: left out %s of %s: %s\n", terminal.Plural(part.n, "record"), topic, part.why)
 		}
 	}
 }
-
-// explained puts what went wrong into one line. A topic that isn't there is bad
-// input: the configuration names another one.
-func (d *dlqDesk) explained(ctx context.Context, err error) error {
-	var own *dlqError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &own):
-		return own.err
-	case ctx.Err() != nil:
-		return errors.New("interrupted; what was shown or written is not everything")
-	}
-	explained := errors.New(d.Explain(err))
-	if errors.Is(err, kafka.UnknownTopicOrPartition) {
-		return badInput(explained)
-	}
-	return explained
-}
-
-// dlqError is an error that isn't Kafka's and says all itself.
-type dlqError struct{ err error }
-
-func (e *dlqError) Error() string { return e.err.Error() }

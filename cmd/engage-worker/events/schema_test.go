@@ -1,4 +1,4 @@
-package main
+package events
 
 import (
 	"os"
@@ -42,7 +42,7 @@ func TestEventSchemaTellsMistakes(t *testing.T) {
 			t.Errorf("a value is shown: %s", got)
 		}
 	}
-	examples, err := filepath.Glob("../../docs/examples/*.json")
+	examples, err := filepath.Glob("../../../docs/examples/*.json")
 	if err != nil || len(examples) == 0 {
 		t.Fatal(examples, err)
 	}
@@ -54,25 +54,5 @@ func TestEventSchemaTellsMistakes(t *testing.T) {
 		if faults := schema.faults(text); faults != nil && !strings.HasSuffix(path, "rudderstack.json") {
 			t.Errorf("%s: %q", path, faults)
 		}
-	}
-}
-
-func TestProduceRefusesATable(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "events.csv")
-	if err := os.WriteFile(file, []byte("userId,first_name,phone\r\nu1,Jane,+14155550134\r\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	code, stdout, stderr, records := produceTo(t, "", file)
-	if code != exitBadInput || stdout != "" || len(records) != 0 || !strings.HasPrefix(stderr, "engage-worker: "+file+": this looks like a table (CSV)") {
-		t.Errorf("exit %d, %d records\n%s%s", code, len(records), stdout, stderr)
-	}
-}
-
-func TestProducePrintsOffsets(t *testing.T) {
-	const in = `{"type":"page","messageId":"a","userId":"u"}` + "\n\n" + `{"type":"page","messageId":"b","userId":"u"}` + "\n"
-	code, stdout, stderr, records := produceTo(t, in, "--offsets", "--strict")
-	if code != exitOK || len(records) != 2 || stderr != "" || !strings.Contains(stdout, "line 1: partition ") || !strings.Contains(stdout, "line 3: partition ") ||
-		strings.Count(stdout, ", offset ") != 2 || !strings.Contains(stdout, ", offset 1\n") {
-		t.Errorf("exit %d, %d records\n%s%s", code, len(records), stdout, stderr)
 	}
 }
