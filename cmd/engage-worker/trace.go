@@ -67,7 +67,7 @@ func (c *traceCmd) Run(ctx context.Context, app *cli.App) error {
 		return cli.ExplainedLetters(ctx, desk, err)
 	}
 	collector := &trace.Collector{Cluster: desk.Cluster, Source: desk.Config.Kafka.Topic, DeadLetters: desk.Reader.Topic, Destinations: previewer.Traced()}
-	stop := terminal.Progress(app.Stderr, "looking", func() (done, total int64) { return int64(collector.Done.Load()), int64(collector.Total.Load()) })
+	stop := terminal.Progress(app.Stderr, "looking", func() (done, total int64) { return collector.Done.Load(), collector.Total.Load() })
 	line, err := collector.Collect(ctx, trace.Query{MessageID: c.MessageID, User: c.User, To: c.To, Since: c.since})
 	stop()
 	if err != nil {

@@ -1,3 +1,5 @@
+// Package events is the commands for events: they publish them, show them, tell
+// what would be made of them, and send one message of one.
 package events
 
 import (
