@@ -20,7 +20,16 @@ type Message struct {
 	Account string // whose message it is
 	Access  int    // by which credentials: 0 the settings', n those of the n-th former ones
 
-	notFound bool // the last attempt was answered with a 404 of Twilio's
+	notFound bool   // the last attempt was answered with a 404 of Twilio's
+	person   string // once asked
+}
+
+// Person is whom the message is for, as Person has it.
+func (m *Message) Person() string {
+	if m.person == "" {
+		m.person = Person(m.To)
+	}
+	return m.person
 }
 
 // FormValue is one name and value of a form.

@@ -42,7 +42,7 @@ func markOf(m *twilio.Message) ledger.Mark {
 	part := func(s string) {
 		b = append(binary.BigEndian.AppendUint64(b, uint64(len(s))), s...)
 	}
-	channel, recipient := twilio.Canonical(twilio.Person(m.To))
+	channel, recipient := twilio.Canonical(m.Person())
 	part(channel)
 	part(recipient)
 	for _, v := range m.Form {

@@ -22,11 +22,9 @@ func NewFlights() *Flights {
 	return &Flights{at: map[string]int{}, sids: map[string]bool{}, late: map[string]time.Time{}}
 }
 
-func flightKey(m *twilio.Message) string { return twilio.Person(m.To) }
-
 // move counts a request to m's recipient in or out.
 func (x *Flights) move(m *twilio.Message, by int) {
-	k := flightKey(m)
+	k := m.Person()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.at[k] += by
@@ -39,14 +37,14 @@ func (x *Flights) move(m *twilio.Message, by int) {
 func (x *Flights) to(m *twilio.Message) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.at[flightKey(m)] > 0
+	return x.at[m.Person()] > 0
 }
 
 // doubt remembers that a request to m's recipient may come up in Twilio's list
 // until then. Of two deliveries with the same text each may take the other's
 // message for its own, so that the list's silence counts for neither before.
 func (x *Flights) doubt(m *twilio.Message, until time.Time) {
-	k := flightKey(m)
+	k := m.Person()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if until.After(x.late[k]) {
@@ -73,7 +71,7 @@ func (x *Flights) settle(k string) {
 func (x *Flights) doubtful(m *twilio.Message) time.Time {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.late[flightKey(m)]
+	return x.late[m.Person()]
 }
 
 // claim chooses sid for one delivery, until unclaim, and reports whether no

@@ -77,7 +77,7 @@ func tagsOf(m *twilio.Message) ledger.Tags {
 
 // madeWith is what a request with m is made with, but for its deadline.
 func madeWith(m *twilio.Message) ledger.Made {
-	channel, recipient := twilio.Canonical(twilio.Person(m.To))
+	channel, recipient := twilio.Canonical(m.Person())
 	_, sender := twilio.Canonical(m.From)
 	return ledger.Made{Account: tag(m.Account), Host: tag(m.BaseURL), Sender: tag(sender), Channel: tag(channel), Recipient: tag(recipient)}
 }
@@ -103,11 +103,16 @@ func essence(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
 	for word := range strings.FieldsSeq(s) {
-		if strings.Contains(word, "://") || strings.Contains(word, ".") && strings.Contains(word, "/") {
+		if strings.Contains(word, "/") && (strings.Contains(word, "://") || strings.Contains(word, ".")) {
 			continue
 		}
 		for _, r := range word {
-			if r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) || r > unicode.MaxASCII && unicode.IsLetter(r) && !unicode.Is(unicode.Latin, r) {
+			switch {
+			case 'a' <= r && r <= 'z', '0' <= r && r <= '9':
+				b.WriteByte(byte(r))
+			case 'A' <= r && r <= 'Z':
+				b.WriteByte(byte(r) + 'a' - 'A')
+			case r > unicode.MaxASCII && unicode.IsLetter(r) && !unicode.Is(unicode.Latin, r):
 				b.WriteRune(unicode.ToLower(r))
 			}
 		}

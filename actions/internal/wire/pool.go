@@ -58,12 +58,16 @@ func (p *pool) get(ctx context.Context) (*conn, error) {
 		if c == nil {
 			return p.dial(ctx)
 		}
-		if !c.ended() {
+		if time.Since(c.since) < fresh || !c.ended() {
 			return c, nil
 		}
 		c.discard()
 	}
 }
+
+// fresh is what was put back so lately that news of its end couldn't be here
+// yet, from farther than the next room.
+const fresh = 5 * time.Millisecond
 
 func (p *pool) pop() *conn {
 	p.mu.Lock()

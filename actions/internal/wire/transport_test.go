@@ -171,7 +171,7 @@ func TestEndedWhileIdle(t *testing.T) {
 				}
 				_ = c.Close()
 				p := tr.hosts[host{"http", strings.TrimPrefix(server.URL, "http://")}]
-				for !p.idle[0].ended() { // until the news is here
+				for time.Since(p.idle[0].since) < fresh || !p.idle[0].ended() { // until the news is here
 					time.Sleep(time.Millisecond)
 				}
 			}
