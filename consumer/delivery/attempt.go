@@ -238,7 +238,9 @@ func (d *delivery) writeIntent(permit *ratelimit.Permit) (leave bool, next step)
 	}
 	if d.parts.Ledger != nil {
 		written := d.parts.Ledger.Begin(d.key, d.entry(ledger.Intent, ""))
-		patience := time.NewTimer(intentPatience)
+		patience := d.courier.timers.Get().(*time.Timer)
+		defer d.courier.timers.Put(patience)
+		patience.Reset(intentPatience)
 		defer patience.Stop()
 		var err error
 		select {

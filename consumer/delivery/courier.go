@@ -23,6 +23,7 @@ type Courier struct {
 	parts   Parts
 	actions []string
 	former  [][]string // what each was called before
+	timers  sync.Pool  // of *time.Timer, stopped
 
 	mu     sync.Mutex
 	active map[ledger.Key]chan struct{} // deliveries in work; closed at their end, nil while nobody waits for it
@@ -37,7 +38,13 @@ func New(cfg Config, parts Parts) *Courier {
 	if parts.Doors == nil {
 		parts.Doors = ratelimit.NewDoors(parts.Metrics, parts.Log)
 	}
-	return &Courier{cfg: cfg, parts: parts, actions: parts.Destination.Actions(), former: parts.Destination.FormerNames(), active: map[ledger.Key]chan struct{}{}}
+	return &Courier{cfg: cfg, parts: parts, actions: parts.Destination.Actions(), former: parts.Destination.FormerNames(), timers: sync.Pool{New: stoppedTimer}, active: map[ledger.Key]chan struct{}{}}
+}
+
+func stoppedTimer() any {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
 }
 
 // sideBySide is how many deliveries of one event are made at the same time.
