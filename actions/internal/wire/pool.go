@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -85,45 +86,54 @@ func (p *pool) pop() *conn {
 // put keeps a connection whose answer was read to its end.
 func (p *pool) put(c *conn) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.idle) >= p.mostIdle {
-		c.discard()
-		return
+	full := len(p.idle) >= p.mostIdle
+	if !full {
+		c.kept, c.since = true, time.Now()
+		p.idle = append(p.idle, c)
+		if p.expiry == nil && p.like.IdleConnTimeout > 0 {
+			p.expiry = time.AfterFunc(p.like.IdleConnTimeout, p.expire)
+		}
 	}
-	c.kept, c.since = true, time.Now()
-	p.idle = append(p.idle, c)
-	if p.expiry == nil && p.like.IdleConnTimeout > 0 {
-		p.expiry = time.AfterFunc(p.like.IdleConnTimeout, p.expire)
+	p.mu.Unlock()
+	if full {
+		c.discard()
 	}
 }
 
 // expire closes what has been idle for long, and comes again for the rest.
 func (p *pool) expire() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	n := 0
 	for n < len(p.idle) && time.Since(p.idle[n].since) >= p.like.IdleConnTimeout {
-		p.idle[n].discard()
 		n++
 	}
-	p.idle = append(p.idle[:0], p.idle[n:]...)
-	if len(p.idle) == 0 {
+	old := slices.Clone(p.idle[:n])
+	p.idle = slices.Delete(p.idle, 0, n)
+	if len(p.idle) > 0 {
+		p.expiry.Reset(p.like.IdleConnTimeout - time.Since(p.idle[0].since))
+	} else {
 		p.expiry = nil
-		return
 	}
-	p.expiry.Reset(p.like.IdleConnTimeout - time.Since(p.idle[0].since))
+	p.mu.Unlock()
+	discard(old)
 }
 
 func (p *pool) closeIdle() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.idle {
-		c.discard()
-	}
+	old := p.idle
 	p.idle = nil
 	if p.expiry != nil {
 		p.expiry.Stop()
 		p.expiry = nil
+	}
+	p.mu.Unlock()
+	discard(old)
+}
+
+// discard closes connections. The pool isn't locked meanwhile, as TLS takes its leave.
+func discard(all []*conn) {
+	for _, c := range all {
+		c.discard()
 	}
 }
 

@@ -12,11 +12,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"math"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"sync"
 )
 
@@ -140,8 +142,9 @@ func (t *Transport) pool(u *url.URL) (*pool, error) {
 // CloseIdleConnections closes the connections that no request has.
 func (t *Transport) CloseIdleConnections() {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, p := range t.hosts {
+	pools := slices.Collect(maps.Values(t.hosts))
+	t.mu.Unlock()
+	for _, p := range pools {
 		p.closeIdle()
 	}
 	t.like.CloseIdleConnections()
