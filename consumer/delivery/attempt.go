@@ -242,24 +242,23 @@ func (d *delivery) writeIntent(permit *ratelimit.Permit) (leave bool, next step)
 		defer d.courier.timers.Put(patience)
 		patience.Reset(intentPatience)
 		defer patience.Stop()
-		var err error
 		select {
-		case err = <-written:
+		case <-written.Done():
 		case <-d.parts.Work.Done():
 			return abandon(leftOpen)
 		case <-patience.C:
 			abandon(onward)
 			select {
-			case err = <-written:
+			case <-written.Done():
 			case <-d.parts.Work.Done():
 				return false, leftOpen
 			}
-			if err == nil {
+			if written.Err() == nil {
 				d.intended = true
 				return false, onward
 			}
 		}
-		if err != nil {
+		if err := written.Err(); err != nil {
 			return abandon(d.refused(err))
 		}
 		d.intended = true

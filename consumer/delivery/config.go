@@ -94,7 +94,7 @@ type shardLedger interface {
 	Key(recordKey []byte) ledger.Key
 	Get(recordKey []byte) (ledger.Entry, bool)
 	Usurper() string // the group that shares the ledger, or ""
-	Begin(recordKey []byte, e ledger.Entry) <-chan error
+	Begin(recordKey []byte, e ledger.Entry) ledger.Ticket
 	Append(ctx context.Context, recordKey []byte, e ledger.Entry) error
 }
 

@@ -23,12 +23,12 @@ type Others struct {
 // groupMark leads the group in a record's value, behind all else.
 const groupMark = " @"
 
-// usualValue is what an intent's value takes, which is the longest as a rule.
-const usualValue = 160
+// usualValue is above what an intent's value takes, which is the longest as a rule.
+const usualValue = 256
 
-// value is a record's value with the group that writes it.
-func (l *Ledger) value(e Entry) []byte {
-	b := e.AppendValue(make([]byte, 0, usualValue))
+// value appends a record's value with the group that writes it.
+func (l *Ledger) value(b []byte, e Entry) []byte {
+	b = e.AppendValue(b)
 	if l.cfg.Others.Group == "" {
 		return b
 	}

@@ -27,7 +27,7 @@ func TestWhoseRecord(t *testing.T) {
 		"1 intent 1732390000123 3/5 7  =1/1/2/3/4/5/1000 @engage-worker.onboarding":     {State: Intent, Made: Made{1, 2, 3, 4, 5, time.Second}},
 	} {
 		e.Time, e.Position, e.Generation = at, Position{3, 5}, 7
-		if got := string(l.value(e)); got != text {
+		if got := string(l.value(nil, e)); got != text {
 			t.Errorf("%q, want %q", got, text)
 		}
 		if got, err := ParseEntry([]byte(text)); err != nil || got != e {

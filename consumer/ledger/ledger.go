@@ -8,9 +8,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"github.com/segmentio/kafka-go"
 
-	"engage-worker/internal/pause"
+	"engage-worker/internal/kafka/acked"
 )
 
 // Config is a shard's part of the ledger.
@@ -30,11 +29,10 @@ type topicLog interface {
 }
 
 // Record is one of the log's.
-type Record struct {
-	Offset     int64     // where it is read
-	Time       time.Time // when it is appended
-	Key, Value []byte
-}
+type Record = acked.Record
+
+// Ticket is for an entry that is being written.
+type Ticket = acked.Ticket
 
 // Ledger is a shard's part of the ledger. It is safe for concurrent use.
 //
@@ -45,24 +43,18 @@ type Ledger struct {
 	cfg Config
 	log topicLog
 
-	mu      sync.Mutex
-	index   *index
-	pending []*pending
-	next    int64 // the log is known up to here; -1: nothing is
-	seen    sighting
-	wake    chan struct{} // of size one: a signal that pending isn't empty
+	journal *acked.Journal[pending]
+
+	mu    sync.Mutex
+	index *index
+	next  int64 // the log is known up to here; -1: nothing is
+	seen  sighting
 }
 
-// pending is a record that waits to be written.
+// pending is an entry that is being written.
 type pending struct {
-	key, value []byte
-	entry      Entry
-	done       chan error // of size one, so that the writer never waits
-}
-
-// record makes an entry's.
-func (l *Ledger) record(key []byte, e Entry) *pending {
-	return &pending{key: key, value: l.value(e), entry: e, done: make(chan error, 1)}
+	key   Key
+	entry Entry
 }
 
 // New makes a ledger over a log, which knows nothing yet.
@@ -70,17 +62,26 @@ func New(cfg Config, log topicLog) *Ledger {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Ledger{cfg: cfg, log: log, index: newIndex(cfg.Retention), next: -1, wake: make(chan struct{}, 1)}
+	l := &Ledger{cfg: cfg, log: log, index: newIndex(cfg.Retention), next: -1}
+	l.journal = acked.NewJournal(acked.Owner[pending]{
+		Append: l.append, Written: l.written,
+		Trouble: func(err error) {
+			cfg.Log.Warn().Err(err).Msg("the ledger can't be written; its deliveries are held until it can")
+		},
+		Refused: func(err error) error { return fmt.Errorf("write the ledger: %w", err) },
+	})
+	return l
 }
 
-const (
-	// companyWait is how long an outcome waits for an intent to go along with.
-	// Only its offset waits for it, but a crash in between leaves it in doubt.
-	companyWait = 5 * time.Millisecond
-
-	maxBatch      = 1000      // records a write
-	maxBatchBytes = 256 << 10 // of keys and values a write, but for a single record
-)
+// append makes one attempt at writing records.
+func (l *Ledger) append(ctx context.Context, records []Record) (base int64, err error) {
+	start := time.Now()
+	base, err = l.log.Append(ctx, records)
+	if err == nil && l.cfg.Observe != nil {
+		l.cfg.Observe(time.Since(start))
+	}
+	return base, err
+}
 
 // Restore reads what the log holds beyond what is known already, up to its
 // end at the time of the call, and returns how many records that were. A log
@@ -171,147 +172,92 @@ func (l *Ledger) Len() int {
 	return l.index.len()
 }
 
-// Begin begins to write an entry, at once; the channel tells once how that
-// ended, nil when all in-sync replicas have it. It is for intents: a request
-// waits for them. Begin needs Run.
-func (l *Ledger) Begin(recordKey []byte, e Entry) <-chan error {
-	p := l.record(recordKey, e)
-	l.enqueue(p)
-	l.signal()
-	return p.done
-}
+// Begin begins to write an entry, at once; the Ticket tells how that ended: nil when
+// all in-sync replicas have it. It is for intents: a request waits for them. Begin
+// needs Run.
+func (l *Ledger) Begin(recordKey []byte, e Entry) Ticket { return l.put(recordKey, e, true) }
 
 // Append writes an entry and returns once all in-sync replicas have it. When
 // ctx ends first, the entry may or may not be written. It is for outcomes: they
-// go along with the next intent, or alone after a moment. Append needs Run.
+// go along with the next intent, or alone after a moment, for which only their
+// offset waits; but a crash in between leaves them in doubt. Append needs Run.
 func (l *Ledger) Append(ctx context.Context, recordKey []byte, e Entry) error {
-	p := l.record(recordKey, e)
-	if first := l.enqueue(p); first {
-		time.AfterFunc(companyWait, l.signal)
-	}
-	select {
-	case err := <-p.done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return l.put(recordKey, e, false).Wait(ctx)
 }
 
-// enqueue adds to what is pending and reports whether nothing was.
-func (l *Ledger) enqueue(p *pending) (first bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	first = len(l.pending) == 0
-	l.pending = append(l.pending, p)
-	return first
+func (l *Ledger) put(recordKey []byte, e Entry, hurry bool) Ticket {
+	var text [usualValue]byte
+	return l.journal.Put(recordKey, l.value(text[:0], e), e.Time, pending{l.index.keys.of(recordKey), e}, hurry)
 }
 
-// signal wakes the writer.
-func (l *Ledger) signal() {
-	select {
-	case l.wake <- struct{}{}:
-	default:
-	}
-}
-
-// Run writes what Append is given, in batches over the shard's concurrent
+// Run writes what Begin and Append are given, in batches over the shard's concurrent
 // deliveries, until ctx ends: what can't be written is tried again with
 // backoff. It returns with nothing of its own left running.
-func (l *Ledger) Run(ctx context.Context) {
-	for {
-		select {
-		case <-l.wake:
-		case <-ctx.Done():
-			l.refuse(ctx.Err())
-			return
-		}
-		for batch := l.take(); len(batch) > 0; batch = l.take() {
-			l.write(ctx, batch)
-		}
-	}
-}
+func (l *Ledger) Run(ctx context.Context) { l.journal.Run(ctx) }
 
-// take removes a batch from what is pending, bounded in records and bytes.
-func (l *Ledger) take() []*pending {
+// written takes in what this owner wrote.
+func (l *Ledger) written(ctx context.Context, base int64, page *acked.Page[pending]) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n, bytes := 0, 0
-	for n < len(l.pending) && n < maxBatch {
-		if bytes += len(l.pending[n].key) + len(l.pending[n].value); n > 0 && bytes > maxBatchBytes {
-			break
-		}
-		n++
-	}
-	batch := l.pending[:n:n]
-	if l.pending = l.pending[n:]; len(l.pending) == 0 {
-		l.pending = nil
-	}
-	return batch
-}
-
-// refuse answers all that is pending.
-func (l *Ledger) refuse(err error) {
-	for batch := l.take(); len(batch) > 0; batch = l.take() {
-		for _, p := range batch {
-			p.done <- err
-		}
-	}
-}
-
-// write produces one batch and answers its records. A batch that the topic
-// refuses is written in halves, so that only the record that is to blame fails.
-func (l *Ledger) write(ctx context.Context, batch []*pending) {
-	base, err := l.produce(ctx, batch)
-	if permanent(err) && len(batch) > 1 {
-		l.write(ctx, batch[:len(batch)/2])
-		l.write(ctx, batch[len(batch)/2:])
-		return
-	}
-	if err != nil {
-		for _, p := range batch {
-			p.done <- err
-		}
-		return
-	}
-	l.mu.Lock()
-	known := l.next
-	l.mu.Unlock()
 	// A gap before our records holds somebody else's writes, or ours that were
 	// applied without an answer. The log's order counts: they come first. If
-	// they can't be read now, the next assignment does: known stays.
-	end := base + int64(len(batch))
+	// they can't be read now, the next assignment does: what is known stays.
+	known, end := l.next, base+int64(len(page.Of))
 	var hidden map[string]Entry
-	var read error
+	var err error
 	if known >= 0 && base > known {
-		_, hidden, read = l.fold(ctx, known, base)
+		l.mu.Unlock()
+		_, hidden, err = l.fold(ctx, known, base)
+		l.mu.Lock()
 	}
 	now := l.cfg.Now()
-	l.mu.Lock()
 	l.seen.own = true
-	for _, p := range batch {
-		delete(hidden, string(p.key)) // behind which this record is
-		k := l.index.keys.of(p.key)
-		stored := l.index.put(k, p.entry, now)
-		if !stored {
-			hidden = l.hide(hidden, p.key, k, p.entry)
+	for i := range page.Of {
+		p, recordKey := &page.Of[i], page.Records[i].Key
+		if hidden != nil {
+			delete(hidden, string(recordKey)) // behind which this record is
 		}
-		if !stored && p.entry.State == Sent {
-			p.done <- ErrClaimed
-		} else {
-			p.done <- nil
+		if l.index.put(p.key, p.entry, now) {
+			continue
+		}
+		hidden = l.hide(hidden, recordKey, p.key, p.entry)
+		if p.entry.State == Sent {
+			page.Fail(i, ErrClaimed)
 		}
 	}
-	l.mu.Unlock()
-	if read == nil {
-		read = l.again(ctx, hidden, end)
+	switch {
+	case err != nil:
+		l.unread(err)
+	case len(hidden) == 0:
+		l.knows(end)
+	default:
+		page.Then(l.restating(ctx, hidden, end))
 	}
-	if read != nil {
-		l.cfg.Log.Warn().Err(read).Msg("records in the ledger that this owner didn't write couldn't be read yet")
-	} else if known >= 0 {
+}
+
+// restating writes once more what a page hides, up to which the log is known then.
+func (l *Ledger) restating(ctx context.Context, hidden map[string]Entry, end int64) func() {
+	return func() {
+		if err := l.again(ctx, hidden, end); err != nil {
+			l.unread(err)
+			return
+		}
 		l.mu.Lock()
-		l.next = end
-		l.mu.Unlock()
+		defer l.mu.Unlock()
+		l.knows(end)
 	}
+}
+
+// knows notes that the log is known up to end, unless it was never read. The
+// caller holds l.mu.
+func (l *Ledger) knows(end int64) {
+	if l.next >= 0 {
+		l.next = end
+	}
+}
+
+func (l *Ledger) unread(err error) {
+	l.cfg.Log.Warn().Err(err).Msg("records in the ledger that this owner didn't write couldn't be read yet")
 }
 
 // ErrClaimed says that another delivery of the shard is known to have been sent
@@ -331,51 +277,6 @@ func (l *Ledger) hide(hidden map[string]Entry, recordKey []byte, k Key, e Entry)
 	known.Generation = max(known.Generation, e.Generation) // of an outcome, it isn't kept
 	hidden[string(recordKey)] = known
 	return hidden
-}
-
-// produce writes the batch with acknowledgement by all in-sync replicas,
-// again and again until it works or ctx ends.
-func (l *Ledger) produce(ctx context.Context, batch []*pending) (base int64, err error) {
-	pauses := pause.Growing(50*time.Millisecond, 2*time.Second)
-	records := make([]Record, len(batch))
-	for i, p := range batch {
-		records[i] = Record{Key: p.key, Value: p.value, Time: p.entry.Time}
-	}
-	for failures := 1; ; failures++ {
-		start := time.Now()
-		// Not bounded by ctx alone: a request that hangs must be given up.
-		attempt, cancel := context.WithTimeout(ctx, produceTimeout)
-		base, err = l.log.Append(attempt, records)
-		cancel()
-		if err == nil {
-			if l.cfg.Observe != nil {
-				l.cfg.Observe(time.Since(start))
-			}
-			return base, nil
-		}
-		if ctx.Err() != nil {
-			return 0, fmt.Errorf("write the ledger: %w", ctx.Err())
-		}
-		if permanent(err) {
-			return 0, fmt.Errorf("write the ledger: %w", err)
-		}
-		if failures == failuresBeforeWarning {
-			l.cfg.Log.Warn().Err(err).Msg("the ledger can't be written; its deliveries are held until it can")
-		}
-		pause.For(ctx, pauses.NextBackOff())
-	}
-}
-
-// failuresBeforeWarning is how many writes must fail in a row: a leader's move
-// is no news.
-const failuresBeforeWarning = 4
-
-// produceTimeout is how long one write may take before it's tried again.
-const produceTimeout = 5 * time.Second
-
-// permanent tells errors of the record itself, which trying again can't mend.
-func permanent(err error) bool {
-	return errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.InvalidRecord)
 }
 
 // fold folds [from, end), which this owner didn't write, into the index. It
@@ -419,16 +320,15 @@ func (l *Ledger) again(ctx context.Context, hidden map[string]Entry, end int64) 
 	}); err != nil {
 		return err
 	}
-	var records []*pending
+	var records []Record
+	var of []pending
 	for recordKey, e := range hidden {
 		if e.Time.IsZero() {
 			e.Time = now
 		}
-		records = append(records, l.record([]byte(recordKey), e))
+		r := Record{Key: []byte(recordKey), Value: l.value(nil, e), Time: e.Time}
+		records, of = append(records, r), append(of, pending{l.index.keys.of(r.Key), e})
 	}
-	l.mu.Lock()
-	l.pending = append(records, l.pending...)
-	l.mu.Unlock()
-	l.signal()
+	l.journal.PutFirst(records, of)
 	return nil
 }

@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 
-	"engage-worker/internal/kafka/acked"
 	"engage-worker/internal/kafka/records"
 )
 
@@ -44,9 +43,5 @@ func (p Partition) Read(ctx context.Context, from, end int64, each func(r Record
 // once all in-sync replicas have them. What is appended to several partitions at
 // the same time goes out together; see acked.Appender.
 func (p Partition) Append(ctx context.Context, entries []Record) (base int64, err error) {
-	batch := make([]acked.Record, len(entries))
-	for i, r := range entries {
-		batch[i] = acked.Record{Key: r.Key, Value: r.Value, Time: r.Time}
-	}
-	return p.Cluster.Append(ctx, p.Topic, p.ID, batch)
+	return p.Cluster.Append(ctx, p.Topic, p.ID, entries)
 }

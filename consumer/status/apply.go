@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"engage-worker/consumer/ledger"
+	"engage-worker/internal/kafka/acked"
 )
 
 // Apply takes news in, and returns once whatever it changed is written, with
@@ -49,45 +50,39 @@ func (f *Follower) apply(ctx context.Context, news []News) (overtaken bool, err 
 	}
 	var failed errgroup.Group
 	failed.SetLimit(lettersAtOnce)
-	var written []chan error
-	var changes []change
+	var further []*moved
 	for _, m := range moving {
 		at, ok := found[m.entry.offset()]
 		if !ok || !bytes.Equal(at.Key, m.news[0].Key) {
 			continue // another key of the same hash, or it was compacted away meanwhile
 		}
-		record, before := at.Record, at.Record.Status
+		m.to = at
 		for i := range m.news {
-			record.take(&m.news[i])
+			m.to.Record.take(&m.news[i])
 		}
-		if record.Status <= before {
+		if m.to.Record.Status <= at.Record.Status {
 			continue
 		}
-		if record.Status.Failure() && !before.Failure() {
-			failed.Go(func() error { return f.bury(ctx, at.Key, &record) })
+		if m.to.Record.Status.Failure() && !at.Record.Status.Failure() {
+			failed.Go(func() error { return f.bury(ctx, m.to.Key, &m.to.Record) })
 		}
-		done := make(chan error, 1)
-		written = append(written, done)
-		changes = append(changes, change{key: at.Key, record: &record, over: &m.entry, done: done})
+		further = append(further, m)
 	}
 	if err := failed.Wait(); err != nil {
 		return false, err
 	}
-	for _, c := range changes {
-		if !f.enqueue(c) {
+	tickets := make([]acked.Ticket, len(further))
+	for i, m := range further {
+		ok := false
+		if tickets[i], ok = f.enqueue(m.to.Key, &m.to.Record, m.entry); !ok {
 			return false, nil
 		}
 	}
-	for _, done := range written {
-		select {
-		case err := <-done:
-			if errors.Is(err, errOvertaken) {
-				overtaken = true
-			} else if err != nil {
-				return false, err
-			}
-		case <-ctx.Done():
-			return false, ctx.Err()
+	for _, t := range tickets {
+		if err := t.Wait(ctx); errors.Is(err, errOvertaken) {
+			overtaken = true
+		} else if err != nil {
+			return false, err
 		}
 	}
 	return overtaken, nil
@@ -100,6 +95,7 @@ const lettersAtOnce = 16
 type moved struct {
 	entry entry
 	news  []News
+	to    Known // what they make of it
 }
 
 func (f *Follower) moving(news []News) []*moved {
@@ -185,7 +181,7 @@ func (f *Follower) carry(ctx context.Context, offsets []int64) error {
 	}
 	for _, at := range found {
 		if e, ok := f.find(at.Key, at.Record.SID); ok {
-			f.enqueue(change{key: at.Key, record: &at.Record, over: &e, done: make(chan error, 1)})
+			f.enqueue(at.Key, &at.Record, e)
 		}
 	}
 	return nil

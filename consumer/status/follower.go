@@ -13,6 +13,7 @@ import (
 
 	"engage-worker/consumer/ledger"
 	"engage-worker/deadletter"
+	"engage-worker/internal/kafka/acked"
 	"engage-worker/internal/metrics"
 )
 
@@ -68,18 +69,18 @@ type Follower struct {
 	cfg      Config
 	parts    Parts
 	schedule schedule
+	journal  *acked.Journal[change]
+	missing  time.Time // since when the topic isn't there; zero: it is. It is the journal's
 
 	applying sync.Mutex // held while news is merged: of two changes of a message the second sees the first
 
 	mu       sync.Mutex
 	index    index
-	begin    int64 // nothing before it is pending, as far as an earlier owner said
-	next     int64 // the log is known up to here; -1: nothing is
-	position int64 // nothing before it is pending; -1: that isn't known
-	overflow int64 // from here on some that are pending aren't in the index; -1: all are
-	absent   bool  // there is no topic
-	waiting  []change
-	wake     chan struct{} // of size one: something waits to be written
+	begin    int64         // nothing before it is pending, as far as an earlier owner said
+	next     int64         // the log is known up to here; -1: nothing is
+	position int64         // nothing before it is pending; -1: that isn't known
+	overflow int64         // from here on some that are pending aren't in the index; -1: all are
+	absent   bool          // there is no topic
 	lost     chan struct{} // of size one: the topic is gone, and is to be looked for again
 	pending  int           // messages in the index that haven't ended
 	known    chan struct{} // closed once the log is read for the first time, or isn't there
@@ -88,10 +89,17 @@ type Follower struct {
 
 // New makes a Follower that knows nothing yet.
 func New(cfg Config, parts Parts) *Follower {
-	return &Follower{
+	f := &Follower{
 		cfg: cfg, parts: parts, schedule: schedule{cfg.SweepAfter}, index: index{hashes: hashes{maphash.MakeSeed()}},
-		begin: -1, next: -1, position: -1, overflow: -1, wake: make(chan struct{}, 1), lost: make(chan struct{}, 1), known: make(chan struct{}),
+		begin: -1, next: -1, position: -1, overflow: -1, lost: make(chan struct{}, 1), known: make(chan struct{}),
 	}
+	f.journal = acked.NewJournal(acked.Owner[change]{
+		Append: f.append, Stale: f.stale, Written: f.written, Refused: f.refused,
+		Trouble: func(err error) {
+			parts.Logger.Warn().Err(err).Msg("the status topic can't be written; what Twilio has accepted isn't settled until it can")
+		},
+	})
+	return f
 }
 
 // Begin tells where to begin to read, for a Follower that knows nothing yet: the
@@ -119,16 +127,11 @@ func (f *Follower) Position() (at int64, ok bool) {
 // is filled in.
 func (f *Follower) Accepted(ctx context.Context, recordKey []byte, r Record) error {
 	r.Status = Accepted
-	done := make(chan error, 1)
-	if !f.enqueue(change{key: recordKey, record: &r, done: done}) {
+	t, ok := f.enqueue(recordKey, &r, entry{})
+	if !ok {
 		return nil
 	}
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return t.Wait(ctx)
 }
 
 // Withdraw says that a message that was said to be accepted under a key is
@@ -140,19 +143,14 @@ func (f *Follower) Withdraw(ctx context.Context, recordKey []byte, sid string) e
 	if !ok {
 		return nil
 	}
-	done := make(chan error, 1)
-	if !f.enqueue(change{key: recordKey, over: &e, done: done}) {
+	t, ok := f.enqueue(recordKey, &Record{}, e)
+	if !ok {
 		return nil
 	}
-	select {
-	case err := <-done:
-		if errors.Is(err, errOvertaken) {
-			return nil // by a message that begins under the key
-		}
+	if err := t.Wait(ctx); !errors.Is(err, errOvertaken) {
 		return err
-	case <-ctx.Done():
-		return ctx.Err()
 	}
+	return nil // by a message that begins under the key
 }
 
 // find is the entry of a message.
@@ -204,8 +202,8 @@ const grace = 10 * time.Minute
 const readGrace = 24 * time.Hour
 
 // entryOf is a record's, at its place in the log.
-func (f *Follower) entryOf(recordKey []byte, r *Record, offset int64, now time.Time, atOnce bool) entry {
-	key, tag := f.index.key(recordKey), f.index.tag(r.SID)
+func (f *Follower) entryOf(key uint64, r *Record, offset int64, now time.Time, atOnce bool) entry {
+	tag := f.index.tag(r.SID)
 	if r.Status.Final() {
 		keep := grace
 		if r.Status == Delivered && strings.HasPrefix(r.To, "whatsapp:") {

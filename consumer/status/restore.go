@@ -22,7 +22,8 @@ const lookAgain = 10 * time.Second
 func (f *Follower) Run(ctx context.Context, reading Gate) {
 	var writer sync.WaitGroup
 	defer writer.Wait()
-	writer.Go(func() { f.write(ctx) })
+	f.missing = time.Time{}
+	writer.Go(func() { f.journal.Run(ctx) })
 	for ctx.Err() == nil {
 		f.restoreUntilDone(ctx, reading)
 		select {
@@ -131,15 +132,16 @@ func (f *Follower) fold(ctx context.Context, from, end int64, restoring bool) er
 // before it, its offset is returned: that record must be written again, before
 // compaction drops it. The caller holds f.mu.
 func (f *Follower) foldOne(recordKey []byte, there bool, r *Record, offset int64, now time.Time, restoring bool) (again int64) {
-	known, ok := f.index.table.Get(entry{key: f.index.key(recordKey)})
+	key := f.index.key(recordKey)
+	known, ok := f.index.table.Get(entry{key: key})
 	switch {
 	case ok && offset <= known.offset():
 		return -1
 	case !there:
-		f.remove(entry{key: f.index.key(recordKey)})
+		f.remove(entry{key: key})
 		return -1
 	}
-	e := f.entryOf(recordKey, r, offset, now, true)
+	e := f.entryOf(key, r, offset, now, true)
 	switch {
 	case ok && e.tag != known.tag && !restoring:
 		return known.offset() // a former owner's, of an earlier message

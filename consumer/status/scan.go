@@ -112,7 +112,7 @@ func (f *Follower) asked(due []Due, now time.Time) {
 	}
 	f.mu.Unlock()
 	for _, d := range behind {
-		f.enqueue(change{key: d.Key, record: &d.Record, over: &d.entry, done: make(chan error, 1)})
+		f.enqueue(d.Key, &d.Record, d.entry)
 	}
 }
 

@@ -24,9 +24,10 @@ const (
 	requestTime = 5 * time.Second
 )
 
-// Record is what is appended. A nil Key or Value is null.
+// Record is a record of a log. A nil Key or Value is null.
 type Record struct {
-	Time       time.Time
+	Offset     int64     // where it is read
+	Time       time.Time // when it is appended
 	Key, Value []byte
 }
 
