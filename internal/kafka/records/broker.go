@@ -9,6 +9,10 @@ const (
 	// answerBytes is about what one answer of a broker's has.
 	answerBytes = 8 << 20
 
+	// maxFetches bounds the fetches of what is there: a second one, for those that have
+	// read all they had, while the first one's answer still comes.
+	maxFetches = 2
+
 	// leastRoom is what there must be of heldBytes for a fetch to begin.
 	leastRoom = 512 << 10
 
@@ -42,15 +46,15 @@ const (
 // fields are guarded by the Cluster's mu.
 //
 // A place that waits is in one of two queues: ready, when there is something
-// to read as far as is known, and quiet, when its log ended there. One fetch
-// at a time goes through ready and comes back at once; polls wait at the
-// broker for all that is quiet.
+// to read as far as is known, and quiet, when its log ended there. Fetches, one or
+// two at a time, go through ready and come back at once; polls wait at the broker
+// for all that is quiet.
 type broker struct {
 	cluster *Cluster
 	id      int
 
 	ready, quiet []place
-	fetching     bool
+	fetches      int        // under way
 	gathering    bool       // a poll is about to begin
 	polls        int        // that wait at the broker
 	together     time.Time  // when they all end
@@ -82,8 +86,8 @@ func (b *broker) kick() {
 	if c.closed {
 		return
 	}
-	if len(b.ready) > 0 && !b.fetching {
-		b.fetching = true
+	if len(b.ready) > 0 && (b.fetches == 0 || b.fetches < maxFetches && !b.paced(time.Now())) {
+		b.fetches++
 		c.work.Go(b.fetch)
 	}
 	if len(b.quiet) > 0 && !b.gathering && b.polls < maxPolls {
@@ -101,7 +105,7 @@ func (b *broker) fetch() {
 	q.maxBytes = min(b.pace(time.Now()), heldBytes-c.held)
 	if heldBytes-c.held < leastRoom {
 		c.starved = true // whoever gives memory back kicks
-		b.fetching = false
+		b.fetches--
 		c.mu.Unlock()
 		return
 	}
@@ -114,7 +118,7 @@ func (b *broker) fetch() {
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	b.fetching = false
+	b.fetches--
 	c.release(q.maxBytes)
 	b.settle(q, empty, served, err)
 }
@@ -165,13 +169,13 @@ func (b *broker) heed(q *question, now time.Time) {
 		b.paused = now.Add(q.throttle)
 		// The pause is until the window's bytes, and those that the broker holds
 		// back, are within the quota. Who is paced is near it: a little less will do.
-		if now.Before(b.pacedUntil) {
+		if b.paced(now) {
 			b.rate *= 0.93
 		} else {
 			b.rate = max(1, float64(b.total()+min(b.lately, q.maxBytes))/(quotaWindow+q.throttle).Seconds())
 		}
 		b.pacedUntil = b.paused.Add(pacing)
-	case q.bytes > 0 && now.Before(b.pacedUntil):
+	case q.bytes > 0 && b.paced(now):
 		b.paused = now.Add(time.Duration(float64(q.bytes) / b.rate * float64(time.Second)))
 		b.rate *= 1.03
 	}
@@ -188,9 +192,12 @@ func (b *broker) total() (n int) {
 	return n
 }
 
+// paced reports whether the quota counts: then there is one fetch at a time.
+func (b *broker) paced(now time.Time) bool { return now.Before(b.pacedUntil) }
+
 // pace is how large an answer may be.
 func (b *broker) pace(now time.Time) int {
-	if now.Before(b.pacedUntil) {
+	if b.paced(now) {
 		return min(max(leastAnswer, int(b.rate)), answerBytes)
 	}
 	return answerBytes

@@ -4,7 +4,7 @@
 // no allocation a record, tells null from empty, and knows a transaction's
 // marker from a record and a damaged batch from a whole one.
 //
-//	Cluster ─ broker 1 ─┬─ one fetch for all partitions that have something ──┐   answers, one
+//	Cluster ─ broker 1 ─┬─ one fetch or two for what has something ───────────┐   answers, one
 //	        │           └─ a few long polls for those at their end ───────────┤   a partition
 //	        └ broker 2 ─ ...                                                  ▼
 //	                   Log.Next ◀─ a block of Records ◀─ batches, decompressed a piece at a time
@@ -18,7 +18,7 @@
 //     All answers together are bounded (heldBytes); a Log whose reader waits for
 //     something else gives its answer up with SeekTo.
 //   - Sockets and requests grow with the brokers and not with the partitions: of
-//     each broker one fetch and at most maxPolls long polls are under way.
+//     each broker at most maxFetches fetches and maxPolls long polls are under way.
 //   - The fetch goes to the partitions in the order in which they began to wait;
 //     what an answer had no room for stays at the front.
 //   - A broker that asks for a pause (KIP-219) gets it. That is no error.
