@@ -2,6 +2,7 @@ package actions
 
 import (
 	"errors"
+	"unsafe"
 
 	"engage-worker/actions/jsvalue"
 	"engage-worker/actions/trigger"
@@ -19,15 +20,16 @@ var errNotAnObject = errors.New("the event is not a JSON object")
 
 // Decode decodes value once for all the actions that want it. Of a CloudEvent
 // that holds an event that is the event; a schema registry's five bytes are
-// none of it. It keeps nothing of value. Its error means that the event is malformed; it holds
-// nothing of the event. An event that Match accepted can still fail here if it
-// nests more than a thousand levels deep.
+// none of it. The Event's texts, and those of what is prepared of it, are value's
+// memory, which must not change any more. The error means that the event is malformed;
+// it holds nothing of the event. An event that Match accepted can still fail here if
+// it nests more than a thousand levels deep.
 func (d *Destination) Decode(value []byte) (*Event, error) {
 	object, err := trigger.Unframed(value)
 	if err != nil {
 		return nil, err
 	}
-	v, err := jsvalue.Decode(string(object))
+	v, err := jsvalue.Decode(unsafe.String(unsafe.SliceData(object), len(object)))
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package actions
 import (
 	"context"
 	"strings"
+	"sync"
 
 	"engage-worker/actions/outcome"
 	"engage-worker/actions/twilio"
@@ -11,9 +12,15 @@ import (
 // Prepare decides the delivery of ev under action i. It may look up a
 // profile or a content template; ctx bounds that. It never sends.
 func (d *Destination) Prepare(ctx context.Context, ev *Event, action int) Delivery {
-	var made prepared
-	return d.prepare(ctx, ev, d.actions[action], &made)
+	made := workplaces.Get().(*prepared)
+	delivery := d.prepare(ctx, ev, d.actions[action], made)
+	*made = prepared{}
+	workplaces.Put(made)
+	return delivery
 }
+
+// workplaces are for what a delivery is made of, which nothing of it refers to.
+var workplaces = sync.Pool{New: func() any { return new(prepared) }}
 
 // prepared is what a delivery was made of, for Explain.
 type prepared struct {

@@ -119,7 +119,7 @@ func (a *action) variablesAsTheyAre(p *payload) (content, *Failure) {
 // form is the first part of a message's form, in the hosted destination's
 // order. An SMS has its links shortened.
 func (c *content) form(t ActionType, from, to string) []twilio.FormValue {
-	form := make([]twilio.FormValue, 0, 8+len(c.media))
+	form := make([]twilio.FormValue, 0, 7+len(c.media)) // with Tags and StatusCallback
 	if c.sid != "" {
 		form = append(form, twilio.FormValue{Name: "ContentSid", Value: c.sid})
 	} else {

@@ -155,6 +155,38 @@ func parseNumber(s string) float64 {
 	return f
 }
 
+// powers are as many powers of ten as whole numbers that a double has exactly have
+// digits. It has these exactly, too.
+var powers = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
+
+// parseDecimal reads a number of JSON's; one that is too large is infinite. The
+// usual one is exact by one division (Clinger, 1990), for which the stack needn't
+// grow as it does for strconv.
+func parseDecimal(s string) float64 {
+	digits, negative := strings.CutPrefix(s, "-")
+	whole, places, point := uint64(0), 0, false
+	for i := range len(digits) {
+		c := digits[i]
+		switch {
+		case c >= '0' && c <= '9' && i < len(powers)-1:
+			whole = whole*10 + uint64(c-'0')
+			if point {
+				places++
+			}
+		case c == '.' && !point:
+			point = true
+		default: // longer, or with an exponent
+			x, _ := strconv.ParseFloat(s, 64) // fails only where it is infinite
+			return x
+		}
+	}
+	x := float64(whole) / powers[places]
+	if negative {
+		return -x
+	}
+	return x
+}
+
 // Trim is JavaScript's String.prototype.trim.
 func Trim(s string) string { return strings.TrimFunc(s, IsSpace) }
 

@@ -3,8 +3,8 @@ package jsvalue
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -28,12 +28,19 @@ func Decode(json string) (any, error) {
 	// Each member has a colon, and for text that's nothing but colons no more
 	// is made than for any other. Most values are strings.
 	members := min(strings.Count(json, ":"), len(json)/8)
-	d := decoder{
-		text:    json,
-		members: slab[Member]{chunk: members},
-		texts:   slab[text]{chunk: 1 + members*3/4},
-		objects: slab[Object]{chunk: 8},
+	d := decoders.Get().(*decoder)
+	d.text, d.at = json, 0
+	d.members, d.texts, d.objects = slab[Member]{chunk: members}, slab[text]{chunk: 1 + members*3/4}, slab[Object]{chunk: 8}
+	v, err := d.all()
+	if err == nil && cap(d.open) <= kept && cap(d.items) <= kept {
+		*d = decoder{open: d.open, items: d.items}
+		decoders.Put(d)
 	}
+	return v, err
+}
+
+// all reads the whole text.
+func (d *decoder) all() (any, error) {
 	d.space()
 	v, err := d.value(0)
 	if err != nil {
@@ -47,14 +54,24 @@ func Decode(json string) (any, error) {
 }
 
 // decoder reads text. What it makes lives and dies together, as an event's
-// values do, and so is allocated together.
+// values do, and so is allocated together. What isn't complete yet is in the
+// decoder and not on the stack: most goroutines decode once, and would have their
+// stack grow for it.
 type decoder struct {
 	text    string
 	at      int
 	members slab[Member]
 	texts   slab[text]
 	objects slab[Object]
+
+	open  []Member // of the objects that have begun, the innermost last; clear behind its end
+	items []any    // likewise of lists
 }
+
+var decoders = sync.Pool{New: func() any { return new(decoder) }}
+
+// kept bounds what a decoder for later has room for.
+const kept = 1024
 
 // slab cuts slices out of larger ones.
 type slab[T any] struct {
@@ -68,12 +85,6 @@ func (s *slab[T]) cut(n int) []T {
 	}
 	piece := s.free[:n:n]
 	s.free = s.free[n:]
-	return piece
-}
-
-func (s *slab[T]) copied(from []T) []T {
-	piece := s.cut(len(from))
-	copy(piece, from)
 	return piece
 }
 
@@ -142,9 +153,7 @@ func (d *decoder) object(depth int) (*Object, error) {
 		d.at++
 		return &d.objects.cut(1)[0], nil
 	}
-	var few [16]Member // on the stack, as long as it is enough
-	members := few[:0]
-	for {
+	for first := len(d.open); ; {
 		if d.at >= len(d.text) || d.text[d.at] != '"' {
 			return nil, d.fail("expected a key")
 		}
@@ -170,7 +179,7 @@ func (d *decoder) object(depth int) (*Object, error) {
 		if err != nil {
 			return nil, err
 		}
-		members = append(members, m)
+		d.open = append(d.open, m)
 		d.space()
 		switch {
 		case d.at < len(d.text) && d.text[d.at] == ',':
@@ -178,14 +187,23 @@ func (d *decoder) object(depth int) (*Object, error) {
 			d.space()
 		case d.at < len(d.text) && d.text[d.at] == '}':
 			d.at++
-			members, at := distinct(members)
-			o := &d.objects.cut(1)[0]
-			o.fill(d.members.copied(members), at)
-			return o, nil
+			return d.closed(first), nil
 		default:
 			return nil, d.fail("expected a comma or a closing brace")
 		}
 	}
+}
+
+// closed makes the object of the open members from first on.
+func (d *decoder) closed(first int) *Object {
+	members, at := distinct(d.open[first:])
+	own := d.members.cut(len(members))
+	copy(own, members)
+	clear(d.open[first:])
+	d.open = d.open[:first]
+	o := &d.objects.cut(1)[0]
+	o.fill(own, at)
+	return o
 }
 
 func (d *decoder) array(depth int) ([]any, error) {
@@ -195,14 +213,12 @@ func (d *decoder) array(depth int) ([]any, error) {
 		d.at++
 		return []any{}, nil
 	}
-	var few [8]any
-	items := few[:0]
-	for {
+	for first := len(d.items); ; {
 		v, err := d.value(depth)
 		if err != nil {
 			return nil, err
 		}
-		items = append(items, v)
+		d.items = append(d.items, v)
 		d.space()
 		switch {
 		case d.at < len(d.text) && d.text[d.at] == ',':
@@ -210,7 +226,10 @@ func (d *decoder) array(depth int) ([]any, error) {
 			d.space()
 		case d.at < len(d.text) && d.text[d.at] == ']':
 			d.at++
-			return slices.Clone(items), nil
+			items := slices.Clone(d.items[first:])
+			clear(d.items[first:])
+			d.items = d.items[:first]
+			return items, nil
 		default:
 			return nil, d.fail("expected a comma or a closing bracket")
 		}
@@ -243,9 +262,7 @@ func (d *decoder) number() (any, error) {
 			return nil, d.fail("expected a digit")
 		}
 	}
-	// The only error left is one of range, and then the value is infinite.
-	x, _ := strconv.ParseFloat(d.text[from:d.at], 64)
-	return x, nil
+	return parseDecimal(d.text[from:d.at]), nil
 }
 
 // digits skips digits and reports whether there were any.
