@@ -1,5 +1,7 @@
 package jsvalue
 
+import "bytes"
+
 // What parts of a text cost in memory once they are decoded, in bytes, as
 // measured: at least what objects and lists of any kind take.
 const (
@@ -40,6 +42,19 @@ func Footprint[Text string | []byte](text Text) int {
 		}
 	}
 	return n
+}
+
+// FootprintBeyond is how much of text's Footprint is beyond limit. Usual texts are
+// so far below what matters that counting bytes, wherever they are, tells.
+func FootprintBeyond(text []byte, limit int) int {
+	most := len(text)
+	for _, c := range []byte(`{[,:`) {
+		most += cost(c) * bytes.Count(text, []byte{c})
+	}
+	if most += perColon * bytes.Count(text, []byte{'\\'}); most <= limit {
+		return 0
+	}
+	return max(0, Footprint(text)-limit)
 }
 
 func cost(c byte) int {

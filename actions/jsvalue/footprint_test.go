@@ -59,6 +59,11 @@ func TestFootprint(t *testing.T) {
 		if got := Footprint([]byte(text)); got != want {
 			t.Errorf("%q: %d, want %d", text, got, want)
 		}
+		for limit := range want + 2 {
+			if got := FootprintBeyond([]byte(text), limit); got != max(0, want-limit) {
+				t.Errorf("%q: %d beyond %d, want %d", text, got, limit, max(0, want-limit))
+			}
+		}
 	}
 }
 

@@ -15,6 +15,21 @@ import (
 	"engage-worker/actions/jsvalue"
 )
 
+// acquire waits for room until ctx ends.
+func acquire(ctx context.Context, b *Budget, n int) (cost int64, err error) {
+	c := claim{granted: make(chan struct{}, 1)}
+	if b.ask(&c, n) {
+		return c.cost, nil
+	}
+	select {
+	case <-c.granted:
+		return c.cost, nil
+	case <-ctx.Done():
+		b.leave(&c)
+		return 0, ctx.Err()
+	}
+}
+
 // TestBudget: what doesn't fit waits its turn, and gives nothing up that it
 // doesn't have; one that never fits takes all there is.
 func TestBudget(t *testing.T) {
@@ -24,7 +39,7 @@ func TestBudget(t *testing.T) {
 		b := NewBudget(size, gauge)
 		take := func(n int, want int64) int64 {
 			t.Helper()
-			cost, err := b.Acquire(t.Context(), n)
+			cost, err := acquire(t.Context(), b, n)
 			if err != nil || cost != want {
 				t.Errorf("%d bytes cost %d, %v; want %d", n, cost, err, want)
 			}
@@ -43,7 +58,7 @@ func TestBudget(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		gone := make(chan error)
 		go func() {
-			_, err := b.Acquire(ctx, 0) // would fit, but has to wait its turn
+			_, err := acquire(ctx, b, 0) // would fit, but has to wait its turn
 			gone <- err
 		}()
 		synctest.Wait()
@@ -58,6 +73,29 @@ func TestBudget(t *testing.T) {
 		}
 		b.Release(take(size-eventOverhead, size)) // all of it is there again
 	})
+}
+
+// TestBudgetGivenUp: who gives up holds nobody up, also when it gets its room at the
+// same moment.
+func TestBudgetGivenUp(t *testing.T) {
+	gauge := prometheus.NewGauge(prometheus.GaugeOpts{Name: "open"})
+	const size = 4 * eventOverhead
+	b := NewBudget(size, gauge)
+	held, large, small := claim{}, claim{granted: make(chan struct{}, 1)}, claim{granted: make(chan struct{}, 1)}
+	if !b.ask(&held, 0) || b.ask(&large, size) || b.ask(&small, 0) {
+		t.Fatal("the large one has room, or another hasn't")
+	}
+	b.leave(&large)
+	<-small.granted // which fits now
+	b.Release(small.cost)
+	if b.ask(&large, size) {
+		t.Fatal("it has room")
+	}
+	b.Release(held.cost)
+	b.leave(&large) // was granted
+	if open := testutil.ToFloat64(gauge); open != 0 || b.Short() || !b.ask(&large, size) {
+		t.Errorf("%v bytes are open, short %t", open, b.Short())
+	}
 }
 
 // TestBudgetOfDecoded: of sixty events of 1 MB that decode to many times that,
@@ -76,7 +114,7 @@ func TestBudgetOfDecoded(t *testing.T) {
 	var open []any
 	for range 60 {
 		ev := &Event{Message: kafka.Message{Value: append([]byte(nil), value...)}}
-		if _, ok := b.TryAcquire(ev.size()); !ok {
+		if !b.ask(&claim{}, ev.size()) {
 			break
 		}
 		decoded, err := jsvalue.Decode(string(ev.Message.Value))

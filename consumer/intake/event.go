@@ -18,9 +18,8 @@ type Event struct {
 	stream *Stream
 	mark   *watermark // guarded by stream.mu
 	ticket ticket
-	bytes  int               // see size; 0 before it is known
-	cost   int64             // of the budget
-	traced trace.SpanContext // of its process span
+	cost   int64              // of the budget
+	traced *trace.SpanContext // of its process span; nil: there is none
 }
 
 // Settled marks the event as done: its offset may be committed.
@@ -33,16 +32,12 @@ func (ev *Event) Release() { ev.stream.parts.Budget.Release(ev.cost) }
 // size is what the event's record takes in memory, and its decoded form where
 // that is more than eventOverhead has room for.
 func (ev *Event) size() int {
-	if ev.bytes > 0 {
-		return ev.bytes
-	}
 	n := len(ev.Message.Key) + len(ev.Message.Value)
 	for _, h := range ev.Message.Headers {
 		n += len(h.Key) + len(h.Value)
 	}
 	if ev.Malformed == nil {
-		n += max(0, jsvalue.Footprint(ev.Message.Value)-decodedOverhead)
+		n += jsvalue.FootprintBeyond(ev.Message.Value, decodedOverhead)
 	}
-	ev.bytes = n
 	return n
 }

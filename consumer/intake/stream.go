@@ -41,6 +41,8 @@ type Stream struct {
 	pos    int64 // the next offset to take in
 	sight  sighting
 	passed counts
+	claim  claim       // of the Budget's
+	hold   *time.Timer // ends what it keeps while it waits; stopped otherwise
 
 	unconfirmed     int // records that aren't the replays they say, since that was said
 	saidUnconfirmed time.Time
@@ -63,8 +65,10 @@ type Stream struct {
 func New(cfg Config, parts Parts) *Stream {
 	parts.Log = parts.Log.With().Str("topic", cfg.Topic).Logger()
 	m, labels := parts.Metrics, []string{cfg.Destination, cfg.Name}
+	hold := time.NewTimer(holdFor)
+	hold.Stop()
 	return &Stream{
-		cfg: cfg, parts: parts, pos: cfg.Offset, room: make(chan struct{}, 1),
+		cfg: cfg, parts: parts, pos: cfg.Offset, room: make(chan struct{}, 1), claim: claim{granted: make(chan struct{}, 1)}, hold: hold,
 		fetch: fetchMetrics{
 			read:       m.RecordsRead.WithLabelValues(labels...),
 			noMatch:    m.Events.WithLabelValues(cfg.Destination, "", "skipped", "no_match"),

@@ -33,8 +33,8 @@ func (s *Stream) takeAll(ctx context.Context, block []records.Record) (whole boo
 			s.passed.read++
 			continue
 		}
-		s.passTo(r.Offset)
 		if wait := time.Until(due); wait > 0 {
+			s.passTo(r.Offset)
 			s.flush()
 			long := wait > holdFor
 			if long {
@@ -154,45 +154,41 @@ func (s *Stream) due(offset, end int64, notBefore time.Time) time.Time {
 // kept is false when that took so long that what was fetched was given up:
 // then the Log goes on behind the event.
 func (s *Stream) admit(ctx context.Context, ev *Event) (kept, ok bool) {
-	if cost, ok := s.parts.Budget.TryAcquire(ev.size()); ok {
-		ev.cost = cost
-		if s.open(ev) {
-			return true, true
-		}
-		ev.Release()
+	granted := s.parts.Budget.ask(&s.claim, ev.size())
+	if ev.cost = s.claim.cost; granted && s.open(ev) {
+		return true, true
 	}
+	s.passTo(ev.Message.Offset)
 	s.flush()
-	gone := make(chan struct{})
-	// While this goroutine waits, the timer's has the Log.
-	giveUp := time.AfterFunc(holdFor, func() {
-		s.log.SeekTo(ev.Message.Offset + 1)
-		close(gone)
-	})
-	ok = s.awaitRoom(ctx, ev)
-	if kept = giveUp.Stop(); !kept {
-		<-gone
+	s.hold.Reset(holdFor)
+	defer s.hold.Stop()
+	kept = true
+	wait := func(room <-chan struct{}) bool {
+		for {
+			select {
+			case <-room:
+				return true
+			case <-s.hold.C:
+				s.log.SeekTo(ev.Message.Offset + 1)
+				kept = false
+			case <-ctx.Done():
+				return false
+			}
+		}
 	}
-	return kept, ok
-}
-
-// awaitRoom waits for room and opens the event; false when ctx ended first.
-func (s *Stream) awaitRoom(ctx context.Context, ev *Event) bool {
-	cost, err := s.parts.Budget.Acquire(ctx, ev.size())
-	if err != nil {
-		return false
+	if !granted && !wait(s.claim.granted) {
+		s.parts.Budget.leave(&s.claim)
+		return kept, false
 	}
-	ev.cost = cost
 	defer s.full.Store(false)
 	for !s.open(ev) {
 		s.full.Store(true)
-		select {
-		case <-s.room:
-		case <-ctx.Done():
+		if !wait(s.room) {
 			ev.Release()
-			return false
+			return kept, false
 		}
 	}
-	return true
+	return kept, true
 }
 
 // open opens the event in the watermark, if its span leaves room.

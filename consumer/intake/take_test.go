@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -150,5 +151,42 @@ func TestUnwantedEventsCostNoAllocation(t *testing.T) {
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations for %d records", n, len(block))
+	}
+}
+
+// BenchmarkTake takes events in that somebody wants: with room for each, and where
+// each waits for the one before.
+func BenchmarkTake(b *testing.B) {
+	for name, room := range map[string]int64{"room": 1 << 30, "waiting": eventOverhead} {
+		b.Run(name, func(b *testing.B) {
+			m := metrics.New(prometheus.NewRegistry())
+			settled := make(chan *Event, 100)
+			s := New(Config{Destination: "d", Topic: topic, Name: "source", MaxUncommitted: 1000}, Parts{
+				Matcher: fixedMatcher{Actions: 1}, Actions: []string{"a"}, Budget: NewBudget(room, m.OpenBytes), Metrics: m,
+				Submit: func(ev *Event) { settled <- ev },
+			})
+			s.mark = newWatermark(0)
+			var done sync.WaitGroup
+			done.Go(func() {
+				for ev := range settled {
+					settle(ev)
+				}
+			})
+			block := make([]records.Record, 100)
+			value := []byte(`{"type":"track","properties":{"a":"` + strings.Repeat("x", 500) + `"}}`)
+			b.ReportAllocs()
+			for next := int64(0); b.Loop(); {
+				for i := range block {
+					block[i] = records.Record{Offset: next, Time: time.UnixMilli(1), Key: value[:8], Value: value}
+					next++
+				}
+				if !s.takeAll(b.Context(), block) {
+					b.Fatal("the block wasn't taken")
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(block)), "ns/event")
+			close(settled)
+			done.Wait()
+		})
 	}
 }

@@ -48,7 +48,8 @@ func (ev *Event) Trace() (ctx context.Context, end func()) {
 		attribute.Int64("messaging.kafka.offset", ev.Message.Offset),
 		attribute.String("messaging.consumer.group.name", s.cfg.Group),
 	))
-	ev.traced = span.SpanContext()
+	traced := span.SpanContext()
+	ev.traced = &traced
 	return ctx, func() { span.End() }
 }
 
@@ -62,8 +63,8 @@ type awaited struct {
 // await remembers a settled event until its commit, if that doesn't fail for
 // too long. The caller holds s.mu.
 func (s *Stream) await(ev *Event) {
-	if ev.traced.IsSampled() && len(s.awaited) < s.cfg.MaxUncommitted {
-		s.awaited = append(s.awaited, awaited{offset: ev.Message.Offset, since: time.Now(), parent: ev.traced})
+	if ev.traced != nil && ev.traced.IsSampled() && len(s.awaited) < s.cfg.MaxUncommitted {
+		s.awaited = append(s.awaited, awaited{offset: ev.Message.Offset, since: time.Now(), parent: *ev.traced})
 	}
 }
 
