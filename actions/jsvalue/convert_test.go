@@ -1,7 +1,10 @@
 package jsvalue
 
 import (
+	"fmt"
 	"math"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -116,4 +119,20 @@ func FuzzSubstring(f *testing.F) {
 			t.Errorf("%q from %d to %d: %q", s, start, end, got)
 		}
 	})
+}
+
+// TestDecimalsAreRoundedOnce: as strconv reads them, to the last bit and the sign of
+// zero, of any number of digits on either side of the point.
+func TestDecimalsAreRoundedOnce(t *testing.T) {
+	texts := []string{"0", "-0", "-0.0", "0.1", "1234.5", "9007199254740993", "999999999999999", "99999999999999.9", "0.00000000000001", "0.000000000000001", "1e3", "1.5E-400", "-1e999"}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 100_000 {
+		texts = append(texts, fmt.Sprintf("-%d.%0*d", random.Int64N(1<<random.Int64N(60)), 1+random.IntN(17), random.Int64N(1<<random.Int64N(60)))[random.IntN(2):])
+	}
+	for _, text := range texts {
+		want, _ := strconv.ParseFloat(text, 64)
+		if got := parseDecimal(text); math.Float64bits(got) != math.Float64bits(want) {
+			t.Errorf("%s is %v, want %v", text, got, want)
+		}
+	}
 }
