@@ -3,6 +3,8 @@ package config
 import (
 	"regexp"
 	"strings"
+
+	"engage-worker/internal/config/form"
 )
 
 // Diff says in words what changes from one configuration to another, a line
@@ -61,37 +63,37 @@ func flat(c *Config, order []string) (map[string]flatValue, []string) {
 	var walk func(path, place string, v any)
 	walk = func(path, place string, v any) {
 		switch v := v.(type) {
-		case []pair:
+		case []form.Pair:
 			for _, p := range v {
-				if p.key != "name" || !strings.HasSuffix(path, "]") {
-					walk(child(path, p.key), child(place, p.key), p.value)
+				if p.Key != "name" || !strings.HasSuffix(path, "]") {
+					walk(form.Child(path, p.Key), form.Child(place, p.Key), p.Value)
 				}
 			}
 		case []any:
 			for i, item := range v {
-				name := strings.TrimSuffix(strings.TrimPrefix(element("", i), "["), "]")
-				named, _ := item.([]pair)
-				if len(named) > 0 && named[0].key == "name" {
-					name, _ = named[0].value.(string)
+				name := strings.TrimSuffix(strings.TrimPrefix(form.Element("", i), "["), "]")
+				named, _ := item.([]form.Pair)
+				if len(named) > 0 && named[0].Key == "name" {
+					name, _ = named[0].Value.(string)
 					put(path+"["+name+"]", flatValue{})
 				}
-				walk(path+"["+name+"]", element(place, i), item)
+				walk(path+"["+name+"]", form.Element(place, i), item)
 			}
 		case map[string]any:
-			for _, p := range sortedPairs(v) {
-				walk(child(path, p.key), child(place, p.key), p.value)
+			for _, p := range form.SortedPairs(v) {
+				walk(form.Child(path, p.Key), form.Child(place, p.Key), p.Value)
 			}
 		case Secret:
 			put(path, flatValue{v.String(), v.Reveal()})
 		default:
 			if c.veiled[place] {
-				put(path, flatValue{veil, printed(v)})
+				put(path, flatValue{form.Veil, form.Printed(v)})
 				return
 			}
-			put(path, flatValue{shown: printed(v)})
+			put(path, flatValue{shown: form.Printed(v)})
 		}
 	}
-	walk("", "", shapeOf(c).get())
+	walk("", "", shapeOf(c).Get())
 	return values, order
 }
 

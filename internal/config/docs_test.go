@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"engage-worker/internal/config/form"
 )
 
 var sprintf = fmt.Sprintf
@@ -61,8 +63,8 @@ func TestDocumentation(t *testing.T) {
 
 // documented are the keys that have a row: those that take a value, and those
 // with words of their own.
-func documented() []Key {
-	return slices.DeleteFunc(Keys(), func(k Key) bool { return k.HasBelow && k.Meaning == "" })
+func documented() []form.Documented {
+	return slices.DeleteFunc(Keys(), func(k form.Documented) bool { return k.HasBelow && k.Meaning == "" })
 }
 
 // golden compares a generated file, or writes it.
@@ -193,7 +195,7 @@ func printedKeys(n *yaml.Node, path string) []string {
 		if named {
 			key = "<name>"
 		}
-		key = child(path, key)
+		key = form.Child(path, key)
 		if !named {
 			add(key)
 		}

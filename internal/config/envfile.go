@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"engage-worker/internal/config/form"
 )
 
 // ReadEnvFile reads lines of NAME=value, as docker's --env-file does: a value
@@ -12,7 +14,7 @@ import (
 func ReadEnvFile(path string) (map[string]string, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, pathless(err))
+		return nil, fmt.Errorf("read %s: %w", path, form.Pathless(err))
 	}
 	env := map[string]string{}
 	for i, line := range strings.Split(strings.TrimPrefix(string(text), "\ufeff"), "\n") {
@@ -21,7 +23,7 @@ func ReadEnvFile(path string) (map[string]string, error) {
 			continue
 		}
 		name, value, ok := strings.Cut(strings.TrimPrefix(line, "export "), "=")
-		if !ok || !variableName.MatchString(name) {
+		if !ok || !form.IsVariable(name) {
 			return nil, fmt.Errorf("%s:%d: want NAME=value", path, i+1) // the line may hold a secret
 		}
 		if n := len(value); n > 1 && (value[0] == '"' || value[0] == '\'') && value[n-1] == value[0] {

@@ -9,6 +9,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"engage-worker/actions/jsvalue"
+	"engage-worker/internal/config/form"
 )
 
 func TestSchemaIsWritten(t *testing.T) {
@@ -39,17 +40,23 @@ func schemaError(t *testing.T, text string) (err error, readable bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &reader{file: "engage.yaml", skipEnv: true, veiled: map[string]bool{}}
-	root := r.tree([]byte(text))
-	if root == nil || len(r.faults) > 0 {
+	r := &form.Reader{File: "engage.yaml", SkipEnv: true}
+	root := r.Tree([]byte(text))
+	if readable = root != nil && r.Err() == nil; !readable {
 		return nil, false
 	}
-	return schema.Validate(plain(root.value())), true
+	return schema.Validate(plain(root.Object())), true
 }
 
 // plain is v with Go's maps for objects.
 func plain(v any) any {
 	switch v := v.(type) {
+	case map[string]any:
+		m := map[string]any{}
+		for key, value := range v {
+			m[key] = plain(value)
+		}
+		return m
 	case *jsvalue.Object:
 		m := map[string]any{}
 		for key, value := range v.All() {

@@ -1,19 +1,23 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"unicode/utf8"
 
 	"engage-worker/actions"
+	"engage-worker/internal/config/form"
 )
 
-// maxFileSize bounds the configuration file and each ${file:...}.
-const maxFileSize = 4 << 20
+// What a configuration's reading ends in; see package form.
+type (
+	Fault   = form.Fault
+	Faults  = form.Faults
+	Warning = form.Warning
+	Secret  = form.Secret
+)
 
 // Options are how the references of a file are looked up.
 type Options struct {
@@ -68,10 +72,10 @@ func (l *loader) load(path string) (*Config, error) {
 
 // parse is the way of a configuration: text, tree, values, compiled.
 func (l *loader) parse(path string, source []byte, mode fs.FileMode) (*Config, error) {
-	r := &reader{file: path, lookupEnv: l.lookupEnv, skipEnv: l.skipEnv, veiled: map[string]bool{}}
+	r := l.reader(path)
 	cfg := Default()
-	if root := r.tree(source); root != nil {
-		shapeOf(cfg).read(r, root)
+	if root := r.Tree(source); root != nil {
+		shapeOf(cfg).Read(r.Reader, root)
 		r.checkWhole(root, cfg)
 		r.compile(root, cfg, l.compile)
 		r.warnOfRegions(root, cfg)
@@ -79,11 +83,22 @@ func (l *loader) parse(path string, source []byte, mode fs.FileMode) (*Config, e
 		r.warnOfSlips(root, cfg)
 		r.warnOfReaders(cfg, mode)
 	}
-	if err := r.err(); err != nil {
+	if err := r.Err(); err != nil {
 		return nil, err
 	}
-	cfg.file, cfg.veiled, cfg.warnings = path, r.veiled, r.sortedWarnings()
+	cfg.file, cfg.veiled, cfg.warnings = path, r.Veiled(), r.Warnings()
 	return cfg, nil
+}
+
+// reader reads a configuration, and checks what lies between its keys.
+type reader struct{ *form.Reader }
+
+func (l *loader) reader(path string) *reader {
+	r := &reader{&form.Reader{
+		File: path, LookupEnv: l.lookupEnv, SkipEnv: l.skipEnv, Example: "docs/engage.example.yaml", Keys: "kafka: ..., destinations: ...",
+	}}
+	r.Comment = r.warnOfComment
+	return r
 }
 
 // readConfigFile says the way out with each of its errors.
@@ -95,37 +110,22 @@ func readConfigFile(path string) ([]byte, fs.FileMode, error) {
 	case errors.Is(err, fs.ErrPermission):
 		return nil, 0, errors.New("the file can't be read: permission denied")
 	case err != nil:
-		return nil, 0, fmt.Errorf("the file can't be opened: %w", pathless(err))
+		return nil, 0, fmt.Errorf("the file can't be opened: %w", form.Pathless(err))
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-		return nil, 0, fmt.Errorf("the file can't be read: %w", pathless(err))
+		return nil, 0, fmt.Errorf("the file can't be read: %w", form.Pathless(err))
 	case info.IsDir():
 		return nil, 0, errors.New("this is a folder; name the configuration file in it")
 	}
-	source, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	source, err := io.ReadAll(io.LimitReader(f, form.MaxFileSize+1))
 	if err != nil {
-		return nil, 0, fmt.Errorf("the file can't be read: %w", pathless(err))
+		return nil, 0, fmt.Errorf("the file can't be read: %w", form.Pathless(err))
 	}
-	if len(source) > maxFileSize {
-		return nil, 0, fmt.Errorf("the file is larger than %d MiB, which no configuration is", maxFileSize>>20)
+	if len(source) > form.MaxFileSize {
+		return nil, 0, fmt.Errorf("the file is larger than %d MiB, which no configuration is", form.MaxFileSize>>20)
 	}
 	return source, info.Mode(), nil
-}
-
-// pathless is err without the path that an fs.PathError repeats.
-func pathless(err error) error {
-	if p := (*fs.PathError)(nil); errors.As(err, &p) {
-		return p.Err
-	}
-	return err
-}
-
-// position is the line and column, from 1, of source[offset].
-func position(source []byte, offset int) (line, column int) {
-	before := source[:offset]
-	start := bytes.LastIndexByte(before, '\n') + 1
-	return bytes.Count(before, []byte{'\n'}) + 1, utf8.RuneCount(before[start:]) + 1
 }

@@ -14,6 +14,7 @@ import (
 
 	"engage-worker/actions"
 	"engage-worker/actions/jsvalue"
+	"engage-worker/internal/config/form"
 )
 
 // load parses text as engage.yaml, with the environment and the compiler
@@ -542,7 +543,7 @@ destinations:
 func TestLoadOfWhatIsNoFile(t *testing.T) {
 	dir := t.TempDir()
 	large := filepath.Join(dir, "large.yaml")
-	if err := os.WriteFile(large, make([]byte, maxFileSize+1), 0o600); err != nil {
+	if err := os.WriteFile(large, make([]byte, form.MaxFileSize+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{

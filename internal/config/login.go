@@ -5,18 +5,20 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"engage-worker/internal/config/form"
 )
 
 // checkSASL holds each mechanism to the keys that it needs, and to no others.
-func (r *reader) checkSASL(n *node, c SASL) {
-	if n.broken {
+func (r *reader) checkSASL(n *form.Node, c SASL) {
+	if n.Broken {
 		return
 	}
-	if n.get("mechanism").isBroken() {
+	if n.Get("mechanism").IsBroken() {
 		// Which one is meant isn't known; a name without its password is
 		// wrong with any.
-		if c.Username != "" && c.Password == "" && !n.get("password").isBroken() {
-			r.fault(n.resolve("password"), "a login with a username needs a password")
+		if c.Username != "" && c.Password == "" && !n.Get("password").IsBroken() {
+			r.Fault(n.Resolve("password"), "a login with a username needs a password")
 		}
 		return
 	}
@@ -36,14 +38,14 @@ func (r *reader) checkSASL(n *node, c SASL) {
 	}
 	set := c.set()
 	for _, key := range needed {
-		if slices.Contains(set, key) || n.get(key).isBroken() {
+		if slices.Contains(set, key) || n.Get(key).IsBroken() {
 			continue
 		}
 		or := ""
 		if key == "tokenUrl" {
 			or = ", or a tokenFile"
 		}
-		r.fault(n.resolve(key), "%s needs a %s%s", c.Mechanism, key, or)
+		r.Fault(n.Resolve(key), "%s needs a %s%s", c.Mechanism, key, or)
 	}
 	for _, key := range set {
 		if slices.Contains(needed, key) || slices.Contains(taken, key) {
@@ -53,24 +55,24 @@ func (r *reader) checkSASL(n *node, c SASL) {
 		if c.Mechanism == SASLOAuthBearer && c.TokenFile != "" {
 			with += " with a tokenFile"
 		}
-		r.fault(n.resolve(key), "%s takes no %s; remove it", with, key)
+		r.Fault(n.Resolve(key), "%s takes no %s; remove it", with, key)
 	}
-	if c.TokenFile != "" && !r.skipEnv {
+	if c.TokenFile != "" && !r.SkipEnv {
 		if _, err := os.ReadFile(c.TokenFile); err != nil {
-			r.fault(n.resolve("tokenFile"), "the file can't be read: %s", pathless(err))
+			r.Fault(n.Resolve("tokenFile"), "the file can't be read: %s", form.Pathless(err))
 		}
 	}
 }
 
-func (r *reader) checkNoLogin(n *node, c SASL) {
+func (r *reader) checkNoLogin(n *form.Node, c SASL) {
 	switch set := c.set(); {
 	case len(set) == 0:
 	case c.Username != "" || c.Password != "":
-		r.fault(n, "there is a username or a password but no mechanism; set mechanism to plain, scram-sha-256 or scram-sha-512")
+		r.Fault(n, "there is a username or a password but no mechanism; set mechanism to plain, scram-sha-256 or scram-sha-512")
 	case c.Region != "":
-		r.fault(n, "there is a region but no mechanism; set mechanism to aws-msk-iam")
+		r.Fault(n, "there is a region but no mechanism; set mechanism to aws-msk-iam")
 	default:
-		r.fault(n, "there is a %s but no mechanism; set mechanism to oauthbearer", set[0])
+		r.Fault(n, "there is a %s but no mechanism; set mechanism to oauthbearer", set[0])
 	}
 }
 

@@ -4,16 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"maps"
 	"net/url"
-	"slices"
-	"strconv"
 	"strings"
-	"time"
 
-	"go.yaml.in/yaml/v3"
-
-	"engage-worker/actions/jsvalue"
+	"engage-worker/internal/config/form"
 )
 
 // Print writes c as the configuration file that it amounts to, with every
@@ -21,14 +15,8 @@ import (
 // the topics and groups that follow from it. Secrets and whatever holds a
 // ${...} reference are ***.
 func (c *Config) Print(w io.Writer) error {
-	p := printer{veiled: c.veiled}
 	var out bytes.Buffer
-	encoder := yaml.NewEncoder(&out)
-	encoder.SetIndent(2)
-	if err := encoder.Encode(p.node("", shapeOf(c).get())); err != nil {
-		return fmt.Errorf("print the configuration: %w", err)
-	}
-	if err := encoder.Close(); err != nil {
+	if err := form.Print(&out, shapeOf(c), c.veiled); err != nil {
 		return fmt.Errorf("print the configuration: %w", err)
 	}
 	c.printNames(&out)
@@ -36,21 +24,15 @@ func (c *Config) Print(w io.Writer) error {
 	return err
 }
 
-// pair is a key and its value, in the order of the documentation.
-type pair struct {
-	key   string
-	value any // a scalar, time.Duration, Secret, []string, []any, []pair, or JSON-like
-}
-
 // regionPairs are the regions with an entry or named by a destination.
 func (c *Config) regionPairs() any {
-	var pairs []pair
+	var pairs []form.Pair
 	for _, name := range c.RegionNames() {
 		if _, entry := c.Regions[name]; !entry && c.regionVeiled(name) {
 			continue // its name would show what the reference holds
 		}
 		r := c.Region(name)
-		pairs = append(pairs, pair{name, regionShape(&r).get()})
+		pairs = append(pairs, form.Pair{Key: name, Value: regionShape(&r).Get()})
 	}
 	return pairs
 }
@@ -58,7 +40,7 @@ func (c *Config) regionPairs() any {
 // regionVeiled reports whether a reference holds the region's name somewhere.
 func (c *Config) regionVeiled(name string) bool {
 	for i, d := range c.Destinations {
-		if d.Settings.Region == name && c.veiled[element("destinations", i)+".settings.region"] {
+		if d.Settings.Region == name && c.veiled[form.Element("destinations", i)+".settings.region"] {
 			return true
 		}
 	}
@@ -69,8 +51,8 @@ func (c *Config) regionVeiled(name string) bool {
 // items don't tell which.
 func (c *Config) shownBrokers() any {
 	for path := range c.veiled {
-		if path == "kafka.brokers" || below(path, "kafka.brokers") {
-			return []string{veil}
+		if path == "kafka.brokers" || form.Below(path, "kafka.brokers") {
+			return []string{form.Veil}
 		}
 	}
 	return c.Kafka.Brokers
@@ -87,7 +69,7 @@ func withoutPassword(address string) string {
 	}
 	before, after, _ := strings.Cut(address, "@")
 	scheme, _, _ := strings.Cut(before, "//")
-	return scheme + "//" + u.User.Username() + ":" + veil + "@" + after
+	return scheme + "//" + u.User.Username() + ":" + form.Veil + "@" + after
 }
 
 func (c *Config) shownDeadLetterTopic() any { return c.veiledNames().DeadLetterTopic() }
@@ -102,12 +84,12 @@ func (c *Config) veiledNames() *Config {
 		"kafka.deadLetterTopic": &v.Kafka.DeadLetter,
 	} {
 		if c.veiled[path] && *text != "" {
-			*text = veil
+			*text = form.Veil
 		}
 	}
 	for i, d := range c.Destinations {
-		if c.veiled[element("destinations", i)+".name"] {
-			d.Name = veil
+		if c.veiled[form.Element("destinations", i)+".name"] {
+			d.Name = form.Veil
 		}
 		v.Destinations = append(v.Destinations, d)
 	}
@@ -133,93 +115,4 @@ func (c *Config) printNames(out *bytes.Buffer) {
 			fmt.Fprintf(out, "#   callbacks       %s\n", v.CallbacksTopic(d.Name))
 		}
 	}
-}
-
-// printer makes YAML of values, veiling by path.
-type printer struct{ veiled map[string]bool }
-
-func (p printer) node(path string, value any) *yaml.Node {
-	if p.veiled[path] {
-		return scalarNode("!!str", veil)
-	}
-	switch v := value.(type) {
-	case nil:
-		return scalarNode("!!null", "null")
-	case string:
-		return scalarNode("!!str", v)
-	case Secret:
-		return scalarNode("!!str", v.String())
-	case bool:
-		return scalarNode("!!bool", strconv.FormatBool(v))
-	case int:
-		return scalarNode("!!int", strconv.Itoa(v))
-	case float64:
-		return numberNode(v)
-	case time.Duration:
-		return scalarNode("!!str", durationText(v))
-	case []pair:
-		n := &yaml.Node{Kind: yaml.MappingNode}
-		for _, pair := range v {
-			n.Content = append(n.Content, scalarNode("!!str", pair.key), p.node(child(path, pair.key), pair.value))
-		}
-		return n
-	case map[string]any:
-		n := &yaml.Node{Kind: yaml.MappingNode}
-		for _, member := range sortedPairs(v) {
-			n.Content = append(n.Content, scalarNode("!!str", member.key), p.node(child(path, member.key), member.value))
-		}
-		return n
-	case *jsvalue.Object:
-		n := &yaml.Node{Kind: yaml.MappingNode}
-		for key, value := range v.All() {
-			n.Content = append(n.Content, scalarNode("!!str", key), p.node(child(path, key), value))
-		}
-		return n
-	case []string:
-		return printList(p, path, v)
-	case []any:
-		return printList(p, path, v)
-	default:
-		return scalarNode("!!str", fmt.Sprint(v)) // a text of a type of its own
-	}
-}
-
-// printed is v in one line.
-func printed(v any) string {
-	n := printer{}.node("", v)
-	n.Style = yaml.FlowStyle
-	text, err := yaml.Marshal(n)
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(text))
-}
-
-// sortedPairs are the members of an object whose order doesn't count.
-func sortedPairs(object map[string]any) []pair {
-	pairs := make([]pair, 0, len(object))
-	for _, key := range slices.Sorted(maps.Keys(object)) {
-		pairs = append(pairs, pair{key, object[key]})
-	}
-	return pairs
-}
-
-func printList[T any](p printer, path string, items []T) *yaml.Node {
-	n := &yaml.Node{Kind: yaml.SequenceNode}
-	for i, item := range items {
-		n.Content = append(n.Content, p.node(element(path, i), item))
-	}
-	return n
-}
-
-func scalarNode(tag, text string) *yaml.Node {
-	return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: text}
-}
-
-func numberNode(f float64) *yaml.Node {
-	tag, text := "!!float", strconv.FormatFloat(f, 'f', -1, 64)
-	if !strings.Contains(text, ".") {
-		tag = "!!int"
-	}
-	return scalarNode(tag, text)
 }

@@ -6,11 +6,11 @@ import (
 	"net"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
 	"engage-worker/actions"
+	"engage-worker/internal/config/form"
 )
 
 // maxTopicName is Kafka's limit (org.apache.kafka.common.internals.Topic).
@@ -34,8 +34,8 @@ var (
 )
 
 // topicName holds Kafka's rules for a topic's name.
-func topicName() rule {
-	return rule{"topic name", topicPattern, func(s string) error {
+func topicName() form.Rule {
+	return form.Rule{Takes: "topic name", Pattern: topicPattern, Check: func(s string) error {
 		switch {
 		case s == "":
 			return errors.New("must not be empty")
@@ -51,8 +51,8 @@ func topicName() rule {
 }
 
 // groupPrefix keeps to what is safe wherever a group's name is shown.
-func groupPrefix() rule {
-	return rule{"name", topicPattern, func(s string) error {
+func groupPrefix() form.Rule {
+	return form.Rule{Takes: "name", Pattern: topicPattern, Check: func(s string) error {
 		switch {
 		case s == "":
 			return errors.New("must not be empty")
@@ -66,8 +66,8 @@ func groupPrefix() rule {
 }
 
 // word is a name that fits into topic names, metrics' labels and paths.
-func word(what string) rule {
-	return rule{"letters, digits, `_`, `-`", wordPattern, func(s string) error {
+func word(what string) form.Rule {
+	return form.Rule{Takes: "letters, digits, `_`, `-`", Pattern: wordPattern, Check: func(s string) error {
 		if !wordCharacters.MatchString(s) {
 			return fmt.Errorf("%s begins with a letter or digit and holds letters, digits, '_' and '-' only", what)
 		}
@@ -76,8 +76,8 @@ func word(what string) rule {
 }
 
 // senderName is a sender as Twilio gets it.
-func senderName() rule {
-	return rule{"sender", senderPattern, func(s string) error {
+func senderName() form.Rule {
+	return form.Rule{Takes: "sender", Pattern: senderPattern, Check: func(s string) error {
 		if !senderCharacters.MatchString(s) {
 			return errors.New("a sender is a number (+15551234567), a short code, a name, a messaging service (MG...), or whatsapp: and a number, as a message's From has it")
 		}
@@ -86,13 +86,13 @@ func senderName() rule {
 }
 
 // regionName is a region's.
-func regionName() rule {
-	return rule{"letters, digits, `_`, `-`", actions.RegionPattern, actions.CheckRegion}
+func regionName() form.Rule {
+	return form.Rule{Takes: "letters, digits, `_`, `-`", Pattern: actions.RegionPattern, Check: actions.CheckRegion}
 }
 
 // hostLabel is a part of a host name.
-func hostLabel() rule {
-	return rule{"part of a host name", labelPattern, func(s string) error {
+func hostLabel() form.Rule {
+	return form.Rule{Takes: "part of a host name", Pattern: labelPattern, Check: func(s string) error {
 		if !labelCharacters.MatchString(s) {
 			return errors.New("must be a part of a host name: lower-case letters, digits and '-'")
 		}
@@ -101,8 +101,8 @@ func hostLabel() rule {
 }
 
 // webAddress is an http or https URL.
-func webAddress() rule {
-	return rule{"URL", `^https?://[^/\s]`, func(s string) error {
+func webAddress() form.Rule {
+	return form.Rule{Takes: "URL", Pattern: `^https?://[^/\s]`, Check: func(s string) error {
 		u, err := url.Parse(s)
 		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
 			return errors.New("must be an address like https://login.example.com/oauth2/token, without a user in it")
@@ -113,8 +113,8 @@ func webAddress() rule {
 
 // publicAddress is where a vendor calls from outside: an address to which
 // path segments can be added, whose host Twilio takes (no underscores).
-func publicAddress() rule {
-	return rule{"URL", `^https?://[^/\s_?#@]+(/[^\s?#]*)?$`, func(s string) error {
+func publicAddress() form.Rule {
+	return form.Rule{Takes: "URL", Pattern: `^https?://[^/\s_?#@]+(/[^\s?#]*)?$`, Check: func(s string) error {
 		u, err := url.Parse(s)
 		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || strings.ContainsAny(s, "?#") || strings.Contains(u.Host, "_") {
 			return errors.New("must be an address like https://callbacks.example.com, without a user, a query or a fragment, and with a host without '_', which Twilio doesn't take")
@@ -124,8 +124,8 @@ func publicAddress() rule {
 }
 
 // extensionName and extensionValue are those of SASL's OAUTHBEARER (RFC 7628).
-func extensionName() rule {
-	return rule{"letters", `^[A-Za-z]+$`, func(s string) error {
+func extensionName() form.Rule {
+	return form.Rule{Takes: "letters", Pattern: `^[A-Za-z]+$`, Check: func(s string) error {
 		if !extensionNames.MatchString(s) || s == "auth" {
 			return errors.New("an extension's name holds letters only, and isn't auth")
 		}
@@ -133,8 +133,8 @@ func extensionName() rule {
 	}}
 }
 
-func extensionValue() rule {
-	return rule{"text", `^[\x20-\x7E]+$`, func(s string) error {
+func extensionValue() form.Rule {
+	return form.Rule{Takes: "text", Pattern: `^[\x20-\x7E]+$`, Check: func(s string) error {
 		if !extensionValues.MatchString(s) {
 			return errors.New("must be text of ASCII characters")
 		}
@@ -143,8 +143,8 @@ func extensionValue() rule {
 }
 
 // listenAddress is host:port, where the host may be empty and the port 0.
-func listenAddress() rule {
-	return rule{"host:port, or :port", `:[0-9]+$`, func(s string) error {
+func listenAddress() form.Rule {
+	return form.Rule{Takes: "host:port, or :port", Pattern: `:[0-9]+$`, Check: func(s string) error {
 		_, port, err := net.SplitHostPort(s)
 		if err == nil {
 			_, err = strconv.ParseUint(port, 10, 16)
@@ -157,52 +157,12 @@ func listenAddress() rule {
 }
 
 // hostPort is where a server is reached.
-func hostPort() rule { return rule{"host:port", `^[^\s/@,-][^\s/@,]*:[0-9]+$`, checkHostPort} }
+func hostPort() form.Rule {
+	return form.Rule{Takes: "host:port", Pattern: `^[^\s/@,-][^\s/@,]*:[0-9]+$`, Check: checkHostPort}
+}
 
 // brokerPattern is a host:port, or several with commas between them.
 const brokerPattern = `^\s*[^\s/@,-][^\s/@,]*:[0-9]+\s*(,\s*[^\s/@,-][^\s/@,]*:[0-9]+\s*)*$`
-
-// brokersShape takes a list of host:port. An item, or the whole value, may
-// hold several with commas between them, as an environment variable does.
-func brokersShape(into *[]string) shape {
-	s := value(into, []string{"localhost:9092"})
-	s.takes = "list of host:port"
-	s.read = func(r *reader, n *node) {
-		items := []*node{n}
-		if n.kind != kindText {
-			if !r.expect(n, kindList) {
-				return
-			}
-			items = n.items
-		}
-		var brokers []string
-		for _, item := range items {
-			if !r.expect(item, kindText) || item.unknown {
-				return
-			}
-			for broker := range strings.SplitSeq(item.text, ",") {
-				broker = strings.TrimSpace(broker)
-				if err := checkHostPort(broker); err != nil {
-					r.fault(item, "%s", err)
-					return
-				}
-				if !slices.Contains(brokers, broker) {
-					brokers = append(brokers, broker)
-				}
-			}
-		}
-		if len(brokers) == 0 {
-			r.fault(n, "must name at least one broker, as in localhost:9092")
-			return
-		}
-		*into = brokers
-	}
-	s.schema = func() map[string]any {
-		items := textSchema(brokerPattern)
-		return map[string]any{"anyOf": []any{items, map[string]any{"type": "array", "minItems": 1, "items": items}}}
-	}
-	return s
-}
 
 func checkHostPort(s string) error {
 	host, port, err := net.SplitHostPort(s)

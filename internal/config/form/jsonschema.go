@@ -1,8 +1,6 @@
-package config
+package form
 
 import (
-	"bytes"
-	"encoding/json"
 	"slices"
 	"strings"
 )
@@ -11,28 +9,12 @@ import (
 // stand for any scalar.
 const reference = `\$\{`
 
-// Schema is the JSON Schema of a configuration file, for editors: what Load
-// refuses for its keys, types, words and bounds, it refuses. Load knows more.
-func Schema() ([]byte, error) {
-	s := shapeOf(Default()).schema()
-	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-	s["$id"] = "urn:engage-worker:configuration"
-	s["title"] = "Configuration of engage-worker"
-	s["patternProperties"] = map[string]any{"^x-": map[string]any{"description": "Anything, for anchors."}}
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	err := encoder.Encode(s)
-	return out.Bytes(), err
-}
-
-func objectSchema(fields []field) map[string]any {
+func objectSchema(fields []Field) map[string]any {
 	properties := map[string]any{}
 	var required []string
 	var either []any // of what has two names
 	for _, f := range fields {
-		p := f.shape.schema()
+		p := f.shape.Schema()
 		if f.doc != "" {
 			p["description"] = strings.ReplaceAll(f.meaning(), "`", "")
 		}
@@ -64,14 +46,14 @@ func objectSchema(fields []field) map[string]any {
 
 func needs(keys ...string) map[string]any { return map[string]any{"required": keys} }
 
-func namedSchema(names rule, inner shape) map[string]any {
-	values := inner.schema()
-	if !slices.ContainsFunc(inner.fields, func(f field) bool { return f.required }) {
+func namedSchema(names Rule, inner Shape) map[string]any {
+	values := inner.Schema()
+	if !slices.ContainsFunc(inner.fields, func(f Field) bool { return f.required }) {
 		nullable(values)
 	}
 	return map[string]any{
 		"type":                 []string{"object"},
-		"propertyNames":        map[string]any{"pattern": names.pattern},
+		"propertyNames":        map[string]any{"pattern": names.Pattern},
 		"additionalProperties": values,
 	}
 }

@@ -1,7 +1,7 @@
-package config
+package form
 
-// veil stands in print for what must not be shown.
-const veil = "***"
+// Veil stands in print for what must not be shown.
+const Veil = "***"
 
 // Secret is text that prints as *** whatever it is printed with.
 type Secret string
@@ -14,7 +14,7 @@ func (s Secret) String() string {
 	if s == "" {
 		return ""
 	}
-	return veil
+	return Veil
 }
 
 // GoString is String: for %#v.
