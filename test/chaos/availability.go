@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -30,39 +29,35 @@ type handover struct {
 }
 
 // takeovers kills and stops replicas, each after the group has come to rest.
-func takeovers(ctx context.Context, r *run) error {
+func takeovers(r *run) {
 	for range 3 {
-		if err := r.rest(ctx); err != nil {
-			return err
-		}
+		r.rest()
 		w := r.some()
 		r.handovers = append(r.handovers, handover{"kill -9", time.Now(), w.shards(), afterKill})
 		r.kill(w)
-		if err := errors.Join(pause(ctx, afterKill+2*tolerance), r.add(), r.rest(ctx)); err != nil {
-			return err
-		}
+		r.pause(afterKill + 2*tolerance)
+		r.add()
+		r.rest()
 		w = r.some()
 		r.handovers = append(r.handovers, handover{"SIGTERM", time.Now(), w.shards(), afterStop})
-		if err := errors.Join(r.stop(w), pause(ctx, afterStop+2*tolerance), r.add()); err != nil {
-			return err
-		}
+		r.stop(w)
+		r.pause(afterStop + 2*tolerance)
+		r.add()
 	}
-	return nil
 }
 
 // rest waits until all shards are owned, by all replicas, and work goes on.
-func (r *run) rest(ctx context.Context) error {
-	if err := pause(ctx, 3*time.Second); err != nil {
-		return err
-	}
-	return errors.Join(r.await(ctx, 30*time.Second, "the group at rest", func(ctx context.Context) error {
+func (r *run) rest() {
+	r.pause(3 * time.Second)
+	r.await(30*time.Second, "the group at rest", func(ctx context.Context) error {
 		for _, w := range r.live {
 			if len(w.shards()) == 0 {
 				return fmt.Errorf("%s owns no shard", w.name)
 			}
 		}
 		return r.assigned(ctx)
-	}), pause(ctx, 2*time.Second))
+	})
+	r.pause(2 * time.Second)
 }
 
 // measureTakeovers tells when, after each handover, each shard had its first
@@ -106,19 +101,11 @@ func measureTakeovers(r *run, h *History) (grades, faults []string) {
 }
 
 // regionDown has one region's vendor away.
-func regionDown(ctx context.Context, r *run) error {
-	if err := pause(ctx, 5*time.Second); err != nil {
-		return err
-	}
-	r.note("vendor: 503 to everything of %s", regions[0].name)
-	down := twiliosim.Faults{Behaviour: usual, Scopes: []twiliosim.Scope{{Senders: []string{regions[0].sender}, Behaviour: twiliosim.Behaviour{Outage: twiliosim.Unavailable}}}}
-	if err := r.vendor.sim.SetFaults(down); err != nil {
-		return err
-	}
-	r.away[0] = time.Now()
-	err := pause(ctx, regionAway)
-	r.away[1] = time.Now()
-	return errors.Join(err, r.behave("as usual", usual), pause(ctx, 5*time.Second))
+func regionDown(r *run) {
+	r.pause(5 * time.Second)
+	r.behave("503 to everything of "+regions[0].name, usual, twiliosim.Scope{Senders: []string{regions[0].sender}, Behaviour: twiliosim.Behaviour{Outage: twiliosim.Unavailable}})
+	r.away = r.timed(regionAway)
+	r.during("as usual", usual, 5*time.Second)
 }
 
 // measureRegions is the time from production to acceptance of the events of

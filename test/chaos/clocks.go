@@ -68,40 +68,30 @@ func shortLived(text string) string {
 }
 
 // clocks has replicas with wrong clocks beside one whose clock is right.
-func clocks(ctx context.Context, r *run) error {
-	off := func(d time.Duration) (*replica, error) {
-		w, err := r.startOf(r.program, fmt.Sprintf("%s=%d", clockVariable, int(d.Seconds())))
-		if err != nil {
-			return nil, err
-		}
-		r.expect(ctx, "a replica with a wrong clock that says so", r.tellsTime(w, d))
-		return w, nil
+func clocks(r *run) {
+	off := func(d time.Duration) *replica {
+		w := r.startOf(r.program, fmt.Sprintf("%s=%d", clockVariable, int(d.Seconds())))
+		r.expect("a replica with a wrong clock that says so", r.tellsTime(w, d))
+		return w
 	}
 	listless := ambiguous
 	listless.AcceptedThen500, listless.ListErrors = 0.1, 1
 	for range 2 {
-		ahead, err := off(10 * time.Minute)
-		if err != nil {
-			return err
+		wrong := []*replica{off(10 * time.Minute), off(-10 * time.Minute)}
+		r.pause(8 * time.Second)
+		r.during("has no list", listless, 3*time.Second)
+		for _, w := range wrong {
+			r.endToEnd(w)
 		}
-		behind, err := off(-10 * time.Minute)
-		if err = errors.Join(err, pause(ctx, 8*time.Second), r.behave("has no list", listless), pause(ctx, 3*time.Second)); err != nil {
-			return err
+		for _, w := range wrong {
+			r.kill(w)
 		}
-		if err := errors.Join(r.endToEnd(ctx, ahead), r.endToEnd(ctx, behind)); err != nil {
-			return err
-		}
-		r.kill(ahead)
-		r.kill(behind)
-		if err := errors.Join(r.behave("as before", ambiguous), pause(ctx, 8*time.Second)); err != nil {
-			return err
-		}
+		r.during("as before", ambiguous, 8*time.Second)
 	}
-	far, err := off(2 * time.Hour)
-	if err = errors.Join(err, pause(ctx, 3*time.Second)); err != nil {
-		return err
-	}
-	return errors.Join(r.stop(far), pause(ctx, 2*time.Second))
+	far := off(2 * time.Hour)
+	r.pause(3 * time.Second)
+	r.stop(far)
+	r.pause(2 * time.Second)
 }
 
 var (
@@ -140,16 +130,13 @@ func (r *run) tellsTime(w *replica, ahead time.Duration) func(context.Context) e
 
 // endToEnd checks that what a replica shows of its messages' ages is no more
 // than they can be, and not negative.
-func (r *run) endToEnd(ctx context.Context, w *replica) error {
-	_, page, err := w.get(ctx, "/metrics")
-	if err != nil {
-		return err
-	}
+func (r *run) endToEnd(w *replica) {
+	_, page, err := w.get(r.ctx, "/metrics")
+	must(err)
 	for _, sum := range sumLine.FindAllStringSubmatch(page, -1) {
 		seconds, err := strconv.ParseFloat(sum[1], 64)
 		if most := float64(r.vendor.accepted()) * 60; err != nil || seconds < 0 || seconds > most {
 			r.fail(fmt.Errorf("%s: engage_end_to_end_seconds_sum is %s, want 0 to %.0f", w.name, sum[1], most))
 		}
 	}
-	return nil
 }

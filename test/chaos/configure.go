@@ -49,40 +49,39 @@ regions:
 		text = calledBack(text, r.front.addr)
 	}
 	r.config = filepath.Join(r.dir, "engage.yaml")
-	err := r.reconfigure(text)
-	if err != nil {
+	if err := attempt(func() { r.reconfigure(text) }); err != nil {
 		return err
 	}
 	if r.earlier != "" {
 		return r.createTopics(ctx, r.earlier)
 	}
-	_, err = topics.Ensure(ctx, r.broker.client, topics.Of(r.cfg), topics.Sizes{Partitions: r.width})
+	_, err := topics.Ensure(ctx, r.broker.client, topics.Of(r.cfg), topics.Sizes{Partitions: r.width})
 	return err
 }
 
 // reconfigure makes text the configuration of replicas that start from then on.
-func (r *run) reconfigure(text string) error {
-	if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {
-		return err
-	}
+func (r *run) reconfigure(text string) {
+	r.configureReplicas(text)
 	cfg, err := config.Load(r.config)
-	if err == nil {
-		r.cfg = cfg
-	}
-	return err
+	must(err)
+	r.cfg = cfg
 }
 
-// change replaces parts of the configuration: pairs of what stands there and
-// what is to.
-func (r *run) change(pairs ...string) error {
+// configureReplicas is reconfigure for replicas alone: the run goes by what it had.
+func (r *run) configureReplicas(text string) { must(os.WriteFile(r.config, []byte(text), 0o600)) }
+
+// configuration is the text that replicas start with.
+func (r *run) configuration() string {
 	text, err := os.ReadFile(r.config)
-	if err != nil {
-		return err
+	must(err)
+	return string(text)
+}
+
+// change replaces a part of the configuration, which must be there.
+func (r *run) change(from, to string) {
+	text := r.configuration()
+	if !strings.Contains(text, from) {
+		must(fmt.Errorf("the configuration has no %q", from))
 	}
-	for i := 0; i < len(pairs); i += 2 {
-		if !strings.Contains(string(text), pairs[i]) {
-			return fmt.Errorf("the configuration has no %q", pairs[i])
-		}
-	}
-	return r.reconfigure(strings.NewReplacer(pairs...).Replace(string(text)))
+	r.reconfigure(strings.ReplaceAll(text, from, to))
 }

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"engage-worker/internal/pause"
 )
 
 // forge posts callbacks that aren't Twilio's, of every accepted message some, until ctx
@@ -42,7 +44,7 @@ func (r *run) forge(ctx context.Context) error {
 			}
 			other, n = target, n+1
 		}
-		if pause(ctx, 200*time.Millisecond) != nil {
+		if !pause.For(ctx, 200*time.Millisecond) {
 			return nil
 		}
 	}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -10,27 +8,25 @@ import (
 
 // lending breaks things while replicas lend each other what they don't use of
 // the rates: all load is in one partition, which moves.
-func lending(ctx context.Context, r *run) error {
+func lending(r *run) {
 	const frozen = sessionTimeout * 3 / 2
-	freeze := func(ctx context.Context, r *run) error {
-		w, err := r.busy(ctx)
-		if err != nil {
-			return err
-		}
-		return errors.Join(r.freeze(ctx, w, frozen), pause(ctx, 3*time.Second))
+	freeze := func() {
+		r.freeze(r.busy(), frozen)
+		r.pause(3 * time.Second)
 	}
-	kill := func(ctx context.Context, r *run) error { return errors.Join(r.replace(ctx), pause(ctx, 4*time.Second)) }
-	cut := func(part float64) step {
-		return func(ctx context.Context, r *run) error {
-			r.note("%.0f%% of the connections to Kafka are held for %v", 100*part, frozen)
-			r.broker.network(func(p *proxy) { p.hold(part, r.rng) })
-			err := pause(ctx, frozen)
-			r.broker.network((*proxy).release)
-			r.note("connections to Kafka are released")
-			return errors.Join(err, pause(ctx, 3*time.Second))
-		}
+	hold := func(what string, part float64) {
+		r.hold(what, r.broker.network, part, frozen)
+		r.pause(3 * time.Second)
 	}
-	return steps(ctx, r, quiet(6*time.Second), freeze, kill, cut(1), freeze, cut(0.5), kill, freeze, quiet(3*time.Second))
+	r.pause(6 * time.Second)
+	freeze()
+	r.replace(4 * time.Second)
+	hold("all connections to Kafka", 1)
+	freeze()
+	hold("half of the connections to Kafka", 0.5)
+	r.replace(4 * time.Second)
+	freeze()
+	r.pause(3 * time.Second)
 }
 
 // allowance is what the way to the vendor may add to a second, in parts of the

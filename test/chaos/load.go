@@ -11,6 +11,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"engage-worker/internal/kafka/acked"
+	"engage-worker/internal/pause"
 )
 
 // load is paced events, several a user, of all kinds.
@@ -83,7 +84,7 @@ func (l load) produce(ctx context.Context, r *run) error {
 				if err == nil {
 					return
 				}
-				_ = pause(minute, 100*time.Millisecond)
+				pause.For(minute, 100*time.Millisecond)
 			}
 			r.fail(errors.New("an event couldn't be produced for a minute: a fault of the harness"))
 		})

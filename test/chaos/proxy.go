@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"engage-worker/internal/pause"
 )
 
 // proxy stands between the replicas and one address, and does to their
@@ -180,7 +182,7 @@ func (p *proxy) pass(l *link, from, to net.Conn) {
 			delay := p.delay
 			p.mu.Unlock()
 			if delay > 0 {
-				_ = pause(l.ended, delay) // then the write fails
+				pause.For(l.ended, delay) // or the write fails
 			}
 			if _, werr := to.Write(buf[:n]); werr != nil {
 				err = werr

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -25,33 +23,32 @@ const (
 
 // refused has the vendor refuse the key, and then one of the two senders, with
 // kills in both.
-func refused(ctx context.Context, r *run) error {
+func refused(r *run) {
 	key, sender := usual, usual
 	key.KeyRefused, sender.SenderRefused = true, true
-	kill := func(ctx context.Context, r *run) error { return errors.Join(r.replace(ctx), pause(ctx, 4*time.Second)) }
-	return steps(ctx, r,
-		quiet(4*time.Second), // in which the group settles
-		func(ctx context.Context, r *run) error {
-			defer func(from time.Time) { r.before = [2]time.Time{from, time.Now()} }(time.Now())
-			return pause(ctx, 10*time.Second)
-		},
-		func(ctx context.Context, r *run) error {
-			return errors.Join(r.behave("the key is refused", key), pause(ctx, 3*time.Second))
-		},
-		kill, kill,
-		func(ctx context.Context, r *run) error {
-			return errors.Join(r.behave("as usual", usual), pause(ctx, 10*time.Second))
-		},
-		func(ctx context.Context, r *run) error {
-			r.note("vendor: the sender %s is refused", regions[1].sender)
-			scope := twiliosim.Scope{Senders: []string{regions[1].sender}, Behaviour: sender}
-			return errors.Join(r.vendor.sim.SetFaults(twiliosim.Faults{Seed: r.rng.Uint64(), Behaviour: usual, Scopes: []twiliosim.Scope{scope}}), pause(ctx, 2*time.Second))
-		},
-		func(ctx context.Context, r *run) error {
-			defer func(from time.Time) { r.away = [2]time.Time{from, time.Now()} }(time.Now())
-			return pause(ctx, 10*time.Second)
-		},
-		kill, kill, quiet(3*time.Second)) // the last one's shards are taken over meanwhile
+	kills := func() {
+		for range 2 {
+			r.replace(4 * time.Second)
+		}
+	}
+	r.pause(4 * time.Second) // in which the group settles
+	r.before = r.timed(10 * time.Second)
+	r.during("the key is refused", key, 3*time.Second)
+	kills()
+	r.during("as usual", usual, 10*time.Second)
+	r.behave("the sender "+regions[1].sender+" is refused", usual, twiliosim.Scope{Senders: []string{regions[1].sender}, Behaviour: sender})
+	r.pause(2 * time.Second)
+	r.away = r.timed(10 * time.Second)
+	kills()
+	r.pause(3 * time.Second) // the last one's shards are taken over meanwhile
+}
+
+// timed is a pause, from when until when.
+func (r *run) timed(d time.Duration) (span [2]time.Time) {
+	span[0] = time.Now()
+	r.pause(d)
+	span[1] = time.Now()
+	return span
 }
 
 // measureRefused judges what a refused key and a refused sender cost: requests,

@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -35,7 +33,7 @@ func withPoorBody(text string) string { return strings.Replace(text, soundBody, 
 // replaying changes what the configuration makes of dead letters, with others in
 // doubt and waiting: some are replayed before the change by who doesn't know of it, the
 // rest after it, and after it is taken back all that came to nothing.
-func replaying(ctx context.Context, r *run) error {
+func replaying(r *run) {
 	for i, change := range []struct {
 		what, from, to string
 		stays          bool
@@ -49,94 +47,67 @@ func replaying(ctx context.Context, r *run) error {
 			break // which it doesn't know
 		}
 		if i > 0 {
-			if err := errors.Join(r.stopAll(false), r.change(soundBody, poorBody), r.add(), r.add(), r.await(ctx, 20*time.Second, "all shards assigned", r.assigned)); err != nil {
-				return err
-			}
+			r.stopAll(false)
+			r.change(soundBody, poorBody)
+			r.addTwo()
+			r.await(20*time.Second, "all shards assigned", r.assigned)
 		}
-		if err := r.gatherLetters(ctx, i%2 == 0); err != nil {
-			return err
-		}
-		if err := errors.Join(r.change(poorBody, soundBody), r.replay(ctx, "--region", regions[0].name)); err != nil {
-			return err
-		}
-		before, err := os.ReadFile(r.config)
-		if err != nil {
-			return err
-		}
+		r.gatherLetters(i%2 == 0)
+		r.change(poorBody, soundBody)
+		r.replay("--region", regions[0].name)
+		before := r.configuration()
 		r.note("%s", change.what)
-		if err := errors.Join(r.change(change.from, change.to), r.add(), r.add()); err != nil {
-			return err
+		r.change(change.from, change.to)
+		r.addTwo()
+		if !r.tried(func() { r.await(settleTimeout, "all done after "+change.what, r.settled) }) {
+			change.stays = false // it can't do that, or stands still: the rest goes on as before
 		}
-		if err := r.await(ctx, settleTimeout, "all done after "+change.what, r.settled); err != nil {
-			r.fail(err) // it can't do that, or stands still: the rest goes on as before
-			change.stays = false
-		}
-		if err := errors.Join(r.replay(ctx), r.await(ctx, settleTimeout, "the source done", r.sourceDone), r.ended(ctx, change.what)); err != nil {
-			r.fail(err)
-		}
-		if err := r.stopAll(i%2 != 0); err != nil {
-			return err
-		}
+		r.tried(func() {
+			r.replay()
+			r.await(settleTimeout, "the source done", r.sourceDone)
+			r.ended(change.what)
+		})
+		r.stopAll(i%2 != 0)
 		if !change.stays {
 			r.note("that is taken back")
-			if err := r.reconfigure(string(before)); err != nil {
-				return err
-			}
+			r.reconfigure(before)
 		}
+		r.addTwo()
 		options := []string{"--ambiguous"}
 		if r.present {
 			options = append(options, "--again")
 		}
-		if err := errors.Join(r.add(), r.add(), r.replay(ctx, options...)); err != nil {
-			r.fail(err)
-		}
-		if err := r.await(ctx, settleTimeout, "all done", r.settled); err != nil {
-			r.fail(err)
-		}
+		r.tried(func() { r.replay(options...) })
+		r.tried(func() { r.await(settleTimeout, "all done", r.settled) })
 	}
-	return nil
 }
 
 // gatherLetters lets the load go on until there are letters, deliveries in doubt
 // and such as wait, and ends with nobody at work.
-func (r *run) gatherLetters(ctx context.Context, kill bool) error {
+func (r *run) gatherLetters(kill bool) {
 	listless, faulty := usual, usual
 	listless.ListErrors = 1
 	faulty.Unavailable, faulty.Failed, faulty.AcceptedThen500, faulty.AcceptedThenReset, faulty.ListErrors = 0.1, 0.1, 0.1, 0.1, 1
 	r.idle.Store(false)
-	err := errors.Join(pause(ctx, 3*time.Second), r.behave("doesn't say what it did, and has no list", faulty), pause(ctx, 2*time.Second),
-		r.behave("has no list", listless), pause(ctx, 6*time.Second))
+	r.pause(3 * time.Second)
+	r.during("doesn't say what it did, and has no list", faulty, 2*time.Second)
+	r.during("has no list", listless, 6*time.Second)
 	r.idle.Store(true)
-	if err = errors.Join(err, r.await(ctx, time.Minute, "the source done", r.sourceDone)); err != nil {
-		return err
-	}
-	return errors.Join(r.stopAll(kill), r.behave("as usual", usual))
-}
-
-// stopAll ends all replicas.
-func (r *run) stopAll(kill bool) error {
-	for _, w := range slices.Clone(r.live) {
-		if kill {
-			r.kill(w)
-		} else if err := r.stop(w); err != nil {
-			return err
-		}
-	}
-	return nil
+	r.await(time.Minute, "the source done", r.sourceDone)
+	r.stopAll(kill)
+	r.behave("as usual", usual)
 }
 
 // sourceDone tells what keeps the source from being done; retries may wait.
 func (r *run) sourceDone(ctx context.Context) error {
-	if err := r.supervise(); err != nil {
-		return err
-	}
+	r.supervise()
 	return r.doneWith(ctx, r.cfg.Destinations[0].Name, r.topic)
 }
 
 // replay replays dead letters, of the delivery's last death each.
-func (r *run) replay(ctx context.Context, options ...string) error {
-	_, err := r.dlq(ctx, append([]string{"replay", "--yes", "--rate", "1000", "--max-replays", "20"}, options...)...)
-	return err
+func (r *run) replay(options ...string) {
+	_, err := r.dlq(r.ctx, append([]string{"replay", "--yes", "--rate", "1000", "--max-replays", "20"}, options...)...)
+	must(err)
 }
 
 // dlq is what a command of the analysts' prints.
@@ -173,18 +144,19 @@ func (r *run) states(ctx context.Context) (map[string]int, error) {
 }
 
 // ended checks that no letter was replayed of which its state doesn't say what came of it.
-func (r *run) ended(ctx context.Context, after string) error {
+func (r *run) ended(after string) {
 	var states map[string]int
-	err := r.await(ctx, 20*time.Second, "each replayed letter's state", func(ctx context.Context) (err error) {
+	defer func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.grades = append(r.grades, fmt.Sprintf("%s: letters are %s", after, listed(states)))
+	}()
+	r.await(20*time.Second, "each replayed letter's state", func(ctx context.Context) (err error) {
 		if states, err = r.states(ctx); err == nil && states["replayed"] > 0 {
 			err = fmt.Errorf("%v", states)
 		}
 		return err
 	})
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.grades = append(r.grades, fmt.Sprintf("%s: letters are %s", after, listed(states)))
-	return err
 }
 
 func listed(counts map[string]int) string {

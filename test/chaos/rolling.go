@@ -3,11 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -31,85 +29,70 @@ const (
 // rolling adds an action, renames it and removes it, each one replica after the
 // other, with deliveries in doubt and waiting. Of each configuration one is killed; once
 // it is added, one that has the former comes for a while.
-func rolling(ctx context.Context, r *run) error {
-	former, err := os.ReadFile(r.config)
-	if err != nil {
-		return err
-	}
-	configure := func(text string) error { return os.WriteFile(r.config, []byte(text), 0o600) }
-	had := append([]*replica(nil), r.live...)
-	if err := errors.Join(pause(ctx, 12*time.Second), configure(string(former)+second)); err != nil {
-		return err
-	}
+func rolling(r *run) {
+	former := r.configuration()
+	had := slices.Clone(r.live)
+	r.pause(12 * time.Second)
 	r.note("an action is added to the configuration")
-	added, err := r.startOf(r.program)
-	if err = errors.Join(err, pause(ctx, 5*time.Second), r.stop(had[0]), pause(ctx, 3*time.Second)); err != nil {
-		return err
-	}
+	r.configureReplicas(former + second)
+	added := r.startOf(r.program)
+	r.pause(5 * time.Second)
+	r.stop(had[0])
+	r.pause(3 * time.Second)
 	r.kill(added) // while it stands by
-	if err := errors.Join(r.add(), pause(ctx, 4*time.Second)); err != nil {
-		return err
-	}
+	r.add()
+	r.pause(4 * time.Second)
 	r.kill(had[1]) // so that half have it, and then more
-	if err := errors.Join(pause(ctx, 5*time.Second), r.add(), pause(ctx, 5*time.Second), r.stop(had[2]), pause(ctx, 4*time.Second)); err != nil {
-		return err
-	}
+	r.pause(5 * time.Second)
+	r.add()
+	r.pause(5 * time.Second)
+	r.stop(had[2])
+	r.pause(4 * time.Second)
 	r.note("a replica comes that doesn't know the action")
-	stale, err := r.startWith(ctx, func() error { return configure(string(former)) }, func() error { return configure(string(former) + second) })
-	if err = errors.Join(err, pause(ctx, 4*time.Second)); err != nil {
-		return err
+	r.configureReplicas(former)
+	stale := r.addReady()
+	r.configureReplicas(former + second)
+	r.pause(4 * time.Second)
+	r.add()
+	r.pause(3 * time.Second)
+	r.stop(stale)
+	r.pause(3 * time.Second)
+	if r.present { // or it knows no formerNames
+		r.roll("the action is renamed", former+strings.Replace(second, secondAction+"\n", secondAction+"-again\n        formerNames: ["+secondAction+"]\n", 1))
 	}
-	if err := errors.Join(r.add(), pause(ctx, 3*time.Second), r.stop(stale), pause(ctx, 3*time.Second)); err != nil {
-		return err
-	}
-	if !r.present { // which knows no formerNames
-		return r.roll(ctx, removed, string(former))
-	}
-	renamed := strings.Replace(second, secondAction+"\n", secondAction+"-again\n        formerNames: ["+secondAction+"]\n", 1)
-	return errors.Join(r.roll(ctx, "the action is renamed", string(former)+renamed), r.roll(ctx, removed, string(former)))
+	r.roll(removed, former)
 }
 
 // roll brings a configuration to all replicas, one after the other, of which one is
 // killed.
-func (r *run) roll(ctx context.Context, what, text string) error {
-	if err := r.reconfigure(text); err != nil {
-		return err
-	}
+func (r *run) roll(what, text string) {
+	r.reconfigure(text)
 	r.note("%s", what)
 	for i, w := range slices.Clone(r.live) {
-		if err := errors.Join(r.add(), pause(ctx, 4*time.Second)); err != nil {
-			return err
-		}
+		r.add()
+		r.pause(4 * time.Second)
 		if i == 1 {
 			r.kill(w)
-		} else if err := r.stop(w); err != nil {
-			return err
+		} else {
+			r.stop(w)
 		}
-		if err := pause(ctx, 2*time.Second); err != nil {
-			return err
-		}
+		r.pause(2 * time.Second)
 	}
-	return nil
 }
 
-// startWith starts a replica between two changes of the configuration, once
-// it has read it.
-func (r *run) startWith(ctx context.Context, before, after func() error) (*replica, error) {
-	if err := before(); err != nil {
-		return nil, err
-	}
-	w, err := r.startOf(r.program)
-	if err != nil {
-		return nil, err
-	}
-	soon, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	for !w.started() {
-		if !w.running() || pause(soon, 50*time.Millisecond) != nil {
-			return nil, fmt.Errorf("%s doesn't start: see %s", w.name, w.log)
+// addReady starts a replica and waits until it has read its configuration.
+func (r *run) addReady() *replica {
+	w := r.startOf(r.program)
+	r.await(20*time.Second, w.name+" started", func(context.Context) error {
+		if !w.running() {
+			must(fmt.Errorf("%s doesn't start: see %s", w.name, w.log))
 		}
-	}
-	return w, after()
+		if !w.started() {
+			return fmt.Errorf("see %s", w.log)
+		}
+		return nil
+	})
+	return w
 }
 
 // without is the history without an action, by any name that begins as its own.

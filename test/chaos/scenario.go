@@ -38,11 +38,11 @@ type scenario struct {
 
 	// breaks is the schedule of faults, while the load goes on; the load ends
 	// when it returns.
-	breaks func(ctx context.Context, r *run) error
+	breaks func(r *run)
 
 	// afterwards goes on once all faults are over and everything is settled. May
 	// be nil.
-	afterwards func(ctx context.Context, r *run) error
+	afterwards func(r *run)
 
 	// measure judges more than what came of the events: what was measured,
 	// in words, and what was wrong with it. May be nil.

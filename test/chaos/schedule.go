@@ -1,11 +1,10 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"math/rand/v2"
-	"net"
-	"strconv"
+	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -16,17 +15,10 @@ import (
 	"engage-worker/internal/sim/twiliosim"
 )
 
-// step is a part of a schedule.
-type step func(ctx context.Context, r *run) error
-
-// steps carries them out one after the other.
-func steps(ctx context.Context, r *run, all ...step) error {
-	for _, s := range all {
-		if err := s(ctx, r); err != nil {
-			return err
-		}
-	}
-	return nil
+// during is a time in which the vendor behaves in a way.
+func (r *run) during(what string, b twiliosim.Behaviour, d time.Duration) {
+	r.behave(what, b)
+	r.pause(d)
 }
 
 // between is a random time.
@@ -35,47 +27,37 @@ func (r *run) between(from, to time.Duration) time.Duration {
 }
 
 // quiet lets the load go on for a while.
-func quiet(d time.Duration) func(context.Context, *run) error {
-	return func(ctx context.Context, _ *run) error { return pause(ctx, d) }
+func quiet(d time.Duration) func(*run) {
+	return func(r *run) { r.pause(d) }
 }
 
 // kills kills n replicas, with a pause before each, and replaces them, now
 // and then two at once.
-func kills(n int, from, to time.Duration) func(context.Context, *run) error {
-	return func(ctx context.Context, r *run) error {
+func kills(n int, from, to time.Duration) func(*run) {
+	return func(r *run) {
 		for done := 0; done < n; {
-			if err := pause(ctx, r.between(from, to)); err != nil {
-				return err
-			}
+			r.pause(r.between(from, to))
 			at := 1
 			if r.rng.IntN(6) == 0 && done+1 < n {
 				at = 2
 			}
 			for range at {
-				w, err := r.busy(ctx)
-				if err != nil {
-					return err
-				}
-				r.kill(w)
+				r.kill(r.busy())
 				done++
 			}
 			for range at {
-				if err := r.add(); err != nil {
-					return err
-				}
+				r.add()
 			}
 		}
-		return pause(ctx, 2*time.Second)
+		r.pause(2 * time.Second)
 	}
 }
 
 // busy waits for replicas that own shards, lets them get to work, and picks
 // one of them, or any if there is none for long.
-func (r *run) busy(ctx context.Context) (*replica, error) {
+func (r *run) busy() *replica {
 	for attempt := range 100 {
-		if err := r.supervise(); err != nil {
-			return nil, err
-		}
+		r.supervise()
 		var owners []*replica
 		for _, w := range r.live {
 			if len(w.shards()) > 0 {
@@ -84,126 +66,99 @@ func (r *run) busy(ctx context.Context) (*replica, error) {
 		}
 		if len(owners) > 0 {
 			if attempt > 0 { // only just assigned
-				if err := pause(ctx, r.between(300*time.Millisecond, 1500*time.Millisecond)); err != nil {
-					return nil, err
-				}
+				r.pause(r.between(300*time.Millisecond, 1500*time.Millisecond))
 			}
-			return owners[r.rng.IntN(len(owners))], nil
+			return owners[r.rng.IntN(len(owners))]
 		}
-		if err := pause(ctx, 100*time.Millisecond); err != nil {
-			return nil, err
-		}
+		r.pause(100 * time.Millisecond)
 	}
-	return r.some(), nil
+	return r.some()
 }
 
-// replace kills a replica that owns shards and starts another.
-func (r *run) replace(ctx context.Context) error {
-	w, err := r.busy(ctx)
-	if err != nil {
-		return err
-	}
-	r.kill(w)
-	return r.add()
+// replace kills a replica that owns shards and starts another, which has a while
+// to take over.
+func (r *run) replace(while time.Duration) {
+	r.kill(r.busy())
+	r.add()
+	r.pause(while)
 }
 
 // freezes freezes n replicas past the session timeout.
-func freezes(n int) func(context.Context, *run) error {
-	return func(ctx context.Context, r *run) error {
+func freezes(n int) func(*run) {
+	return func(r *run) {
 		for range n {
-			if err := pause(ctx, r.between(time.Second, 3*time.Second)); err != nil {
-				return err
-			}
-			w, err := r.busy(ctx)
-			if err != nil {
-				return err
-			}
-			if err := r.freeze(ctx, w, r.between(sessionTimeout+time.Second, 3*sessionTimeout)); err != nil {
-				return err
-			}
+			r.pause(r.between(time.Second, 3*time.Second))
+			r.freeze(r.busy(), r.between(sessionTimeout+time.Second, 3*sessionTimeout))
 		}
-		return pause(ctx, 2*time.Second)
+		r.pause(2 * time.Second)
 	}
 }
 
 // scaling restarts, adds and removes replicas and adds partitions.
-func scaling(ctx context.Context, r *run) error {
-	rolling := func(ctx context.Context, r *run) error {
-		for _, w := range append([]*replica(nil), r.live...) {
-			if err := errors.Join(r.add(), pause(ctx, time.Second), r.stop(w), pause(ctx, time.Second)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	widen := func(to int) step {
-		return func(ctx context.Context, r *run) error {
-			r.note("the source gets %d partitions", to)
-			res, err := r.broker.client.CreatePartitions(ctx, &kafka.CreatePartitionsRequest{Topics: []kafka.TopicPartitionsConfig{{Name: r.topic, Count: int32(to)}}})
-			if err == nil {
-				err = res.Errors[r.topic]
-			}
-			if err != nil {
-				return err
-			}
-			r.mu.Lock()
-			r.width = to
-			r.mu.Unlock()
-			return pause(ctx, 8*time.Second)
+func scaling(r *run) {
+	rolling := func() {
+		for _, w := range slices.Clone(r.live) {
+			r.add()
+			r.pause(time.Second)
+			r.stop(w)
+			r.pause(time.Second)
 		}
 	}
-	more := func(ctx context.Context, r *run) error {
-		return errors.Join(r.add(), r.add(), pause(ctx, 4*time.Second))
-	}
-	fewer := func(ctx context.Context, r *run) error {
-		return errors.Join(r.stop(r.some()), r.stop(r.some()), pause(ctx, 3*time.Second))
-	}
-	return steps(ctx, r, rolling, more, widen(11), fewer, widen(12), rolling)
+	rolling()
+	r.addTwo()
+	r.pause(4 * time.Second)
+	r.widen(11)
+	r.stop(r.some())
+	r.stop(r.some())
+	r.pause(3 * time.Second)
+	r.widen(12)
+	rolling()
+}
+
+// widen gives the source more partitions.
+func (r *run) widen(to int) {
+	r.note("the source gets %d partitions", to)
+	res, err := r.broker.client.CreatePartitions(r.ctx, &kafka.CreatePartitionsRequest{Topics: []kafka.TopicPartitionsConfig{{Name: r.topic, Count: int32(to)}}})
+	must(err)
+	must(res.Errors[r.topic])
+	r.mu.Lock()
+	r.width = to
+	r.mu.Unlock()
+	r.pause(8 * time.Second)
 }
 
 // listFails has the vendor's list fail, at times and then for good, with ambiguous answers.
-func listFails(ctx context.Context, r *run) error {
+func listFails(r *run) {
 	some, none := ambiguous, ambiguous
 	some.ListErrors, none.ListErrors = 0.3, 1
-	return steps(ctx, r,
-		quiet(3*time.Second),
-		func(ctx context.Context, r *run) error {
-			return errors.Join(r.behave("a third of the lists fail", some), pause(ctx, 15*time.Second))
-		},
-		func(ctx context.Context, r *run) error {
-			return errors.Join(r.behave("all lists fail", none), pause(ctx, 10*time.Second))
-		},
-		func(ctx context.Context, r *run) error {
-			return errors.Join(r.behave("lists work", ambiguous), pause(ctx, 5*time.Second))
-		})
+	r.pause(3 * time.Second)
+	r.during("a third of the lists fail", some, 15*time.Second)
+	r.during("all lists fail", none, 10*time.Second)
+	r.during("lists work", ambiguous, 5*time.Second)
 }
 
 // outages has the vendor be away in every way, with a kill in each.
-func outages(ctx context.Context, r *run) error {
-	during := func(what string, b twiliosim.Behaviour) step {
-		return func(ctx context.Context, r *run) error {
-			if err := errors.Join(r.behave(what, b), pause(ctx, r.between(2*time.Second, 4*time.Second))); err != nil {
-				return err
-			}
-			if err := r.replace(ctx); err != nil {
-				return err
-			}
-			return errors.Join(pause(ctx, r.between(2*time.Second, 4*time.Second)), r.behave("as usual", usual), pause(ctx, 3*time.Second))
-		}
-	}
+func outages(r *run) {
 	storm, busy, slow, away := usual, usual, usual, usual
 	storm.Storm, storm.RetryAfter = true, time.Second
 	busy.Rate = 40
 	slow.Latency, slow.Jitter = 2*time.Second, time.Second
 	away.Outage = twiliosim.Unavailable
-	refused := func(ctx context.Context, r *run) error {
-		r.note("vendor: connections are refused")
-		r.vendor.proxy.refuse()
-		err := pause(ctx, r.between(3*time.Second, 6*time.Second))
-		r.note("vendor: connections are accepted")
-		return errors.Join(err, r.vendor.proxy.accept(), pause(ctx, 3*time.Second))
+	for _, trouble := range []struct {
+		what string
+		is   twiliosim.Behaviour
+	}{{"429 to everything", storm}, {"429 above 40 a second", busy}, {"slow", slow}, {"503 to everything", away}} {
+		r.during(trouble.what, trouble.is, r.between(2*time.Second, 4*time.Second))
+		r.replace(0)
+		r.pause(r.between(2*time.Second, 4*time.Second))
+		r.during("as usual", usual, 3*time.Second)
 	}
-	return steps(ctx, r, during("429 to everything", storm), during("429 above 40 a second", busy), during("slow", slow), during("503 to everything", away), refused)
+	r.note("vendor: connections are refused")
+	r.vendor.proxy.refuse()
+	r.pause(r.between(3*time.Second, 6*time.Second))
+	r.note("vendor: connections are accepted")
+	must(r.vendor.proxy.accept())
+	r.pause(3 * time.Second)
 }
 
 // workerTopics are those that the replicas write to.
@@ -213,68 +168,46 @@ func (r *run) workerTopics() []string {
 }
 
 // moves moves leaders and coordinators, and takes a node away.
-func moves(ctx context.Context, r *run) error {
+func moves(r *run) {
 	fake := r.broker.fake
 	addrs := fake.ListenAddrs() // of the nodes in their order
 	for range 6 {
 		r.note("all leaders move")
 		fake.ShufflePartitionLeaders()
-		if err := pause(ctx, r.between(time.Second, 3*time.Second)); err != nil {
-			return err
-		}
+		r.pause(r.between(time.Second, 3*time.Second))
 		r.note("coordinators move")
 		fake.RehashCoordinators()
-		if err := pause(ctx, r.between(time.Second, 3*time.Second)); err != nil {
-			return err
-		}
+		r.pause(r.between(time.Second, 3*time.Second))
 	}
 	for node, addr := range addrs {
-		_, text, err := net.SplitHostPort(addr)
-		if err != nil {
-			return err
-		}
-		port, err := strconv.Atoi(text)
-		if err != nil {
-			return err
-		}
+		at, err := netip.ParseAddrPort(addr)
+		must(err)
 		r.note("node %d goes", node)
-		if err := fake.RemoveNode(int32(node)); err != nil {
-			return err
-		}
-		if err := pause(ctx, r.between(2*time.Second, 4*time.Second)); err != nil {
-			return err
-		}
+		must(fake.RemoveNode(int32(node)))
+		r.pause(r.between(2*time.Second, 4*time.Second))
 		if r.rng.IntN(2) == 0 {
-			if err := r.replace(ctx); err != nil {
-				return err
-			}
+			r.replace(0)
 		}
 		r.note("node %d comes back", node)
-		if _, _, err := fake.AddNode(int32(node), port); err != nil {
-			return err
-		}
-		if err := pause(ctx, r.between(2*time.Second, 4*time.Second)); err != nil {
-			return err
-		}
+		_, _, err = fake.AddNode(int32(node), int(at.Port()))
+		must(err)
+		r.pause(r.between(2*time.Second, 4*time.Second))
 	}
-	return nil
 }
 
 // badWrites lets the replicas' writes be acknowledged badly or not at all.
-func badWrites(ctx context.Context, r *run) error {
-	during := func(what string, d time.Duration, faults ...kfake.Fault) step {
-		return func(ctx context.Context, r *run) error {
-			r.note("%s", what)
-			h := r.broker.fake.Fault(faults...)
-			err := pause(ctx, d/2)
-			err = errors.Join(err, r.replace(ctx), pause(ctx, d/2))
-			h.Remove()
-			r.note("no more: %s", what)
-			if h.Hits() == 0 {
-				err = errors.Join(err, errors.New("the fault met nothing: "+what))
-			}
-			return errors.Join(err, pause(ctx, 2*time.Second))
+func badWrites(r *run) {
+	during := func(what string, d time.Duration, faults ...kfake.Fault) {
+		r.note("%s", what)
+		h := r.broker.fake.Fault(faults...)
+		r.pause(d / 2)
+		r.replace(d / 2)
+		h.Remove()
+		r.note("no more: %s", what)
+		if h.Hits() == 0 {
+			must(errors.New("the fault met nothing: " + what))
 		}
+		r.pause(2 * time.Second)
 	}
 	writes := func(err *kerr.Error, part float64) []kfake.Fault {
 		rng := rand.New(rand.NewPCG(r.seed, 3))
@@ -284,135 +217,126 @@ func badWrites(ctx context.Context, r *run) error {
 		}
 		return all
 	}
-	ledger := kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: r.cfg.LedgerTopic(destination), Err: kerr.NotEnoughReplicas, Count: -1}
-	dead := kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: r.cfg.DeadLetterTopic(), Err: kerr.NotEnoughReplicas, Count: -1}
-	commits := kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Group: r.cfg.GroupID(destination), Err: kerr.RequestTimedOut, Count: -1}
-	return steps(ctx, r, quiet(2*time.Second),
-		during("a third of all acknowledgements of writes are lost", 12*time.Second, writes(kerr.RequestTimedOut, 0.3)...),
-		during("a third of all writes are applied without enough replicas", 8*time.Second, writes(kerr.NotEnoughReplicasAfterAppend, 0.3)...),
-		during("the ledger is unwritable", 6*time.Second, ledger),
-		during("the dead-letter topic is unwritable", 6*time.Second, dead),
-		during("a third of all writes are refused", 8*time.Second, writes(kerr.NotEnoughReplicas, 0.3)...),
-		during("acknowledgements of commits are lost", 8*time.Second, commits))
+	unwritable := func(topic string) kfake.Fault {
+		return kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: topic, Err: kerr.NotEnoughReplicas, Count: -1}
+	}
+	r.pause(2 * time.Second)
+	during("a third of all acknowledgements of writes are lost", 12*time.Second, writes(kerr.RequestTimedOut, 0.3)...)
+	during("a third of all writes are applied without enough replicas", 8*time.Second, writes(kerr.NotEnoughReplicasAfterAppend, 0.3)...)
+	during("the ledger is unwritable", 6*time.Second, unwritable(r.cfg.LedgerTopic(destination)))
+	during("the dead-letter topic is unwritable", 6*time.Second, unwritable(r.cfg.DeadLetterTopic()))
+	during("a third of all writes are refused", 8*time.Second, writes(kerr.NotEnoughReplicas, 0.3)...)
+	during("acknowledgements of commits are lost", 8*time.Second,
+		kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Group: r.cfg.GroupID(destination), Err: kerr.RequestTimedOut, Count: -1})
 }
 
 // network breaks connections to Kafka and to the vendor.
-func network(ctx context.Context, r *run) error {
-	for range 2 {
-		for _, one := range r.rng.Perm(7) {
-			if err := pause(ctx, r.between(time.Second, 2*time.Second)); err != nil {
-				return err
-			}
-			if err := breakNetwork(ctx, r, one); err != nil {
-				return err
-			}
-		}
-	}
-	return pause(ctx, 2*time.Second)
-}
-
-func breakNetwork(ctx context.Context, r *run, how int) error {
+func network(r *run) {
 	toKafka := r.broker.network
 	toVendor := func(do func(*proxy)) { do(r.vendor.proxy) }
-	held := func(what string, all func(func(*proxy)), fraction float64, d time.Duration) error {
-		r.note("%s held for %v", what, d)
-		all(func(p *proxy) { p.hold(fraction, r.rng) })
-		err := pause(ctx, d)
-		all((*proxy).release)
-		r.note("%s released", what)
-		return err
+	ways := []func(){
+		func() { r.cut("half of the connections to Kafka", toKafka, 0.5) },
+		func() { r.cut("all connections to Kafka", toKafka, 1) },
+		func() { r.cut("all connections to the vendor", toVendor, 1) },
+		func() {
+			r.hold("half of the connections to Kafka", toKafka, 0.5, r.between(sessionTimeout/2, 2*sessionTimeout))
+		},
+		func() {
+			r.hold("all connections to Kafka", toKafka, 1, r.between(sessionTimeout/2, 2*sessionTimeout))
+		},
+		func() {
+			r.hold("half of the connections to the vendor", toVendor, 0.5, r.between(time.Second, requestTimeout+2*time.Second))
+		},
+		func() {
+			r.note("everything is 150 ms slower")
+			slow := func(by time.Duration) {
+				toKafka(func(p *proxy) { p.slow(by) })
+				toVendor(func(p *proxy) { p.slow(by) })
+			}
+			slow(75 * time.Millisecond)
+			r.pause(4 * time.Second)
+			slow(0)
+		},
 	}
-	switch how {
-	case 0:
-		r.note("half of the connections to Kafka are cut")
-		toKafka(func(p *proxy) { p.cut(0.5, r.rng) })
-	case 1:
-		r.note("all connections to Kafka are cut")
-		toKafka(func(p *proxy) { p.cut(1, r.rng) })
-	case 2:
-		r.note("all connections to the vendor are cut")
-		toVendor(func(p *proxy) { p.cut(1, r.rng) })
-	case 3:
-		return held("half of the connections to Kafka", toKafka, 0.5, r.between(sessionTimeout/2, 2*sessionTimeout))
-	case 4:
-		return held("all connections to Kafka", toKafka, 1, r.between(sessionTimeout/2, 2*sessionTimeout))
-	case 5:
-		return held("half of the connections to the vendor", toVendor, 0.5, r.between(time.Second, requestTimeout+2*time.Second))
-	case 6:
-		r.note("everything is 150 ms slower")
-		toKafka(func(p *proxy) { p.slow(75 * time.Millisecond) })
-		toVendor(func(p *proxy) { p.slow(75 * time.Millisecond) })
-		err := pause(ctx, 4*time.Second)
-		toKafka(func(p *proxy) { p.slow(0) })
-		toVendor(func(p *proxy) { p.slow(0) })
-		return err
+	for range 2 {
+		for _, one := range r.rng.Perm(len(ways)) {
+			r.pause(r.between(time.Second, 2*time.Second))
+			ways[one]()
+		}
 	}
-	return nil
+	r.pause(2 * time.Second)
+}
+
+// cut resets a part of the connections through some proxies.
+func (r *run) cut(what string, through func(func(*proxy)), part float64) {
+	r.note("%s are cut", what)
+	through(func(p *proxy) { p.cut(part, r.rng) })
+}
+
+// hold lets nothing through a part of the connections for a while.
+func (r *run) hold(what string, through func(func(*proxy)), part float64, d time.Duration) {
+	r.note("%s held for %v", what, d)
+	through(func(p *proxy) { p.hold(part, r.rng) })
+	r.pause(d)
+	through((*proxy).release)
+	r.note("%s released", what)
 }
 
 // killsAndCuts kills n replicas, and cuts connections between.
-func killsAndCuts(n int) func(context.Context, *run) error {
-	return func(ctx context.Context, r *run) error {
+func killsAndCuts(n int) func(*run) {
+	return func(r *run) {
 		for range n {
-			if err := pause(ctx, r.between(time.Second, 3*time.Second)); err != nil {
-				return err
-			}
+			r.pause(r.between(time.Second, 3*time.Second))
 			if r.rng.IntN(2) == 0 {
-				r.note("half of the connections to Kafka are cut")
-				r.broker.network(func(p *proxy) { p.cut(0.5, r.rng) })
+				r.cut("half of the connections to Kafka", r.broker.network, 0.5)
 			}
-			if err := r.replace(ctx); err != nil {
-				return err
-			}
+			r.replace(0)
 		}
-		return pause(ctx, 2*time.Second)
+		r.pause(2 * time.Second)
 	}
 }
 
 // brokerDies ends and starts the only node.
-func brokerDies(ctx context.Context, r *run) error {
+func brokerDies(r *run) {
 	node := r.broker.real.Nodes[0]
-	starts := func(ctx context.Context, r *run) error {
-		err := node.Start(ctx)
+	starts := func() {
+		must(node.Start(r.ctx))
 		r.note("the broker is back")
-		return errors.Join(err, pause(ctx, 8*time.Second))
+		r.pause(8 * time.Second)
 	}
-	return steps(ctx, r, quiet(5*time.Second),
-		func(ctx context.Context, r *run) error { r.note("kill -9 the broker"); return node.Kill() }, quiet(2*time.Second), starts,
-		func(ctx context.Context, r *run) error { r.note("stop the broker"); return node.Stop() }, quiet(5*time.Second), starts,
-		func(ctx context.Context, r *run) error {
-			r.note("freeze the broker for 8 s")
-			err := errors.Join(node.Pause(), pause(ctx, 8*time.Second), node.Resume())
-			r.note("the broker thaws")
-			return errors.Join(err, pause(ctx, 6*time.Second))
-		},
-		func(ctx context.Context, r *run) error {
-			r.note("kill -9 the broker")
-			err := node.Kill()
-			r.kill(r.some())
-			return err
-		}, starts,
-		func(ctx context.Context, r *run) error { return errors.Join(r.add(), pause(ctx, 6*time.Second)) })
+	r.pause(5 * time.Second)
+	r.note("kill -9 the broker")
+	must(node.Kill())
+	r.pause(2 * time.Second)
+	starts()
+	r.note("stop the broker")
+	must(node.Stop())
+	r.pause(5 * time.Second)
+	starts()
+	r.note("freeze the broker for 8 s")
+	must(node.Pause())
+	r.pause(8 * time.Second)
+	must(node.Resume())
+	r.note("the broker thaws")
+	r.pause(6 * time.Second)
+	r.note("kill -9 the broker")
+	must(node.Kill())
+	r.kill(r.some())
+	starts()
+	r.add()
+	r.pause(6 * time.Second)
 }
 
 // brokersDie kills the three nodes in turn, and replicas.
-func brokersDie(ctx context.Context, r *run) error {
+func brokersDie(r *run) {
 	for i, node := range r.broker.real.Nodes {
-		if err := pause(ctx, 6*time.Second); err != nil {
-			return err
-		}
+		r.pause(6 * time.Second)
 		r.note("kill -9 broker %d", i+1)
-		if err := errors.Join(node.Kill(), pause(ctx, 6*time.Second)); err != nil {
-			return err
-		}
-		if err := errors.Join(r.replace(ctx), pause(ctx, 3*time.Second)); err != nil {
-			return err
-		}
-		err := node.Start(ctx)
+		must(node.Kill())
+		r.pause(6 * time.Second)
+		r.replace(3 * time.Second)
+		must(node.Start(r.ctx))
 		r.note("broker %d is back", i+1)
-		if err := errors.Join(err, pause(ctx, 6*time.Second)); err != nil {
-			return err
-		}
+		r.pause(6 * time.Second)
 	}
-	return nil
 }

@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -21,7 +21,7 @@ func twice(text string) string {
 
 // changedSettings changes one setting after the other, each while deliveries
 // are in doubt, with replicas killed or stopped.
-func changedSettings(ctx context.Context, r *run) error {
+func changedSettings(r *run) {
 	doubtful := usual
 	doubtful.AcceptedThen500, doubtful.Failed, doubtful.AcceptedThenSilence, doubtful.ListErrors = 0.2, 0.2, 0.05, 1
 	doubtful.Late, doubtful.LateFor = 0.05, 3*time.Second
@@ -32,75 +32,50 @@ func changedSettings(ctx context.Context, r *run) error {
 		{"the request timeout", fmt.Sprint("requestTimeout: ", requestTimeout), "requestTimeout: 1s"},
 		{"the channel", "type: sendSms", "type: sendWhatsApp"},
 	} {
-		if err := errors.Join(r.behave("doesn't say what it did, and has no list", doubtful), pause(ctx, 4*time.Second)); err != nil {
-			return err
-		}
-		for _, w := range append([]*replica(nil), r.live...) {
-			if i%2 == 0 {
-				r.kill(w)
-			} else if err := r.stop(w); err != nil {
-				return err
-			}
-		}
+		r.during("doesn't say what it did, and has no list", doubtful, 4*time.Second)
+		r.stopAll(i%2 == 0)
 		r.note("another configuration: %s", change.what)
-		if err := errors.Join(r.change(change.from, change.to), r.behave("as usual", usual), r.add(), r.add(), pause(ctx, 10*time.Second)); err != nil {
-			return err
-		}
+		r.change(change.from, change.to)
+		r.behave("as usual", usual)
+		r.addTwo()
+		r.pause(10 * time.Second)
 	}
-	return nil
 }
 
 // groups has a second environment come and go, changes the group's prefix
 // replica by replica, which sends nothing, and then goes on by the recipe.
-func groups(ctx context.Context, r *run) error {
-	had := append([]*replica(nil), r.live...)
-	prefixed := func(prefix string) func() error {
-		return func() error { return r.change("kafka:\n", "kafka:\n  groupPrefix: "+prefix+"\n") }
-	}
-	if err := pause(ctx, 6*time.Second); err != nil {
-		return err
-	}
+func groups(r *run) {
+	had := slices.Clone(r.live)
+	prefix := func(name string) { r.change("kafka:\n", "kafka:\n  groupPrefix: "+name+"\n") }
+	r.pause(6 * time.Second)
 	r.note("a second environment")
-	second, err := r.startWith(ctx, prefixed("staging"), func() error { return r.change("  groupPrefix: staging\n", "") })
-	if err != nil {
-		return err
-	}
-	r.expect(ctx, "a second environment that isn't ready", r.unready(second, "ledger"))
-	if err := pause(ctx, 3*time.Second); err != nil {
-		return err
-	}
-	if err := r.stop(second); err != nil {
-		return err
-	}
+	prefix("staging")
+	second := r.addReady()
+	r.change("  groupPrefix: staging\n", "")
+	r.expect("a second environment that isn't ready", r.unready(second, "ledger"))
+	r.pause(3 * time.Second)
+	r.stop(second)
 	r.note("another prefix, replica by replica")
-	if err := errors.Join(prefixed("moved")(), r.add(), pause(ctx, 3*time.Second), r.stop(had[0]), r.add(), pause(ctx, 3*time.Second)); err != nil {
-		return err
-	}
+	prefix("moved")
+	r.add()
+	r.pause(3 * time.Second)
+	r.stop(had[0])
+	r.add()
+	r.pause(3 * time.Second)
 	r.kill(had[1])
-	moved := append([]*replica(nil), r.live...)
+	moved := slices.Clone(r.live)
 	for _, w := range moved {
-		r.expect(ctx, "replicas of another prefix that aren't ready", r.unready(w, "ledger.adopt"))
+		r.expect("replicas of another prefix that aren't ready", r.unready(w, "ledger.adopt"))
 	}
-	if !r.present {
-		return pause(ctx, 8*time.Second) // it knows no ledger.adopt
-	}
-	r.note("ledger.adopt")
-	if err := errors.Join(r.change("delivery:\n", "ledger: {adopt: engage-worker}\ndelivery:\n"), r.add(), r.add()); err != nil {
-		return err
-	}
-	for _, w := range moved {
-		if err := r.stop(w); err != nil {
-			return err
+	if r.present { // or it knows no ledger.adopt
+		r.note("ledger.adopt")
+		r.change("delivery:\n", "ledger: {adopt: engage-worker}\ndelivery:\n")
+		r.addTwo()
+		for _, w := range moved {
+			r.stop(w)
 		}
 	}
-	return pause(ctx, 8*time.Second)
-}
-
-// expect waits for what is to be seen. That it isn't is a fault, and the run goes on.
-func (r *run) expect(ctx context.Context, what string, check func(context.Context) error) {
-	if err := r.await(ctx, 20*time.Second, what, check); err != nil {
-		r.fail(err)
-	}
+	r.pause(8 * time.Second)
 }
 
 // unready checks that a replica isn't ready, for a reason.

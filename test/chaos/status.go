@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,8 +53,8 @@ func calledBack(text, address string) string {
 
 // followed is the schedule in which messages are followed: replicas and receivers are
 // killed, and Kafka is away for longer than Twilio tries.
-func followed(ctx context.Context, r *run) error {
-	forging, stop := context.WithCancel(ctx)
+func followed(r *run) {
+	forging, stop := context.WithCancel(r.ctx)
 	forged := make(chan error, 1)
 	go func() { forged <- r.forge(forging) }()
 	defer func() {
@@ -65,26 +63,26 @@ func followed(ctx context.Context, r *run) error {
 			r.fail(err)
 		}
 	}()
-	kill := func(ctx context.Context, r *run) error {
-		return errors.Join(pause(ctx, r.between(2*time.Second, 5*time.Second)), r.replace(ctx), r.replaceReceiver())
-	}
-	noReceiver := func(ctx context.Context, r *run) error {
-		for range r.receivers {
-			r.killReceiver(0)
+	kill := func() {
+		r.pause(r.between(2*time.Second, 5*time.Second))
+		r.replace(0)
+		if len(r.receivers) > 0 {
+			r.killReceiver(r.rng.IntN(len(r.receivers)))
+			r.addReceivers()
 		}
-		err := pause(ctx, 4*time.Second)
-		return errors.Join(err, r.addReceivers())
 	}
-	away := func(ctx context.Context, r *run) error {
-		d := twilioTries + 5*time.Second
-		r.note("Kafka is away for %v", d)
-		r.broker.network(func(p *proxy) { p.hold(1, r.rng) })
-		err := pause(ctx, d)
-		r.broker.network((*proxy).release)
-		r.note("Kafka is back")
-		return errors.Join(err, pause(ctx, 4*time.Second))
+	r.pause(3 * time.Second)
+	kill()
+	for range r.receivers {
+		r.killReceiver(0)
 	}
-	return steps(ctx, r, quiet(3*time.Second), kill, noReceiver, kill, away, kill, kill)
+	r.pause(4 * time.Second)
+	r.addReceivers()
+	kill()
+	r.hold("all connections to Kafka", r.broker.network, 1, twilioTries+5*time.Second)
+	r.pause(4 * time.Second)
+	kill()
+	kill()
 }
 
 // startFront opens the address that Twilio calls, behind which receivers come and go.
@@ -104,20 +102,12 @@ func (r *run) startFront() (err error) {
 }
 
 // addReceivers starts as many receivers as are missing.
-func (r *run) addReceivers() error {
-	for {
-		r.mu.Lock()
-		missing := r.scenario.receivers - len(r.receivers)
+func (r *run) addReceivers() {
+	for len(r.receivers) < r.scenario.receivers {
 		r.made++
 		name := fmt.Sprintf("receiver-%d", r.made)
-		r.mu.Unlock()
-		if missing <= 0 {
-			return nil
-		}
 		w, err := startProcess(r.dir, name, "receiving callbacks", nil, r.program, "callbacks", "--config", r.config)
-		if err != nil {
-			return err
-		}
+		must(err)
 		r.mu.Lock()
 		r.receivers = append(r.receivers, w)
 		r.mu.Unlock()
@@ -129,94 +119,55 @@ func (r *run) addReceivers() error {
 func (r *run) killReceiver(i int) {
 	r.mu.Lock()
 	w := r.receivers[i]
-	r.receivers = append(r.receivers[:i:i], r.receivers[i+1:]...)
+	r.receivers = slices.Delete(r.receivers, i, i+1)
 	r.mu.Unlock()
 	r.note("kill -9 %s", w.name)
 	w.kill()
 	r.kills++
 }
 
-// replaceReceiver kills a receiver, where there are some, and starts another.
-func (r *run) replaceReceiver() error {
-	if len(r.receivers) == 0 {
-		return nil
-	}
-	r.killReceiver(r.rng.IntN(len(r.receivers)))
-	return r.addReceivers()
-}
-
-// stopReceivers ends the receivers in order.
-func (r *run) stopReceivers() error {
-	var errs []error
-	for _, w := range r.receivers {
-		errs = append(errs, w.stop(stopTimeout))
-	}
-	return errors.Join(errs...)
-}
-
 // followAndReplay waits for the statuses, and then replays the letters of what
 // wasn't delivered, while that and replicas are killed.
-func followAndReplay(ctx context.Context, r *run) error {
-	if err := r.awaitStatuses(ctx); err != nil {
-		return err
-	}
+func followAndReplay(r *run) {
+	r.awaitStatuses()
 	r.note("what wasn't delivered is replayed")
-	for n := 0; ; n++ {
-		done, err := r.replayFor(ctx, n)
-		if err != nil {
-			return err
-		}
-		if done {
-			break
-		}
-		if err := r.replace(ctx); err != nil {
-			return err
-		}
+	for n := 0; !r.replayUndelivered(n < replayKills); n++ {
+		r.replace(0)
 	}
-	if err := r.await(ctx, settleTimeout, "the replays settled", r.settled); err != nil {
-		return err
-	}
-	return r.awaitStatuses(ctx)
+	r.await(settleTimeout, "the replays settled", r.settled)
+	r.awaitStatuses()
 }
 
 // replayKills is how often a replay is killed before one may end.
 const replayKills = 3
 
-// replayFor runs `dlq replay`, and kills it after a while but for the last time;
-// done is true once one has ended by itself.
-func (r *run) replayFor(ctx context.Context, n int) (done bool, err error) {
-	log, err := os.Create(filepath.Join(r.dir, fmt.Sprintf("replay-%d.log", n+1)))
-	if err != nil {
-		return false, err
+// replayUndelivered replays, killed after a while or not, and reports whether that
+// has ended by itself.
+func (r *run) replayUndelivered(killed bool) (done bool) {
+	while := settleTimeout
+	if killed {
+		while = r.between(2*time.Second, 4*time.Second)
 	}
-	defer log.Close()
-	running, cancel := context.WithTimeout(ctx, settleTimeout)
+	ctx, cancel := context.WithTimeout(r.ctx, while)
 	defer cancel()
-	if n < replayKills {
-		running, cancel = context.WithTimeout(ctx, r.between(2*time.Second, 4*time.Second))
-		defer cancel()
+	_, err := r.dlq(ctx, "replay", "--reason", "not_delivered", "--undelivered", "--ambiguous", "--yes", "--rate", "60")
+	if err == nil {
+		return true
 	}
-	cmd := exec.CommandContext(running, r.program, "dlq", "replay", "--reason", "not_delivered", "--undelivered", "--ambiguous", "--yes", "--rate", "60", "--wait", "0s", "--config", r.config)
-	cmd.Stdout, cmd.Stderr = log, log
-	err = cmd.Run()
-	switch {
-	case err == nil:
-		return true, nil
-	case ctx.Err() == nil && running.Err() != nil && n < replayKills:
-		r.note("kill -9 dlq replay")
-		r.kills++
-		return false, nil
+	if !killed || ctx.Err() == nil || r.ctx.Err() != nil {
+		must(err)
 	}
-	return false, fmt.Errorf("dlq replay: %w; see %s", err, log.Name())
+	r.note("kill -9 dlq replay")
+	r.kills++
+	return false
 }
 
 // awaitStatuses waits until each message's status is the simulator's, with a dead
 // letter for each that failed.
-func (r *run) awaitStatuses(ctx context.Context) error {
-	return r.await(ctx, statusTimeout, "each message's status is the simulator's", func(ctx context.Context) error {
-		if err := errors.Join(r.supervise(), pause(ctx, time.Second)); err != nil {
-			return err
-		}
+func (r *run) awaitStatuses() {
+	r.await(statusTimeout, "each message's status is the simulator's", func(ctx context.Context) error {
+		r.supervise()
+		r.pause(time.Second)
 		h := &History{}
 		_, h.Messages = r.vendor.history()
 		if err := errors.Join(r.collectDead(ctx, h), r.collectStatuses(ctx, h, destination)); err != nil {

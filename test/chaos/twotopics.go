@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/acked"
 	"engage-worker/internal/kafka/topics"
+	"engage-worker/internal/pause"
 )
 
 const (
@@ -24,70 +24,44 @@ const (
 
 // twoTopics has replicas with another kafka.topic join the group, and kills of
 // both kinds. The texts of the other topic's messages begin as secondAction's do.
-func twoTopics(ctx context.Context, r *run) error {
-	file, err := r.configureOther(ctx)
-	if err != nil {
-		return err
-	}
-	other, err := r.startOther(file, 1)
-	if err != nil {
-		return err
-	}
-	produced := make(chan error, 1)
-	go func() { produced <- r.produceOther(ctx) }()
-	err = errors.Join(pause(ctx, 5*time.Second), r.replace(ctx), pause(ctx, 5*time.Second))
-	r.note("kill -9 %s, of the other topic", other.name)
-	other.kill()
-	r.kills++
-	other, again := r.startOther(file, 2)
-	if err = errors.Join(err, again); err != nil {
-		return err
-	}
-	err = errors.Join(pause(ctx, 5*time.Second), r.replace(ctx), <-produced)
-	if err != nil {
-		return err
-	}
-	read := func(ctx context.Context) error {
-		commits, err := r.commits(ctx, destination, otherTopic)
-		for _, c := range commits {
-			if c.Committed != c.End {
-				err = errors.Join(err, fmt.Errorf("%s/%d: committed %d, the log ends at %d", c.Topic, c.Partition, c.Committed, c.End))
-			}
-		}
-		return err
-	}
-	return errors.Join(r.await(ctx, time.Minute, "the other topic read", read), other.stop(stopTimeout))
-}
-
-// configureOther writes the configuration with the other topic, and makes its topics.
-func (r *run) configureOther(ctx context.Context) (file string, err error) {
-	text, err := os.ReadFile(r.config)
-	if err != nil {
-		return "", err
-	}
-	changed := strings.NewReplacer("topic: "+r.topic+"\n", "topic: "+otherTopic+"\n", "Welcome! Yours", secondText+". Yours").Replace(string(text))
-	file = filepath.Join(r.dir, "other.yaml")
-	if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
-		return "", err
-	}
-	cfg, err := config.Load(file)
-	if err != nil {
-		return "", err
-	}
-	_, err = topics.Ensure(ctx, r.broker.client, topics.Of(cfg), topics.Sizes{Partitions: r.width})
-	return file, err
-}
-
-func (r *run) startOther(file string, n int) (*replica, error) {
-	name := fmt.Sprintf("other-%d", n)
-	r.note("start %s, which wants the other topic", name)
-	w, err := startReplica(r.program, file, r.dir, name)
-	if err == nil {
+func twoTopics(r *run) {
+	file := r.configureOther()
+	start := func(n int) *replica {
+		name := fmt.Sprintf("other-%d", n)
+		r.note("start %s, which wants the other topic", name)
+		w, err := startReplica(r.program, file, r.dir, name)
+		must(err)
 		r.mu.Lock()
 		r.all = append(r.all, w)
 		r.mu.Unlock()
+		return w
 	}
-	return w, err
+	other := start(1)
+	produced := make(chan error, 1)
+	go func() { produced <- r.produceOther(r.ctx) }()
+	r.pause(5 * time.Second)
+	r.replace(5 * time.Second)
+	r.note("kill -9 %s, of the other topic", other.name)
+	other.kill()
+	r.kills++
+	other = start(2)
+	r.pause(5 * time.Second)
+	r.replace(0)
+	must(<-produced)
+	r.await(time.Minute, "the other topic read", func(ctx context.Context) error { return r.doneWith(ctx, destination, otherTopic) })
+	must(other.stop(stopTimeout))
+}
+
+// configureOther writes the configuration with the other topic, and makes its topics.
+func (r *run) configureOther() (file string) {
+	changed := strings.NewReplacer("topic: "+r.topic+"\n", "topic: "+otherTopic+"\n", "Welcome! Yours", secondText+". Yours").Replace(r.configuration())
+	file = filepath.Join(r.dir, "other.yaml")
+	must(os.WriteFile(file, []byte(changed), 0o600))
+	cfg, err := config.Load(file)
+	must(err)
+	_, err = topics.Ensure(r.ctx, r.broker.client, topics.Of(cfg), topics.Sizes{Partitions: r.width})
+	must(err)
+	return file
 }
 
 // otherRef is the ref of the n-th event of the other topic.
@@ -101,9 +75,10 @@ func (r *run) produceOther(ctx context.Context) error {
 		m := kafka.Message{Topic: otherTopic, Key: fmt.Appendf(nil, "other-%d", n), Value: fmt.Appendf(nil,
 			`{"type":"track","event":"Audience Entered","userId":"other-%d","messageId":%q,"properties":{"ref":%q,"region":%q,"sender":%q},"external_ids":[{"id":"+1415%07d","type":"phone","isSubscribed":true}]}`,
 			n, otherRef(n), otherRef(n), regions[0].name, regions[0].sender, 7000000+n)}
-		if err := errors.Join(writer.Write(ctx, m, n%r.partitions()), pause(ctx, 40*time.Millisecond)); err != nil {
+		if err := writer.Write(ctx, m, n%r.partitions()); err != nil {
 			return err
 		}
+		pause.For(ctx, 40*time.Millisecond)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,50 +18,24 @@ const firstVersion = "5fd9b8dff85c8ed006881b3b9f0a0ab42cfc5f56"
 // upgrade replaces the earlier version's replicas one at a time, as an
 // orchestrator does. One of them is killed, and one goes back to the earlier
 // version half way, before the rest follows.
-func upgrade(ctx context.Context, r *run) error {
-	earlier := append([]*replica(nil), r.live...)
-	replaceBy := func(w *replica, program string) (*replica, error) {
-		if err := r.stop(w); err != nil {
-			return nil, err
-		}
-		return r.startOf(program)
+func upgrade(r *run) {
+	earlier := slices.Clone(r.live)
+	replaceBy := func(w *replica, program string, while time.Duration) *replica {
+		r.stop(w)
+		other := r.startOf(program)
+		r.pause(while)
+		return other
 	}
-	first, err := r.rolledBack(ctx, earlier, replaceBy)
-	if err != nil {
-		return err
-	}
-	for _, w := range []*replica{first, earlier[2]} {
-		if _, err := replaceBy(w, r.program); err != nil {
-			return err
-		}
-		if err := pause(ctx, 5*time.Second); err != nil {
-			return err
-		}
-	}
-	// What the new versions wrote for one another.
-	return errors.Join(r.replace(ctx), pause(ctx, 5*time.Second))
-}
-
-// rolledBack upgrades the first replica, kills the second, whose place a new
-// version takes, and takes the first back to the earlier version.
-func (r *run) rolledBack(ctx context.Context, earlier []*replica, replaceBy func(*replica, string) (*replica, error)) (*replica, error) {
-	if err := pause(ctx, 3*time.Second); err != nil {
-		return nil, err
-	}
-	first, err := replaceBy(earlier[0], r.program)
-	if err = errors.Join(err, pause(ctx, 6*time.Second)); err != nil {
-		return nil, err
-	}
+	r.pause(3 * time.Second)
+	first := replaceBy(earlier[0], r.program, 6*time.Second)
 	r.kill(earlier[1])
-	if _, err = r.startOf(r.program); err != nil {
-		return nil, err
-	}
-	if err := pause(ctx, 8*time.Second); err != nil {
-		return nil, err
-	}
+	r.startOf(r.program)
+	r.pause(8 * time.Second)
 	r.note("the first goes back")
-	first, err = replaceBy(first, r.earlier)
-	return first, errors.Join(err, pause(ctx, 8*time.Second))
+	first = replaceBy(first, r.earlier, 8*time.Second)
+	replaceBy(first, r.program, 5*time.Second)
+	replaceBy(earlier[2], r.program, 5*time.Second)
+	r.replace(5 * time.Second) // what the new versions wrote for one another
 }
 
 // createTopics has a version make the topics itself, as its operator did.
