@@ -1,66 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 )
-
-// setClocks lets the clock of each replica be set.
-var setClocks = &overlay{clockOverlay}
-
-// clockVariable says by how many seconds the clock of a program is ahead that
-// is built with clockOverlay.
-const clockVariable = "ENGAGE_TEST_CLOCK"
-
-// clockOverlay writes, for go build -overlay, a package time whose wall clock
-// is off by what clockVariable says, in the whole program with its libraries.
-// The monotonic clock is as it is. Nothing of it is in the worker's own source.
-func clockOverlay(ctx context.Context, dir string) (file string, err error) {
-	root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
-	if err != nil {
-		return "", fmt.Errorf("find the standard library: %w", err)
-	}
-	library := filepath.Join(strings.TrimSpace(string(root)), "src", "time")
-	original, err := os.ReadFile(filepath.Join(library, "time.go"))
-	if err != nil {
-		return "", err
-	}
-	const now = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n"
-	if bytes.Count(original, []byte(now)) != 1 {
-		return "", errors.New("time.Now isn't as it was known: the clock can't be set")
-	}
-	off := `package time
-
-import "syscall"
-
-var testClock = func() int64 {
-	text, _ := syscall.Getenv("` + clockVariable + `")
-	seconds, _ := atoi(text)
-	return int64(seconds)
-}()
-`
-	for name, text := range map[string]string{
-		"time.go":      strings.Replace(string(original), now, now+"\tsec += testClock\n", 1),
-		"testclock.go": off,
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			return "", err
-		}
-	}
-	return writeOverlay(dir, map[string]string{
-		filepath.Join(library, "time.go"):      filepath.Join(dir, "time.go"),
-		filepath.Join(library, "testclock.go"): filepath.Join(dir, "testclock.go"),
-	})
-}
 
 // shortLived is a configuration by which events expire soon.
 func shortLived(text string) string {

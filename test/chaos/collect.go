@@ -13,70 +13,57 @@ import (
 	"engage-worker/internal/kafka/records"
 )
 
-// ends are the log ends of a topic's partitions.
-func (r *run) ends(ctx context.Context, topic string) (map[int]int64, error) {
+// spans are what a topic holds, by partition.
+func (r *run) spans(ctx context.Context, topic string) ([]records.Span, error) {
 	count, err := r.broker.cluster.Count(ctx, topic)
 	if err != nil {
 		return nil, err
 	}
-	ends := map[int]int64{}
-	for p := range count[topic] {
-		if _, ends[p], err = r.broker.cluster.Bounds(ctx, topic, p); err != nil {
-			return nil, err
-		}
+	partitions := make([]int, count[topic])
+	for p := range partitions {
+		partitions[p] = p
 	}
-	return ends, nil
+	return r.broker.cluster.AllBounds(ctx, topic, partitions)
 }
 
 // commits are where a destination's group stands in a topic.
-func (r *run) commits(ctx context.Context, destination, topic string) ([]Commit, error) {
-	ends, err := r.ends(ctx, topic)
+func (r *run) commits(ctx context.Context, destination, topic string) (all []Commit, err error) {
+	spans, err := r.spans(ctx, topic)
 	if err != nil {
 		return nil, err
 	}
-	var partitions []int
-	for p := range len(ends) {
-		partitions = append(partitions, p)
+	req := &kafka.OffsetFetchRequest{GroupID: r.cfg.GroupID(destination), Topics: map[string][]int{}}
+	for _, span := range spans {
+		all = append(all, Commit{topic, span.Partition, 0, span.End})
+		req.Topics[topic] = append(req.Topics[topic], span.Partition)
 	}
-	res, err := r.broker.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: r.cfg.GroupID(destination), Topics: map[string][]int{topic: partitions}})
+	res, err := r.broker.client.OffsetFetch(ctx, req)
 	if err == nil {
 		err = res.Error
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the commits: %w", err)
 	}
-	committed := map[int]int64{}
 	for _, p := range res.Topics[topic] {
 		if p.Error != nil {
 			return nil, fmt.Errorf("read the commits: %w", p.Error)
 		}
-		committed[p.Partition] = max(0, p.CommittedOffset)
-	}
-	var all []Commit
-	for _, p := range partitions {
-		all = append(all, Commit{topic, p, committed[p], ends[p]})
+		all[p.Partition].Committed = max(0, p.CommittedOffset)
 	}
 	return all, nil
 }
 
 // read calls each for every record of a topic.
 func (r *run) read(ctx context.Context, topic string, each func(kafka.Message)) error {
-	ends, err := r.ends(ctx, topic)
+	spans, err := r.spans(ctx, topic)
 	if err != nil {
 		return err
 	}
 	scanner := records.Scanner{Cluster: r.broker.cluster, MaxBytes: 4 << 20}
-	for p, end := range ends {
-		if end == 0 {
-			continue
-		}
-		first, _, err := r.broker.cluster.Bounds(ctx, topic, p)
-		if err != nil {
-			return err
-		}
-		if err := scanner.Scan(ctx, records.Span{Topic: topic, Partition: p, From: first, End: end}, func(block []records.Record) error {
+	for _, span := range spans {
+		if err := scanner.Scan(ctx, span, func(block []records.Record) error {
 			for i := range block {
-				each(block[i].Message(topic, p))
+				each(block[i].Message(topic, span.Partition))
 			}
 			return nil
 		}); err != nil {

@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
@@ -15,20 +12,22 @@ import (
 	"syscall"
 	"text/tabwriter"
 	"time"
+
+	"github.com/alecthomas/kong"
 )
 
 // options are the command line's.
 type options struct {
-	seed          uint64
-	runs          int
-	broker        string
-	short         bool
-	scenarios     string
-	withoutLedger bool
-	out           string
-	keep          bool
-	earlier       string
-	of            string
+	Seed          uint64 `default:"1" help:"Of the first run; each further run has the next."`
+	Runs          int    `help:"Runs of each scenario; 0: as many as it asks for."`
+	Broker        string `default:"embedded" enum:"embedded,kafka,all" help:"${enum}."`
+	Short         bool   `help:"The short form, within 90 s."`
+	Scenario      string `help:"Only these, separated by commas; \"list\" lists all."`
+	WithoutLedger bool   `help:"Switch the ledger off: the scenarios have to find doubles then."`
+	Out           string `default:"test/chaos/out" help:"Where the histories go."`
+	Keep          bool   `help:"Keep the histories of good runs as well."`
+	Earlier       string `default:"${first}" help:"The commit that the scenario upgrade begins with; it must be in the clone's history."`
+	Of            string `help:"A commit of the clone's history whose replicas run, to see what it does; the present ones if empty."`
 }
 
 func main() { os.Exit(command(os.Args[1:], os.Stdout)) }
@@ -36,19 +35,16 @@ func main() { os.Exit(command(os.Args[1:], os.Stdout)) }
 // command is main with its ends open: 0 when every promise was kept, 1 when one
 // wasn't, 2 when that can't be told.
 func command(args []string, out io.Writer) int {
-	o := options{}
-	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
-	flags.Uint64Var(&o.seed, "seed", 1, "of the first run; each further run has the next")
-	flags.IntVar(&o.runs, "runs", 0, "runs of each scenario; 0: as many as it asks for")
-	flags.StringVar(&o.broker, "broker", "embedded", "embedded, kafka, or all")
-	flags.BoolVar(&o.short, "short", false, "the short form, within 90 s")
-	flags.StringVar(&o.scenarios, "scenario", "", "only these, separated by commas; \"list\" lists all")
-	flags.BoolVar(&o.withoutLedger, "without-ledger", false, "switch the ledger off: the scenarios have to find doubles then")
-	flags.StringVar(&o.out, "out", "test/chaos/out", "where the histories go")
-	flags.BoolVar(&o.keep, "keep", false, "keep the histories of good runs as well")
-	flags.StringVar(&o.earlier, "earlier", firstVersion, "the commit that the scenario upgrade begins with; it must be in the clone's history")
-	flags.StringVar(&o.of, "of", "", "a commit of the clone's history whose replicas run, to see what it does; the present ones if empty")
-	if err := flags.Parse(args); err != nil {
+	o, helped := options{}, false
+	parser, err := kong.New(&o, kong.Name("chaos"), kong.Vars{"first": firstVersion}, kong.Writers(out, out), kong.Exit(func(int) { helped = true }))
+	if err == nil {
+		_, err = parser.Parse(args)
+	}
+	if helped {
+		return 0
+	}
+	if err != nil {
+		fmt.Fprintln(out, "chaos:", err)
 		return 2
 	}
 	chosen, err := choose(scenarios(), o)
@@ -56,7 +52,7 @@ func command(args []string, out io.Writer) int {
 		fmt.Fprintln(out, err)
 		return 2
 	}
-	if o.scenarios == "list" {
+	if o.Scenario == "list" {
 		list(out, scenarios())
 		return 0
 	}
@@ -75,12 +71,9 @@ func command(args []string, out io.Writer) int {
 
 // choose picks the scenarios that the options ask for.
 func choose(from []scenario, o options) ([]scenario, error) {
-	if !slices.Contains([]string{"embedded", "kafka", "all"}, o.broker) {
-		return nil, fmt.Errorf("--broker %s: it is embedded, kafka or all", o.broker)
-	}
-	if o.scenarios != "" && o.scenarios != "list" {
+	if o.Scenario != "" && o.Scenario != "list" {
 		var chosen []scenario
-		for name := range strings.SplitSeq(o.scenarios, ",") {
+		for name := range strings.SplitSeq(o.Scenario, ",") {
 			i := slices.IndexFunc(from, func(s scenario) bool { return s.name == name })
 			if i < 0 {
 				return nil, fmt.Errorf("there is no scenario %q; --scenario list lists them", name)
@@ -90,10 +83,10 @@ func choose(from []scenario, o options) ([]scenario, error) {
 		return chosen, nil
 	}
 	return slices.DeleteFunc(slices.Clone(from), func(s scenario) bool {
-		if o.short {
+		if o.Short {
 			return !s.short
 		}
-		return s.seeds < 0 || o.broker != "all" && s.kafka != (o.broker == "kafka")
+		return s.seeds < 0 || o.Broker != "all" && s.kafka != (o.Broker == "kafka")
 	}), nil
 }
 
@@ -105,63 +98,19 @@ func list(out io.Writer, all []scenario) {
 	w.Flush()
 }
 
-// programs are the workers that runs need: that of o.of, the same under overlays,
-// and an earlier one; the latter two only where a scenario wants them.
-type programs struct {
-	program, earlier string
-	overlaid         map[*overlay]string
-}
-
-// buildAll builds them. cleanup is to be called in any case.
-func buildAll(ctx context.Context, chosen []scenario, o options) (built programs, cleanup func(), err error) {
-	var cleanups []func()
-	cleanup = func() {
-		for _, f := range cleanups {
-			f()
-		}
-	}
-	add := func(program string, f func(), err error) (string, error) {
-		if err == nil {
-			cleanups = append(cleanups, f)
-		}
-		return program, err
-	}
-	if built.program, err = add(build(ctx, o.of)); err != nil {
-		return built, cleanup, err
-	}
-	built.overlaid = map[*overlay]string{nil: built.program}
-	for _, s := range chosen {
-		if built.overlaid[s.overlay] != "" {
-			continue
-		}
-		dir, err := os.MkdirTemp("", "engage-chaos-overlay-")
-		if err != nil {
-			return built, cleanup, err
-		}
-		cleanups = append(cleanups, func() { os.RemoveAll(dir) })
-		file, err := s.overlay.write(ctx, dir)
-		if err != nil {
-			return built, cleanup, err
-		}
-		if built.overlaid[s.overlay], err = add(build(ctx, o.of, "-overlay", file)); err != nil {
-			return built, cleanup, err
-		}
-	}
-	if slices.ContainsFunc(chosen, func(s scenario) bool { return s.upgrade }) {
-		built.earlier, err = add(buildCommit(ctx, o.earlier))
-	}
-	return built, cleanup, err
-}
-
 // all carries out every run, one at a time, and prints the table.
 func all(ctx context.Context, chosen []scenario, o options, out io.Writer) (ok bool, err error) {
 	start := time.Now()
-	o.out, err = filepath.Abs(o.out)
+	o.Out, err = filepath.Abs(o.Out)
 	if err != nil {
 		return false, err
 	}
-	built, cleanup, err := buildAll(ctx, chosen, o)
-	defer cleanup()
+	dir, err := os.MkdirTemp("", "engage-chaos-bin-")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(dir)
+	built, err := buildAll(ctx, dir, chosen, o)
 	if err != nil {
 		return false, err
 	}
@@ -176,13 +125,13 @@ func all(ctx context.Context, chosen []scenario, o options, out io.Writer) (ok b
 	kills, lost, twice := 0, 0, 0
 	for _, s := range chosen {
 		runs := max(1, s.seeds)
-		if o.runs > 0 {
-			runs = o.runs
+		if o.Runs > 0 {
+			runs = o.Runs
 		}
 		for i := range runs {
 			r := &run{
-				scenario: s, seed: o.seed + uint64(i), program: built.overlaid[s.overlay], present: o.of == "", withoutLedger: s.unsafe || o.withoutLedger,
-				dir: filepath.Join(o.out, fmt.Sprintf("%s-%d", s.name, o.seed+uint64(i))),
+				scenario: s, seed: o.Seed + uint64(i), program: built.overlaid[s.overlay], present: o.Of == "", withoutLedger: s.unsafe || o.WithoutLedger,
+				dir: filepath.Join(o.Out, fmt.Sprintf("%s-%d", s.name, o.Seed+uint64(i))),
 			}
 			if s.upgrade {
 				r.earlier = built.earlier
@@ -203,7 +152,7 @@ func all(ctx context.Context, chosen []scenario, o options, out io.Writer) (ok b
 			word := "ok"
 			if !good {
 				word = "FAILED"
-			} else if !o.keep {
+			} else if !o.Keep {
 				if err := os.RemoveAll(r.dir); err != nil {
 					return false, err
 				}
@@ -248,22 +197,4 @@ func report(out io.Writer, r *run, res *outcome) bool {
 		fmt.Fprintf(out, "          the history and the replicas' logs are in %s\n", r.dir)
 	}
 	return good
-}
-
-// build builds the worker once, of the present state or of a commit.
-func build(ctx context.Context, commit string, flags ...string) (program string, cleanup func(), err error) {
-	if commit != "" {
-		return buildCommit(ctx, commit, flags...)
-	}
-	dir, err := os.MkdirTemp("", "engage-chaos-bin-")
-	if err != nil {
-		return "", nil, err
-	}
-	cleanup = func() { os.RemoveAll(dir) }
-	program = filepath.Join(dir, "engage-worker")
-	if text, err := exec.CommandContext(ctx, "go", slices.Concat([]string{"build", "-o", program}, flags, []string{"engage-worker/cmd/engage-worker"})...).CombinedOutput(); err != nil {
-		cleanup()
-		return "", nil, errors.Join(fmt.Errorf("build the worker: %w", err), errors.New(string(text)))
-	}
-	return program, cleanup, nil
 }

@@ -18,16 +18,16 @@ func TestChoose(t *testing.T) {
 		}
 		return names
 	}
-	if got := names(options{broker: "embedded", short: true}); !slices.Contains(got, "kills-short") || !slices.Contains(got, "unsafe-kills") || slices.Contains(got, "kills") {
+	if got := names(options{Broker: "embedded", Short: true}); !slices.Contains(got, "kills-short") || !slices.Contains(got, "unsafe-kills") || slices.Contains(got, "kills") {
 		t.Errorf("the short form is %v", got)
 	}
-	if got := names(options{broker: "embedded"}); slices.Contains(got, "kills-short") || !slices.Contains(got, "kills") || slices.Contains(got, "real-kills") {
+	if got := names(options{Broker: "embedded"}); slices.Contains(got, "kills-short") || !slices.Contains(got, "kills") || slices.Contains(got, "real-kills") {
 		t.Errorf("the full form is %v", got)
 	}
-	if got := names(options{broker: "kafka"}); !slices.Contains(got, "real-kills") || slices.Contains(got, "kills") {
+	if got := names(options{Broker: "kafka"}); !slices.Contains(got, "real-kills") || slices.Contains(got, "kills") {
 		t.Errorf("on Kafka it is %v", got)
 	}
-	if got := names(options{broker: "embedded", scenarios: "network,kills"}); !slices.Equal(got, []string{"network", "kills"}) {
+	if got := names(options{Broker: "embedded", Scenario: "network,kills"}); !slices.Equal(got, []string{"network", "kills"}) {
 		t.Errorf("chosen by name: %v", got)
 	}
 	for _, args := range [][]string{{"--scenario", "nonsense"}, {"--broker", "rabbit"}, {"--nonsense"}} {

@@ -3,11 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -45,46 +42,4 @@ func (r *run) createTopics(ctx context.Context, program string) error {
 		return fmt.Errorf("topics create: %w: %s", err, text)
 	}
 	return nil
-}
-
-// buildCommit builds the worker of a commit of this repository's history, which
-// is never fetched.
-func buildCommit(ctx context.Context, commit string, flags ...string) (program string, cleanup func(), err error) {
-	if err := exec.CommandContext(ctx, "git", "cat-file", "-e", commit+"^{commit}").Run(); err != nil {
-		return "", nil, fmt.Errorf("commit %s isn't in this clone's history, so there is nothing to upgrade from: a shallow clone has only its last commits (git fetch --unshallow); --earlier names another", commit)
-	}
-	dir, err := os.MkdirTemp("", "engage-chaos-earlier-")
-	if err != nil {
-		return "", nil, err
-	}
-	cleanup = func() { os.RemoveAll(dir) }
-	if err := extract(ctx, commit, dir); err != nil {
-		cleanup()
-		return "", nil, fmt.Errorf("take commit %s out of the history: %w", commit, err)
-	}
-	program = filepath.Join(dir, "earlier-engage-worker")
-	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build", "-o", program}, flags, []string{"./cmd/engage-worker"})...)
-	cmd.Dir = dir
-	if text, err := cmd.CombinedOutput(); err != nil {
-		cleanup()
-		return "", nil, fmt.Errorf("build the worker of commit %s: %w: %s", commit, err, text)
-	}
-	return program, cleanup, nil
-}
-
-// extract writes a commit's files to dir.
-func extract(ctx context.Context, commit, dir string) error {
-	archive := filepath.Join(dir, "earlier.tar")
-	top, err := exec.CommandContext(ctx, "git", "rev-parse", "--show-toplevel").Output()
-	if err != nil {
-		return err
-	}
-	pack := exec.CommandContext(ctx, "git", "archive", "--output", archive, commit)
-	pack.Dir = strings.TrimSpace(string(top)) // else only the folder's files
-	for _, cmd := range []*exec.Cmd{pack, exec.CommandContext(ctx, "tar", "-x", "-f", archive, "-C", dir)} {
-		if text, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("%w: %s", err, text)
-		}
-	}
-	return os.Remove(archive)
 }

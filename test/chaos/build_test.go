@@ -9,9 +9,9 @@ import (
 )
 
 // A clone without the history says so, and what to do.
-func TestBuildCommitUnknown(t *testing.T) {
+func TestBuildUnknown(t *testing.T) {
 	const nowhere = "0000000000000000000000000000000000000001"
-	_, _, err := buildCommit(t.Context(), nowhere)
+	_, err := build(t.Context(), t.TempDir(), nowhere)
 	if err == nil || !strings.Contains(err.Error(), nowhere) || !strings.Contains(err.Error(), "git fetch --unshallow") {
 		t.Errorf("got %v", err)
 	}
