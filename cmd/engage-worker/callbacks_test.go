@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +21,7 @@ import (
 	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/consumer/callbacks"
 	"engage-worker/internal/sim/embedded"
+	"engage-worker/internal/sim/port"
 )
 
 const callbackKey = "0123456789abcdef0123456789abcdef"
@@ -173,13 +173,12 @@ func TestCallbacksCommand(t *testing.T) {
 // once Kafka is there it goes on.
 func TestCallbacksWithoutKafka(t *testing.T) {
 	const topic = "events.onboarding.callbacks"
-	broker, err := embedded.Start()
+	kafka, err := port.Hold()
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := broker.Brokers()[0]
-	broker.Close()
-	r := receive(t, receiverConfig(t, address))
+	t.Cleanup(kafka.Close)
+	r := receive(t, receiverConfig(t, kafka.Addr().String()))
 	path := callbacks.NewKeys(callbackKey).Path(callbacks.Address{Destination: "onboarding", Shard: 0, Key: []byte("welcome\x00m1")})
 	for probe, want := range map[string]int{"/healthz": http.StatusOK, "/readyz": http.StatusServiceUnavailable} {
 		if status, body := r.get(t, probe); status != want {
@@ -189,15 +188,8 @@ func TestCallbacksWithoutKafka(t *testing.T) {
 	if status := r.post(t, path); status != http.StatusServiceUnavailable {
 		t.Errorf("%d without Kafka", status)
 	}
-	_, port, err := net.SplitHostPort(address)
+	broker, err := embedded.Start(kfake.ListenFn(func(string, string) (net.Listener, error) { return kafka.Listen() }), kfake.SeedTopics(1, topic))
 	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := strconv.Atoi(port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if broker, err = embedded.Start(kfake.Ports(n), kfake.SeedTopics(1, topic)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(broker.Close)

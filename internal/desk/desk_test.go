@@ -25,6 +25,7 @@ import (
 	"engage-worker/deadletter"
 	"engage-worker/internal/config"
 	"engage-worker/internal/desk/pages"
+	"engage-worker/internal/sim/port"
 )
 
 // has checks an answer's status, and that it has texts in it.
@@ -411,14 +412,13 @@ func TestOutside(t *testing.T) {
 
 // TestWithoutKafka: the pages say so, and those that need no topic work.
 func TestWithoutKafka(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	nowhere, err := port.Hold()
 	if err != nil {
 		t.Fatal(err)
 	}
-	nowhere := l.Addr().String()
-	l.Close()
+	t.Cleanup(nowhere.Close)
 	r := &rig{t: t, log: &lines{}}
-	r.open(nowhere, nil)
+	r.open(nowhere.Addr().String(), nil)
 	r.get("/").has(t, 200, "Reading the topics", "<progress")
 	r.get("/dead-letters").has(t, 200, "Reading the topics")
 	r.get("/api/dead-letters").has(t, 503, `"loaded": false`)

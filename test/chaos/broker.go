@@ -16,6 +16,7 @@ import (
 
 	"engage-worker/internal/kafka/records"
 	"engage-worker/internal/sim/embedded"
+	"engage-worker/internal/sim/port"
 	testkafka "engage-worker/test/kafka"
 )
 
@@ -27,16 +28,40 @@ type broker struct {
 	real *testkafka.Cluster // Apache Kafka
 
 	mu      sync.Mutex
-	proxies map[string]*proxy // by their address
+	proxies map[string]*proxy     // by their address
+	ports   map[string]*port.Port // likewise; a node keeps its own while it is away
 	client  *kafka.Client
 	cluster *records.Cluster
 	cleanup func() error
 }
 
+func newBroker() *broker {
+	return &broker{proxies: map[string]*proxy{}, ports: map[string]*port.Port{}}
+}
+
+// front opens a proxy at an address that had one before, or at another.
+func (b *broker) front(addr string, target func() (string, error)) (*proxy, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	at := b.ports[addr]
+	if at == nil {
+		var err error
+		if at, err = port.Hold(); err != nil {
+			return nil, err
+		}
+		b.ports[at.Addr().String()] = at
+	}
+	p, err := newProxy(at, target)
+	if err == nil {
+		b.proxies[p.addr] = p
+	}
+	return p, err
+}
+
 // startEmbedded starts an embedded broker of so many nodes, which keeps its
 // data in dir.
 func startEmbedded(dir string, nodes int) (*broker, error) {
-	b := &broker{proxies: map[string]*proxy{}}
+	b := newBroker()
 	fake, err := embedded.Start(kfake.NumBrokers(nodes), kfake.ListenFn(b.listen), kfake.DataDir(dir))
 	if err != nil {
 		return nil, err
@@ -56,13 +81,10 @@ func (b *broker) listen(network, addr string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := newProxy(addr, fixed(behind.Addr().String()))
+	p, err := b.front(addr, fixed(behind.Addr().String()))
 	if err != nil {
 		return nil, errors.Join(err, behind.Close())
 	}
-	b.mu.Lock()
-	b.proxies[p.addr] = p
-	b.mu.Unlock()
 	return &proxied{behind, p, b}, nil
 }
 
@@ -73,10 +95,7 @@ type proxied struct {
 	broker *broker
 }
 
-func (l *proxied) Addr() net.Addr {
-	addr, _ := net.ResolveTCPAddr("tcp", l.proxy.addr) // of numbers
-	return addr
-}
+func (l *proxied) Addr() net.Addr { return l.proxy.port.Addr() }
 
 // Close ends a node: its connections break and its port is closed.
 func (l *proxied) Close() error {
@@ -90,23 +109,18 @@ func (l *proxied) Close() error {
 
 // startKafka starts Apache Kafka: one node behind a proxy, or several without.
 func startKafka(ctx context.Context, dir string, nodes int) (*broker, error) {
-	b := &broker{proxies: map[string]*proxy{}}
+	b := newBroker()
 	opts := testkafka.Options{Brokers: nodes, Dir: dir, Properties: map[string]string{}}
-	var front *proxy
 	if nodes == 1 {
-		var err error
-		if front, err = newProxy("127.0.0.1:0", func() (string, error) { return plainListener(filepath.Join(dir, "broker-1", "server.properties")) }); err != nil {
+		front, err := b.front("", func() (string, error) { return plainListener(filepath.Join(dir, "broker-1", "server.properties")) })
+		if err != nil {
 			return nil, err
 		}
-		b.proxies[front.addr] = front
 		opts.Properties["advertised.listeners"] = "PLAINTEXT://" + front.addr
 	}
 	cluster, err := testkafka.Run(ctx, opts)
 	if err != nil {
-		if front != nil {
-			front.Close()
-		}
-		return nil, err
+		return nil, errors.Join(err, b.closeProxies())
 	}
 	b.real, b.cleanup = cluster, cluster.Close
 	b.connect()
@@ -184,7 +198,13 @@ func (b *broker) network(do func(*proxy)) {
 func (b *broker) Close() error {
 	b.cluster.Close()
 	b.client.Transport.(*kafka.Transport).CloseIdleConnections()
-	err := b.cleanup()
+	return errors.Join(b.cleanup(), b.closeProxies())
+}
+
+func (b *broker) closeProxies() (err error) {
 	b.network(func(p *proxy) { err = errors.Join(err, p.Close()) })
+	for _, p := range b.ports {
+		p.Close()
+	}
 	return err
 }

@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"engage-worker/internal/pause"
+	"engage-worker/internal/sim/port"
 )
 
 // proxy stands between the replicas and one address, and does to their
 // connections what networks do. It is safe for concurrent use.
 type proxy struct {
-	addr   string
+	port   *port.Port
+	addr   string                 // the port's
 	target func() (string, error) // asked for each connection
 
 	mu       sync.Mutex
@@ -36,9 +38,18 @@ type link struct {
 	held           chan struct{} // nil, or closed on release
 }
 
-// newProxy listens on addr, a "host:port".
-func newProxy(addr string, target func() (string, error)) (*proxy, error) {
-	p := &proxy{addr: addr, target: target, links: map[*link]struct{}{}}
+// openProxy listens on a port of its own, which it has until the process ends.
+func openProxy(target func() (string, error)) (*proxy, error) {
+	at, err := port.Hold()
+	if err != nil {
+		return nil, err
+	}
+	return newProxy(at, target)
+}
+
+// newProxy listens on a port, which its owner closes.
+func newProxy(at *port.Port, target func() (string, error)) (*proxy, error) {
+	p := &proxy{port: at, addr: at.Addr().String(), target: target, links: map[*link]struct{}{}}
 	if err := p.accept(); err != nil {
 		return nil, err
 	}
@@ -55,11 +66,11 @@ func (p *proxy) accept() error {
 	if p.listener != nil || p.closed {
 		return nil
 	}
-	l, err := net.Listen("tcp", p.addr)
+	l, err := p.port.Listen()
 	if err != nil {
 		return fmt.Errorf("listen as a proxy: %w", err)
 	}
-	p.listener, p.addr = l, l.Addr().String()
+	p.listener = l
 	p.running.Go(func() {
 		for {
 			client, err := l.Accept()

@@ -38,7 +38,7 @@ func echo(t *testing.T) string {
 
 func startProxy(t *testing.T) *proxy {
 	t.Helper()
-	p, err := newProxy("127.0.0.1:0", fixed(echo(t)))
+	p, err := openProxy(fixed(echo(t)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,7 +88,7 @@ func followed(r *run) {
 // startFront opens the address that Twilio calls, behind which receivers come and go.
 func (r *run) startFront() (err error) {
 	rng := rand.New(rand.NewPCG(r.seed, 4)) // of the proxy's accepting goroutines, under r.mu
-	r.front, err = newProxy("127.0.0.1:0", func() (string, error) {
+	r.front, err = openProxy(func() (string, error) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		for _, i := range rng.Perm(len(r.receivers)) {

@@ -40,7 +40,7 @@ func startVendor(opts twiliosim.Options) (*vendor, error) {
 		defer close(v.served)
 		_ = v.server.Serve(l) // ends with ErrServerClosed
 	}()
-	if v.proxy, err = newProxy("127.0.0.1:0", fixed(l.Addr().String())); err != nil {
+	if v.proxy, err = openProxy(fixed(l.Addr().String())); err != nil {
 		v.Close()
 		return nil, err
 	}

@@ -140,10 +140,8 @@ func TestRetryTiers(t *testing.T) {
 	r := newRig(t, settings{
 		delivery: "  attempts: 2\n",
 		regions:  "  us-west-2: {rate: 1000, burst: 100, maxInFlight: 16, breaker: {failureRatio: 1, minRequests: 1000}}\n",
-		sim:      twiliosim.Options{Faults: twiliosim.Faults{Behaviour: twiliosim.Behaviour{Reset: 1}}},
+		sim:      twiliosim.Options{Faults: twiliosim.Faults{Behaviour: twiliosim.Behaviour{Outage: twiliosim.Refused}}}, // nothing is ever written
 	})
-	// A listener that refuses connections: nothing is ever written.
-	r.vendor.Close()
 	r.produce(people(20, "")...)
 	r.start(func(c *consumer.Config) {
 		for i := range c.Topics.Retry {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -19,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"engage-worker/internal/metrics"
+	"engage-worker/internal/sim/port"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -166,11 +166,11 @@ func TestAway(t *testing.T) {
 		t.Cleanup(s.Close)
 		return s.Listener.Addr().String()
 	}
-	gone, err := net.Listen("tcp", "127.0.0.1:0")
+	gone, err := port.Hold()
 	if err != nil {
 		t.Fatal(err)
 	}
-	gone.Close()
+	defer gone.Close()
 	elsewhere := serve(func(http.ResponseWriter, *http.Request) { t.Error("somebody was asked who isn't named") })
 	for want, address := range map[string]string{
 		"refuses connections: nothing listens there": gone.Addr().String(),

@@ -27,6 +27,7 @@ import (
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/sim/embedded"
+	"engage-worker/internal/sim/port"
 )
 
 // authority issues certificates for the test and keeps them in files.
@@ -288,15 +289,14 @@ func TestClientID(t *testing.T) {
 }
 
 func TestUnreachable(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	closed, err := port.Hold()
 	if err != nil {
 		t.Fatal(err)
 	}
-	closed := listener.Addr().String()
-	listener.Close()
+	defer closed.Close()
 	for address, want := range map[string]string{
-		closed:               "refused the connection: start the broker, or correct kafka.brokers (or the broker's advertised.listeners)",
-		"kafka.invalid:9092": "has a host name that can't be resolved: correct kafka.brokers (or the broker's advertised.listeners), or the DNS",
+		closed.Addr().String(): "refused the connection: start the broker, or correct kafka.brokers (or the broker's advertised.listeners)",
+		"kafka.invalid:9092":   "has a host name that can't be resolved: correct kafka.brokers (or the broker's advertised.listeners), or the DNS",
 	} {
 		byClient, byDialer := explainBoth(t, config.Kafka{Brokers: []string{address}})
 		want = "Kafka at " + address + " " + want

@@ -265,8 +265,8 @@ func (r *rule) fault(draw uint64) fault {
 // SetFaults replaces the faults at once: rates begin anew, and which request
 // meets which fault is drawn anew from the seed. Requests that already wait
 // go on waiting. Listeners whose Outage is Refused are closed, with their
-// connections; others that were are opened again, which fails when the
-// port was taken meanwhile.
+// connections; others that were are opened again, which fails when a port that
+// was asked for by its number was taken meanwhile.
 func (s *Sim) SetFaults(f Faults) error {
 	if err := f.validate(); err != nil {
 		return fmt.Errorf("faults of the simulated Twilio: %w", err)

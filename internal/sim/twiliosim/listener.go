@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"engage-worker/internal/sim/port"
 )
 
 // Listener serves a Sim on a port of its own. It goes down and comes back as
@@ -16,6 +18,7 @@ import (
 type Listener struct {
 	sim   *Sim
 	addr  string
+	port  *port.Port // keeps one that was free while down; nil for one that was asked for by its number
 	admin bool
 
 	// Guarded by the Sim's listening.
@@ -26,8 +29,8 @@ type Listener struct {
 }
 
 // Listen serves the vendor's APIs and the simulator's own on addr, a
-// "host:port"; port 0 picks a free one. Several listeners can stand for
-// several regions.
+// "host:port"; 127.0.0.1:0 picks a free one, which it keeps while down. Several
+// listeners can stand for several regions.
 func (s *Sim) Listen(addr string) (*Listener, error) { return s.listen(addr, false) }
 
 // ListenAdmin serves the simulator's own API only, and never goes down.
@@ -42,10 +45,15 @@ func (s *Sim) listen(addr string, admin bool) (*Listener, error) {
 	default:
 	}
 	l := &Listener{sim: s, addr: addr, admin: admin}
-	if err := l.up(); err != nil {
-		return nil, err
+	if addr == "127.0.0.1:0" {
+		var err error
+		if l.port, err = port.Hold(); err != nil {
+			return nil, err
+		}
+		l.addr = l.port.Addr().String()
 	}
-	if err := l.follow(s.faults.Load()); err != nil {
+	if err := errors.Join(l.up(), l.follow(s.faults.Load())); err != nil {
+		l.release()
 		return nil, err
 	}
 	s.listeners = append(s.listeners, l)
@@ -69,6 +77,7 @@ func (l *Listener) Shutdown(ctx context.Context) error {
 	l.sim.listening.Lock()
 	server := l.server
 	l.server, l.closed = nil, true
+	l.release()
 	l.sim.listening.Unlock()
 	if server == nil {
 		return nil
@@ -88,8 +97,17 @@ func (l *Listener) Close() {
 	l.sim.listening.Lock()
 	l.closed = true
 	l.down()
+	l.release()
 	l.sim.listening.Unlock()
 	l.connections.Wait()
+}
+
+// release gives back the port that was kept. The Sim's listening is held.
+func (l *Listener) release() {
+	if l.port != nil {
+		l.port.Close()
+		l.port = nil
+	}
 }
 
 // followsOutage is false for a listener that never goes down, and for none.
@@ -111,7 +129,11 @@ func (l *Listener) follow(rules *rules) error {
 }
 
 func (l *Listener) up() error {
-	listener, err := net.Listen("tcp", l.addr)
+	listen := func() (net.Listener, error) { return net.Listen("tcp", l.addr) }
+	if l.port != nil {
+		listen = l.port.Listen
+	}
+	listener, err := listen()
 	if err != nil {
 		return fmt.Errorf("listen as the simulated Twilio: %w", err)
 	}
