@@ -17,8 +17,8 @@ func TestARefusedKey(t *testing.T) {
 		regions: "  us-west-2: {rate: 1000, burst: 1000, maxInFlight: 128}\n",
 		sim:     twiliosim.Options{Faults: twiliosim.Faults{Behaviour: twiliosim.Behaviour{KeyRefused: true, Latency: 20 * time.Millisecond}}},
 	})
-	w := r.start()
-	const n = 1500
+	w := r.start(shortTiers)
+	const n = 600
 	r.produce(people(n, "")...)
 	r.await(20*time.Second, func() error {
 		if value(t, w.Registry(), "engage_account_closed", nil) == 0 {

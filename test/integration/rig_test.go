@@ -47,9 +47,9 @@ func TestMain(m *testing.M) {
 		what := strings.Split(part, "\n")
 		os.Exit(runPart(what[0], what[1:]...))
 	}
-	// The scenarios wait more than they compute, six seconds for one of a core:
+	// The scenarios wait more than they compute, eight seconds for one of a core:
 	// on a machine of two cores, two at a time would take minutes.
-	if err := flag.Set("test.parallel", "6"); err != nil {
+	if err := flag.Set("test.parallel", "10"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -87,6 +87,7 @@ type rig struct {
 	client  *kafka.Client
 	cluster *records.Cluster
 	logs    *log
+	level   zerolog.Level // from which on workers log
 }
 
 // settings are what a test varies of the configuration.
@@ -117,7 +118,7 @@ var topicNumber struct {
 
 func newRig(t *testing.T, s settings) *rig {
 	t.Helper()
-	r := &rig{t: t, logs: &log{}}
+	r := &rig{t: t, logs: &log{}, level: zerolog.InfoLevel}
 	switch {
 	case s.brokers != nil:
 		r.brokers = s.brokers
@@ -244,8 +245,7 @@ type replica struct {
 // start runs a worker until the test ends, or its stop.
 func (r *rig) start(tune ...func(*consumer.Config)) *replica {
 	r.t.Helper()
-	zerolog.SetGlobalLevel(zerolog.InfoLevel)
-	w, err := worker.New(r.cfg, zerolog.New(r.logs).With().Timestamp().Logger(), "test", nil, tune...)
+	w, err := worker.New(r.cfg, zerolog.New(r.logs).Level(r.level).With().Timestamp().Logger(), "test", nil, tune...)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -532,7 +532,7 @@ func (r *rig) onceEach(n int) {
 
 // runWorker runs a worker until it ends by itself, or ctx does.
 func runWorker(ctx context.Context, r *rig) error {
-	w, err := worker.New(r.cfg, zerolog.New(r.logs), "test", nil)
+	w, err := worker.New(r.cfg, zerolog.New(r.logs).Level(r.level), "test", nil)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ func TestStoppedWhileRendering(t *testing.T) {
           body: "{% for a in profile.traits.items %}{% for b in profile.traits.items %}{% if profile.traits.name == blank %}{% endif %}{% endfor %}{% endfor %}"
 `,
 	})
-	const n, most = 240, 400 * time.Millisecond // all of one key, one after the other: nothing renders them all in that time
+	const n, most = 120, 200 * time.Millisecond // all of one key, one after the other: nothing renders them all in that time
 	long := `,"name":"` + strings.Repeat(" ", 50_000) + `","items":[` + strings.TrimSuffix(strings.Repeat("0,", 20_000), ",") + "]"
 	events := people(n, long)
 	for i := range events {
