@@ -1,6 +1,6 @@
 // Command twilio-sim serves a simulated Twilio: the APIs that engage-worker
 // uses, with faults that can be switched while it runs. See
-// internal/twiliosim for what it does and for its own API under /_sim/.
+// internal/sim/twiliosim for what it does and for its own API under /_sim/.
 package main
 
 import (
@@ -137,22 +137,10 @@ func (f *flags) options() (twiliosim.Options, error) {
 			return opts, fmt.Errorf("%s: %w", f.Config, err)
 		}
 	}
-	document, err := inlineOrFile("--faults", f.Faults)
-	if err == nil && document != nil {
-		if opts.Faults, err = twiliosim.ParseFaults(document); err != nil {
-			err = fmt.Errorf("--faults: %w", err)
-		}
-	}
-	if err != nil {
-		return opts, err
-	}
-	document, err = inlineOrFile("--course", f.Course)
-	if err == nil && document != nil {
-		if opts.Course, err = twiliosim.ParseCourse(document); err != nil {
-			err = fmt.Errorf("--course: %w", err)
-		}
-	}
-	if err != nil {
+	if err := errors.Join(
+		inlineOrFile("--faults", f.Faults, &opts.Faults, twiliosim.ParseFaults),
+		inlineOrFile("--course", f.Course, &opts.Course, twiliosim.ParseCourse),
+	); err != nil {
 		return opts, err
 	}
 	if f.Token != "" {
@@ -168,18 +156,21 @@ func (f *flags) options() (twiliosim.Options, error) {
 	return opts, nil
 }
 
-// inlineOrFile is a flag's document: the value itself, or the file that it
-// names; nil without a value.
-func inlineOrFile(flag, value string) ([]byte, error) {
+// inlineOrFile reads a flag's document: the value itself, or the file that it
+// names. Without a value, what there is stays.
+func inlineOrFile[T any](flag, value string, into *T, parse func([]byte) (T, error)) error {
 	if value == "" {
-		return nil, nil
+		return nil
 	}
-	if strings.HasPrefix(strings.TrimSpace(value), "{") {
-		return []byte(value), nil
+	document, err := []byte(value), error(nil)
+	if !strings.HasPrefix(strings.TrimSpace(value), "{") {
+		document, err = os.ReadFile(value)
 	}
-	document, err := os.ReadFile(value)
+	if err == nil {
+		*into, err = parse(document)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", flag, err)
+		return fmt.Errorf("%s: %w", flag, err)
 	}
-	return document, nil
+	return nil
 }

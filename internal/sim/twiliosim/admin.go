@@ -2,6 +2,7 @@ package twiliosim
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -22,26 +23,26 @@ func (s *Sim) serveAdmin(w http.ResponseWriter, r *http.Request) {
 	case "GET seconds":
 		writeDocument(w, s.Seconds())
 	case "GET faults":
-		s.writeFaults(w)
+		writeSetting(w, s.Faults())
 	case "PUT faults":
 		s.putFaults(w, r)
 	case "GET course":
-		s.writeCourse(w)
+		writeSetting(w, s.Course())
 	case "PUT course":
 		s.putCourse(w, r)
 	case "POST inbound":
 		s.postInbound(w, r)
 	case "PUT templates":
-		s.putObject(w, r, segment(name), s.SetTemplate)
+		putObject(w, r, segment(name), s.SetTemplate)
 	case "PUT profiles":
-		s.putObject(w, r, segment(name), s.SetProfile)
+		putObject(w, r, segment(name), s.SetProfile)
 	case "POST reset":
 		s.Reset()
 		w.WriteHeader(http.StatusNoContent)
 	case "GET healthz":
 		_, _ = io.WriteString(w, "ok\n")
 	default:
-		http.Error(w, "no such thing; see the documentation of internal/twiliosim", http.StatusNotFound)
+		http.Error(w, "no such thing; see the documentation of internal/sim/twiliosim", http.StatusNotFound)
 	}
 }
 
@@ -63,59 +64,65 @@ func (s *Sim) writeMessages(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Sim) writeFaults(w http.ResponseWriter) {
-	document, err := encode(s.Faults())
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
+// put has a document taken; its error tells what is wrong with it.
+func put(w http.ResponseWriter, r *http.Request, take func(document []byte) error) {
+	document, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxDocument))
+	if err == nil {
+		err = take(document)
 	}
-	writeDocument(w, document)
+	switch {
+	case errors.Is(err, errClosesItself):
+		http.Error(w, err.Error(), http.StatusConflict)
+	case err != nil:
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	default:
+		w.WriteHeader(http.StatusNoContent)
+	}
 }
 
+var errClosesItself = errors.New("this would close the listener that you are asking, for good: use another, such as the one of --admin")
+
 func (s *Sim) putFaults(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxDocument))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	faults, err := ParseFaults(body)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	if l := listenerOf(r); l.followsOutage() && newRules(faults).outage(l.Addr()) == Refused {
-		http.Error(w, "this would close the listener that you are asking, for good: use another, such as the one of --admin", http.StatusConflict)
-		return
-	}
-	if err := s.SetFaults(faults); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
+	put(w, r, func(document []byte) error {
+		faults, err := ParseFaults(document)
+		if err != nil {
+			return err
+		}
+		if l := listenerOf(r); l.followsOutage() && newRules(faults).outage(l.Addr()) == Refused {
+			return errClosesItself
+		}
+		return s.SetFaults(faults)
+	})
 }
 
 func (s *Sim) putCourse(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxDocument))
-	if err == nil {
-		var course Course
-		if course, err = ParseCourse(body); err == nil {
-			err = s.SetCourse(course)
+	put(w, r, func(document []byte) error {
+		course, err := ParseCourse(document)
+		if err != nil {
+			return err
 		}
-	}
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
+		return s.SetCourse(course)
+	})
+}
+
+func putObject(w http.ResponseWriter, r *http.Request, name string, set func(string, map[string]any)) {
+	put(w, r, func(document []byte) error {
+		var object map[string]any
+		if err := json.Unmarshal(document, &object); err != nil || object == nil || name == "" {
+			return errors.New("a name in the path and a JSON object are wanted")
+		}
+		set(name, object)
+		return nil
+	})
 }
 
 func (s *Sim) postInbound(w http.ResponseWriter, r *http.Request) {
 	var in Inbound
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxDocument)).Decode(&in); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxDocument)).Decode(&in)
+	sid := ""
+	if err == nil {
+		sid, err = s.Receive(in)
 	}
-	sid, err := s.Receive(in)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -123,14 +130,14 @@ func (s *Sim) postInbound(w http.ResponseWriter, r *http.Request) {
 	writeDocument(w, map[string]string{"sid": sid})
 }
 
-func (s *Sim) putObject(w http.ResponseWriter, r *http.Request, name string, set func(string, map[string]any)) {
-	var object map[string]any
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxDocument)).Decode(&object); err != nil || object == nil || name == "" {
-		http.Error(w, "a name in the path and a JSON object are wanted", http.StatusBadRequest)
+// writeSetting writes what put takes.
+func writeSetting(w http.ResponseWriter, setting any) {
+	document, err := encode(setting)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	set(name, object)
-	w.WriteHeader(http.StatusNoContent)
+	writeDocument(w, document)
 }
 
 func writeDocument(w http.ResponseWriter, document any) {

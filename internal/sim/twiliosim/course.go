@@ -2,8 +2,6 @@ package twiliosim
 
 import (
 	"errors"
-	"fmt"
-	"net/http"
 	"slices"
 	"time"
 )
@@ -42,15 +40,6 @@ func (c *Course) validate() error {
 		errs = append(errs, errors.New("course: times can't be negative"))
 	}
 	return errors.Join(errs...)
-}
-
-// ParseCourse reads a Course from JSON or YAML, as ParseFaults does Faults.
-func ParseCourse(document []byte) (Course, error) {
-	var c Course
-	if err := parse(document, &c); err != nil {
-		return Course{}, fmt.Errorf("read course: %w", err)
-	}
-	return c, c.validate()
 }
 
 // SetCourse replaces the course, for messages that are accepted from now on.
@@ -172,13 +161,4 @@ func (f *fate) steps() []step {
 		steps = append(steps, step{f.end(), f.failed})
 	}
 	return steps
-}
-
-func (s *Sim) writeCourse(w http.ResponseWriter) {
-	document, err := encode(s.Course())
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	writeDocument(w, document)
 }

@@ -12,24 +12,21 @@ import (
 
 // ParseFaults reads Faults from JSON or YAML, with the field names of their
 // YAML tags and durations as text. Unknown names are errors.
-func ParseFaults(document []byte) (Faults, error) {
-	var f Faults
-	if err := parse(document, &f); err != nil {
-		return Faults{}, fmt.Errorf("read faults: %w", err)
-	}
-	return f, f.validate()
-}
+func ParseFaults(document []byte) (Faults, error) { return parse[Faults]("faults", document) }
 
-// ParseOptions reads Options from JSON or YAML, likewise.
-func ParseOptions(document []byte) (Options, error) {
-	var o Options
-	if err := parse(document, &o); err != nil {
-		return Options{}, fmt.Errorf("read options: %w", err)
-	}
-	return o, errors.Join(o.Faults.validate(), o.Course.validate())
-}
+// ParseCourse reads a Course, likewise.
+func ParseCourse(document []byte) (Course, error) { return parse[Course]("course", document) }
 
-func parse(document []byte, into any) error {
+// ParseOptions reads Options, likewise.
+func ParseOptions(document []byte) (Options, error) { return parse[Options]("options", document) }
+
+func (o *Options) validate() error { return errors.Join(o.Faults.validate(), o.Course.validate()) }
+
+// parse reads a T. One that isn't valid is returned with the error.
+func parse[T any, P interface {
+	*T
+	validate() error
+}](what string, document []byte) (T, error) {
 	// YAML contains JSON, except for tabs.
 	var compact bytes.Buffer
 	if json.Compact(&compact, document) == nil {
@@ -37,10 +34,11 @@ func parse(document []byte, into any) error {
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(document))
 	decoder.KnownFields(true)
-	if err := decoder.Decode(into); err != nil && !errors.Is(err, io.EOF) {
-		return err
+	var read, none T
+	if err := decoder.Decode(&read); err != nil && !errors.Is(err, io.EOF) {
+		return none, fmt.Errorf("read %s: %w", what, err)
 	}
-	return nil
+	return read, P(&read).validate()
 }
 
 // encode is the inverse of ParseFaults and ParseCourse, ready for JSON.

@@ -98,16 +98,7 @@ func (s *Sim) serveProfile(w http.ResponseWriter, r *http.Request, rest string) 
 		s.profileError(w, http.StatusUnauthorized, "unauthorized", "The request could not be authorized.")
 		return
 	}
-	rules := s.faults.Load()
-	rule := rules.match(segment(space), "", r)
-	if s.out(w, r, rule) {
-		return
-	}
-	if !s.pause(r, rule.latency(rules.draw())) {
-		s.hangUp(w)
-		return
-	}
-	if s.failLookup(w, r, rule) {
+	if rule, ok := s.let(w, r, segment(space), "", false); !ok || s.failLookup(w, r, rule) {
 		return
 	}
 	s.mu.Lock()
