@@ -2,19 +2,15 @@ package main
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha1" // as Twilio signs
-	"encoding/base64"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"engage-worker/internal/pause"
+	"engage-worker/internal/sim/twiliosim"
 )
 
 // forge posts callbacks that aren't Twilio's, of every accepted message some, until ctx
@@ -63,16 +59,16 @@ func (f *forgeries) post(ctx context.Context, client *http.Client, target, other
 	at, signature := target, ""
 	switch n % 4 {
 	case 0: // a signature of the path that is made up
-		at, signature = target[:len(target)-3]+"AAA", sign(authToken, target[:len(target)-3]+"AAA", form)
+		at, signature = target[:len(target)-3]+"AAA", twiliosim.Sign(authToken, target[:len(target)-3]+"AAA", form)
 	case 1: // a true address, and no signature of Twilio's
 	case 2: // signed with another token
-		signature = sign(callbackKey, target, form)
+		signature = twiliosim.Sign(callbackKey, target, form)
 	case 3: // the key of one message under the signature of another's
 		if other == "" {
 			return nil
 		}
 		at = target[:strings.LastIndexByte(target, '/')] + other[strings.LastIndexByte(other, '/'):]
-		signature = sign(authToken, at, form)
+		signature = twiliosim.Sign(authToken, at, form)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, at, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -98,14 +94,4 @@ func (f *forgeries) post(ctx context.Context, client *http.Client, target, other
 		f.other++
 	}
 	return nil
-}
-
-// sign is X-Twilio-Signature with a token.
-func sign(token, target string, form url.Values) string {
-	mac := hmac.New(sha1.New, []byte(token))
-	_, _ = io.WriteString(mac, target) // never fails
-	for _, name := range slices.Sorted(maps.Keys(form)) {
-		_, _ = io.WriteString(mac, name+form.Get(name))
-	}
-	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }

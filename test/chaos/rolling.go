@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -78,21 +77,6 @@ func (r *run) roll(what, text string) {
 		}
 		r.pause(2 * time.Second)
 	}
-}
-
-// addReady starts a replica and waits until it has read its configuration.
-func (r *run) addReady() *replica {
-	w := r.startOf(r.program)
-	r.await(20*time.Second, w.name+" started", func(context.Context) error {
-		if !w.running() {
-			must(fmt.Errorf("%s doesn't start: see %s", w.name, w.log))
-		}
-		if !w.started() {
-			return fmt.Errorf("see %s", w.log)
-		}
-		return nil
-	})
-	return w
 }
 
 // without is the history without an action, by any name that begins as its own.

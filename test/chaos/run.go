@@ -168,6 +168,9 @@ func (r *run) settle() *outcome {
 		if r.scenario.afterwards != nil {
 			r.scenario.afterwards(r)
 		}
+		for _, w := range r.live {
+			r.awaitStart(w) // which knows of no order to end before
+		}
 	})}
 	for _, w := range r.live {
 		errs = append(errs, w.stop(stopTimeout+10*time.Second))

@@ -66,6 +66,26 @@ func (r *run) startOf(program string, env ...string) *replica {
 	return w
 }
 
+// addReady starts a replica and waits until it has read its configuration.
+func (r *run) addReady() *replica {
+	w := r.startOf(r.program)
+	r.awaitStart(w)
+	return w
+}
+
+// awaitStart waits until a replica works.
+func (r *run) awaitStart(w *replica) {
+	r.await(20*time.Second, w.name+" started", func(context.Context) error {
+		if !w.running() {
+			must(fmt.Errorf("%s doesn't start: see %s", w.name, w.log))
+		}
+		if !w.started() {
+			return fmt.Errorf("see %s", w.log)
+		}
+		return nil
+	})
+}
+
 // some is a random live replica.
 func (r *run) some() *replica { return r.live[r.rng.IntN(len(r.live))] }
 

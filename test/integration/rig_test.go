@@ -47,9 +47,9 @@ func TestMain(m *testing.M) {
 		what := strings.Split(part, "\n")
 		os.Exit(runPart(what[0], what[1:]...))
 	}
-	// The scenarios wait more than they compute, eight seconds for one of a core:
+	// The scenarios wait more than they compute, seven seconds for one of a core:
 	// on a machine of two cores, two at a time would take minutes.
-	if err := flag.Set("test.parallel", "10"); err != nil {
+	if err := flag.Set("test.parallel", "7"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

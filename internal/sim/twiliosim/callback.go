@@ -223,7 +223,7 @@ func (s *Sim) try(ctx context.Context, target string, form url.Values, limits ov
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("User-Agent", "TwilioProxy/1.1")
 	if s.opts.AuthToken != "" {
-		r.Header.Set("X-Twilio-Signature", sign(s.opts.AuthToken, target, form))
+		r.Header.Set("X-Twilio-Signature", Sign(s.opts.AuthToken, target, form))
 	}
 	response, err := s.callbackClient.Do(r)
 	if err != nil {
@@ -241,9 +241,9 @@ func (s *Sim) try(ctx context.Context, target string, form url.Values, limits ov
 	return fmt.Sprintf("%dxx", response.StatusCode/100)
 }
 
-// sign is X-Twilio-Signature: of the URL without its fragment, and of the
+// Sign is X-Twilio-Signature by an account's auth token: of the URL without its fragment, and of the
 // form's names and values, sorted by name.
-func sign(token, target string, form url.Values) string {
+func Sign(token, target string, form url.Values) string {
 	mac := hmac.New(sha1.New, []byte(token))
 	_, _ = io.WriteString(mac, target) // never fails
 	for _, name := range slices.Sorted(maps.Keys(form)) {
