@@ -151,8 +151,10 @@ func isOthers(created trigger.Event, account string) bool {
 	if len(named) == 0 || named[0] != '"' {
 		return false
 	}
-	plain := strings.Trim(string(named), `"`) // as it is, but for what is escaped in an odd way
-	return !strings.EqualFold(plain, account) && !strings.EqualFold(created.Text("account_sid"), account)
+	if string(named[1:len(named)-1]) == account { // as a rule
+		return false
+	}
+	return !strings.EqualFold(created.Text("account_sid"), account)
 }
 
 // isMessageSID reports whether s is the SID of a message: SM or MM and 32
