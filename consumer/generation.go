@@ -48,6 +48,8 @@ type generation struct {
 
 	following *semaphore.Weighted // of status topics, a few at a time
 	positions func() positions    // asked for once
+
+	hands *hands
 }
 
 // unknown is a number of shards that couldn't be found out yet.
@@ -87,6 +89,7 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 		group: g, commits: next, number: next.ID, assignedAt: time.Now(),
 		intake: begin, work: work, ended: ended, lease: &lease.Lease{}, look: newLook(),
 		reading: semaphore.NewWeighted(restoreAtOnce), restored: make(chan struct{}), following: semaphore.NewWeighted(followsAtOnce),
+		hands: newHands(begin.Done(), func(t task) { t.shard.follow(t.first) }),
 	}
 	gen.positions = sync.OnceValue(func() positions { return g.readPositions(begin) })
 	gen.peers = delivery.NewPeers(g.flights, gen.restored, g.tails(next.Assignments[g.cfg.Topics.Ledger]))
@@ -141,9 +144,7 @@ func (g *Group) serve(ctx, ended context.Context, next *kafka.Generation) {
 	events := make(chan struct{}) // closed when no event is in work any more
 	go func() {
 		readers.Wait()
-		for _, s := range gen.shards {
-			s.events.Wait()
-		}
+		gen.hands.wait()
 		close(events)
 	}()
 

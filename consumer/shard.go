@@ -33,7 +33,6 @@ type shard struct {
 
 	progress atomic.Int64 // when something was last settled, Unix ns
 
-	events sync.WaitGroup // goroutines of open events
 	seed   maphash.Seed
 	mu     sync.Mutex
 	chains map[uint64]*link // the last event of each record key in work, by its hash
@@ -41,8 +40,10 @@ type shard struct {
 
 // link is an event in its key's chain.
 type link struct {
-	event *intake.Event
-	next  *link // behind it; guarded by shard.mu
+	event   *intake.Event
+	chained bool   // the event has a key
+	hash    uint64 // of the key
+	next    *link  // behind it; guarded by shard.mu
 }
 
 // submit puts an event behind the others with its record key, or to work at
@@ -50,34 +51,40 @@ type link struct {
 func (s *shard) submit(ev *intake.Event) {
 	l := &link{event: ev}
 	if len(ev.Message.Key) == 0 {
-		s.events.Go(func() { s.handle(l) })
+		s.gen.hands.give(task{s, l})
 		return
 	}
-	h := maphash.Bytes(s.seed, ev.Message.Key)
+	l.chained, l.hash = true, maphash.Bytes(s.seed, ev.Message.Key)
 	s.mu.Lock()
-	last, busy := s.chains[h]
-	s.chains[h] = l
+	last, busy := s.chains[l.hash]
+	s.chains[l.hash] = l
 	if busy {
 		last.next = l
 	}
 	s.mu.Unlock()
 	if !busy {
-		s.events.Go(func() { s.follow(h, l) })
+		s.gen.hands.give(task{s, l})
 	}
 }
 
 // follow handles a key's events one after the other.
-func (s *shard) follow(h uint64, l *link) {
-	for l != nil {
+func (s *shard) follow(l *link) {
+	for ; l != nil; l = s.behind(l) {
 		s.handle(l)
-		s.mu.Lock()
-		next := l.next
-		if next == nil {
-			delete(s.chains, h)
-		}
-		s.mu.Unlock()
-		l = next
 	}
+}
+
+// behind is what comes after an event that was handled, or nil.
+func (s *shard) behind(l *link) *link {
+	if !l.chained {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l.next == nil {
+		delete(s.chains, l.hash)
+	}
+	return l.next
 }
 
 // followed reports whether an event of the same key waits behind l's.
