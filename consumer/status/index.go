@@ -28,6 +28,12 @@ func (e entry) offset() int64     { return int64(e.where >> 16) }
 func (e entry) state() State      { return State(e.where >> 8) }
 func (e entry) ask() int          { return int(e.where & 0xff) }
 
+// at is e with its record at an offset.
+func (e entry) at(offset int64) entry {
+	e.where = uint64(offset)<<16 | e.where&0xffff
+	return e
+}
+
 // ticks are sixteenths of a second since an epoch of the process, 8 years at most.
 type ticks uint32
 

@@ -14,9 +14,9 @@ import (
 
 // change is what a record that is being written changes.
 type change struct {
-	key    uint64 // the record key's hash
-	record Record // without a Status: nothing under the key counts any more
-	over   entry  // what it follows; empty: nothing, a message begins
+	to, over       entry // to is still without a place, and without a state if nothing counts any more; over is empty where a message begins
+	action, region string
+	queued         time.Duration // at Twilio, until it was sent; negative: unknown
 }
 
 // missingFor is how long the topic must be missing before it counts as gone: a
@@ -31,12 +31,17 @@ func (f *Follower) enqueue(recordKey []byte, r *Record, over entry) (t acked.Tic
 	if f.isAbsent() {
 		return t, false
 	}
+	now := time.Now()
+	c := change{to: f.entryOf(f.index.key(recordKey), r, 0, now, false), over: over, action: r.Action, region: r.Region, queued: -1}
+	if !r.SentAt.IsZero() {
+		c.queued = max(0, r.SentAt.Sub(r.AcceptedAt))
+	}
 	var text [usualValue]byte
 	var value []byte
 	if r.Status != 0 {
 		value = r.append(text[:0])
 	}
-	return f.journal.Put(recordKey, value, time.Now(), change{f.index.key(recordKey), *r, over}, true), true
+	return f.journal.Put(recordKey, value, now, c, true), true
 }
 
 // usualValue is above what a record takes as a rule.
@@ -54,10 +59,10 @@ func (f *Follower) stale(of []change) (overtaken map[int]error) {
 	changed := map[uint64]bool{} // keys on this page
 	for i, c := range of {
 		now, ok := f.index.table.Get(c.over)
-		if follows(c) && (!ok || now.offset() != c.over.offset() || changed[c.key]) {
+		if follows(c) && (!ok || now.offset() != c.over.offset() || changed[c.to.key]) {
 			overtaken[i] = errOvertaken
 		} else {
-			changed[c.key] = true
+			changed[c.to.key] = true
 		}
 	}
 	return overtaken
@@ -77,12 +82,11 @@ func (f *Follower) written(ctx context.Context, base int64, page *acked.Page[cha
 		err = f.fold(ctx, known, base, false)
 		f.mu.Lock()
 	}
-	now := time.Now()
 	for i := range page.Of {
-		if c := &page.Of[i]; c.record.Status == 0 {
+		if c := &page.Of[i]; c.to.state() == 0 {
 			f.remove(c.over)
 		} else {
-			f.put(f.entryOf(c.key, &c.record, base+int64(i), now, false))
+			f.put(c.to.at(base + int64(i)))
 			f.count(c)
 		}
 	}
@@ -138,12 +142,12 @@ func (f *Follower) vanish() {
 
 // count counts how far a message came by a change.
 func (f *Follower) count(c *change) {
-	r, before, m := &c.record, c.over.state(), f.parts.Metrics
-	for _, s := range reached(before, r.Status) {
-		m.Messages.WithLabelValues(f.cfg.Destination, r.Action, r.Region, s.String()).Inc()
+	before, now, m := c.over.state(), c.to.state(), f.parts.Metrics
+	for _, s := range reached(before, now) {
+		m.Messages.WithLabelValues(f.cfg.Destination, c.action, c.region, s.String()).Inc()
 	}
-	if before < Sent && r.Status >= Sent && !r.SentAt.IsZero() {
-		m.TwilioQueue.WithLabelValues(f.cfg.Destination, r.Region).Observe(max(0, r.SentAt.Sub(r.AcceptedAt)).Seconds())
+	if before < Sent && now >= Sent && c.queued >= 0 {
+		m.TwilioQueue.WithLabelValues(f.cfg.Destination, c.region).Observe(c.queued.Seconds())
 	}
 }
 

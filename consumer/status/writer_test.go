@@ -174,7 +174,9 @@ func (m *memory) Append(ctx context.Context, records []ledger.Record) (base int6
 		return 0, kafka.MessageSizeTooLarge
 	}
 	base = int64(len(m.records))
-	m.records = append(m.records, records...)
+	for _, r := range records {
+		m.records = append(m.records, ledger.Record{Key: r.Key, Value: bytes.Clone(r.Value)})
+	}
 	return base, nil
 }
 

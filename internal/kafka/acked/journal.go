@@ -25,7 +25,7 @@ type Journal[T any] struct {
 
 	mu     sync.Mutex
 	pages  []*Page[T]    // that wait; what comes goes onto the last one
-	spare  *Page[T]      // whose memory the next one takes; may be nil
+	spare  []*Page[T]    // whose memory the next ones take: one is written while the other is filled
 	moment *time.Timer   // signals; nil before it is needed
 	wake   chan struct{} // of size one: a signal that pages wait
 
@@ -36,7 +36,8 @@ type Journal[T any] struct {
 // Owner is what a Journal's owner does with its pages, one call at a time.
 type Owner[T any] struct {
 	// Append makes one attempt at writing, which ctx bounds, and returns the first
-	// record's offset; see Appender. Its ErrGone ends the attempts.
+	// record's offset; see Appender. The records' memory stays as it is, but once all
+	// is well. Its ErrGone ends the attempts.
 	Append func(ctx context.Context, records []Record) (base int64, err error)
 
 	// Stale tells by their numbers which records, right before they are written, are
@@ -120,7 +121,9 @@ const (
 	pageRecords = 1000
 	pageBytes   = 256 << 10 // of keys and values, but for a single record
 	textBytes   = 4 << 10
+	spares      = 2
 	spareLength = 128 // records
+	spareBytes  = 64 << 10
 
 	// attemptTime is how long an attempt may take at least.
 	attemptTime = 5 * time.Second
@@ -179,9 +182,9 @@ func (j *Journal[T]) add(pages []*Page[T], key, value []byte, at time.Time) []*P
 	size := len(key) + len(value)
 	n := len(pages)
 	if n == 0 || len(pages[n-1].Records) == pageRecords || pages[n-1].bytes+size > pageBytes {
-		p := j.spare
-		if j.spare = nil; p == nil {
-			p = new(Page[T])
+		p := new(Page[T])
+		if last := len(j.spare) - 1; last >= 0 {
+			p, j.spare = j.spare[last], j.spare[:last]
 		}
 		p.fate = &fate{done: make(chan struct{})}
 		pages, n = append(pages, p), n+1
@@ -190,7 +193,7 @@ func (j *Journal[T]) add(pages []*Page[T], key, value []byte, at time.Time) []*P
 	r := Record{Time: at, Key: key}
 	if value != nil {
 		if len(value) > cap(p.text)-len(p.text) {
-			p.text = make([]byte, 0, max(textBytes, len(value)))
+			p.text = make([]byte, 0, max(textBytes, 2*cap(p.text), len(value)))
 		}
 		from := len(p.text)
 		p.text = append(p.text, value...)
@@ -251,17 +254,17 @@ func (j *Journal[T]) take() (p *Page[T]) {
 	return p
 }
 
-// keep keeps a page's memory, but for that of its texts.
+// keep keeps a page's memory.
 func (j *Journal[T]) keep(p *Page[T]) {
-	if len(p.Records) > spareLength {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(p.Records) > spareLength || cap(p.text) > spareBytes || len(j.spare) == spares {
 		return
 	}
 	clear(p.Records)
 	clear(p.Of)
-	p.Records, p.Of, p.numbers, p.bytes, p.text = p.Records[:0], p.Of[:0], p.numbers[:0], 0, p.text[len(p.text):]
-	j.mu.Lock()
-	j.spare = p
-	j.mu.Unlock()
+	p.Records, p.Of, p.numbers, p.bytes, p.text = p.Records[:0], p.Of[:0], p.numbers[:0], 0, p.text[:0]
+	j.spare = append(j.spare, p)
 }
 
 // Answer answers all that waits, and returns how many records that were.
