@@ -42,7 +42,7 @@ type letterView struct {
 	InWords string             `json:"stateInWords"`
 	End     string             `json:"kindOfEnd,omitempty"`
 	Facts   []Fact             `json:"facts"`
-	Deaths  []deathView        `json:"deaths"`
+	Deaths  []store.Death      `json:"deaths"`
 	Replays []deadletter.Audit `json:"replays"`
 	Look    *lookView          `json:"history,omitempty"` // nil: it isn't asked for
 	Named   bool               `json:"-"`                 // it can be
@@ -59,15 +59,6 @@ type letterView struct {
 	Replay   string     `json:"-"` // the address to send it again from
 	CanClose bool       `json:"-"`
 	CanOpen  bool       `json:"-"`
-}
-
-type deathView struct {
-	Failed  time.Time        `json:"failed"`
-	Reason  string           `json:"reason"`
-	Code    int              `json:"twilioCode,omitempty"`
-	State   deadletter.State `json:"state"`
-	Replays int              `json:"replays"`
-	At      string           `json:"at"`
 }
 
 // Letter shows one dead letter, but for what it holds of its event.
@@ -119,10 +110,7 @@ func (p *Pages) letterOf(detail *store.Detail) letterView {
 	in := letters.Explain(r)
 	v := letterView{
 		ID: r.ID(), Reason: r.Reason, State: r.State, Why: in.Means, What: p.veiled(r.Message), Code: r.TwilioCode, Meaning: in.Code, Mend: in.Mend,
-		InWords: in.State, End: in.End, Named: r.MessageID != "", Partly: detail.Partly, Replays: detail.Replays, Bytes: len(r.Value), Deaths: []deathView{},
-	}
-	for _, death := range detail.Deaths {
-		v.Deaths = append(v.Deaths, deathView{death.Failed, death.Reason, death.Code, death.State, death.Replays, death.At.String()})
+		InWords: in.State, End: in.End, Named: r.MessageID != "", Partly: detail.Partly, Replays: detail.Replays, Bytes: len(r.Value), Deaths: detail.Deaths,
 	}
 	fact := func(name, value string) {
 		if value != "" {

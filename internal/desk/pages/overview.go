@@ -9,7 +9,7 @@ import (
 
 	"engage-worker/deadletter"
 	"engage-worker/internal/desk/fleet"
-	"engage-worker/internal/desk/store"
+	"engage-worker/internal/desk/messages"
 )
 
 const day = 24 * time.Hour
@@ -48,16 +48,16 @@ type funnelRow struct {
 
 // overviewView is the page Overview.
 type overviewView struct {
-	Span   span          `json:"-"`
-	Spans  []span        `json:"-"`
-	Name   string        `json:"span"`
-	Needs  []fleet.Need  `json:"needs"`
-	Funnel []funnelRow   `json:"funnel"`
-	Points []store.Point `json:"messages"`
-	Chart  chart         `json:"-"`
-	Fleet  fleet.View    `json:"fleet"`
-	Open   int           `json:"openDeadLetters"`
-	Total  int           `json:"deadLetters"`
+	Span   span             `json:"-"`
+	Spans  []span           `json:"-"`
+	Name   string           `json:"span"`
+	Needs  []fleet.Need     `json:"needs"`
+	Funnel []funnelRow      `json:"funnel"`
+	Points []messages.Point `json:"messages"`
+	Chart  chart            `json:"-"`
+	Fleet  fleet.View       `json:"fleet"`
+	Open   int              `json:"openDeadLetters"`
+	Total  int              `json:"deadLetters"`
 }
 
 // Since is the span as the option since has it.
@@ -132,7 +132,7 @@ func window(of fleet.Destination, long time.Duration) *fleet.Window {
 	return nil
 }
 
-func rowOf(f store.Funnel) funnelRow {
+func rowOf(f messages.Funnel) funnelRow {
 	row := funnelRow{
 		Destination: f.Destination, Action: f.Action, Accepted: f.Accepted, Delivered: f.Delivered + f.Read, Pending: f.Pending + f.Sent, Unknown: f.Unknown,
 		Failed: f.Undelivered + f.Failed + f.Canceled, Sent: f.Accepted - f.Pending - f.Failed - f.Canceled, Reasons: f.Dead,

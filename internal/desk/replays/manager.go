@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"engage-worker/deadletter"
+	"engage-worker/internal/desk/audits"
 	"engage-worker/internal/desk/store"
 	"engage-worker/internal/letters"
 )
@@ -259,7 +260,7 @@ func (m *Manager) Jobs() []View {
 	jobs := slices.Clone(m.jobs)
 	m.mu.Unlock()
 	outcomes := map[string]map[deadletter.State]int{}
-	var recordedSeries []store.Series
+	var recordedSeries []audits.Series
 	if m.cfg.Store != nil {
 		recordedSeries = m.cfg.Store.Series()
 	}

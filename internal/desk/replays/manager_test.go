@@ -19,6 +19,7 @@ import (
 
 	"engage-worker/consumer/ledger"
 	"engage-worker/deadletter"
+	"engage-worker/internal/desk/audits"
 	"engage-worker/internal/desk/store"
 	"engage-worker/internal/kafka/acked"
 	"engage-worker/internal/kafka/records"
@@ -417,17 +418,17 @@ func TestRecorded(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	ago := func(minutes int) time.Time { return now.Add(-time.Duration(minutes) * time.Minute) }
 	for name, c := range map[string]struct {
-		series store.Series
+		series audits.Series
 		state  State
 		wayOut string
 	}{
-		"finished":                           {store.Series{Begun: ago(90), Last: ago(60), Finished: ago(60), Asked: "reason=expired"}, Done, ""},
-		"awaited":                            {store.Series{Begun: ago(3), Last: ago(2), Finished: ago(2), Outcome: map[deadletter.State]int{deadletter.StateReplayed: 1}}, Waiting, ""},
-		"under way":                          {store.Series{Begun: ago(90), Last: ago(1)}, Elsewhere, ""},
-		"interrupted":                        {store.Series{Begun: ago(90), Last: ago(60), Asked: "reason=expired"}, Interrupted, goOn},
-		"interrupted, not all told":          {store.Series{Begun: ago(90), Last: ago(60), Asked: "left-out=user"}, Interrupted, goOnUnnamed},
-		"of an earlier version's":            {store.Series{Begun: ago(90), Last: ago(60)}, Interrupted, goOnUnnamed},
-		"gone on with after it was finished": {store.Series{Begun: ago(90), Finished: ago(60), Last: ago(1)}, Elsewhere, ""},
+		"finished":                           {audits.Series{Begun: ago(90), Last: ago(60), Finished: ago(60), Asked: "reason=expired"}, Done, ""},
+		"awaited":                            {audits.Series{Begun: ago(3), Last: ago(2), Finished: ago(2), Outcome: map[deadletter.State]int{deadletter.StateReplayed: 1}}, Waiting, ""},
+		"under way":                          {audits.Series{Begun: ago(90), Last: ago(1)}, Elsewhere, ""},
+		"interrupted":                        {audits.Series{Begun: ago(90), Last: ago(60), Asked: "reason=expired"}, Interrupted, goOn},
+		"interrupted, not all told":          {audits.Series{Begun: ago(90), Last: ago(60), Asked: "left-out=user"}, Interrupted, goOnUnnamed},
+		"of an earlier version's":            {audits.Series{Begun: ago(90), Last: ago(60)}, Interrupted, goOnUnnamed},
+		"gone on with after it was finished": {audits.Series{Begun: ago(90), Finished: ago(60), Last: ago(1)}, Elsewhere, ""},
 	} {
 		if v := recorded(c.series, now); v.State != c.state || v.WayOut != c.wayOut || v.Begun.IsZero() {
 			t.Errorf("%s: %+v", name, v)

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"engage-worker/deadletter"
-	"engage-worker/internal/desk/store"
+	"engage-worker/internal/desk/audits"
 	"engage-worker/internal/letters"
 )
 
@@ -118,7 +118,7 @@ func (v View) awaited(outcome map[deadletter.State]int, now time.Time) View {
 const elsewhereFor = 3 * time.Minute
 
 // recorded is what the record of replays tells of a series.
-func recorded(s store.Series, now time.Time) View {
+func recorded(s audits.Series, now time.Time) View {
 	v := View{
 		ID: s.ID, By: s.By, Begun: s.Begun, Ended: s.Finished, Asked: s.Asked, Published: s.Published, Left: s.Intended, State: Done,
 		PassedOver: []PassedOver{}, Outcome: []Became{},

@@ -15,6 +15,8 @@ import (
 	"engage-worker/consumer/ledger"
 	"engage-worker/consumer/status"
 	"engage-worker/deadletter"
+	"engage-worker/internal/desk/audits"
+	"engage-worker/internal/desk/reread"
 	"engage-worker/internal/kafka/records"
 )
 
@@ -57,7 +59,6 @@ func BenchmarkStore(b *testing.B) {
 	letters, messages := size(b, "LETTERS", 100_000), size(b, "MESSAGES", 1_000_000)
 	before := live()
 	s := New(Config{DeadLetters: dlq, Log: zerolog.Nop(), Destinations: []Destination{{Name: "onboarding", Ledger: ledgerName, Status: statusName}}})
-	s.messages.clean(s.now(), s.cfg.Limits.Messages)
 	start := time.Now()
 	for n := range letters {
 		s.takeLetter(benchLetter(n), nil)
@@ -65,9 +66,9 @@ func BenchmarkStore(b *testing.B) {
 	s.merge()
 	for n := range letters {
 		if l := benchLetter(n); n%10 == 0 {
-			s.takeAudits(n%12, []audit{{deadletter.Audit{
+			s.takeAudits([]audits.Entry{{Audit: deadletter.Audit{
 				ID: l.ID(), Origin: deadletter.Origin(source, l.Partition, l.Offset), Replay: 1, Plan: "p", Series: "p", State: deadletter.Published, By: "jane", At: time.Now(),
-			}, int64(n)}})
+			}, Place: reread.Place{Partition: int32(n % 12), Offset: int64(n)}}})
 		} else if n%3 == 0 {
 			s.states.Ledger("onboarding", ledger.AppendKey(nil, l.Action, l.IdempotencyKey()), ledger.Entry{State: ledger.Dead, Time: time.Now()}.AppendValue(nil))
 		}
@@ -76,7 +77,7 @@ func BenchmarkStore(b *testing.B) {
 	withLetters := live()
 	start = time.Now()
 	benchMessages(s, messages)
-	s.progress.Loaded = true
+	s.loaded = true
 	s.settle()
 	taken += time.Since(start)
 	var system runtime.MemStats
@@ -111,8 +112,7 @@ func benchMessages(s *Store, messages int) {
 			}
 			said = append(said, recordOf(statusOf(l, end[n%len(end)], at, int64(n)), n))
 		}
-		at := part{statusName, from / block % 12}
-		s.takeStatuses("onboarding", at, s.parseStatuses("onboarding", said))
+		s.messages.Take("onboarding", statusName, from/block%12, s.messages.Parse("onboarding", s.states.Delivery, said), s.now())
 		for i := range said {
 			s.states.Status("onboarding", said[i].Key, said[i].Value)
 		}
@@ -196,13 +196,13 @@ func BenchmarkPages(b *testing.B) {
 	at := 0
 	for _, rows := range []int{20, 50, 200} {
 		asked(b, fmt.Sprint("Letters/", rows), func() error {
-			s.recent.cache.Purge()
+			s.again = reread.New(r.cluster, dlq)
 			at += rows
 			return page(deadletter.Filter{}, at%(n-rows), rows)
 		})
 	}
 	asked(b, "Letters/scattered", func() error { // each from a batch of its own
-		s.recent.cache.Purge()
+		s.again = reread.New(r.cluster, dlq)
 		return page(deadletter.Filter{IDPrefix: "a5"}, 0, 50)
 	})
 	asked(b, "Letters/remembered", func() error { return page(deadletter.Filter{}, 0, 50) })

@@ -81,8 +81,8 @@ func TestCleanRest(t *testing.T) {
 			return len(r.ids(s, deadletter.Filter{States: []deadletter.State{deadletter.StateReplayed}})) == 10
 		})
 	}
-	if s.mu.RLock(); len(s.texts.all) > 20 || s.marks.Len() > 60 {
-		t.Errorf("%d texts and %d marks are left", len(s.texts.all), s.marks.Len())
+	if s.mu.RLock(); len(s.texts.all) > 20 || s.audits.Len() > 60 {
+		t.Errorf("%d texts and %d marks are left", len(s.texts.all), s.audits.Len())
 	}
 	s.mu.RUnlock()
 }
@@ -200,8 +200,8 @@ func TestSearch(t *testing.T) {
 	if page.Total != 20 || len(page.Rows) != 10 || !strings.Contains(page.Partly, "newest 2000 of 3000") || page.Rows[0].MessageID != "m507" {
 		t.Errorf("%+v", page)
 	}
-	// The same search serves whoever asks with times that go on, and states.
-	from := time.Now().Truncate(coarse).Add(-2 * coarse)
+	// Whoever asks with times that go on, and states, finds in them.
+	from := time.Now().Truncate(10 * time.Minute).Add(-20 * time.Minute)
 	for n := range 5 {
 		since := f
 		since.Since = from.Add(time.Duration(n) * time.Second)
@@ -219,10 +219,6 @@ func TestSearch(t *testing.T) {
 			return !page.Busy
 		})
 	}
-	if s.mu.RLock(); len(s.searches) != 2 {
-		t.Errorf("%d searches", len(s.searches))
-	}
-	s.mu.RUnlock()
 	if groups, err := s.Groups(t.Context(), f); err != nil || groups.Total != 20 || groups.Partly != page.Partly {
 		t.Errorf("%+v, %v", groups, err)
 	}
@@ -316,7 +312,7 @@ func TestTopicMadeAnew(t *testing.T) {
 		}
 	}
 	r.await(s, "one letter", func() bool {
-		skew.Add(int64(anotherAfter / 10))
+		skew.Add(int64(time.Second))
 		return s.Progress().Letters == 1 && s.Progress().Fault == ""
 	})
 }

@@ -1,16 +1,11 @@
-// Package store holds what the topics say of dead letters and messages, in
-// bounded memory, and follows them as they grow.
+// Package store keeps what the topics say of dead letters and messages, in bounded
+// memory, and answers what the desk asks of them:
 //
-//	dead letters ──┐  a row each, sorted by the time of the failure
-//	replays ───────┼─▶ Store ─▶ Groups, Histogram, Letters, Letter, Export
-//	ledgers ───────┤  deadletter.States says what became of each row
-//	status topics ─┘  an entry for each message ─▶ Funnel, Messages
-//
-// It reads in rounds: first it asks where the ledgers, the status topics and
-// the record of replays end, then where the dead letters do; then it reads up
-// to there, the dead letters first. So nothing is heard of a letter before the
-// letter itself, though the topics are on different brokers. The first round
-// is the loading, and the others are the following.
+//	follow ─┬─ dead letters ─▶ a row each, sorted by the time of the failure ─┐
+//	        ├─ ledgers ──────▶ deadletter.States: what became of each row     ├─▶ Groups, Histogram, Letters,
+//	        ├─ replays ──────▶ audits: whose replay it was                    │   Letter, Export, Series, Replayed
+//	        └─ status topics ▶ messages: an entry for each ─▶ Funnel, Messages┘
+//	                 reread, search ─▶ the texts of rows, and what is in them
 //
 // What holds:
 //   - Texts aren't kept: the rows of a page are read again from the topic, by
@@ -19,7 +14,8 @@
 //     bound are forgotten, the oldest first, and counted; so are messages.
 //   - What retention deleted in a topic goes here, too, with the next round that
 //     sees it.
-//   - A status replaces the earlier one of its key: a message counts once.
 //   - While Kafka is away the store keeps what it has, and Progress says so.
 //   - A filter means here what deadletter.Filter.Match means.
+//
+// One lock guards all of it, and is taken before that of the searches.
 package store

@@ -58,9 +58,10 @@ func (s *Store) Groups(ctx context.Context, f deadletter.Filter) (Groups, error)
 	now := s.now().UnixNano()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	defer q.Hold()()
 	groups := map[kind]*group{}
 	var near [64]*group // those that came last
-	out := Groups{Partly: q.partly(), Busy: q.busy()}
+	out := Groups{Partly: q.Partly(), Busy: q.Busy()}
 	s.each(&f, q, func(r *row) bool {
 		k := kind{r.destination, r.action, r.reason, r.code}
 		at := (uint32(k.destination)*31 + uint32(k.action)*17 + uint32(k.reason)*7 + uint32(k.code)) % uint32(len(near))
@@ -132,7 +133,8 @@ func (s *Store) Histogram(ctx context.Context, f deadletter.Filter, step time.Du
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	out := Histogram{Partly: q.partly(), Busy: q.busy(), Step: max(step, time.Minute)}
+	defer q.Hold()()
+	out := Histogram{Partly: q.Partly(), Busy: q.Busy(), Step: max(step, time.Minute)}
 	newest, oldest := int64(0), int64(0)
 	n := 0
 	s.each(&f, q, func(r *row) bool {

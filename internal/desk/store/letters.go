@@ -3,15 +3,13 @@ package store
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"engage-worker/deadletter"
+	"engage-worker/internal/desk/reread"
+	"engage-worker/internal/desk/search"
 	"engage-worker/internal/kafka/connect"
-	"engage-worker/internal/kafka/records"
 )
 
 // Page are some letters, newest first.
@@ -31,6 +29,7 @@ func (s *Store) Letters(ctx context.Context, f deadletter.Filter, offset, limit 
 		return Page{}, err
 	}
 	s.mu.RLock()
+	release := q.Hold()
 	var chosen []row
 	total := 0
 	s.each(&f, q, func(r *row) bool {
@@ -39,41 +38,43 @@ func (s *Store) Letters(ctx context.Context, f deadletter.Filter, offset, limit 
 		}
 		return true
 	})
-	partly, busy := q.partly(), q.busy()
+	partly, busy := q.Partly(), q.Busy()
+	release()
 	s.mu.RUnlock()
 	page, err := s.page(ctx, chosen, total)
 	page.Partly, page.Busy = cmp.Or(page.Partly, partly), busy
 	return page, err
 }
 
-// each calls each for the chosen rows, newest first; of a search for a text, for
-// those that it has found. The caller holds the lock.
-func (s *Store) each(f *deadletter.Filter, q *search, each func(*row) bool) {
-	c := s.choose(f)
-	if q == nil {
-		s.newest(c, each)
-		return
-	}
-	s.newest(c, func(r *row) bool {
-		if _, ok := q.found[r.place()]; !ok {
+// search is the search that a filter needs, as it is after a moment; nil for a
+// filter without a text.
+func (s *Store) search(ctx context.Context, f *deadletter.Filter) (*search.Search, error) {
+	s.mu.RLock()
+	q, err := s.searches.Find(f, func(f *deadletter.Filter, each func(reread.Place)) {
+		s.newest(s.choose(f), func(r *row) bool {
+			each(r.place())
 			return true
-		}
-		return each(r)
+		})
 	})
+	s.mu.RUnlock()
+	if err == nil {
+		err = q.Wait(ctx)
+	}
+	return q, err
+}
+
+// each calls each for the chosen rows, newest first; of a search for a text, for
+// those that it has found. The caller holds the lock, and then the search.
+func (s *Store) each(f *deadletter.Filter, q *search.Search, each func(*row) bool) {
+	s.newest(s.choose(f), func(r *row) bool { return !q.Has(r.place()) || each(r) })
 }
 
 // page has the texts of rows read. The caller doesn't hold the lock.
 func (s *Store) page(ctx context.Context, rows []row, total int) (Page, error) {
 	page := Page{Total: total, Rows: make([]*deadletter.Record, len(rows))}
-	var missing []row
-	for i := range rows {
-		if page.Rows[i] = s.recent.get(rows[i].place()); page.Rows[i] == nil {
-			missing = append(missing, rows[i])
-		}
-	}
 	patient, cancel := s.patiently(ctx)
 	defer cancel()
-	read, err := s.fetch(patient, missing)
+	read, err := s.again.Texts(patient, placesOf(rows))
 	if ctx.Err() != nil {
 		return Page{}, ctx.Err()
 	}
@@ -83,15 +84,8 @@ func (s *Store) page(ctx context.Context, rows []row, total int) (Page, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for i := range rows {
-		r := page.Rows[i]
-		if r == nil {
-			if r = read[rows[i].place()]; r != nil {
-				r.Key, r.Value, r.Headers = nil, nil, nil
-				s.recent.put(rows[i].place(), r)
-			}
-		}
 		page.Rows[i] = s.bare(&rows[i])
-		if r != nil {
+		if r := read[rows[i].place()]; r != nil {
 			whole := *r
 			whole.State, whole.StateWhy = page.Rows[i].State, page.Rows[i].StateWhy
 			page.Rows[i] = &whole
@@ -101,14 +95,6 @@ func (s *Store) page(ctx context.Context, rows []row, total int) (Page, error) {
 }
 
 const (
-	// near is how many offsets may lie between two letters that are read at once.
-	near = 64
-
-	// fetchers is how many places are read at a time, and fetchBytes about what one
-	// answer of a broker's has: little, as a batch comes whole in any case.
-	fetchers   = 8
-	fetchBytes = 64 << 10
-
 	// patience is how long a page waits for what is read again, and littlePatience
 	// while Kafka is away.
 	patience       = 2 * time.Second
@@ -123,67 +109,14 @@ func (s *Store) patiently(ctx context.Context) (context.Context, context.CancelF
 	return context.WithTimeout(ctx, patience)
 }
 
-// fetch reads letters again, whole. Those that retention deleted are absent.
-func (s *Store) fetch(ctx context.Context, rows []row) (map[place]*deadletter.Record, error) {
-	wanted := make([]place, len(rows))
-	for i := range rows {
-		wanted[i] = rows[i].place()
-	}
-	slices.SortFunc(wanted, func(a, b place) int {
-		return cmp.Or(cmp.Compare(a.partition, b.partition), cmp.Compare(a.offset, b.offset))
-	})
-	letters := make([]*deadletter.Record, len(wanted)) // of the wanted, each at its place
-	g, within := errgroup.WithContext(ctx)
-	g.SetLimit(fetchers)
-	for from := 0; from < len(wanted); {
-		to := from + 1
-		for to < len(wanted) && wanted[to].partition == wanted[from].partition && wanted[to].offset-wanted[to-1].offset < near {
-			to++
-		}
-		some, into := wanted[from:to], letters[from:to]
-		from = to
-		g.Go(func() error { return s.fetchNear(within, some, into) })
-	}
-	err := g.Wait()
-	found := make(map[place]*deadletter.Record, len(wanted))
-	for i, letter := range letters {
-		if letter != nil {
-			found[wanted[i]] = letter
-		}
-	}
-	return found, err
-}
-
-// fetchNear reads letters that are near one another in a partition, in their order.
-func (s *Store) fetchNear(ctx context.Context, wanted []place, into []*deadletter.Record) error {
-	span := records.Span{Topic: s.cfg.DeadLetters, Partition: int(wanted[0].partition), From: wanted[0].offset, End: wanted[len(wanted)-1].offset + 1}
-	scanner := records.Scanner{Cluster: s.cfg.Cluster, MaxBytes: fetchBytes}
-	i := 0
-	return scanner.Scan(ctx, span, func(block []records.Record) error {
-		for k := range block {
-			for i < len(wanted) && wanted[i].offset < block[k].Offset { // retention or compaction took it
-				i++
-			}
-			if i == len(wanted) || wanted[i].offset != block[k].Offset {
-				continue
-			}
-			letter, fault := deadletter.Decode(block[k].Message(span.Topic, span.Partition))
-			if !errors.Is(fault, deadletter.ErrForeign) {
-				into[i] = letter
-			}
-		}
-		return nil
-	})
-}
-
 // Death is one of the times that a delivery died.
 type Death struct {
-	At      deadletter.Position // without its time
-	Failed  time.Time
-	Reason  string
-	Code    int
-	State   deadletter.State
-	Replays int // before it
+	Failed  time.Time        `json:"failed"`
+	Reason  string           `json:"reason"`
+	Code    int              `json:"twilioCode,omitempty"`
+	State   deadletter.State `json:"state"`
+	Replays int              `json:"replays"` // before it
+	At      string           `json:"at"`      // its place
 }
 
 // Detail is all of one dead letter.
@@ -204,6 +137,7 @@ const (
 func (s *Store) Letter(ctx context.Context, id string) (*Detail, error) {
 	s.mu.RLock()
 	deaths, err := s.deathsOf(id)
+	spoken := s.audits.Places(refsOf(deaths)) // where the record of replays speaks of it
 	s.mu.RUnlock()
 	if err != nil {
 		return nil, err
@@ -212,10 +146,10 @@ func (s *Store) Letter(ctx context.Context, id string) (*Detail, error) {
 	last := deaths[len(deaths)-1:]
 	patient, cancel := s.patiently(ctx)
 	defer cancel()
-	whole, err := s.fetch(patient, last)
+	whole, err := s.again.Letters(patient, placesOf(last))
 	var replays []deadletter.Audit
 	if err == nil {
-		replays, err = s.replays(patient, deaths)
+		replays, err = s.again.Audits(patient, spoken)
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -235,7 +169,7 @@ func (s *Store) Letter(ctx context.Context, id string) (*Detail, error) {
 	}
 	for i := range deaths {
 		r := s.bare(&deaths[i])
-		d.Deaths = append(d.Deaths, Death{At: r.Position, Failed: r.LastFailedAt, Reason: r.Reason, Code: r.TwilioCode, State: r.State, Replays: r.Replays})
+		d.Deaths = append(d.Deaths, Death{At: r.Position.String(), Failed: r.LastFailedAt, Reason: r.Reason, Code: r.TwilioCode, State: r.State, Replays: r.Replays})
 	}
 	return d, nil
 }
@@ -294,7 +228,7 @@ func (s *Store) Export(ctx context.Context, f deadletter.Filter, each func(*dead
 	n := leastExport
 	for len(chosen) > 0 {
 		n = min(n, len(chosen))
-		some, err := s.fetch(ctx, chosen[:n])
+		some, err := s.again.Letters(ctx, placesOf(chosen[:n]))
 		if err != nil {
 			return err
 		}

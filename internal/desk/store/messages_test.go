@@ -10,6 +10,7 @@ import (
 	"engage-worker/consumer/ledger"
 	"engage-worker/consumer/status"
 	"engage-worker/deadletter"
+	"engage-worker/internal/desk/messages"
 )
 
 // Each message counts once, by its last status, and where nothing is there any more,
@@ -41,24 +42,24 @@ func TestEachMessageCountsOnce(t *testing.T) {
 	r.letters(letter(1), letter(2), letter(3, func(l *deadletter.Record) { l.Reason = "expired" }),
 		letter(4, func(l *deadletter.Record) { l.LastFailedAt = now.Add(-2 * time.Hour) }))
 	r.await(s, "all is read", func() bool { p := s.Progress(); return p.Messages == 10 && p.Letters == 4 })
-	hour := Funnel{
+	hour := messages.Funnel{
 		Destination: "onboarding", Action: "welcome-sms", Accepted: 8, Pending: 1, Sent: 1, Delivered: 1, Read: 1, Undelivered: 1, Failed: 1, Canceled: 1, Unknown: 1,
 		Dead: []deadletter.Count{{Value: "rate_limited", N: 2}, {Value: "expired", N: 1}},
 	}
 	day, week := hour, hour
 	day.Accepted, day.Delivered, day.Dead = 9, 2, []deadletter.Count{{Value: "rate_limited", N: 3}, {Value: "expired", N: 1}}
 	week.Accepted, week.Delivered, week.Dead = 10, 3, day.Dead
-	for span, want := range map[time.Duration]Funnel{time.Hour: hour, 24 * time.Hour: day, 7 * 24 * time.Hour: week} {
-		if got := fmt.Sprint(s.Funnel(span)); got != fmt.Sprint([]Funnel{want}) {
+	for span, want := range map[time.Duration]messages.Funnel{time.Hour: hour, 24 * time.Hour: day, 7 * 24 * time.Hour: week} {
+		if got := fmt.Sprint(s.Funnel(span)); got != fmt.Sprint([]messages.Funnel{want}) {
 			t.Errorf("%v\ngot  %s\nwant %+v", span, got, want)
 		}
 	}
 	for _, c := range []struct {
 		span, step time.Duration
-		sum        Point
-	}{{time.Hour, 5 * time.Minute, Point{Accepted: 8, Delivered: 2, Failed: 3}}, {7 * 24 * time.Hour, time.Hour, Point{Accepted: 10, Delivered: 4, Failed: 3}}} {
+		sum        messages.Point
+	}{{time.Hour, 5 * time.Minute, messages.Point{Accepted: 8, Delivered: 2, Failed: 3}}, {7 * 24 * time.Hour, time.Hour, messages.Point{Accepted: 10, Delivered: 4, Failed: 3}}} {
 		points := s.Messages(c.span, c.step)
-		var sum Point
+		var sum messages.Point
 		for i, p := range points {
 			sum.Accepted, sum.Delivered, sum.Failed = sum.Accepted+p.Accepted, sum.Delivered+p.Delivered, sum.Failed+p.Failed
 			if i > 0 && p.From.Sub(points[i-1].From) != c.step {
@@ -103,17 +104,4 @@ func TestMessagesAreBounded(t *testing.T) {
 		lately := s.Funnel(4 * time.Minute)
 		return len(lately) == 1 && lately[0].Accepted == 2 && s.Progress().Messages <= 30
 	})
-}
-
-// The bits that are kept tell offsets apart, and where retention is.
-func TestMessageBits(t *testing.T) {
-	for _, offset := range []int64{0, 1, 1 << 31, 1<<32 + 7, 1<<40 - 1} {
-		m := message{eventLow: uint32(offset), eventTop: uint8(offset >> 32), offset: uint32(offset)}
-		if m.event() != offset {
-			t.Errorf("%d became %d", offset, m.event())
-		}
-		if m.before(offset) || !m.before(offset+1) || offset > 0 && m.before(offset-1) {
-			t.Errorf("where retention is from %d", offset)
-		}
-	}
 }

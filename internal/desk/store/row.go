@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"engage-worker/deadletter"
+	"engage-worker/internal/desk/reread"
 )
 
 // row is a letter without its texts and its event. What most queries look at
@@ -16,7 +17,7 @@ type row struct {
 	failed                                           int64 // Unix ns
 	destination, action, reason, region, disposition text
 	code                                             int32
-	series                                           uint32 // that replayed it; index into Store.series, from 1
+	series                                           uint32 // that replayed it: its number; 0: none
 	state                                            stateIndex
 	odd                                              bool  // the id isn't one of ours
 	partition                                        int32 // of the dead-letter topic
@@ -26,13 +27,17 @@ type row struct {
 	ref                                              deadletter.Ref
 }
 
-// place is where a letter is.
-type place struct {
-	partition int32
-	offset    int64
+func (r *row) place() reread.Place {
+	return reread.Place{Partition: r.partition, Offset: r.offset}
 }
 
-func (r *row) place() place { return place{r.partition, r.offset} }
+func placesOf(rows []row) []reread.Place {
+	places := make([]reread.Place, len(rows))
+	for i := range rows {
+		places[i] = rows[i].place()
+	}
+	return places
+}
 
 // older orders rows as a page has them, from its end.
 func older(a, b row) int {

@@ -6,7 +6,19 @@ import (
 	"time"
 
 	"engage-worker/deadletter"
+	"engage-worker/internal/desk/audits"
+	"engage-worker/internal/desk/reread"
 )
+
+// whose is the id of the series that a number is of, "" for none.
+func whose(s *Store, number uint32) string {
+	for _, of := range s.Series() {
+		if number > 0 && s.audits.Number(of.ID) == number {
+			return of.ID
+		}
+	}
+	return ""
+}
 
 // Whose replay it is, the record of replays says: whoever intended it first and
 // hasn't taken that back, or has published it.
@@ -18,35 +30,31 @@ func TestWhoseReplayItIs(t *testing.T) {
 	for name, c := range map[string]struct {
 		steps []step
 		whose string // series; "": nobody's
-		n     Series
+		n     audits.Series
 	}{
-		"published":                     {[]step{{"a", "a", deadletter.Intended}, {"a", "a", deadletter.Published}, {"a", "a", deadletter.Published}}, "a", Series{Published: 1}},
-		"killed":                        {[]step{{"a", "a", deadletter.Intended}}, "a", Series{Intended: 1}},
-		"taken back":                    {[]step{{"a", "a", deadletter.Intended}, {"a", "a", deadletter.Abandoned}}, "", Series{}},
-		"lost to another":               {[]step{{"a", "a", deadletter.Intended}, {"b", "b", deadletter.Intended}, {"b", "b", deadletter.Abandoned}}, "a", Series{Intended: 1}},
-		"lost to another of the series": {[]step{{"a", "a", deadletter.Intended}, {"b", "a", deadletter.Intended}, {"b", "a", deadletter.Abandoned}}, "a", Series{Intended: 1}},
-		"after one that was killed":     {[]step{{"a", "a", deadletter.Intended}, {"b", "b", deadletter.Intended}, {"b", "b", deadletter.Published}}, "b", Series{Published: 1}},
-		"compacted":                     {[]step{{"b", "b", deadletter.Abandoned}, {"a", "a", deadletter.Published}}, "a", Series{Published: 1}},
+		"published":                     {[]step{{"a", "a", deadletter.Intended}, {"a", "a", deadletter.Published}, {"a", "a", deadletter.Published}}, "a", audits.Series{Published: 1}},
+		"killed":                        {[]step{{"a", "a", deadletter.Intended}}, "a", audits.Series{Intended: 1}},
+		"taken back":                    {[]step{{"a", "a", deadletter.Intended}, {"a", "a", deadletter.Abandoned}}, "", audits.Series{}},
+		"lost to another":               {[]step{{"a", "a", deadletter.Intended}, {"b", "b", deadletter.Intended}, {"b", "b", deadletter.Abandoned}}, "a", audits.Series{Intended: 1}},
+		"lost to another of the series": {[]step{{"a", "a", deadletter.Intended}, {"b", "a", deadletter.Intended}, {"b", "a", deadletter.Abandoned}}, "a", audits.Series{Intended: 1}},
+		"after one that was killed":     {[]step{{"a", "a", deadletter.Intended}, {"b", "b", deadletter.Intended}, {"b", "b", deadletter.Published}}, "b", audits.Series{Published: 1}},
+		"compacted":                     {[]step{{"b", "b", deadletter.Abandoned}, {"a", "a", deadletter.Published}}, "a", audits.Series{Published: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := New(Config{DeadLetters: dlq})
 			l := letter(1)
 			s.takeLetter(l, nil)
 			for i, step := range c.steps {
-				s.takeAudits(0, []audit{{deadletter.Audit{
+				s.takeAudits([]audits.Entry{{Audit: deadletter.Audit{
 					ID: l.ID(), Origin: deadletter.Origin(l.Topic, l.Partition, l.Offset), Replay: 1, Plan: step.plan, Series: step.series, State: step.state, By: "jane", At: time.Now(),
-				}, int64(i)}})
+				}, Place: reread.Place{Offset: int64(i)}}})
 			}
 			s.settle()
-			whose := ""
-			if n := s.rows[0].series; n > 0 {
-				whose = s.series[n-1].ID
-			}
-			if whose != c.whose {
+			if whose := whose(s, s.rows[0].series); whose != c.whose {
 				t.Errorf("it is of %q, want %q", whose, c.whose)
 			}
 			for _, of := range s.Series() {
-				want := Series{}
+				want := audits.Series{}
 				if of.ID == c.whose {
 					want = c.n
 				}
@@ -68,18 +76,19 @@ func TestReplaysOfOneLetter(t *testing.T) {
 	s.takeLetter(first, nil)
 	s.takeLetter(second, nil)
 	for n, plan := range []string{"a", "b", "c"} { // b is --again, after which it died; c is of the second death
-		s.takeAudits(0, []audit{{deadletter.Audit{
+		s.takeAudits([]audits.Entry{{Audit: deadletter.Audit{
 			ID: first.ID(), Origin: second.Origin, Replay: n + 1, Plan: plan, Series: plan, State: deadletter.Published, By: "jane", At: time.Now(),
-		}, int64(n)}})
+		}, Place: reread.Place{Offset: int64(n)}}})
 	}
 	s.settle()
-	if a, b := s.rows[0].series, s.rows[1].series; s.series[a-1].ID != "b" || s.series[b-1].ID != "c" {
-		t.Errorf("the first death is replayed by %s, the second by %s", s.series[a-1].ID, s.series[b-1].ID)
+	if a, b := whose(s, s.rows[0].series), whose(s, s.rows[1].series); a != "b" || b != "c" {
+		t.Errorf("the first death is replayed by %s, the second by %s", a, b)
 	}
 }
 
 // Of very many replays the older half is forgotten, and the others stay whose they are.
 func TestManySeries(t *testing.T) {
+	const mostSeries = 10_000 // that are remembered
 	s := New(Config{DeadLetters: dlq})
 	l := letter(1)
 	s.takeLetter(l, nil)
@@ -87,10 +96,10 @@ func TestManySeries(t *testing.T) {
 	for n := range mostSeries + 1 {
 		id := fmt.Sprint("plan-", n)
 		a := deadletter.Audit{Plan: id, Series: id, State: deadletter.Begun, By: "jane", At: now.Add(time.Duration(n) * time.Minute)}
-		s.takeAudits(0, []audit{{a, int64(2 * n)}})
+		s.takeAudits([]audits.Entry{{Audit: a, Place: reread.Place{Offset: int64(2 * n)}}})
 		if n == mostSeries-1 {
 			a.ID, a.Origin, a.Replay, a.State = l.ID(), deadletter.Origin(l.Topic, l.Partition, l.Offset), 1, deadletter.Published
-			s.takeAudits(0, []audit{{a, int64(2*n + 1)}})
+			s.takeAudits([]audits.Entry{{Audit: a, Place: reread.Place{Offset: int64(2*n + 1)}}})
 			s.settle()
 		}
 	}

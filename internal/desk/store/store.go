@@ -1,16 +1,23 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"hash/maphash"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"engage-worker/deadletter"
+	"engage-worker/internal/desk/audits"
+	"engage-worker/internal/desk/follow"
+	"engage-worker/internal/desk/messages"
+	"engage-worker/internal/desk/reread"
+	"engage-worker/internal/desk/search"
 	"engage-worker/internal/kafka/records"
-	"engage-worker/internal/packed"
 )
 
 // Config is what a Store reads.
@@ -42,46 +49,33 @@ type Limits struct {
 
 // Store is what the topics say. Make it with New; it is safe for concurrent use.
 type Store struct {
-	cfg     Config
-	now     func() time.Time
-	reading sync.WaitGroup // searches; Run waits for them
+	cfg      Config
+	now      func() time.Time
+	follower *follow.Follower
+	again    *reread.Reader
+	searches *search.Searches
+	takers   map[string]taker // of the topics that tell of letters
 
-	mu       sync.RWMutex
-	progress Progress
-	version  uint64
-	changed  chan struct{} // closed at the next change
-	told     time.Time     // when it was closed last
-	stopped  bool          // Run has ended
+	mu        sync.RWMutex // guards what follows
+	version   uint64
+	changed   chan struct{} // closed at the next change
+	told      time.Time     // when it was closed last
+	loaded    bool
+	forgotten int // letters
+	odd       int // records
 
-	seed    maphash.Seed
-	texts   texts
-	rows    []row // sorted; see older
-	fresh   []row // that came since
-	dropped int   // rows that are gone since the rest was cleaned
-	states  *deadletter.States
-	fold    *deadletter.Fold
-	touched touched
-	marks   packed.Table[mark]
-	series  []Series
-	bySID   map[string]uint32 // index into series, from 1
-	audited bool              // the record of replays said something since the last change
-	counted counted
-
-	messages messages
-	letters  *deadletter.Progress // of the dead letters that are being read; nil: none are
-	next     map[part]int64       // up to where a partition was read
-	first    map[part]int64       // where it began then
-	looked   map[string]time.Time // when a topic's were looked at
-	behind   map[part]time.Time   // since when it ends before next
-
-	searches []*search // the one asked last at the end
-	recent   recent
-}
-
-// part is a partition of a topic.
-type part struct {
-	topic     string
-	partition int
+	seed     maphash.Seed
+	texts    texts
+	rows     []row // sorted; see older
+	fresh    []row // that came since
+	dropped  int   // rows that are gone since the rest was cleaned
+	states   *deadletter.States
+	fold     *deadletter.Fold
+	touched  touched
+	audits   *audits.Audits
+	audited  bool // the record of replays said something since the last change
+	counted  counted
+	messages *messages.Messages
 }
 
 // New makes a Store that knows nothing. Run reads.
@@ -98,13 +92,29 @@ func New(cfg Config) *Store {
 		cfg.Every = 500 * time.Millisecond
 	}
 	s := &Store{
-		cfg: cfg, now: time.Now, changed: make(chan struct{}), seed: maphash.MakeSeed(), texts: newTexts(),
-		states: deadletter.NewStates(cfg.Present), fold: deadletter.NewFold(), bySID: map[string]uint32{},
-		messages: newMessages(), next: map[part]int64{}, first: map[part]int64{}, behind: map[part]time.Time{}, looked: map[string]time.Time{}, recent: newRecent(),
+		cfg: cfg, now: time.Now, changed: make(chan struct{}), seed: maphash.MakeSeed(), texts: newTexts(), again: reread.New(cfg.Cluster, cfg.DeadLetters),
+		states: deadletter.NewStates(cfg.Present), fold: deadletter.NewFold(), audits: audits.New(), messages: messages.New(cfg.Present, cfg.Limits.Messages, time.Now()),
 	}
+	clock := func() time.Time { return s.now() } // which a test may move
 	s.states.Watch(s.touched.add)
 	s.touched.all = true
+	s.searches = search.New(search.Config{Letters: s.again, Most: cfg.Limits.Search, Now: clock, Found: s.progressed})
+	s.takers = s.allTakers()
+	s.follower = follow.New(follow.Config{
+		Cluster: cfg.Cluster, Letters: cfg.DeadLetters, Tellers: slices.Sorted(maps.Keys(s.takers)), Every: cfg.Every, Now: clock, Log: cfg.Log,
+		Takes: follow.Takes{
+			Gone: s.gone, Begin: s.begin, Letter: s.letter, LettersEnd: s.lettersEnd, End: s.end, Progress: s.progressed,
+			Told: func(at follow.Partition, block []records.Record) { s.takers[at.Topic](at.Number, block) },
+		},
+	})
 	return s
+}
+
+// Run reads the topics, and then what comes, until ctx ends: that is the error
+// that it returns. It may be called once.
+func (s *Store) Run(ctx context.Context) error {
+	defer s.searches.Stop()
+	return s.follower.Run(ctx)
 }
 
 func (s *Store) hash(text string) uint64 { return maphash.String(s.seed, text) }
@@ -125,13 +135,11 @@ type Progress struct {
 
 // Progress tells how far the reading is.
 func (s *Store) Progress() Progress {
+	far := s.follower.Progress()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	p := s.progress
-	if s.letters != nil {
-		p.Done += s.letters.Done()
-	}
-	p.Letters, p.Messages, p.Since = len(s.rows)+len(s.fresh), s.messages.n, s.messages.since
+	p := Progress{Done: far.Done, Total: far.Total, Fault: far.Fault, At: far.At, Loaded: s.loaded, Forgotten: s.forgotten, Odd: s.odd, Letters: len(s.rows) + len(s.fresh)}
+	p.Messages, p.Since = s.messages.Len()
 	return p
 }
 
@@ -154,10 +162,21 @@ func (s *Store) tell() {
 	s.changed = make(chan struct{})
 }
 
-// tellSometimes is tell for what goes on for long.
+// tellSometimes is tell for what goes on for long. The caller holds the lock.
 func (s *Store) tellSometimes() {
 	if s.now().Sub(s.told) >= tellEvery {
 		s.tell()
+	}
+}
+
+// progressed is tell, or tellSometimes, of what others have learnt.
+func (s *Store) progressed(news bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if news {
+		s.tell()
+	} else {
+		s.tellSometimes()
 	}
 }
 

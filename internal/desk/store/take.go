@@ -7,10 +7,10 @@ import (
 
 	"engage-worker/consumer/ledger"
 	"engage-worker/deadletter"
-	"engage-worker/internal/packed"
+	"engage-worker/internal/desk/audits"
+	"engage-worker/internal/desk/follow"
+	"engage-worker/internal/kafka/records"
 )
-
-// The callers of what is in this file hold the lock.
 
 // mostFresh is how many rows wait at most before they are sorted in.
 const mostFresh = 100_000
@@ -19,15 +19,126 @@ const mostFresh = 100_000
 // letter moves all others.
 const slack = 64
 
-// takeLetter takes in a record of the dead-letter topic.
-func (s *Store) takeLetter(r *deadletter.Record, fault error) {
-	at := part{s.cfg.DeadLetters, r.Position.Partition}
-	if r.Position.Offset < s.next[at] {
-		return // read before an error
+// begin prepares for a round's letters.
+func (s *Store) begin(letters int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.messages.Clean(s.now())
+	if !s.loaded && len(s.rows) == 0 {
+		most := s.cfg.Limits.Letters
+		s.rows = make([]row, 0, min(letters+letters/8, most+most/slack+mostFresh))
 	}
-	s.next[at] = r.Position.Offset + 1
+}
+
+// letter takes in a record of the dead-letter topic.
+func (s *Store) letter(r *deadletter.Record, fault error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.takeLetter(r, fault)
+	if !s.loaded {
+		s.tellSometimes()
+	}
+}
+
+// lettersEnd has what came shown.
+func (s *Store) lettersEnd() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.loaded {
+		s.settle()
+	} else {
+		s.merge()
+	}
+}
+
+// end has what a round told shown.
+func (s *Store) end() {
+	s.searches.Tidy()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.messages.Clean(s.now())
+	s.loaded = true
+	s.settle()
+}
+
+// gone takes out what lies before an offset of a partition.
+func (s *Store) gone(at follow.Partition, before int64, anew bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if anew {
+		s.fold = deadletter.NewFold()
+	}
+	if at.Topic != s.cfg.DeadLetters {
+		s.messages.Gone(at.Topic, at.Number, before)
+		return
+	}
+	had := len(s.rows)
+	s.rows = slices.DeleteFunc(s.rows, func(r row) bool { return int(r.partition) == at.Number && r.offset < before })
+	if n := had - len(s.rows); n > 0 {
+		s.drop(n)
+		s.tellSometimes()
+	}
+}
+
+// taker takes in what tells of letters.
+type taker func(partition int, block []records.Record)
+
+// allTakers are the takers by topics.
+func (s *Store) allTakers() map[string]taker {
+	topics := map[string]taker{}
+	for _, d := range s.cfg.Destinations {
+		names := append([]string{d.Name}, d.FormerNames...)
+		topics[d.Status] = func(partition int, block []records.Record) {
+			said := s.messages.Parse(d.Name, s.states.Delivery, block)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.messages.Take(d.Name, d.Status, partition, said, s.now())
+			eachOf(block, names, s.states.Status)
+		}
+		topics[d.Ledger] = func(_ int, block []records.Record) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			eachOf(block, names, s.states.Ledger)
+		}
+	}
+	topics[deadletter.AuditTopic(s.cfg.DeadLetters)] = func(partition int, block []records.Record) {
+		entries := audits.Decode(partition, block)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.takeAudits(entries)
+		s.odd += len(block) - len(entries)
+	}
+	delete(topics, "")
+	return topics
+}
+
+// eachOf has what isn't null of a block taken in under all of a destination's names.
+func eachOf(block []records.Record, names []string, take func(destination string, key, value []byte)) {
+	for i := range block {
+		if r := &block[i]; r.Value != nil {
+			for _, name := range names {
+				take(name, r.Key, r.Value)
+			}
+		}
+	}
+}
+
+// The callers of what follows hold the lock.
+
+// takeAudits takes in what the record of replays says.
+func (s *Store) takeAudits(entries []audits.Entry) {
+	s.audited = s.audited || len(entries) > 0
+	for i := range entries {
+		e := &entries[i]
+		s.states.Audit(e.Audit)
+		s.audits.Take(e, s.states.Letter(e.ID, e.Origin))
+	}
+}
+
+// takeLetter takes in a dead letter.
+func (s *Store) takeLetter(r *deadletter.Record, fault error) {
 	if errors.Is(fault, deadletter.ErrForeign) {
-		s.progress.Odd++
+		s.odd++
 		return
 	}
 	if s.fold.Repeated(r) {
@@ -39,21 +150,19 @@ func (s *Store) takeLetter(r *deadletter.Record, fault error) {
 		n, ok = s.rowOf(r)
 	}
 	if !ok {
-		s.progress.Forgotten++
+		s.forgotten++
 		s.states.Died(r)
 		return
 	}
 	n.ref = s.states.Add(r)
 	if r.Replays > 0 {
 		letter, _ := n.ref.Letter()
-		s.marks.Put(mark{key: markKey(letter, r.Replays, markDeath), state: markDeath})
+		s.audits.Died(letter, r.Replays)
 	}
 	if m, ok := s.messageOf(r); ok {
 		s.states.Sent(n.ref, m)
 	}
-	for _, q := range s.searches {
-		q.offer(&n, r)
-	}
+	s.searches.Offer(n.place(), r)
 	s.fresh = append(s.fresh, n)
 	if len(s.fresh) >= mostFresh {
 		s.merge()
@@ -63,12 +172,9 @@ func (s *Store) takeLetter(r *deadletter.Record, fault error) {
 // messageOf is what the status topic said before of a letter's delivery.
 func (s *Store) messageOf(r *deadletter.Record) (deadletter.Message, bool) {
 	for _, d := range s.cfg.Destinations {
-		if s.messages.tables[part{d.Status, r.Partition}] == nil {
-			continue
-		}
 		if d.Name == r.Destination || slices.Contains(d.FormerNames, r.Destination) {
 			key := ledger.AppendKey(nil, s.cfg.Present(r.Destination, r.Action), r.IdempotencyKey())
-			return s.messages.of(part{d.Status, r.Partition}, s.states.Delivery(d.Name, key))
+			return s.messages.Of(d.Status, r.Partition, s.states.Delivery(d.Name, key))
 		}
 	}
 	return deadletter.Message{}, false
@@ -103,7 +209,7 @@ func (s *Store) merge() {
 		s.fresh = nil
 	}
 	if over := len(s.rows) - s.cfg.Limits.Letters; over > s.cfg.Limits.Letters/slack {
-		s.progress.Forgotten += over
+		s.forgotten += over
 		s.rows = slices.Delete(s.rows, 0, over)
 		s.drop(over)
 	}
@@ -123,7 +229,6 @@ func (s *Store) cleanRest() {
 	old := s.texts
 	s.texts = newTexts()
 	move := func(n *text) { *n, _ = s.texts.put(old.of(*n)) }
-	var marks packed.Table[mark]
 	for _, rows := range [][]row{s.rows, s.fresh} {
 		for i := range rows {
 			r := &rows[i]
@@ -135,19 +240,16 @@ func (s *Store) cleanRest() {
 				move(&id)
 				r.id = uint64(id)
 			}
-			replays, dismissals, deaths := s.marksOf(r)
-			for _, m := range slices.Concat(replays, dismissals, deaths) {
-				marks.Put(m)
-			}
 		}
 	}
-	s.marks = marks
-	s.states.Retain(s.refs())
+	s.audits.Retain(refsOf(s.rows, s.fresh))
+	s.states.Retain(refsOf(s.rows, s.fresh))
 }
 
-func (s *Store) refs() iter.Seq[deadletter.Ref] {
+// refsOf are the letters of rows.
+func refsOf(several ...[]row) iter.Seq[deadletter.Ref] {
 	return func(yield func(deadletter.Ref) bool) {
-		for _, rows := range [][]row{s.rows, s.fresh} {
+		for _, rows := range several {
 			for i := range rows {
 				if !yield(rows[i].ref) {
 					return
@@ -157,26 +259,12 @@ func (s *Store) refs() iter.Seq[deadletter.Ref] {
 	}
 }
 
-// gone takes out what lies before an offset that retention deleted up to.
-func (s *Store) gone(at part, first int64) {
-	if at.topic != s.cfg.DeadLetters {
-		s.messages.gone(at, first)
-		return
-	}
-	before := len(s.rows)
-	s.rows = slices.DeleteFunc(s.rows, func(r row) bool { return int(r.partition) == at.partition && r.offset < first })
-	if n := before - len(s.rows); n > 0 {
-		s.drop(n)
-		s.tellSometimes()
-	}
-}
-
 // settle brings the rows up to what was learnt.
 func (s *Store) settle() {
 	came := len(s.fresh) > 0
 	s.merge()
-	news := came || s.messages.changed || s.audited
-	s.messages.changed, s.audited = false, false
+	news := s.messages.Changed() || came || s.audited
+	s.audited = false
 	if s.touched.none() {
 		if news {
 			s.tell()
@@ -190,9 +278,9 @@ func (s *Store) settle() {
 			continue
 		}
 		state, _ := s.states.OfRef(r.ref)
-		r.state, r.series = indexOf(state), s.replayedBy(r)
+		r.state, r.series = indexOf(state), s.audits.ReplayedBy(r.ref)
 	}
-	s.touched.clear(!s.progress.Loaded)
+	s.touched.clear(false)
 	s.tell()
 }
 

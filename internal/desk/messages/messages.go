@@ -1,4 +1,4 @@
-package store
+package messages
 
 import (
 	"slices"
@@ -17,7 +17,7 @@ type message struct {
 	offset   uint32 // in its partition, the last bits
 	accepted uint32 // Unix seconds
 	eventLow uint32 // the event's offset, the last bits, and
-	action   uint16 // index into messages.actions
+	action   uint16 // index into Messages.actions
 	eventTop uint8  // those before them
 	state    status.State
 }
@@ -36,12 +36,18 @@ const (
 	// minutesKept is for how long they are counted by the minute.
 	minutesKept = 25 * time.Hour
 
+	// slack is the part of the bound by which there may be more.
+	slack = 64
+
 	// mostActions bounds how many actions are counted apart.
 	mostActions = 4096
 )
 
-// messages are those of all status topics.
-type messages struct {
+// Messages are those of all status topics. Make it with New.
+type Messages struct {
+	present func(destination, action string) string
+	most    int // that are kept
+
 	tables  map[part]*packed.Table[message]
 	actions []*action
 	index   map[actionName]uint16
@@ -50,6 +56,30 @@ type messages struct {
 	oldest  int64     // Unix seconds: none is older
 	minute  int64     // Unix seconds: minutes before then aren't counted
 	changed bool
+}
+
+// part is a partition of a topic.
+type part struct {
+	topic     string
+	partition int
+}
+
+// New keeps at most so many messages, by their actions' present names, as of now.
+func New(present func(destination, action string) string, most int, now time.Time) *Messages {
+	m := &Messages{present: present, most: most, tables: map[part]*packed.Table[message]{}, index: map[actionName]uint16{}}
+	m.Clean(now)
+	return m
+}
+
+// Len is how many there are, and since when all that are counted are among them: zero
+// where none was forgotten for want of room.
+func (m *Messages) Len() (n int, since time.Time) { return m.n, m.since }
+
+// Changed reports whether there is something new since it was last asked.
+func (m *Messages) Changed() bool {
+	changed := m.changed
+	m.changed = false
+	return changed
 }
 
 type actionName struct{ destination, action string }
@@ -64,12 +94,8 @@ type action struct {
 	segments, of   int64             // of messages whose segments are known
 }
 
-func newMessages() messages {
-	return messages{tables: map[part]*packed.Table[message]{}, index: map[actionName]uint16{}}
-}
-
-// said is as much of a status record as counts.
-type said struct {
+// Said is as much of a status record as counts.
+type Said struct {
 	action     string
 	delivery   uint64
 	offset     int64
@@ -80,12 +106,13 @@ type said struct {
 	event      int64
 }
 
-// parseStatuses reads a block of a destination's status topic. It needs no lock.
-func (s *Store) parseStatuses(destination string, block []records.Record) []said {
-	all := make([]said, 0, len(block))
+// Parse reads a block of a destination's status topic; delivery hashes a record's key.
+// It is safe for concurrent use.
+func (m *Messages) Parse(destination string, delivery func(destination string, key []byte) uint64, block []records.Record) []Said {
+	all := make([]Said, 0, len(block))
 	for i := range block {
 		r := &block[i]
-		one := said{delivery: s.states.Delivery(destination, r.Key), offset: r.Offset}
+		one := Said{delivery: delivery(destination, r.Key), offset: r.Offset}
 		if r.Value == nil {
 			all = append(all, one)
 			continue
@@ -95,7 +122,7 @@ func (s *Store) parseStatuses(destination string, block []records.Record) []said
 			continue
 		}
 		name, _, _ := strings.Cut(string(r.Key), "\x00")
-		one.event, one.there, one.action, one.state, one.segments = v.Position.Offset, true, s.cfg.Present(destination, name), v.Status, v.Segments
+		one.event, one.there, one.action, one.state, one.segments = v.Position.Offset, true, m.present(destination, name), v.Status, v.Segments
 		if one.acceptedAt = v.AcceptedAt; one.acceptedAt.IsZero() {
 			one.acceptedAt = r.Time
 		}
@@ -104,15 +131,15 @@ func (s *Store) parseStatuses(destination string, block []records.Record) []said
 	return all
 }
 
-// takeStatuses takes in what a status topic says. The caller holds the lock.
-func (s *Store) takeStatuses(destination string, at part, all []said) {
-	m := &s.messages
+// Take takes in what a partition of a destination's status topic says.
+func (m *Messages) Take(destination, topic string, partition int, all []Said, now time.Time) {
+	at := part{topic, partition}
 	table := m.tables[at]
 	if table == nil {
 		table = new(packed.Table[message])
 		m.tables[at] = table
 	}
-	latest := s.now().Add(time.Hour).Unix() // a clock may be ahead, and not by years
+	soon := now.Add(time.Hour).Unix() // a clock may be ahead, and not by years
 	for i := range all {
 		said := &all[i]
 		m.changed = true
@@ -120,7 +147,7 @@ func (s *Store) takeStatuses(destination string, at part, all []said) {
 		if known {
 			m.count(before, -1)
 		}
-		accepted := min(said.acceptedAt.Unix(), latest)
+		accepted := min(said.acceptedAt.Unix(), soon)
 		if !said.there || accepted < m.oldest {
 			if known {
 				table.Remove(before)
@@ -132,25 +159,25 @@ func (s *Store) takeStatuses(destination string, at part, all []said) {
 		if !ok {
 			continue
 		}
-		now := message{
+		latest := message{
 			delivery: said.delivery, offset: uint32(said.offset), accepted: uint32(accepted), action: action, state: said.state,
 			eventLow: uint32(said.event), eventTop: uint8(said.event >> 32),
 		}
 		if !known {
 			m.n++
 		}
-		table.Put(now)
-		m.count(now, 1)
+		table.Put(latest)
+		m.count(latest, 1)
 		if a := m.actions[action]; said.segments > 0 {
 			a.segments, a.of = a.segments+int64(said.segments), a.of+1
 		}
 	}
-	if m.n > s.cfg.Limits.Messages+s.cfg.Limits.Messages/slack {
-		m.clean(s.now(), s.cfg.Limits.Messages)
+	if m.n > m.most+m.most/slack {
+		m.Clean(now)
 	}
 }
 
-func (m *messages) action(name actionName) (uint16, bool) {
+func (m *Messages) action(name actionName) (uint16, bool) {
 	n, ok := m.index[name]
 	if !ok {
 		if len(m.actions) == mostActions {
@@ -164,7 +191,7 @@ func (m *messages) action(name actionName) (uint16, bool) {
 }
 
 // count counts a message in, or out again.
-func (m *messages) count(one message, by int32) {
+func (m *Messages) count(one message, by int32) {
 	a, at := m.actions[one.action], int64(one.accepted)
 	add := func(to map[int64]*counts, length int64) {
 		from := at - at%length
@@ -181,9 +208,9 @@ func (m *messages) count(one message, by int32) {
 	}
 }
 
-// of is what is known of a delivery's message.
-func (m *messages) of(at part, delivery uint64) (deadletter.Message, bool) {
-	table := m.tables[at]
+// Of is what a partition of a status topic says of a delivery's message.
+func (m *Messages) Of(topic string, partition int, delivery uint64) (deadletter.Message, bool) {
+	table := m.tables[part{topic, partition}]
 	if table == nil {
 		return deadletter.Message{}, false
 	}
@@ -195,14 +222,14 @@ func (m *messages) of(at part, delivery uint64) (deadletter.Message, bool) {
 	}, ok
 }
 
-// gone forgets what lies before an offset.
-func (m *messages) gone(at part, first int64) {
-	if table := m.tables[at]; table != nil {
+// Gone forgets what lies before an offset of a partition.
+func (m *Messages) Gone(topic string, partition int, first int64) {
+	if table := m.tables[part{topic, partition}]; table != nil {
 		m.remove(table, func(one message) bool { return one.before(first) })
 	}
 }
 
-func (m *messages) remove(table *packed.Table[message], which func(message) bool) {
+func (m *Messages) remove(table *packed.Table[message], which func(message) bool) {
 	var gone []message
 	for one := range table.All() {
 		if which(one) {
@@ -217,15 +244,15 @@ func (m *messages) remove(table *packed.Table[message], which func(message) bool
 	m.changed = m.changed || len(gone) > 0
 }
 
-// clean forgets what is too old to be counted, and the oldest hours beyond the
+// Clean forgets what is too old to be counted, and the oldest hours beyond the
 // bound.
-func (m *messages) clean(now time.Time, most int) {
+func (m *Messages) Clean(now time.Time) {
 	minute := now.Add(-minutesKept).Unix()
 	m.minute = minute - minute%60
 	hour := now.Add(-window).Unix()
 	oldest := max(m.oldest, hour-hour%3600)
-	if m.n > most+most/slack {
-		oldest = max(oldest, m.oldestWithin(most))
+	if m.n > m.most+m.most/slack {
+		oldest = max(oldest, m.oldestWithin(m.most))
 		m.since = time.Unix(oldest, 0).UTC()
 	}
 	if oldest > m.oldest {
@@ -252,7 +279,7 @@ func (m *messages) clean(now time.Time, most int) {
 }
 
 // oldestWithin is from when on there are at most so many.
-func (m *messages) oldestWithin(most int) int64 {
+func (m *Messages) oldestWithin(most int) int64 {
 	hours := map[int64]int{}
 	for _, a := range m.actions {
 		for at, c := range a.hours {
