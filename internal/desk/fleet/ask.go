@@ -33,7 +33,7 @@ type answer struct {
 	why     string
 }
 
-// client asks replicas directly: through no proxy, and nobody to whom an answer
+// newClient asks replicas directly: through no proxy, and nobody to whom an answer
 // points.
 func newClient() *http.Client {
 	return &http.Client{

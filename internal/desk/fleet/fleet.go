@@ -15,14 +15,14 @@ import (
 // Config says whom to ask.
 type Config struct {
 	Addresses []string      // host:port of the replicas' http.listen; a name is all that it resolves to. None: nobody is asked
-	Client    *http.Client  // nil: one that goes through no proxy and follows nothing
 	Every     time.Duration // between two rounds of questions; 0: five seconds
 }
 
 // Fleet asks the replicas and keeps what they say. It is safe for concurrent
 // use.
 type Fleet struct {
-	cfg Config
+	cfg    Config
+	client *http.Client
 
 	mu   sync.Mutex
 	view View
@@ -35,18 +35,15 @@ type Fleet struct {
 
 // New makes a fleet that nobody was asked of yet.
 func New(cfg Config) *Fleet {
-	if cfg.Client == nil {
-		cfg.Client = newClient()
-	}
 	if cfg.Every == 0 {
 		cfg.Every = 5 * time.Second
 	}
-	return &Fleet{cfg: cfg, view: View{Told: len(cfg.Addresses) > 0, Replicas: []Replica{}, Regions: []Region{}, Destinations: []Destination{}}, history: newHistory()}
+	return &Fleet{cfg: cfg, client: newClient(), view: View{Told: len(cfg.Addresses) > 0, Replicas: []Replica{}, Regions: []Region{}, Destinations: []Destination{}}, history: newHistory()}
 }
 
 // Run asks until ctx ends, which is no error. It is called once.
 func (f *Fleet) Run(ctx context.Context) error {
-	defer f.cfg.Client.CloseIdleConnections()
+	defer f.client.CloseIdleConnections()
 	if len(f.cfg.Addresses) == 0 {
 		<-ctx.Done()
 		return nil
@@ -92,7 +89,7 @@ func (f *Fleet) round(ctx context.Context) []answer {
 	all.SetLimit(atOnce)
 	for i, address := range addresses {
 		all.Go(func() error {
-			asked[i] = ask(ctx, f.cfg.Client, address)
+			asked[i] = ask(ctx, f.client, address)
 			return nil
 		})
 	}

@@ -108,7 +108,7 @@ func TestView(t *testing.T) {
 	one.count() // before the desk began: not counted
 	two.unready = "kafka doesn't answer: \x1b[31mno\u202e broker\nat all\n"
 	f := New(Config{Addresses: []string{one.address(), two.address()}})
-	defer f.cfg.Client.CloseIdleConnections()
+	defer f.client.CloseIdleConnections()
 	round := func(now time.Time) View {
 		f.take(now, f.round(t.Context()))
 		return f.View()
@@ -136,10 +136,10 @@ func TestView(t *testing.T) {
 	}
 	d := v.Destinations[0]
 	hourly := Window{
-		Span: hour, Since: at, Read: 200, Matched: 70,
+		Since: at, Read: 200, Matched: 70,
 		Skipped: []Count{{"no_match", 120}, {"not_subscribed", 20}},
 	}
-	if got, want := fmt.Sprintf("%+v", d.Windows[0]), fmt.Sprintf("%+v", hourly); got != want {
+	if got, want := fmt.Sprintf("%+v", d.Windows[hour]), fmt.Sprintf("%+v", hourly); got != want {
 		t.Errorf("window\n%s, want\n%s", got, want)
 	}
 	flow := Flow{Destination: "onboarding", Dead: []Count{{"opted_out", 4}}, Settled: 44, Further: 30, Delivered: 30, Ended: 30, DayDelivered: 30, DayEnded: 30}
@@ -190,7 +190,7 @@ func TestAway(t *testing.T) {
 	} {
 		t.Run(want, func(t *testing.T) {
 			f := New(Config{Addresses: []string{address}})
-			defer f.cfg.Client.CloseIdleConnections()
+			defer f.client.CloseIdleConnections()
 			f.take(at, f.round(t.Context()))
 			v := f.View()
 			if len(v.Replicas) != 1 || v.Replicas[0].Up || !strings.HasPrefix(v.Replicas[0].Why, want) {

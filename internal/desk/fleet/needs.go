@@ -160,7 +160,7 @@ func progressNeeds(now time.Time, d Destination) []Need {
 			"%s can't write its dead-letter or retry topics, for %s.", d.Name, lasting(now.Sub(d.Unwritable)))
 	}
 	hours := 0.0
-	if w := hourOf(d); w != nil && w.Read > 0 && now.Sub(w.Since) >= quarter {
+	if w := d.Windows[hour]; w.Read > 0 && now.Sub(w.Since) >= quarter {
 		hours = float64(d.Lag) / (float64(w.Read) / now.Sub(w.Since).Hours())
 	}
 	switch {
@@ -180,15 +180,6 @@ func progressNeeds(now time.Time, d Destination) []Need {
 			"The oldest open event of %s is %s old.", d.Name, lasting(d.OldestOpen))
 	}
 	return all
-}
-
-func hourOf(d Destination) *Window {
-	for i := range d.Windows {
-		if d.Windows[i].Span == hour {
-			return &d.Windows[i]
-		}
-	}
-	return nil
 }
 
 // operators are the reasons of dead letters that the configuration, the

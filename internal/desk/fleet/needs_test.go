@@ -21,7 +21,7 @@ func fine() View {
 		Regions:  []Region{{Name: "us-west-2", Allowed: 100, Used: 20, Breaker: BreakerClosed}},
 		Destinations: []Destination{{
 			Name: "onboarding", Lag: 40, LagBefore: 10, LagKnown: true, OldestOpen: time.Minute,
-			Windows: []Window{{Span: hour, Since: ago(hour), Read: 3600}},
+			Windows: Windows{hour: {Since: ago(hour), Read: 3600}},
 			Flow: Flow{Destination: "onboarding", Settled: 1000, Dead: []Count{{"opted_out", 20}}, Accepted: 900, Further: 900,
 				Delivered: 80, Ended: 100, DayDelivered: 900, DayEnded: 1000},
 		}},

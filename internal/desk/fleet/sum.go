@@ -21,9 +21,6 @@ const (
 	statusGate = "status.rate"
 )
 
-// spans are those of a destination's windows.
-var spans = [...]time.Duration{hour, day, week}
-
 // state is what something is, and since when.
 type state struct {
 	is   string
@@ -213,8 +210,9 @@ func (s *sum) destination(name string, gauges []gauge) Destination {
 		d.LagBefore, d.LagKnown = int(s.at(i, s.now.Add(-quarter))), true
 	}
 	s.totals.set(lagged, float64(d.Lag))
-	for _, span := range spans {
-		d.Windows = append(d.Windows, s.window(name, span))
+	d.Windows = Windows{}
+	for _, span := range []time.Duration{hour, day, week} {
+		d.Windows[span] = s.window(name, span)
 	}
 	d.Flow = s.flow(name)
 	return d
@@ -235,7 +233,7 @@ func counts(of map[string]float64) []Count {
 // window is what became of a destination's events in a span.
 func (s *sum) window(name string, span time.Duration) Window {
 	from := s.now.Add(-span)
-	w := Window{Span: span, Since: from}
+	w := Window{Since: from}
 	if w.Since.Before(s.totals.since) {
 		w.Since = s.totals.since
 	}

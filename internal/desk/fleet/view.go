@@ -79,7 +79,7 @@ type Destination struct {
 	AccountClosed time.Time     `json:"accountClosedSince,omitzero"` // from when on Twilio refuses its account
 	SendersClosed int           `json:"sendersClosed,omitempty"`
 	SendersSince  time.Time     `json:"-"`
-	Windows       []Window      `json:"-"` // the last hour, day and week
+	Windows       Windows       `json:"-"`
 	Flow          Flow          `json:"-"`
 }
 
@@ -89,9 +89,11 @@ type Count struct {
 	N    int    `json:"n"`
 }
 
+// Windows are those of the last hour, day and week, by their spans.
+type Windows map[time.Duration]Window
+
 // Window is what became of events in a span that ends now.
 type Window struct {
-	Span    time.Duration
 	Since   time.Time // its begin, or that of the samples where these are younger
 	Read    int       // records of the source
 	Matched int       // deliveries: an event counts for each action that wants it

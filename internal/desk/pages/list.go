@@ -19,19 +19,9 @@ import (
 
 // groupView are the letters of one kind.
 type groupView struct {
-	Destination string                   `json:"destination"`
-	Action      string                   `json:"action"`
-	Reason      string                   `json:"reason"`
-	Code        int                      `json:"twilio_code,omitempty"`
-	Meaning     string                   `json:"meaning"`
-	Count       int                      `json:"count"`
-	Open        int                      `json:"open"`
-	ByState     map[deadletter.State]int `json:"by_state"`
-	Trend       []int                    `json:"trend"` // by hour, the last 24
-	Newest      time.Time                `json:"newest"`
-	Sample      string                   `json:"sample"` // an id
-	Link        string                   `json:"-"`
-	Spark       string                   `json:"-"`
+	store.Group
+	Link  string `json:"-"` // to them
+	Spark string `json:"-"`
 }
 
 // listView is the page Dead letters.
@@ -122,7 +112,8 @@ func (p *Pages) sums(r *http.Request, v *listView) error {
 	v.Partly = cmp.Or(v.Partly, groups.Partly)
 	for _, g := range groups.List {
 		v.Open += g.Open
-		v.Groups = append(v.Groups, groupOf(v.Query, g))
+		link := v.Query.With("/dead-letters", "destination", g.Destination, "action", g.Action, "reason", g.Reason, "code", letters.Number(g.Code))
+		v.Groups = append(v.Groups, groupView{g, link, spark(g.Trend)})
 	}
 	step := stepOf(v.Query.Filter, p.now())
 	histogram, err := p.store.Histogram(r.Context(), v.Query.Filter, step)
@@ -171,16 +162,6 @@ func stepOf(f deadletter.Filter, now time.Time) time.Duration {
 	default:
 		return time.Hour
 	}
-}
-
-func groupOf(q *query.Query, g store.Group) groupView {
-	means, _, _ := letters.Reason(g.Reason)
-	v := groupView{
-		Destination: g.Destination, Action: g.Action, Reason: g.Reason, Code: g.Code, Meaning: cmp.Or(letters.CodeMeaning(g.Code), means),
-		Count: g.Count, Open: g.Open, ByState: g.ByState, Trend: g.Trend, Newest: g.Newest, Sample: g.SampleID, Spark: spark(g.Trend),
-	}
-	v.Link = q.With("/dead-letters", "destination", g.Destination, "action", g.Action, "reason", g.Reason, "code", letters.Number(g.Code))
-	return v
 }
 
 // cell is a column's text of a letter, for whom may see it.

@@ -100,7 +100,7 @@ func (p *Pages) funnel(view fleet.View, long time.Duration) (rows []funnelRow) {
 	for _, to := range p.cfg.Destinations {
 		whole := funnelRow{Destination: to.Name, Whole: true}
 		for _, seen := range view.Destinations {
-			if w := window(seen, long); seen.Name == to.Name && w != nil {
+			if w, ok := seen.Windows[long]; seen.Name == to.Name && ok {
 				whole.Read, whole.Matched = &w.Read, &w.Matched
 				whole.Skipped = w.Skipped
 			}
@@ -121,15 +121,6 @@ func (p *Pages) funnel(view fleet.View, long time.Duration) (rows []funnelRow) {
 		rows = append(append(rows, whole), parts...)
 	}
 	return rows
-}
-
-func window(of fleet.Destination, long time.Duration) *fleet.Window {
-	for i := range of.Windows {
-		if of.Windows[i].Span == long {
-			return &of.Windows[i]
-		}
-	}
-	return nil
 }
 
 func rowOf(f messages.Funnel) funnelRow {

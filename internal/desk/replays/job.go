@@ -111,7 +111,7 @@ func (j *job) end(ctx context.Context, err error) {
 	case ctx.Err() != nil:
 		j.state = Stopped
 	default:
-		j.state, j.err = Failed, j.m.explain(err)
+		j.state, j.err = Failed, j.m.cfg.Explain(err)
 	}
 }
 

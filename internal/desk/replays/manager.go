@@ -63,7 +63,7 @@ type Config struct {
 	// that is made.
 	OpenAudit func(ctx context.Context, create bool) (*deadletter.AuditLog, error)
 	Store     *store.Store
-	// Explain puts an error of Kafka's into words; nil: its own.
+	// Explain puts an error of Kafka's into words.
 	Explain func(error) string
 }
 
@@ -290,11 +290,4 @@ func (m *Manager) Jobs() []View {
 	}
 	latestFirst(views)
 	return views
-}
-
-func (m *Manager) explain(err error) string {
-	if m.cfg.Explain == nil {
-		return err.Error()
-	}
-	return m.cfg.Explain(err)
 }

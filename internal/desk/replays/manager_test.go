@@ -70,7 +70,7 @@ func (r *rig) manager() *Manager {
 	ctx, cancel := context.WithCancel(r.t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = s.Run(ctx) }) // which is ctx's error
-	m := New(Config{Planner: r.planner(), OpenAudit: r.openAudit, Store: s})
+	m := New(Config{Planner: r.planner(), OpenAudit: r.openAudit, Store: s, Explain: error.Error})
 	r.t.Cleanup(func() {
 		m.Close()
 		cancel()

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/hex"
 	"slices"
 	"sort"
 	"strings"
@@ -20,9 +19,7 @@ type choice struct {
 	codes                                        set[int32]
 	states                                       uint // bits by stateIndex; 0: any
 	ids                                          map[rowID]bool
-	prefix                                       string
-	prefixLow, prefixHigh                        uint64 // ids of ours that begin so, if prefixOurs
-	prefixOurs                                   bool
+	prefix                                       string // of the id
 }
 
 type rowID struct {
@@ -98,14 +95,6 @@ func (c *choice) chooseIDs(s *Store, f *deadletter.Filter) {
 			}
 		}
 	}
-	if f.IDPrefix != "" && len(f.IDPrefix) <= idLength && !hasCapitals(f.IDPrefix) {
-		low, err := hex.DecodeString(f.IDPrefix + strings.Repeat("0", idLength-len(f.IDPrefix)))
-		if err == nil {
-			c.prefixOurs = true
-			c.prefixLow, _ = parseID(hex.EncodeToString(low))
-			c.prefixHigh = c.prefixLow | (1<<(4*(idLength-len(f.IDPrefix))) - 1)
-		}
-	}
 }
 
 // match reports whether a row between from and to is chosen.
@@ -119,12 +108,8 @@ func (c *choice) match(s *Store, r *row) bool {
 		return false
 	case c.ids != nil && !c.ids[rowID{r.id, r.odd}]:
 		return false
-	case c.prefix == "":
-		return true
-	case r.odd:
-		return strings.HasPrefix(s.texts.of(text(r.id)), c.prefix)
 	}
-	return c.prefixOurs && r.id >= c.prefixLow && r.id <= c.prefixHigh
+	return c.prefix == "" || strings.HasPrefix(s.idOf(r), c.prefix)
 }
 
 // newest calls each for the chosen rows, newest first, until it returns false. The

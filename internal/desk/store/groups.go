@@ -7,18 +7,22 @@ import (
 	"time"
 
 	"engage-worker/deadletter"
+	"engage-worker/internal/letters"
 )
 
 // Group are the letters of one kind.
 type Group struct {
-	Destination, Action, Reason string
-	Code                        int // Twilio's; 0: none
-	Count                       int
-	Open                        int // of Count: nothing came after them
-	ByState                     map[deadletter.State]int
-	Trend                       []int // that failed in each of the last 24 hours, the latest last
-	Newest                      time.Time
-	SampleID                    string // the newest one's
+	Destination string                   `json:"destination"`
+	Action      string                   `json:"action"`
+	Reason      string                   `json:"reason"`
+	Code        int                      `json:"twilio_code,omitempty"`
+	Meaning     string                   `json:"meaning"` // of the code, else of the reason
+	Count       int                      `json:"count"`
+	Open        int                      `json:"open"` // of Count: nothing came after them
+	ByState     map[deadletter.State]int `json:"by_state"`
+	Trend       []int                    `json:"trend"` // that failed in each of the last 24 hours, the latest last
+	Newest      time.Time                `json:"newest"`
+	SampleID    string                   `json:"sample"` // the newest one's
 }
 
 // Groups are the groups, the largest first.
@@ -97,6 +101,8 @@ func (s *Store) groupOf(g *group) Group {
 		Count: g.n, Open: g.states[openState], ByState: map[deadletter.State]int{}, Trend: g.trend[:],
 		Newest: time.Unix(0, g.newest.failed).UTC(), SampleID: s.idOf(&g.newest),
 	}
+	means, _, _ := letters.Reason(out.Reason)
+	out.Meaning = cmp.Or(letters.CodeMeaning(out.Code), means)
 	for i, n := range g.states {
 		if n > 0 {
 			out.ByState[allStates[i-1]] = n

@@ -30,7 +30,6 @@ const (
 // for concurrent use.
 type Traces struct {
 	collector func() *trace.Collector
-	now       func() time.Time
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -49,14 +48,14 @@ type job struct {
 	line      *trace.Timeline
 	err       error
 
-	mu    sync.Mutex
-	asked time.Time
-	ended time.Time
+	mu       sync.Mutex
+	patience *time.Timer // cancels where nobody asks any more
+	ended    time.Time
 }
 
 // New makes Traces, each of whose looks has a collector of its own.
 func New(collector func() *trace.Collector) *Traces {
-	t := &Traces{collector: collector, now: time.Now, places: semaphore.NewWeighted(tracesAtOnce)}
+	t := &Traces{collector: collector, places: semaphore.NewWeighted(tracesAtOnce)}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	kept, err := simplelru.NewLRU(mostTraces, func(_ string, j *job) { j.cancel() })
 	if err != nil {
@@ -76,54 +75,31 @@ func (t *Traces) Close() {
 func (t *Traces) of(key string, q trace.Query) *job {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := t.now()
-	if kept, ok := t.kept.Get(key); ok && kept.ask(now) {
+	if kept, ok := t.kept.Get(key); ok && kept.ask() {
 		return kept
 	}
 	ctx, cancel := context.WithTimeout(t.ctx, Longest)
-	begun := &job{cancel: cancel, done: make(chan struct{}), asked: now, collector: t.collector()}
+	begun := &job{cancel: cancel, done: make(chan struct{}), collector: t.collector(), patience: time.AfterFunc(tracePatient, cancel)}
 	t.kept.Add(key, begun)
 	t.ended.Go(func() { t.look(ctx, begun, q) })
-	t.ended.Go(func() { begun.watch(ctx, t.now) })
 	return begun
 }
 
 // ask notes that somebody wants to know, and reports whether the job's answer is
 // still good.
-func (j *job) ask(now time.Time) bool {
+func (j *job) ask() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.asked = now
-	return j.ended.IsZero() || now.Sub(j.ended) < traceFresh
-}
-
-// watch ends the job when nobody waits for it.
-func (j *job) watch(ctx context.Context, now func() time.Time) {
-	defer j.cancel()
-	tick := time.NewTicker(tracePatient / 6)
-	defer tick.Stop()
-	for {
-		select {
-		case <-j.done:
-			return
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		j.mu.Lock()
-		left := now().Sub(j.asked) > tracePatient
-		j.mu.Unlock()
-		if left {
-			return
-		}
-	}
+	j.patience.Reset(tracePatient)
+	return j.ended.IsZero() || time.Since(j.ended) < traceFresh
 }
 
 func (t *Traces) look(ctx context.Context, j *job, q trace.Query) {
+	defer j.cancel()
 	defer close(j.done)
 	defer func() {
 		j.mu.Lock()
-		j.ended = t.now()
+		j.ended = time.Now()
 		j.mu.Unlock()
 	}()
 	if j.err = t.places.Acquire(ctx, 1); j.err == nil {
