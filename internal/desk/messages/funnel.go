@@ -7,33 +7,52 @@ import (
 	"engage-worker/deadletter"
 )
 
-// Funnel is what became of the messages of an action.
+// Counts are messages by what became of them.
+type Counts struct {
+	Accepted  int `json:"accepted"` // all that Twilio accepted
+	Sent      int `json:"sent"`     // of those: handed on, delivered or not
+	Delivered int `json:"delivered"`
+	Failed    int `json:"failed"`  // or undelivered, or canceled
+	Pending   int `json:"pending"` // their end isn't known yet
+	Unknown   int `json:"unknown"` // nobody told it
+}
+
+// Add adds others.
+func (c *Counts) Add(o Counts) {
+	c.Accepted, c.Sent, c.Delivered = c.Accepted+o.Accepted, c.Sent+o.Sent, c.Delivered+o.Delivered
+	c.Failed, c.Pending, c.Unknown = c.Failed+o.Failed, c.Pending+o.Pending, c.Unknown+o.Unknown
+}
+
+// sum is what the states of messages mean.
+func (c *counts) sum() Counts {
+	n := func(of ...status.State) (all int) {
+		for _, state := range of {
+			all += int(c[state])
+		}
+		return all
+	}
+	s := Counts{
+		Delivered: n(status.Delivered, status.Read), Failed: n(status.Undelivered, status.Failed, status.Canceled),
+		Pending: n(status.Accepted, status.Sent), Unknown: n(status.Unknown),
+	}
+	s.Accepted = s.Delivered + s.Failed + s.Pending + s.Unknown
+	s.Sent = s.Accepted - n(status.Accepted, status.Failed, status.Canceled)
+	return s
+}
+
+// Funnel is what became of the messages of an action that were accepted in a span.
 type Funnel struct {
 	Destination, Action string
-
-	Accepted int // all that Twilio accepted in the span
-	// Of those, by the last status.
-	Pending     int // accepted, and not handed on yet
-	Sent        int // handed on, and the end isn't known yet
-	Delivered   int // without those that were read
-	Read        int
-	Undelivered int
-	Failed      int
-	Canceled    int
-	Unknown     int // the end was never told
-
+	Counts
 	Dead []deadletter.Count // letters that failed in the span, by reason, most first; set by who knows them
 }
 
-// add adds messages that were accepted in the span.
-func (f *Funnel) add(c *counts) {
-	for state, to := range map[status.State]*int{
-		status.Accepted: &f.Pending, status.Sent: &f.Sent, status.Delivered: &f.Delivered, status.Read: &f.Read,
-		status.Undelivered: &f.Undelivered, status.Failed: &f.Failed, status.Canceled: &f.Canceled, status.Unknown: &f.Unknown,
-	} {
-		*to += int(c[state])
-		f.Accepted += int(c[state])
+// Died is how many letters failed in the span.
+func (f *Funnel) Died() (n int) {
+	for _, c := range f.Dead {
+		n += c.N
 	}
+	return n
 }
 
 // Point counts the messages that were accepted in a step of time.
@@ -64,7 +83,7 @@ func (m *Messages) Funnels(span time.Duration, now time.Time) (all []Funnel) {
 		buckets, length := a.buckets(span)
 		for at, c := range buckets {
 			if at+length > from {
-				f.add(c)
+				f.Add(c.sum())
 			}
 		}
 		all = append(all, f)
@@ -95,15 +114,8 @@ func (m *Messages) Points(span, step time.Duration, now time.Time) []Point {
 				continue
 			}
 			p := &points[min((at-first)/seconds, int64(len(points)-1))]
-			for state, n := range c {
-				p.Accepted += int(n)
-				switch status.State(state) {
-				case status.Delivered, status.Read:
-					p.Delivered += int(n)
-				case status.Undelivered, status.Failed, status.Canceled:
-					p.Failed += int(n)
-				}
-			}
+			sum := c.sum()
+			p.Accepted, p.Delivered, p.Failed = p.Accepted+sum.Accepted, p.Delivered+sum.Delivered, p.Failed+sum.Failed
 		}
 	}
 	return points

@@ -36,14 +36,9 @@ type funnelRow struct {
 	Matched *int          `json:"matched,omitempty"`
 	Skipped []fleet.Count `json:"skipped,omitempty"`
 
-	Accepted  int                `json:"accepted"`
-	Sent      int                `json:"sent"` // handed on, delivered or not
-	Delivered int                `json:"delivered"`
-	Failed    int                `json:"failed"`  // of those accepted
-	Pending   int                `json:"pending"` // likewise: their end isn't known yet
-	Unknown   int                `json:"unknown"` // likewise: nobody told it
-	Dead      int                `json:"deadLetters"`
-	Reasons   []deadletter.Count `json:"reasons,omitempty"`
+	messages.Counts
+	Dead    int                `json:"deadLetters"`
+	Reasons []deadletter.Count `json:"reasons,omitempty"`
 }
 
 // overviewView is the page Overview.
@@ -106,14 +101,10 @@ func (p *Pages) funnel(view fleet.View, long time.Duration) (rows []funnelRow) {
 			}
 		}
 		var parts []funnelRow
-		for _, f := range all {
-			if f.Destination == to.Name {
-				parts = append(parts, rowOf(f))
-			}
-		}
-		for _, p := range parts {
-			whole.Accepted, whole.Sent, whole.Delivered = whole.Accepted+p.Accepted, whole.Sent+p.Sent, whole.Delivered+p.Delivered
-			whole.Failed, whole.Pending, whole.Unknown, whole.Dead = whole.Failed+p.Failed, whole.Pending+p.Pending, whole.Unknown+p.Unknown, whole.Dead+p.Dead
+		for _, f := range of(all, to.Name) {
+			parts = append(parts, funnelRow{Destination: f.Destination, Action: f.Action, Counts: f.Counts, Dead: f.Died(), Reasons: f.Dead})
+			whole.Add(f.Counts)
+			whole.Dead += f.Died()
 		}
 		slices.SortStableFunc(parts, func(a, b funnelRow) int {
 			return cmp.Or(-cmp.Compare(min(1, len(a.Action)), min(1, len(b.Action))), cmp.Compare(a.Action, b.Action))
@@ -123,15 +114,9 @@ func (p *Pages) funnel(view fleet.View, long time.Duration) (rows []funnelRow) {
 	return rows
 }
 
-func rowOf(f messages.Funnel) funnelRow {
-	row := funnelRow{
-		Destination: f.Destination, Action: f.Action, Accepted: f.Accepted, Delivered: f.Delivered + f.Read, Pending: f.Pending + f.Sent, Unknown: f.Unknown,
-		Failed: f.Undelivered + f.Failed + f.Canceled, Sent: f.Accepted - f.Pending - f.Failed - f.Canceled, Reasons: f.Dead,
-	}
-	for _, c := range f.Dead {
-		row.Dead += c.N
-	}
-	return row
+// of are a destination's.
+func of(all []messages.Funnel, destination string) []messages.Funnel {
+	return slices.DeleteFunc(slices.Clone(all), func(f messages.Funnel) bool { return f.Destination != destination })
 }
 
 // flows are what became of each destination's messages lately, by the topics: they
@@ -139,36 +124,28 @@ func rowOf(f messages.Funnel) funnelRow {
 // say.
 func (p *Pages) flows(view fleet.View) (all []fleet.Flow) {
 	const lately = 30 * time.Minute
-	of := map[string]*fleet.Flow{}
+	recent, today := p.store.Funnel(lately), p.store.Funnel(day)
 	for _, to := range p.cfg.Destinations {
-		of[to.Name] = &fleet.Flow{Destination: to.Name}
+		flow := fleet.Flow{Destination: to.Name}
 		for _, seen := range view.Destinations {
 			if seen.Name == to.Name {
-				of[to.Name].Accepted, of[to.Name].Further = seen.Flow.Accepted, seen.Flow.Further
+				flow.Accepted, flow.Further = seen.Flow.Accepted, seen.Flow.Further
 			}
 		}
-	}
-	for _, f := range p.store.Funnel(lately) {
-		flow, row := of[f.Destination], rowOf(f)
-		if flow == nil {
-			continue
-		}
-		flow.Settled, flow.Delivered, flow.Ended = flow.Settled+f.Accepted+row.Dead, flow.Delivered+row.Delivered, flow.Ended+row.Delivered+row.Failed
-		for _, c := range f.Dead {
-			if i := slices.IndexFunc(flow.Dead, func(known fleet.Count) bool { return known.Name == c.Value }); i >= 0 {
-				flow.Dead[i].N += c.N
-			} else {
-				flow.Dead = append(flow.Dead, fleet.Count{Name: c.Value, N: c.N})
+		for _, f := range of(recent, to.Name) {
+			flow.Settled, flow.Delivered, flow.Ended = flow.Settled+f.Accepted+f.Died(), flow.Delivered+f.Delivered, flow.Ended+f.Delivered+f.Failed
+			for _, c := range f.Dead {
+				if i := slices.IndexFunc(flow.Dead, func(known fleet.Count) bool { return known.Name == c.Value }); i >= 0 {
+					flow.Dead[i].N += c.N
+				} else {
+					flow.Dead = append(flow.Dead, fleet.Count{Name: c.Value, N: c.N})
+				}
 			}
 		}
-	}
-	for _, f := range p.store.Funnel(day) {
-		if flow, row := of[f.Destination], rowOf(f); flow != nil {
-			flow.DayDelivered, flow.DayEnded = flow.DayDelivered+row.Delivered, flow.DayEnded+row.Delivered+row.Failed
+		for _, f := range of(today, to.Name) {
+			flow.DayDelivered, flow.DayEnded = flow.DayDelivered+f.Delivered, flow.DayEnded+f.Delivered+f.Failed
 		}
-	}
-	for _, to := range p.cfg.Destinations {
-		all = append(all, *of[to.Name])
+		all = append(all, flow)
 	}
 	return all
 }

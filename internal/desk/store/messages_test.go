@@ -43,12 +43,12 @@ func TestEachMessageCountsOnce(t *testing.T) {
 		letter(4, func(l *deadletter.Record) { l.LastFailedAt = now.Add(-2 * time.Hour) }))
 	r.await(s, "all is read", func() bool { p := s.Progress(); return p.Messages == 10 && p.Letters == 4 })
 	hour := messages.Funnel{
-		Destination: "onboarding", Action: "welcome-sms", Accepted: 8, Pending: 1, Sent: 1, Delivered: 1, Read: 1, Undelivered: 1, Failed: 1, Canceled: 1, Unknown: 1,
+		Destination: "onboarding", Action: "welcome-sms", Counts: messages.Counts{Accepted: 8, Sent: 5, Delivered: 2, Failed: 3, Pending: 2, Unknown: 1},
 		Dead: []deadletter.Count{{Value: "rate_limited", N: 2}, {Value: "expired", N: 1}},
 	}
 	day, week := hour, hour
-	day.Accepted, day.Delivered, day.Dead = 9, 2, []deadletter.Count{{Value: "rate_limited", N: 3}, {Value: "expired", N: 1}}
-	week.Accepted, week.Delivered, week.Dead = 10, 3, day.Dead
+	day.Accepted, day.Sent, day.Delivered, day.Dead = 9, 6, 3, []deadletter.Count{{Value: "rate_limited", N: 3}, {Value: "expired", N: 1}}
+	week.Accepted, week.Sent, week.Delivered, week.Dead = 10, 7, 4, day.Dead
 	for span, want := range map[time.Duration]messages.Funnel{time.Hour: hour, 24 * time.Hour: day, 7 * 24 * time.Hour: week} {
 		if got := fmt.Sprint(s.Funnel(span)); got != fmt.Sprint([]messages.Funnel{want}) {
 			t.Errorf("%v\ngot  %s\nwant %+v", span, got, want)
