@@ -39,40 +39,16 @@ type Span struct {
 // a record is written after its delivery failed, none that failed since then
 // is left out.
 func (r *Reader) Spans(ctx context.Context, since time.Time) ([]Span, error) {
-	counts, err := r.Cluster.Count(ctx, r.Topic)
+	all, err := r.Cluster.Spans(ctx, r.Topic, since)
+	if err == nil && len(all) == 0 {
+		err = kafka.UnknownTopicOrPartition
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", r.Topic, err)
 	}
-	n, ok := counts[r.Topic]
-	if !ok {
-		return nil, fmt.Errorf("read %s: %w", r.Topic, kafka.UnknownTopicOrPartition)
-	}
-	partitions := make([]int, n)
-	for p := range partitions {
-		partitions[p] = p
-	}
-	all, err := r.Cluster.AllBounds(ctx, r.Topic, partitions)
-	if err != nil {
-		return nil, err
-	}
-	spans := make([]Span, n)
+	spans := make([]Span, len(all))
 	for p, s := range all {
 		spans[p] = Span{p, s.From, s.End}
-	}
-	if since.IsZero() {
-		return spans, nil
-	}
-	// The times below 0 mean something else.
-	offsets, err := r.Cluster.Offsets(ctx, r.Topic, partitions, max(0, since.UnixMilli()))
-	if err != nil {
-		return nil, fmt.Errorf("find what was written since %s: %w", since.Format(time.RFC3339), err)
-	}
-	for p, offset := range offsets {
-		from := spans[p].End // nothing is that young
-		if offset >= 0 {
-			from = min(offset, spans[p].End)
-		}
-		spans[p].From = max(from, spans[p].From)
 	}
 	return spans, nil
 }

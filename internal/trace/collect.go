@@ -351,29 +351,9 @@ func (c *Collector) triggers(ctx context.Context, e found) {
 // scan calls each for the records of a topic that were written at a time or later,
 // several partitions at a time. A topic that isn't there has none.
 func (c *Collector) scan(ctx context.Context, since time.Time, topic string, each func(partition int, r *records.Record) error) error {
-	counts, err := c.Cluster.Count(ctx, topic)
-	if err != nil || counts[topic] == 0 {
-		return err
-	}
-	partitions := make([]int, counts[topic])
-	for p := range partitions {
-		partitions[p] = p
-	}
-	spans, err := c.Cluster.AllBounds(ctx, topic, partitions)
+	spans, err := c.Cluster.Spans(ctx, topic, since)
 	if err != nil {
 		return err
-	}
-	if !since.IsZero() {
-		offsets, err := c.Cluster.Offsets(ctx, topic, partitions, max(0, since.UnixMilli()))
-		if err != nil {
-			return err
-		}
-		for p, offset := range offsets {
-			if offset < 0 { // nothing is that young
-				offset = spans[p].End
-			}
-			spans[p].From = max(spans[p].From, min(offset, spans[p].End))
-		}
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(readers)

@@ -59,6 +59,36 @@ func (c *Cluster) AllBounds(ctx context.Context, topic string, partitions []int)
 	return spans, nil
 }
 
+// Spans are a topic's partitions with all that they hold now, or, with a since, from
+// the first record on that was written at that time or later. A topic that isn't there
+// has none.
+func (c *Cluster) Spans(ctx context.Context, topic string, since time.Time) ([]Span, error) {
+	counts, err := c.Count(ctx, topic)
+	if err != nil || counts[topic] == 0 {
+		return nil, err
+	}
+	partitions := make([]int, counts[topic])
+	for p := range partitions {
+		partitions[p] = p
+	}
+	spans, err := c.AllBounds(ctx, topic, partitions)
+	if err != nil || since.IsZero() {
+		return spans, err
+	}
+	// The times below 0 mean something else.
+	offsets, err := c.Offsets(ctx, topic, partitions, max(0, since.UnixMilli()))
+	if err != nil {
+		return nil, fmt.Errorf("find what was written since %s: %w", since.Format(time.RFC3339), err)
+	}
+	for p, offset := range offsets {
+		if offset < 0 { // nothing is that young
+			offset = spans[p].End
+		}
+		spans[p].From = max(spans[p].From, min(offset, spans[p].End))
+	}
+	return spans, nil
+}
+
 // offsetsVersion of ListOffsets is what Kafka has spoken since 2.2.
 const offsetsVersion = 5
 

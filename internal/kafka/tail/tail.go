@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 
@@ -23,20 +24,12 @@ type Tail struct {
 // New looks where the topic ends. A topic that isn't there, or may not be seen, is
 // kafka.UnknownTopicOrPartition.
 func New(ctx context.Context, cluster *records.Cluster, topic string) (*Tail, error) {
-	counts, err := cluster.Count(ctx, topic)
+	spans, err := cluster.Spans(ctx, topic, time.Time{})
 	if err != nil {
 		return nil, err
 	}
-	if counts[topic] == 0 {
+	if len(spans) == 0 {
 		return nil, kafka.UnknownTopicOrPartition
-	}
-	partitions := make([]int, counts[topic])
-	for i := range partitions {
-		partitions[i] = i
-	}
-	spans, err := cluster.AllBounds(ctx, topic, partitions)
-	if err != nil {
-		return nil, err
 	}
 	return &Tail{topic, cluster, spans}, nil
 }
