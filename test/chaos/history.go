@@ -1,8 +1,9 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -161,43 +162,20 @@ func (h *History) save(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	for _, file := range []struct {
-		name string
-		each func(func(any) error) error
-	}{
-		{"records", lines(h.Records)}, {"requests", lines(h.Requests)}, {"messages", lines(h.Messages)}, {"dead-letters", lines(h.Dead)},
-		{"retries", lines(h.Retries)}, {"ledger", lines(h.Ledger)}, {"statuses", lines(h.Statuses)}, {"commits", lines(h.Commits)}, {"owners", lines(h.Owners)}, {"faults", lines(h.Faults)},
-	} {
-		if err := saveLines(filepath.Join(dir, file.name+".jsonl"), file.each); err != nil {
+	return errors.Join(
+		saveLines(dir, "records", h.Records), saveLines(dir, "requests", h.Requests), saveLines(dir, "messages", h.Messages), saveLines(dir, "dead-letters", h.Dead),
+		saveLines(dir, "retries", h.Retries), saveLines(dir, "ledger", h.Ledger), saveLines(dir, "statuses", h.Statuses), saveLines(dir, "commits", h.Commits),
+		saveLines(dir, "owners", h.Owners), saveLines(dir, "faults", h.Faults),
+	)
+}
+
+func saveLines[T any](dir, name string, all []T) error {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	for _, one := range all {
+		if err := encoder.Encode(one); err != nil {
 			return fmt.Errorf("write the history: %w", err)
 		}
 	}
-	return nil
-}
-
-func lines[T any](all []T) func(func(any) error) error {
-	return func(each func(any) error) error {
-		for _, one := range all {
-			if err := each(one); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-}
-
-func saveLines(path string, each func(func(any) error) error) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	buffered := bufio.NewWriter(f)
-	if err := each(json.NewEncoder(buffered).Encode); err != nil {
-		return err
-	}
-	if err := buffered.Flush(); err != nil {
-		return err
-	}
-	return f.Close()
+	return os.WriteFile(filepath.Join(dir, name+".jsonl"), text.Bytes(), 0o644)
 }

@@ -68,16 +68,9 @@ type scenario struct {
 	unsafe bool
 }
 
-func (s *scenario) ratio() float64 {
-	if s.failureRatio == 0 {
-		return 0.9
-	}
-	return s.failureRatio
-}
-
 // regionLines are the regions' in the configuration.
 func (s *scenario) regionLines() string {
-	breaker := fmt.Sprintf("breaker: {failureRatio: %v, minRequests: 20, openFor: 2s, halfOpenRequests: 2}", s.ratio())
+	breaker := fmt.Sprintf("breaker: {failureRatio: %v, minRequests: 20, openFor: 2s, halfOpenRequests: 2}", cmp.Or(s.failureRatio, 0.9))
 	rate, senders := cmp.Or(s.rate, 5000), ""
 	if s.senderRate > 0 {
 		senders = fmt.Sprintf(", senders: {%q: {rate: %v}}", regions[1].sender, s.senderRate)

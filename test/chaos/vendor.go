@@ -3,10 +3,10 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"sync"
 	"time"
@@ -18,8 +18,7 @@ import (
 type vendor struct {
 	sim    *twiliosim.Sim
 	proxy  *proxy
-	server *http.Server
-	served chan struct{}
+	server *httptest.Server
 
 	mu       sync.Mutex
 	requests []Request
@@ -30,17 +29,9 @@ func startVendor(opts twiliosim.Options) (*vendor, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	v := &vendor{sim: sim, served: make(chan struct{})}
-	v.server = &http.Server{Handler: v, ReadHeaderTimeout: 10 * time.Second}
-	go func() { // ends with Close
-		defer close(v.served)
-		_ = v.server.Serve(l) // ends with ErrServerClosed
-	}()
-	if v.proxy, err = openProxy(fixed(l.Addr().String())); err != nil {
+	v := &vendor{sim: sim}
+	v.server = httptest.NewServer(v)
+	if v.proxy, err = openProxy(fixed(v.server.Listener.Addr().String())); err != nil {
 		v.Close()
 		return nil, err
 	}
@@ -102,16 +93,11 @@ func (v *vendor) history() ([]Request, []Message) {
 	return append([]Request(nil), v.requests...), messages
 }
 
-func (v *vendor) Close() error {
+// Close ends it with what is under way.
+func (v *vendor) Close() {
 	if v.proxy != nil {
 		v.proxy.Close()
 	}
 	v.sim.Close() // what waits for ever goes
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	if v.server.Shutdown(ctx) != nil {
-		v.server.Close()
-	}
-	<-v.served
-	return nil
+	v.server.Close()
 }

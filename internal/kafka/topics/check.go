@@ -40,17 +40,7 @@ const (
 func Check(ctx context.Context, client *kafka.Client, specs []Spec) ([]Problem, error) {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	now, err := describe(ctx, client, specs)
-	if err != nil {
-		return nil, err
-	}
-	var there []string
-	for _, spec := range specs {
-		if now.topics[spec.Name].partitions > 0 {
-			there = append(there, spec.Name)
-		}
-	}
-	found, denied, err := describeConfigs(ctx, client, there)
+	now, found, denied, err := look(ctx, client, specs)
 	if err != nil {
 		return nil, err
 	}

@@ -58,17 +58,7 @@ func (d Done) String() string {
 func Ensure(ctx context.Context, client *kafka.Client, specs []Spec, sizes Sizes) ([]Change, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	now, err := describe(ctx, client, specs)
-	if err != nil {
-		return nil, err
-	}
-	var there []string
-	for _, spec := range specs {
-		if now.topics[spec.Name].partitions > 0 {
-			there = append(there, spec.Name)
-		}
-	}
-	found, _, err := describeConfigs(ctx, client, there)
+	now, found, _, err := look(ctx, client, specs)
 	if err != nil {
 		return nil, err
 	}

@@ -62,6 +62,22 @@ func describe(ctx context.Context, client *kafka.Client, specs []Spec) (cluster,
 	return c, nil
 }
 
+// look asks for the topics, and for the settings of those that are there. A topic
+// whose settings can't be read is in denied, with the reason.
+func look(ctx context.Context, client *kafka.Client, specs []Spec) (now cluster, found map[string]settings, denied map[string]error, err error) {
+	if now, err = describe(ctx, client, specs); err != nil {
+		return now, nil, nil, err
+	}
+	var there []string
+	for _, spec := range specs {
+		if now.topics[spec.Name].partitions > 0 {
+			there = append(there, spec.Name)
+		}
+	}
+	found, denied, err = describeConfigs(ctx, client, there)
+	return now, found, denied, err
+}
+
 // question is a request that goes to a broker in a version of our choice.
 // kafka-go answers its own metadata requests out of its memory, which may be
 // old, and misunderstands some answers in the newest version that it speaks.
@@ -148,8 +164,7 @@ func (o origin) String() string {
 // settings are a topic's, by name.
 type settings map[string]setting
 
-// describeConfigs asks for the settings of the topics. A topic whose settings
-// can't be read is in denied, with the reason.
+// describeConfigs asks for the settings of the topics, or says why not.
 func describeConfigs(ctx context.Context, client *kafka.Client, topics []string) (found map[string]settings, denied map[string]error, err error) {
 	found, denied = map[string]settings{}, map[string]error{}
 	if len(topics) == 0 {

@@ -9,6 +9,7 @@ import (
 
 	"engage-worker/internal/config"
 	"engage-worker/internal/sim/sample"
+	"engage-worker/internal/sim/twiliosim"
 )
 
 // destinations are the demo's, one for each region, so that each has a vendor
@@ -70,9 +71,9 @@ const configDestination = `  - name: %[1]s
 `
 
 // configure writes the worker's configuration and loads it as the worker does.
-// vendors are the simulated Twilio's addresses, by destination; rate is that of
+// vendors are the simulated Twilio's listeners, by destination; rate is that of
 // the producer.
-func configure(dir string, brokers []string, vendors map[string]string, rate float64) (*config.Config, error) {
+func configure(dir string, brokers []string, vendors map[string]*twiliosim.Listener, rate float64) (*config.Config, error) {
 	quoted := make([]string, len(brokers))
 	for i, b := range brokers {
 		quoted[i] = strconv.Quote(b)
@@ -85,7 +86,7 @@ func configure(dir string, brokers []string, vendors map[string]string, rate flo
 	var text strings.Builder
 	fmt.Fprintf(&text, configHead, strings.Join(quoted, ", "), address, max(2, int(rate*0.8)), max(2, int(rate*0.6)))
 	for i, d := range destinations {
-		fmt.Fprintf(&text, configDestination, d.name, d.region, vendors[d.name], i+1)
+		fmt.Fprintf(&text, configDestination, d.name, d.region, vendors[d.name].URL(), i+1)
 	}
 	path := filepath.Join(dir, configFile)
 	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {

@@ -4,10 +4,11 @@ import "testing"
 
 // TestNoWarning: what the demo runs with gives none.
 func TestNoWarning(t *testing.T) {
-	vendors := map[string]string{}
-	for _, d := range destinations {
-		vendors[d.name] = "http://127.0.0.1:8081"
+	sim, vendors, err := startVendors(Options{}, newTally(kept))
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer sim.Close()
 	cfg, err := configure(t.TempDir(), []string{"127.0.0.1:9092"}, vendors, 100)
 	if err != nil {
 		t.Fatal(err)

@@ -18,9 +18,7 @@ import (
 	"engage-worker/actions/outcome"
 	"engage-worker/deadletter"
 	"engage-worker/internal/config"
-	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/kafka/records"
-	"engage-worker/internal/kafka/topics"
 	"engage-worker/internal/sim/embedded"
 	"engage-worker/internal/sim/twiliosim"
 	"engage-worker/internal/worker"
@@ -62,7 +60,7 @@ const (
 
 // conclude tells how it ended, with what the drain settled.
 func (s *show) conclude(ctx context.Context, cfg *config.Config, settled bool) error {
-	malformed, undelivered, err := readDeadLetters(ctx, cfg, s.tally)
+	malformed, undelivered, err := readDeadLetters(ctx, s.source.cluster, cfg.DeadLetterTopic(), s.tally)
 	if err != nil {
 		return err
 	}
@@ -100,7 +98,12 @@ func Run(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(writeSamples(dir, opts), createTopics(ctx, cfg)); err != nil {
+	source, err := openSource(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer source.close()
+	if err := writeSamples(dir, opts); err != nil {
 		return err
 	}
 	log, err := os.Create(filepath.Join(dir, "worker.log"))
@@ -119,11 +122,6 @@ func Run(ctx context.Context, opts Options) error {
 	stopped := make(chan error, 1)
 	go func() { stopped <- w.Run(working) }()
 
-	source, err := openSource(cfg)
-	if err != nil {
-		return err
-	}
-	defer source.close()
 	desk, err := openDesk(dir, cfg, opts)
 	if err != nil {
 		return err
@@ -134,7 +132,7 @@ func Run(ctx context.Context, opts Options) error {
 		producer: newProducer(broker.Brokers()[0], cfg.Kafka.Topic, opts, tally),
 	}
 	director := &director{
-		sim: sim, americas: hostOf(vendors["americas"]), europe: hostOf(vendors["europe"]), mistake: opts.Desk, seed: opts.Seed, say: show.say, setDown: show.setDown,
+		sim: sim, americas: vendors["americas"].Addr(), europe: vendors["europe"].Addr(), mistake: opts.Desk, seed: opts.Seed, say: show.say, setDown: show.setDown,
 		length: time.Duration(float64(opts.Events) / opts.Rate * float64(time.Second)),
 	}
 	acting, stopActing := context.WithCancel(ctx)
@@ -161,9 +159,9 @@ func Run(ctx context.Context, opts Options) error {
 }
 
 // startVendors starts the simulated Twilio, which listens once for each
-// destination, so that one of them can be away. vendors are the URLs by the
-// destinations' names.
-func startVendors(opts Options, t *tally) (sim *twiliosim.Sim, vendors map[string]string, err error) {
+// destination, so that one of them can be away. vendors are by the destinations'
+// names.
+func startVendors(opts Options, t *tally) (sim *twiliosim.Sim, vendors map[string]*twiliosim.Listener, err error) {
 	simOptions := twiliosim.Options{
 		Faults: twiliosim.Faults{Seed: opts.Seed, Behaviour: behaviour(false)}, OnAccepted: t.sent,
 		SentAfter: 300 * time.Millisecond, DeliveredAfter: time.Second,
@@ -175,40 +173,22 @@ func startVendors(opts Options, t *tally) (sim *twiliosim.Sim, vendors map[strin
 	if sim, err = twiliosim.New(simOptions); err != nil {
 		return nil, nil, err
 	}
-	vendors = map[string]string{}
+	vendors = map[string]*twiliosim.Listener{}
 	for _, d := range destinations {
 		l, err := sim.Listen("127.0.0.1:0")
 		if err != nil {
 			sim.Close()
 			return nil, nil, err
 		}
-		vendors[d.name] = l.URL()
+		vendors[d.name] = l
 	}
 	return sim, vendors, nil
 }
 
-// createTopics makes every topic of the configuration, the source too.
-func createTopics(ctx context.Context, cfg *config.Config) error {
-	client, err := connect.Client(cfg.Kafka)
-	if err != nil {
-		return err
-	}
-	defer connect.CloseClient(client)
-	_, err = topics.Ensure(ctx, client, topics.Of(cfg), topics.Sizes{Partitions: partitions, Replication: 1})
-	return err
-}
-
 // readDeadLetters tells the tally of each dead letter, and of each replay, and
 // counts those without an event's id, and those of messages that failed later.
-func readDeadLetters(ctx context.Context, cfg *config.Config, t *tally) (malformed, undelivered int, err error) {
-	client, err := connect.Client(cfg.Kafka)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer connect.CloseClient(client)
-	cluster := records.NewCluster(client, records.Options{})
-	defer cluster.Close()
-	reader := &deadletter.Reader{Cluster: cluster, Topic: cfg.DeadLetterTopic()}
+func readDeadLetters(ctx context.Context, cluster *records.Cluster, topic string, t *tally) (malformed, undelivered int, err error) {
+	reader := &deadletter.Reader{Cluster: cluster, Topic: topic}
 	spans, err := reader.Spans(ctx, time.Time{})
 	if err != nil {
 		return 0, 0, err
@@ -227,7 +207,7 @@ func readDeadLetters(ctx context.Context, cfg *config.Config, t *tally) (malform
 	if err != nil {
 		return 0, 0, err
 	}
-	audit, err := deadletter.OpenAudit(ctx, cluster, deadletter.AuditTopic(cfg.DeadLetterTopic()))
+	audit, err := deadletter.OpenAudit(ctx, cluster, deadletter.AuditTopic(topic))
 	if errors.Is(err, kafka.UnknownTopicOrPartition) {
 		return malformed, len(failed), nil // nobody has replayed any
 	}

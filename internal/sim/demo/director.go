@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"engage-worker/internal/pause"
 	"engage-worker/internal/sim/twiliosim"
 )
 
@@ -65,14 +66,14 @@ func (d *director) run(ctx context.Context) error {
 		}
 	}
 	for {
-		if !wait(ctx, first/2) {
+		if !pause.For(ctx, first/2) {
 			return nil
 		}
 		d.say("Twilio now accepts 3 of 100 requests without saying so: a 500, or a connection reset")
 		if err := d.sim.SetFaults(d.faults(true, false)); err != nil {
 			return err
 		}
-		if !wait(ctx, first/2) {
+		if !pause.For(ctx, first/2) {
 			return nil
 		}
 		if err := d.down(ctx); err != nil || ctx.Err() != nil {
@@ -82,7 +83,7 @@ func (d *director) run(ctx context.Context) error {
 			first = rest
 			continue
 		}
-		if !wait(ctx, rest) {
+		if !pause.For(ctx, rest) {
 			return nil
 		}
 		d.say("Twilio answers every request again")
@@ -94,7 +95,7 @@ func (d *director) run(ctx context.Context) error {
 // once that is mended.
 func (d *director) refuse(ctx context.Context) error {
 	for d.sim.Stats().Accepted < 50 { // the worker has begun
-		if !wait(ctx, 100*time.Millisecond) {
+		if !pause.For(ctx, 100*time.Millisecond) {
 			return nil
 		}
 	}
@@ -104,7 +105,7 @@ func (d *director) refuse(ctx context.Context) error {
 	if err := d.sim.SetFaults(f); err != nil {
 		return err
 	}
-	wait(ctx, refusal)
+	pause.For(ctx, refusal)
 	d.say("americas' Twilio knows its sender again: the dead letters can be sent again, in the desk")
 	return d.sim.SetFaults(d.faults(false, false))
 }
@@ -116,20 +117,8 @@ func (d *director) down(ctx context.Context) error {
 	if err := d.sim.SetFaults(d.faults(true, true)); err != nil {
 		return err
 	}
-	wait(ctx, outage)
+	pause.For(ctx, outage)
 	d.setDown(false)
 	d.say("europe's Twilio is back")
 	return d.sim.SetFaults(d.faults(true, false))
-}
-
-// wait is false when ctx ended first.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

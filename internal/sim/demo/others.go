@@ -7,6 +7,7 @@ import (
 	"engage-worker/internal/config"
 	"engage-worker/internal/kafka/connect"
 	"engage-worker/internal/kafka/records"
+	"engage-worker/internal/kafka/topics"
 )
 
 // source counts what is in the source topic, whoever wrote it. One goroutine
@@ -16,12 +17,18 @@ type source struct {
 	cluster *records.Cluster
 }
 
-func openSource(cfg *config.Config) (*source, error) {
+// openSource makes every topic of the configuration, and opens the source.
+func openSource(ctx context.Context, cfg *config.Config) (*source, error) {
 	client, err := connect.Client(cfg.Kafka)
 	if err != nil {
 		return nil, err
 	}
-	return &source{cfg.Kafka.Topic, records.NewCluster(client, records.Options{})}, nil
+	s := &source{cfg.Kafka.Topic, records.NewCluster(client, records.Options{})}
+	if _, err := topics.Ensure(ctx, client, topics.Of(cfg), topics.Sizes{Partitions: partitions, Replication: 1}); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
 }
 
 // records is how many there are.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -183,13 +182,4 @@ func outcomes(all ...map[became]int) (rows []ended) {
 	rank := func(r ended) int { return slices.Index([]string{"sent", "skipped", "dead_letter"}, r.outcome) }
 	slices.SortFunc(rows, func(a, b ended) int { return cmp.Or(rank(a)-rank(b), cmp.Compare(a.reason, b.reason)) })
 	return rows
-}
-
-// hostOf is the host:port of a URL.
-func hostOf(text string) string {
-	u, err := url.Parse(text)
-	if err != nil {
-		return ""
-	}
-	return u.Host
 }
