@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"engage-worker/internal/sim/twiliosim"
+	"engage-worker/test/chaos/evidence"
 )
 
 const (
@@ -62,7 +62,7 @@ func (r *run) rest() {
 
 // measureTakeovers tells when, after each handover, each shard had its first
 // event sent that was produced after it.
-func measureTakeovers(r *run, h *History) (grades, faults []string) {
+func measureTakeovers(r *run, h *evidence.History) (grades, faults []string) {
 	type source struct {
 		partition int
 		at        time.Time
@@ -110,8 +110,8 @@ func regionDown(r *run) {
 
 // measureRegions is the time from production to acceptance of the events of
 // the region that was there, while the other was away.
-func measureRegions(r *run, h *History) (grades, faults []string) {
-	took := h.took(r.away, regions[1].sender)
+func measureRegions(r *run, h *evidence.History) (grades, faults []string) {
+	took := h.Took(r.away, regions[1].sender)
 	if len(took) < 1000 {
 		return nil, []string{fmt.Sprintf("only %d messages of the other region: nothing is shown", len(took))}
 	}
@@ -122,22 +122,4 @@ func measureRegions(r *run, h *History) (grades, faults []string) {
 		faults = grades
 	}
 	return grades, faults
-}
-
-// took is how long a sender's messages took from production to acceptance, of the
-// events that were produced between two moments; sorted.
-func (h *History) took(between [2]time.Time, sender string) (took []time.Duration) {
-	produced := map[string]time.Time{}
-	for _, rec := range h.Records {
-		if _, ok := produced[rec.Ref]; !ok && rec.At.After(between[0]) && rec.At.Before(between[1]) {
-			produced[rec.Ref] = rec.At
-		}
-	}
-	for _, m := range h.Messages {
-		if at, ok := produced[m.Ref]; ok && m.Sender == sender {
-			took = append(took, m.At.Sub(at))
-		}
-	}
-	slices.Sort(took)
-	return took
 }

@@ -11,6 +11,7 @@ import (
 	"engage-worker/consumer/ledger"
 	"engage-worker/deadletter"
 	"engage-worker/internal/kafka/records"
+	"engage-worker/test/chaos/evidence"
 )
 
 // spans are what a topic holds, by partition.
@@ -27,14 +28,14 @@ func (r *run) spans(ctx context.Context, topic string) ([]records.Span, error) {
 }
 
 // commits are where a destination's group stands in a topic.
-func (r *run) commits(ctx context.Context, destination, topic string) (all []Commit, err error) {
+func (r *run) commits(ctx context.Context, destination, topic string) (all []evidence.Commit, err error) {
 	spans, err := r.spans(ctx, topic)
 	if err != nil {
 		return nil, err
 	}
 	req := &kafka.OffsetFetchRequest{GroupID: r.cfg.GroupID(destination), Topics: map[string][]int{}}
 	for _, span := range spans {
-		all = append(all, Commit{topic, span.Partition, 0, span.End})
+		all = append(all, evidence.Commit{Topic: topic, Partition: span.Partition, End: span.End})
 		req.Topics[topic] = append(req.Topics[topic], span.Partition)
 	}
 	res, err := r.broker.client.OffsetFetch(ctx, req)
@@ -74,8 +75,8 @@ func (r *run) read(ctx context.Context, topic string, each func(kafka.Message)) 
 }
 
 // collect reads everything that the run left behind.
-func (r *run) collect(ctx context.Context) (*History, error) {
-	h := &History{Topic: r.topic, PerEvent: r.scenario.perEvent}
+func (r *run) collect(ctx context.Context) (*evidence.History, error) {
+	h := &evidence.History{Topic: r.topic, PerEvent: r.scenario.perEvent}
 	r.mu.Lock()
 	h.Faults = append(h.Faults, r.faults...)
 	replicas := r.all
@@ -84,7 +85,7 @@ func (r *run) collect(ctx context.Context) (*History, error) {
 	refs := map[string]string{} // by position, for what has no messageId
 	var errs []error
 	errs = append(errs, r.read(ctx, r.topic, func(m kafka.Message) {
-		rec := Record{Ref: refOf(m.Value), At: m.Time, Place: place(m)}
+		rec := evidence.Record{Ref: evidence.RefOf(m.Value), At: m.Time, Place: place(m)}
 		refs[deadletter.Origin(m.Topic, m.Partition, m.Offset)] = rec.Ref
 		if replay, ok := deadletter.ParseReplayed(m.Headers); ok {
 			rec.Replay = fmt.Sprintf("%s/%d", replay.ID, replay.Replays)
@@ -105,7 +106,7 @@ func (r *run) collect(ctx context.Context) (*History, error) {
 
 // collectOf reads what a destination left behind; refs are the events by their
 // position.
-func (r *run) collectOf(ctx context.Context, h *History, destination string, refs map[string]string) error {
+func (r *run) collectOf(ctx context.Context, h *evidence.History, destination string, refs map[string]string) error {
 	errs := []error{r.collectStatuses(ctx, h, destination)}
 	if !r.withoutLedger {
 		errs = append(errs, r.read(ctx, r.cfg.LedgerTopic(destination), func(m kafka.Message) {
@@ -118,7 +119,7 @@ func (r *run) collectOf(ctx context.Context, h *History, destination string, ref
 				errs = append(errs, err)
 				return
 			}
-			h.Ledger = append(h.Ledger, Entry{key, e.Time, e.State.String(), e.SID, e.Generation, place(m)})
+			h.Ledger = append(h.Ledger, evidence.Entry{Ref: key, At: e.Time, State: e.State.String(), SID: e.SID, Generation: e.Generation, Place: place(m)})
 		}))
 	}
 	retries := r.cfg.RetryTopics(destination)
@@ -131,7 +132,7 @@ func (r *run) collectOf(ctx context.Context, h *History, destination string, ref
 			continue
 		}
 		errs = append(errs, r.read(ctx, topic, func(m kafka.Message) {
-			retry := Retry{Ref: refOf(m.Value), At: m.Time, Place: place(m)}
+			retry := evidence.Retry{Ref: evidence.RefOf(m.Value), At: m.Time, Place: place(m)}
 			for _, header := range m.Headers {
 				switch header.Key {
 				case "engage.retry.not_before":
@@ -151,4 +152,6 @@ func (r *run) collectOf(ctx context.Context, h *History, destination string, ref
 	return errors.Join(errs...)
 }
 
-func place(m kafka.Message) Place { return Place{m.Topic, m.Partition, m.Offset} }
+func place(m kafka.Message) evidence.Place {
+	return evidence.Place{Topic: m.Topic, Partition: m.Partition, Offset: m.Offset}
+}

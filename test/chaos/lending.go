@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"engage-worker/test/chaos/evidence"
 )
 
 // lending breaks things while replicas lend each other what they don't use of
@@ -36,7 +38,7 @@ const allowance = 0.1
 
 // measureLending tells how many requests came in the worst second, and how many
 // in the best five.
-func measureLending(r *run, h *History) (grades, faults []string) {
+func measureLending(r *run, h *evidence.History) (grades, faults []string) {
 	for i, of := range []struct {
 		what string
 		rate float64

@@ -12,6 +12,7 @@ import (
 
 	"engage-worker/internal/kafka/acked"
 	"engage-worker/internal/pause"
+	"engage-worker/test/chaos/evidence"
 )
 
 // load is paced events, several a user, of all kinds.
@@ -64,7 +65,7 @@ func (l load) produce(ctx context.Context, r *run) error {
 		switch {
 		case rng.IntN(50) == 0 && previous.Value != nil: // the same once more
 			m, partition = previous, previousPartition
-		case kinds[refOf(m.Value)[0]] == Plain:
+		case evidence.KindOf(evidence.RefOf(m.Value)) == evidence.Plain:
 			previous, previousPartition = m, partition
 		}
 		m.Topic = r.topic

@@ -4,7 +4,11 @@ import (
 	"io"
 	"slices"
 	"testing"
+	"time"
 )
+
+// at is a moment of the made-up histories.
+func at(second int) time.Time { return time.Date(2026, 1, 2, 3, 4, second, 0, time.UTC) }
 
 func TestChoose(t *testing.T) {
 	all := scenarios()

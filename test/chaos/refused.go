@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"engage-worker/internal/sim/twiliosim"
+	"engage-worker/test/chaos/evidence"
 )
 
 const (
@@ -53,7 +54,7 @@ func (r *run) timed(d time.Duration) (span [2]time.Time) {
 
 // measureRefused judges what a refused key and a refused sender cost: requests,
 // and dead letters of the messages that found the sender out.
-func measureRefused(r *run, h *History) (grades, faults []string) {
+func measureRefused(r *run, h *evidence.History) (grades, faults []string) {
 	processes := len(r.all)
 	asked := 0
 	for _, q := range h.Requests {
@@ -61,9 +62,9 @@ func measureRefused(r *run, h *History) (grades, faults []string) {
 			asked++
 		}
 	}
-	dead := len(slices.DeleteFunc(slices.Clone(h.Dead), func(d Dead) bool { return d.Reason != senderRejected }))
+	dead := len(slices.DeleteFunc(slices.Clone(h.Dead), func(d evidence.Dead) bool { return d.Reason != senderRejected }))
 	grades = append(grades, fmt.Sprintf("%d processes: %d requests with the refused key, %d dead letters of the refused sender", processes, asked, dead))
-	usually, meanwhile := h.took(r.before, regions[0].sender), h.took(r.away, regions[0].sender)
+	usually, meanwhile := h.Took(r.before, regions[0].sender), h.Took(r.away, regions[0].sender)
 	if n, m := len(usually), len(meanwhile); n > 0 && m > 0 {
 		grades = append(grades, fmt.Sprintf("the other sender's messages took %v (p50), %v (p99) before, and %v, %v while one is refused",
 			usually[n/2].Round(time.Millisecond), usually[n*99/100].Round(time.Millisecond), meanwhile[m/2].Round(time.Millisecond), meanwhile[m*99/100].Round(time.Millisecond)))
@@ -75,20 +76,4 @@ func measureRefused(r *run, h *History) (grades, faults []string) {
 		faults = append(faults, fmt.Sprintf("%d messages died of the refused sender, at most %d should", dead, beforeClosing*processes))
 	}
 	return grades, faults
-}
-
-// pardoned is the history in which the dead letters for these reasons are what is
-// expected of their events.
-func (h *History) pardoned(reasons []string) *History {
-	if len(reasons) == 0 {
-		return h
-	}
-	rest := *h
-	rest.Dead = slices.Clone(h.Dead)
-	for i := range rest.Dead {
-		if d := &rest.Dead[i]; slices.Contains(reasons, d.Reason) && d.Ref != "" {
-			d.Reason = kinds[d.Ref[0]].reason()
-		}
-	}
-	return &rest
 }

@@ -5,28 +5,30 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"engage-worker/test/chaos/evidence"
 )
 
 // TestMeasureRefused: what died of the refused sender is bounded, and pardoned;
 // what died of anything else isn't.
 func TestMeasureRefused(t *testing.T) {
-	history := func(asked, dead int, reason string) *History {
-		h := &History{Topic: "events"}
+	history := func(asked, dead int, reason string) *evidence.History {
+		h := &evidence.History{Topic: "events"}
 		for range asked {
-			h.Requests = append(h.Requests, Request{Method: http.MethodPost, Status: http.StatusUnauthorized, At: time.Now()})
+			h.Requests = append(h.Requests, evidence.Request{Method: http.MethodPost, Status: http.StatusUnauthorized, At: time.Now()})
 		}
 		for i := range dead {
 			ref := "p-00000" + string(rune('0'+i))
-			h.Records = append(h.Records, Record{Ref: ref})
-			h.Dead = append(h.Dead, Dead{Ref: ref, ID: ref, Reason: reason})
+			h.Records = append(h.Records, evidence.Record{Ref: ref})
+			h.Dead = append(h.Dead, evidence.Dead{Ref: ref, ID: ref, Reason: reason})
 		}
-		h.Commits = []Commit{{Topic: "events", Committed: 9, End: 9}}
+		h.Commits = []evidence.Commit{{Topic: "events", Committed: 9, End: 9}}
 		return h
 	}
 	r := &run{all: make([]*replica, 2)}
 	for _, c := range []struct {
 		name       string
-		h          *History
+		h          *evidence.History
 		faults     []string
 		violations int
 	}{
@@ -40,10 +42,10 @@ func TestMeasureRefused(t *testing.T) {
 			if _, faults := measureRefused(r, c.h); !slices.Equal(faults, c.faults) {
 				t.Errorf("%q, want %q", faults, c.faults)
 			}
-			if got := Check(c.h.pardoned([]string{senderRejected})).Violations; len(got) != c.violations {
+			if got := evidence.Check(c.h.Pardoned([]string{senderRejected})).Violations; len(got) != c.violations {
 				t.Errorf("%v, want %d", got, c.violations)
 			}
-			if got := Check(c.h).Violations; len(got) != len(c.h.Dead) {
+			if got := evidence.Check(c.h).Violations; len(got) != len(c.h.Dead) {
 				t.Errorf("without a pardon: %v", got)
 			}
 		})

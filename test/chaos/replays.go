@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"engage-worker/test/chaos/evidence"
 )
 
 // What the configuration says of the action in the scenario replays. With the
@@ -169,7 +171,7 @@ func listed(counts map[string]int) string {
 
 // measureReplays judges what became of the letters in the end: each event has its
 // message, and each letter says so.
-func measureReplays(r *run, h *History) (grades, faults []string) {
+func measureReplays(r *run, h *evidence.History) (grades, faults []string) {
 	sent := map[string]int{}
 	for _, m := range h.Messages {
 		sent[m.Ref]++

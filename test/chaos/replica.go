@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"engage-worker/test/chaos/evidence"
 )
 
 // replica is a process of engage-worker.
@@ -91,13 +93,13 @@ func (r *replica) stop(within time.Duration) error {
 }
 
 // owned reads from its log which shards it had when.
-func (r *replica) owned() ([]Owner, error) {
+func (r *replica) owned() ([]evidence.Owner, error) {
 	f, err := os.Open(r.log)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	var all []Owner
+	var all []evidence.Owner
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -113,7 +115,7 @@ func (r *replica) owned() ([]Owner, error) {
 		switch line.Message {
 		case "shards assigned":
 			for _, s := range line.Shards {
-				all = append(all, Owner{Replica: r.name, Shard: s, Generation: line.Generation, From: line.Time})
+				all = append(all, evidence.Owner{Replica: r.name, Shard: s, Generation: line.Generation, From: line.Time})
 			}
 		case "shards given up":
 			for i := range all {

@@ -4,10 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
+
+	"engage-worker/test/chaos/evidence"
 )
 
 // secondAction is what a rolling change of the configuration adds; its texts
@@ -79,19 +80,10 @@ func (r *run) roll(what, text string) {
 	}
 }
 
-// without is the history without an action, by any name that begins as its own.
-func (h *History) without(action string) *History {
-	rest := *h
-	rest.Messages = slices.DeleteFunc(slices.Clone(h.Messages), func(m Message) bool { return m.Action == action })
-	rest.Dead = slices.DeleteFunc(slices.Clone(h.Dead), func(d Dead) bool { return strings.HasPrefix(d.Action, action) })
-	rest.Retries = slices.DeleteFunc(slices.Clone(h.Retries), func(r Retry) bool { return strings.HasPrefix(r.Action, action) })
-	return &rest
-}
-
 // measureRolling judges the action that comes and goes: it never sends an event's message
 // twice, and in each shard it has all events from one to another that were settled before
 // it went, and none before and after. What waits for it when it goes is a dead letter.
-func measureRolling(_ *run, h *History) (grades, faults []string) {
+func measureRolling(_ *run, h *evidence.History) (grades, faults []string) {
 	const sent, dead, waits = "sent", "dead", "waits"
 	did := map[string]map[string]int{} // by the event's ref
 	note := func(ref, what string) {
@@ -109,7 +101,7 @@ func measureRolling(_ *run, h *History) (grades, faults []string) {
 		if !strings.HasPrefix(d.Action, secondAction) {
 			continue
 		}
-		if note(d.Ref, dead); d.Reason != kinds[d.Ref[0]].reason() && !(d.Reason == gone && h.after(removed, d.At)) {
+		if note(d.Ref, dead); d.Reason != evidence.KindOf(d.Ref).Reason() && !(d.Reason == gone && h.After(removed, d.At)) {
 			faults = append(faults, fmt.Sprintf("%s: %s has a dead letter because of %s: %s", secondAction, d.Ref, d.Reason, d.Message))
 		}
 	}
@@ -118,23 +110,23 @@ func measureRolling(_ *run, h *History) (grades, faults []string) {
 			note(r.Ref, waits)
 		}
 	}
-	copies := map[string][]Record{} // by ref, in the order of the log
+	copies := map[string][]evidence.Record{} // by ref, in the order of the log
 	for _, rec := range h.Records {
-		if kind := kinds[rec.Ref[0]]; kind != Malformed && kind != Unwanted {
+		if kind := evidence.KindOf(rec.Ref); kind != evidence.Malformed && kind != evidence.Unwanted {
 			copies[rec.Ref] = append(copies[rec.Ref], rec)
 		}
 	}
 	// By shard, the first and the last that it surely has: of an event that comes
 	// twice nobody knows by which of the two.
-	begins, ends := map[int]Record{}, map[int]Record{}
+	begins, ends := map[int]evidence.Record{}, map[int]evidence.Record{}
 	had := 0
 	for ref, all := range copies {
-		slices.SortFunc(all, func(a, b Record) int { return cmp.Compare(a.Offset, b.Offset) })
+		slices.SortFunc(all, func(a, b evidence.Record) int { return cmp.Compare(a.Offset, b.Offset) })
 		of, first, last := did[ref], all[0], all[len(all)-1]
 		if of == nil {
 			continue
 		}
-		if allowed := map[bool]int{true: len(all), false: 1}[kinds[ref[0]] == Anonymous]; of[sent] > allowed {
+		if allowed := map[bool]int{true: len(all), false: 1}[evidence.KindOf(ref) == evidence.Anonymous]; of[sent] > allowed {
 			faults = append(faults, fmt.Sprintf("%s: %d messages for %s", secondAction, of[sent], ref))
 		}
 		had++
@@ -147,7 +139,7 @@ func measureRolling(_ *run, h *History) (grades, faults []string) {
 	}
 	for _, ref := range slices.Sorted(maps.Keys(copies)) {
 		for _, rec := range copies[ref] {
-			if first, end := begins[rec.Partition], ends[rec.Partition]; did[ref] == nil && rec.Offset > first.Offset && rec.Offset < end.Offset && h.judgedBefore(removed, ref) {
+			if first, end := begins[rec.Partition], ends[rec.Partition]; did[ref] == nil && rec.Offset > first.Offset && rec.Offset < end.Offset && h.JudgedBefore(removed, ref) {
 				faults = append(faults, fmt.Sprintf("%s: shard %d: it has %s at %d and %s at %d, and not %s at %d between", secondAction, rec.Partition, first.Ref, first.Offset, end.Ref, end.Offset, ref, rec.Offset))
 				break
 			}
@@ -162,27 +154,9 @@ func measureRolling(_ *run, h *History) (grades, faults []string) {
 	return grades, faults
 }
 
-// judgedBefore reports whether an event was settled well before the schedule did
-// something, if it did. One that waits behind another of its key is judged later, and
-// one of which a request was in doubt may be in doubt still.
-func (h *History) judgedBefore(what, ref string) bool {
-	i := slices.IndexFunc(h.Faults, func(f Fault) bool { return f.What == what })
-	if i >= 0 && slices.ContainsFunc(h.Requests, func(r Request) bool { return r.Ref == ref && r.Status != http.StatusCreated }) {
-		return false
-	}
-	return i < 0 || slices.ContainsFunc(h.Messages, func(m Message) bool {
-		return m.Ref == ref && m.Action == "" && m.At.Before(h.Faults[i].At.Add(-5*time.Second))
-	})
-}
-
-// after reports whether it was after the schedule did something.
-func (h *History) after(what string, at time.Time) bool {
-	return slices.ContainsFunc(h.Faults, func(f Fault) bool { return f.What == what && at.After(f.At) })
-}
-
 // span is when the records of some shards were produced.
-func span(records map[int]Record) string {
-	moments := slices.SortedFunc(maps.Values(records), func(a, b Record) int { return a.At.Compare(b.At) })
+func span(records map[int]evidence.Record) string {
+	moments := slices.SortedFunc(maps.Values(records), func(a, b evidence.Record) int { return a.At.Compare(b.At) })
 	return fmt.Sprintf("%s..%s", moments[0].At.Format("15:04:05.0"), moments[len(moments)-1].At.Format("15:04:05.0"))
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"engage-worker/internal/config"
+	"engage-worker/test/chaos/evidence"
 )
 
 const (
@@ -55,7 +56,7 @@ type run struct {
 	receivers []*replica // live ones
 	made      int        // receivers ever started
 
-	faults []Fault
+	faults []evidence.Fault
 	kills  int
 	width  int // partitions of the source
 	failed error
@@ -69,8 +70,8 @@ type run struct {
 
 // outcome is what a run came to.
 type outcome struct {
-	*Verdict
-	history *History
+	*evidence.Verdict
+	history *evidence.History
 	kills   int
 	took    time.Duration
 	grades  []string
@@ -113,7 +114,7 @@ func (r *run) carryOut(ctx context.Context) (_ *outcome, err error) {
 	}
 	defer func() {
 		if err != nil { // what led to it
-			err = errors.Join(err, (&History{Faults: r.faults}).save(r.dir))
+			err = errors.Join(err, (&evidence.History{Faults: r.faults}).Save(r.dir))
 		}
 	}()
 	if err := r.configure(ctx); err != nil {
@@ -194,10 +195,10 @@ func (r *run) judge(ctx context.Context, out *outcome) (err error) {
 	if out.history, err = r.collect(collecting); err != nil {
 		return fmt.Errorf("read what the run left behind: %w", err)
 	}
-	if err := out.history.save(r.dir); err != nil {
+	if err := out.history.Save(r.dir); err != nil {
 		return err
 	}
-	out.Verdict = Check(out.history.without(secondAction).pardoned(r.scenario.pardons))
+	out.Verdict = evidence.Check(out.history.Without(secondAction).Pardoned(r.scenario.pardons))
 	if r.scenario.measure != nil {
 		grades, faults := r.scenario.measure(r, out.history)
 		r.grades, out.broken = append(r.grades, grades...), append(out.broken, faults...)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"engage-worker/internal/sim/twiliosim"
+	"engage-worker/test/chaos/evidence"
 )
 
 // scenario is a world and what is broken in it.
@@ -46,7 +47,7 @@ type scenario struct {
 
 	// measure judges more than what came of the events: what was measured,
 	// in words, and what was wrong with it. May be nil.
-	measure func(r *run, h *History) (grades, faults []string)
+	measure func(r *run, h *evidence.History) (grades, faults []string)
 
 	// pardons are reasons for which events of any kind may die here; measure
 	// bounds how many do, where that can be said.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"engage-worker/internal/sim/twiliosim"
+	"engage-worker/test/chaos/evidence"
 )
 
 const (
@@ -168,12 +169,12 @@ func (r *run) awaitStatuses() {
 	r.await(statusTimeout, "each message's status is the simulator's", func(ctx context.Context) error {
 		r.supervise()
 		r.pause(time.Second)
-		h := &History{}
+		h := &evidence.History{}
 		_, h.Messages = r.vendor.history()
 		if err := errors.Join(r.collectDead(ctx, h), r.collectStatuses(ctx, h, destination)); err != nil {
 			return err
 		}
-		if faults := CheckStatuses(h); len(faults) > 0 {
+		if faults := evidence.CheckStatuses(h); len(faults) > 0 {
 			return errors.New(strings.Join(faults, "; "))
 		}
 		return nil

@@ -1,32 +1,19 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/segmentio/kafka-go"
 
 	"engage-worker/consumer/status"
 	"engage-worker/deadletter"
+	"engage-worker/test/chaos/evidence"
 )
 
-// notDelivered is the reason of a letter of what failed after it was accepted.
-const notDelivered = "not_delivered"
-
-// Status is a record of the status topic.
-type Status struct {
-	SID    string `json:"sid"`
-	Status string `json:"status"`
-	Code   int    `json:"code,omitempty"`
-	By     string `json:"by,omitempty"`
-	Place
-}
-
 // collectStatuses reads a destination's status topic.
-func (r *run) collectStatuses(ctx context.Context, h *History, destination string) error {
+func (r *run) collectStatuses(ctx context.Context, h *evidence.History, destination string) error {
 	var errs []error
 	err := r.read(ctx, r.cfg.StatusTopic(destination), func(m kafka.Message) {
 		if m.Value == nil {
@@ -34,13 +21,13 @@ func (r *run) collectStatuses(ctx context.Context, h *History, destination strin
 		}
 		rec, err := status.ParseRecord(m.Value)
 		errs = append(errs, err)
-		h.Statuses = append(h.Statuses, Status{rec.SID, rec.Status.String(), rec.Code, string(rec.By), place(m)})
+		h.Statuses = append(h.Statuses, evidence.Status{SID: rec.SID, Status: rec.Status.String(), Code: rec.Code, By: string(rec.By), Place: place(m)})
 	})
 	return errors.Join(append(errs, err)...)
 }
 
 // collectDead reads the dead letters.
-func (r *run) collectDead(ctx context.Context, h *History) error {
+func (r *run) collectDead(ctx context.Context, h *evidence.History) error {
 	var errs []error
 	err := r.read(ctx, r.cfg.DeadLetterTopic(), func(m kafka.Message) {
 		d, err := deadletter.Decode(m)
@@ -48,85 +35,19 @@ func (r *run) collectDead(ctx context.Context, h *History) error {
 			errs = append(errs, err)
 			return
 		}
-		h.Dead = append(h.Dead, Dead{refOf(m.Value), m.Time, d.ID(), d.Action, d.Reason, d.Message, d.TwilioSID, d.TwilioCode, d.Replays, place(m)})
+		h.Dead = append(h.Dead, evidence.Dead{
+			Ref: evidence.RefOf(m.Value), At: m.Time, ID: d.ID(), Action: d.Action, Reason: d.Reason, Message: d.Message,
+			SID: d.TwilioSID, Code: d.TwilioCode, Replays: d.Replays, Place: place(m),
+		})
 	})
 	return errors.Join(append(errs, err)...)
 }
 
-// lastStatuses are the last records of each message, by SID.
-func (h *History) lastStatuses() map[string]Status {
-	last := map[string]Status{}
-	for _, s := range h.Statuses {
-		if of, ok := last[s.SID]; !ok || of.Partition == s.Partition && of.Offset < s.Offset {
-			last[s.SID] = s
-		}
-	}
-	return last
-}
-
-// letter is what readers fold by: of each failure there is one.
-type letter struct {
-	id      string
-	replays int
-}
-
-// CheckStatuses compares what is known of each message with what became of it:
-// its status and code are the simulator's, and one that failed has one dead letter,
-// with that code. It returns what is wrong, in words, with an example each.
-func CheckStatuses(h *History) (faults []string) {
-	wrong := map[string][]string{}
-	fault := func(what, format string, args ...any) {
-		wrong[what] = append(wrong[what], fmt.Sprintf(format, args...))
-	}
-	found := map[string]map[letter]int{} // the codes of the letters, by SID
-	for _, d := range h.Dead {
-		if d.Reason == notDelivered {
-			if d.Ref == "" {
-				fault("dead letters without their event", "%s: %s", d.SID, d.Message)
-			}
-			if found[d.SID] == nil {
-				found[d.SID] = map[letter]int{}
-			}
-			found[d.SID][letter{d.ID, d.Replays}] = d.Code
-		}
-	}
-	last := h.lastStatuses()
-	for _, m := range h.Messages {
-		want, got := cmp.Or(m.End, "delivered"), last[m.SID]
-		if got.Status != want || got.Code != m.Code {
-			fault("messages whose status isn't the simulator's", "%s %s: %s %d, want %s %d", m.Ref, m.SID, cmp.Or(got.Status, "none"), got.Code, want, m.Code)
-		}
-		letters := found[m.SID]
-		delete(found, m.SID)
-		switch failed := m.Code != 0; {
-		case failed && len(letters) == 0:
-			fault("failures without a dead letter", "%s %s", m.Ref, m.SID)
-		case failed && len(letters) > 1:
-			fault("failures with several dead letters", "%s %s: %v", m.Ref, m.SID, letters)
-		case !failed && len(letters) > 0:
-			fault("dead letters of what was delivered", "%s %s: %v", m.Ref, m.SID, letters)
-		}
-		for _, code := range letters {
-			if code != m.Code {
-				fault("dead letters with another code", "%s %s: %d, want %d", m.Ref, m.SID, code, m.Code)
-			}
-		}
-	}
-	for sid, letters := range found {
-		fault("dead letters of no message", "%s: %v", sid, letters)
-	}
-	for what, all := range wrong {
-		faults = append(faults, fmt.Sprintf("%d %s, as %s", len(all), what, slices.Min(all)))
-	}
-	slices.Sort(faults)
-	return faults
-}
-
 // measureStatus judges the statuses, and tells who told of them.
-func measureStatus(r *run, h *History) (grades, faults []string) {
-	faults = CheckStatuses(h)
-	by, failed, letters, replays := map[string]int{}, 0, map[letter]bool{}, map[string]bool{}
-	for _, s := range h.lastStatuses() {
+func measureStatus(r *run, h *evidence.History) (grades, faults []string) {
+	faults = evidence.CheckStatuses(h)
+	by, failed, letters, replays := map[string]int{}, 0, map[evidence.Letter]bool{}, map[string]bool{}
+	for _, s := range h.LastStatuses() {
 		by[s.By]++
 	}
 	for _, m := range h.Messages {
@@ -135,8 +56,8 @@ func measureStatus(r *run, h *History) (grades, faults []string) {
 		}
 	}
 	for _, d := range h.Dead {
-		if d.Reason == notDelivered {
-			letters[letter{d.ID, d.Replays}] = true
+		if d.Reason == evidence.NotDelivered {
+			letters[evidence.Letter{ID: d.ID, Replays: d.Replays}] = true
 		}
 	}
 	for _, rec := range h.Records {

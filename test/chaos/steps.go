@@ -11,6 +11,7 @@ import (
 
 	"engage-worker/internal/pause"
 	"engage-worker/internal/sim/twiliosim"
+	"engage-worker/test/chaos/evidence"
 )
 
 // gaveUp is what a step panics with that fails.
@@ -181,7 +182,7 @@ func (r *run) fail(err error) {
 func (r *run) note(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.faults = append(r.faults, Fault{time.Now(), fmt.Sprintf(format, args...)})
+	r.faults = append(r.faults, evidence.Fault{At: time.Now(), What: fmt.Sprintf(format, args...)})
 }
 
 // await waits until check is content, and gives up with what it said last if it

@@ -14,6 +14,7 @@ import (
 	"engage-worker/internal/kafka/acked"
 	"engage-worker/internal/kafka/topics"
 	"engage-worker/internal/pause"
+	"engage-worker/test/chaos/evidence"
 )
 
 const (
@@ -85,7 +86,7 @@ func (r *run) produceOther(ctx context.Context) error {
 
 // measureTwoTopics judges the other topic's events: each has one message. And the
 // log must say that there are two topics.
-func measureTwoTopics(r *run, h *History) (grades, faults []string) {
+func measureTwoTopics(r *run, h *evidence.History) (grades, faults []string) {
 	got := map[string]int{}
 	for _, m := range h.Messages {
 		if m.Action == secondAction {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"engage-worker/internal/sim/twiliosim"
+	"engage-worker/test/chaos/evidence"
 )
 
 // vendor is the simulated Twilio behind a proxy, and notes every request.
@@ -21,7 +22,7 @@ type vendor struct {
 	server *httptest.Server
 
 	mu       sync.Mutex
-	requests []Request
+	requests []evidence.Request
 }
 
 func startVendor(opts twiliosim.Options) (*vendor, error) {
@@ -40,7 +41,7 @@ func startVendor(opts twiliosim.Options) (*vendor, error) {
 
 // ServeHTTP notes the request and leaves it to the simulator.
 func (v *vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	req := Request{At: time.Now(), Method: r.Method, To: r.URL.Query().Get("To")}
+	req := evidence.Request{At: time.Now(), Method: r.Method, To: r.URL.Query().Get("To")}
 	if r.Method == http.MethodPost {
 		body, err := io.ReadAll(r.Body)
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
@@ -48,7 +49,7 @@ func (v *vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if err != nil || perr != nil {
 			panic(http.ErrAbortHandler) // the request broke off: Twilio never had it
 		}
-		req.Ref, req.To, req.Sender = refOf([]byte(form.Get("Body"))), form.Get("To"), form.Get("From")
+		req.Ref, req.To, req.Sender = evidence.RefOf([]byte(form.Get("Body"))), form.Get("To"), form.Get("From")
 	}
 	noted := &answered{ResponseWriter: w}
 	defer func() {
@@ -80,17 +81,17 @@ func (a *answered) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 func (v *vendor) accepted() int { return int(v.sim.Stats().Accepted) }
 
 // history is what came, and what was accepted.
-func (v *vendor) history() ([]Request, []Message) {
-	var messages []Message
+func (v *vendor) history() ([]evidence.Request, []evidence.Message) {
+	var messages []evidence.Message
 	for m := range v.sim.Messages() {
-		messages = append(messages, Message{
-			Ref: refOf([]byte(m.Value("Body"))), Action: actionOf(m.Value("Body")), At: m.AcceptedAt, SID: m.SID, To: m.To, Sender: m.Sender(), Fault: m.Fault, Received: m.ReceivedAt,
+		messages = append(messages, evidence.Message{
+			Ref: evidence.RefOf([]byte(m.Value("Body"))), Action: actionOf(m.Value("Body")), At: m.AcceptedAt, SID: m.SID, To: m.To, Sender: m.Sender(), Fault: m.Fault, Received: m.ReceivedAt,
 			End: m.End, Code: m.Code,
 		})
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return append([]Request(nil), v.requests...), messages
+	return append([]evidence.Request(nil), v.requests...), messages
 }
 
 // Close ends it with what is under way.

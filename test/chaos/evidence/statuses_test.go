@@ -1,4 +1,4 @@
-package main
+package evidence
 
 import (
 	"reflect"
@@ -17,10 +17,10 @@ func followedHistory() *History {
 		},
 		Dead: []Dead{
 			{Ref: "o-000009", ID: "9", Reason: "opted_out"},
-			{Ref: "p-000001", ID: "1", Reason: notDelivered, SID: "SM1", Code: 30007},
-			{Ref: "p-000002", ID: "2", Reason: notDelivered, SID: "SM2", Code: 30003},
-			{Ref: "p-000002", ID: "2", Reason: notDelivered, SID: "SM2", Code: 30003}, // the same one, written twice
-			{Ref: "p-000002", ID: "2", Reason: notDelivered, SID: "SM3", Code: 30005, Replays: 1},
+			{Ref: "p-000001", ID: "1", Reason: NotDelivered, SID: "SM1", Code: 30007},
+			{Ref: "p-000002", ID: "2", Reason: NotDelivered, SID: "SM2", Code: 30003},
+			{Ref: "p-000002", ID: "2", Reason: NotDelivered, SID: "SM2", Code: 30003}, // the same one, written twice
+			{Ref: "p-000002", ID: "2", Reason: NotDelivered, SID: "SM3", Code: 30005, Replays: 1},
 		},
 		Statuses: []Status{
 			{"SM0", "accepted", 0, "", Place{"status", 0, 0}},
@@ -46,7 +46,7 @@ func TestCheckStatuses(t *testing.T) {
 			[]string{"1 messages whose status isn't the simulator's, as p-000000 SM0: none 0, want delivered 0"}},
 		{"a forged failure", func(h *History) {
 			h.Statuses = append(h.Statuses, Status{"SM0", "failed", 30007, "callback", Place{"status", 0, 8}})
-			h.Dead = append(h.Dead, Dead{Ref: "p-000000", ID: "0", Reason: notDelivered, SID: "SM0", Code: 30007})
+			h.Dead = append(h.Dead, Dead{Ref: "p-000000", ID: "0", Reason: NotDelivered, SID: "SM0", Code: 30007})
 		}, []string{
 			"1 dead letters of what was delivered, as p-000000 SM0: map[{0 0}:30007]",
 			"1 dead letters with another code, as p-000000 SM0: 30007, want 0",
@@ -80,12 +80,12 @@ func TestCheckReplays(t *testing.T) {
 		for range messages {
 			h.Messages = append(h.Messages, Message{Ref: "p-000000"})
 		}
-		h.Dead = []Dead{{Ref: "p-000000", ID: "1", Reason: notDelivered}}
+		h.Dead = []Dead{{Ref: "p-000000", ID: "1", Reason: NotDelivered}}
 		h.Commits = []Commit{{"source", 0, 3, 3}}
 		if v := Check(h); v.Lost != want[0] || v.Twice != want[1] || v.WrongDead != 0 {
 			t.Errorf("%d messages: %d lost, %d twice", messages, v.Lost, v.Twice)
 		}
-		h.Dead[0].Reason = kinds['p'].reason()
+		h.Dead[0].Reason = kinds['p'].Reason()
 		if v := Check(h); v.Lost != 0 || v.Twice != messages-1 {
 			t.Errorf("%d messages after a letter that was never sent: %d lost, %d twice", messages, v.Lost, v.Twice)
 		}

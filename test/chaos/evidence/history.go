@@ -1,4 +1,7 @@
-package main
+// Package evidence is what a run leaves behind, and what is wrong with it: it
+// compares what was produced with what Twilio accepted, the dead letters, the retries
+// still due, the statuses and the commits. It starts nothing and asks nobody.
+package evidence
 
 import (
 	"bytes"
@@ -22,8 +25,8 @@ const (
 	Unwanted  Kind = "unwanted"  // no trigger matches: nothing
 )
 
-// reason is the dead letter's that a kind has to get, "" for none.
-func (k Kind) reason() string {
+// Reason is the dead letter's that a kind has to get, "" for none.
+func (k Kind) Reason() string {
 	switch k {
 	case OptedOut:
 		return "opted_out"
@@ -37,11 +40,14 @@ func (k Kind) reason() string {
 // kinds are told by the first letter of an event's ref.
 var kinds = map[byte]Kind{'p': Plain, 'a': Anonymous, 'o': OptedOut, 'm': Malformed, 'u': Unwanted}
 
+// KindOf is that of the event with a ref.
+func KindOf(ref string) Kind { return kinds[ref[0]] }
+
 // refPattern finds the ref that every event carries, and every message's body.
 var refPattern = regexp.MustCompile(`\b[paomu]-[0-9]{6}\b`)
 
-// refOf is the ref in an event or a body, "" without one.
-func refOf(text []byte) string { return string(refPattern.Find(text)) }
+// RefOf is the ref in an event or a body, "" without one.
+func RefOf(text []byte) string { return string(refPattern.Find(text)) }
 
 // History is everything that a run left behind.
 type History struct {
@@ -157,8 +163,8 @@ type Fault struct {
 	What string    `json:"what"`
 }
 
-// save writes one file a kind of fact, each line one fact.
-func (h *History) save(dir string) error {
+// Save writes one file a kind of fact, each line one fact.
+func (h *History) Save(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}

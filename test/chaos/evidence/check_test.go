@@ -1,4 +1,4 @@
-package main
+package evidence
 
 import (
 	"bytes"
@@ -132,7 +132,7 @@ func TestTell(t *testing.T) {
 
 func TestSave(t *testing.T) {
 	dir := t.TempDir()
-	if err := spotless().save(dir); err != nil {
+	if err := spotless().Save(dir); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "records.jsonl"))
@@ -150,7 +150,7 @@ func TestRefOf(t *testing.T) {
 		"Welcome! Yours, p-123456":          "p-123456",
 		"no ref: x-123456 pp-123456":        "",
 	} {
-		if got := refOf([]byte(text)); got != want {
+		if got := RefOf([]byte(text)); got != want {
 			t.Errorf("%s: %q, want %q", text, got, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package evidence
 
 import (
 	"cmp"
@@ -77,7 +77,7 @@ func (h *History) fates() map[string]*fate {
 	}
 	arrived := map[string]bool{} // at Twilio, by the letter of what wasn't delivered then
 	for _, d := range h.Dead {
-		arrived[d.ID] = arrived[d.ID] || d.Reason == notDelivered
+		arrived[d.ID] = arrived[d.ID] || d.Reason == NotDelivered
 	}
 	for _, r := range h.Records {
 		f := at(r.Ref)
@@ -96,7 +96,7 @@ func (h *History) fates() map[string]*fate {
 		at(m.Ref).messages++
 	}
 	for _, d := range h.Dead {
-		if d.Reason != notDelivered { // see CheckStatuses
+		if d.Reason != NotDelivered { // see CheckStatuses
 			at(d.Ref).dead[d.ID] = d.Reason
 		}
 	}
@@ -134,14 +134,14 @@ func (v *Verdict) judge(h *History, ref string, f *fate) {
 	}
 	wrong := false
 	for _, reason := range f.dead {
-		wrong = wrong || reason != kind.reason()
+		wrong = wrong || reason != kind.Reason()
 	}
 	if wrong {
 		v.WrongDead++
 		v.violation(ref, "a wrong dead letter for an event that is %s: %s", kind, strings.Join(slices.Sorted(maps.Values(f.dead)), ", "))
 	}
 	accounted := f.messages + f.due + f.waiting
-	if kind.reason() != "" {
+	if kind.Reason() != "" {
 		want = max(1, h.PerEvent)
 	}
 	if missing := want - accounted - len(f.dead); missing > 0 {
