@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"engage-worker/internal/config"
+	"engage-worker/internal/sim/twiliosim"
 	"engage-worker/test/chaos/evidence"
 )
 
@@ -100,8 +101,7 @@ func (r *run) carryOut(ctx context.Context) (_ *outcome, err error) {
 	}
 	defer func() { err = errors.Join(err, r.broker.Close()) }()
 	sim := r.scenario.sim
-	sim.ClockOffset, sim.Faults = 5*time.Second, r.scenario.vendor
-	sim.Faults.Seed, sim.Course.Seed = r.seed, r.seed
+	sim.ClockOffset, sim.Faults, sim.Course.Seed = 5*time.Second, twiliosim.Faults{Seed: r.seed, Behaviour: r.scenario.vendor}, r.seed
 	if r.vendor, err = startVendor(sim); err != nil {
 		return nil, err
 	}

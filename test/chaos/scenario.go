@@ -17,12 +17,12 @@ type scenario struct {
 	seeds int    // runs of the full form; 0: one
 	short bool   // part of the short form
 
-	start    func(ctx context.Context, dir string) (*broker, error)
-	kafka    bool // on Apache Kafka
-	replicas int
-	shards   int
-	load     load
-	vendor   twiliosim.Faults // at the start
+	kafka    bool                // on Apache Kafka, not the embedded broker
+	nodes    int                 // of the broker; 0: one
+	replicas int                 // 0: three
+	shards   int                 // 0: twelve
+	load     load                // none: 150 events a second
+	vendor   twiliosim.Behaviour // at the start; none: as usual
 
 	// failureRatio is the breakers'; 0: 0.9, so that only outages open them.
 	failureRatio float64
@@ -80,14 +80,12 @@ func (s *scenario) regionLines() string {
 		regions[0].name, rate, breaker, regions[1].name, breaker, senders)
 }
 
-// onEmbedded is a world on the embedded broker.
-func onEmbedded(nodes int) func(context.Context, string) (*broker, error) {
-	return func(_ context.Context, dir string) (*broker, error) { return startEmbedded(dir, nodes) }
-}
-
-// onKafka is a world on Apache Kafka.
-func onKafka(nodes int) func(context.Context, string) (*broker, error) {
-	return func(ctx context.Context, dir string) (*broker, error) { return startKafka(ctx, dir, nodes) }
+// start starts its broker, which keeps its data in dir.
+func (s *scenario) start(ctx context.Context, dir string) (*broker, error) {
+	if s.kafka {
+		return startKafka(ctx, dir, s.nodes)
+	}
+	return startEmbedded(dir, s.nodes)
 }
 
 // usual is the vendor on a usual day.
@@ -106,156 +104,128 @@ var evasive = twiliosim.Behaviour{
 	Latency: 30 * time.Millisecond, Jitter: 50 * time.Millisecond, AcceptedThen500: 0.0003, AcceptedThenReset: 0.0003, Reset: 0.0003, ListLag: 2 * time.Second,
 }
 
-var medium = load{rate: 150, users: 300}
-
-func behaving(b twiliosim.Behaviour) twiliosim.Faults { return twiliosim.Faults{Behaviour: b} }
-
 // scenarios are all of them, in the order in which they run.
 func scenarios() []scenario { //nolint:funlen // a list
-	return []scenario{
+	all := []scenario{
 		{
 			name: "kills-short", about: "kill -9, a few", short: true, seeds: -1,
-			start: onEmbedded(1), replicas: 3, shards: 6, load: medium, vendor: behaving(usual), breaks: kills(6, 1200*time.Millisecond, 2200*time.Millisecond),
+			shards: 6, breaks: kills(6, 1200*time.Millisecond, 2200*time.Millisecond),
 		},
 		{
 			name: "ambiguity-short", about: "the vendor doesn't say what it did, and a kill", short: true, seeds: -1,
-			start: onEmbedded(1), replicas: 2, shards: 6, load: medium, vendor: behaving(ambiguous), breaks: kills(2, 3*time.Second, 4*time.Second),
+			replicas: 2, shards: 6, vendor: ambiguous, breaks: kills(2, 3*time.Second, 4*time.Second),
 		},
-		{
-			name: "kills", about: "kill -9 of random replicas, each replaced", seeds: 4,
-			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(usual), breaks: kills(25, 800*time.Millisecond, 4*time.Second),
-		},
+		{name: "kills", about: "kill -9 of random replicas, each replaced", seeds: 4, breaks: kills(25, 800*time.Millisecond, 4*time.Second)},
 		{
 			name: "kills-ambiguity", about: "kills, and a vendor that doesn't say what it did",
-			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(ambiguous), breaks: kills(8, 4*time.Second, 7*time.Second),
+			vendor: ambiguous, breaks: kills(8, 4*time.Second, 7*time.Second),
 		},
 		{
 			name: "segments", about: "kills, and ledgers that gather, join and close their segments all the time", overlay: smallSegments,
-			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(ambiguous), breaks: kills(8, 4*time.Second, 7*time.Second),
+			vendor: ambiguous, breaks: kills(8, 4*time.Second, 7*time.Second),
 		},
-		{
-			name: "freezes", about: "SIGSTOP past the session timeout, SIGCONT",
-			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(usual), breaks: freezes(6),
-		},
-		{
-			name: "scaling", about: "rolling restart, replicas added and removed, partitions added",
-			start: onEmbedded(1), replicas: 3, shards: 8, load: medium, vendor: behaving(usual), breaks: scaling,
-		},
+		{name: "freezes", about: "SIGSTOP past the session timeout, SIGCONT", breaks: freezes(6)},
+		{name: "scaling", about: "rolling restart, replicas added and removed, partitions added", shards: 8, breaks: scaling},
 		{
 			name: "upgrade", about: "an earlier version, replaced one by one: one killed, one going back half way", upgrade: true,
-			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(ambiguous), breaks: upgrade,
+			vendor: ambiguous, breaks: upgrade,
 		},
 		{
 			name: "rolling", about: "an action is added, renamed and removed replica by replica: of each configuration one is killed, and one comes with a former",
-			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(evasive), breaks: rolling, measure: measureRolling,
+			vendor: evasive, breaks: rolling, measure: measureRolling,
 		},
 		{
 			name: "likes", about: "two destinations say the same to the same people; ambiguous answers, and kills", edit: twice, perEvent: 2, pardons: []string{unknown},
-			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(ambiguous), breaks: kills(4, 4*time.Second, 7*time.Second),
+			vendor: ambiguous, breaks: kills(4, 4*time.Second, 7*time.Second),
 		},
 		{
 			name: "settings", about: "sender, account, host, channel, request timeout: each changed with deliveries in doubt", pardons: []string{unknown},
-			start: onEmbedded(1), replicas: 2, shards: 12, load: load{rate: 100, users: 600, plain: true}, vendor: behaving(usual), breaks: changedSettings,
+			replicas: 2, load: load{rate: 100, users: 600, plain: true}, breaks: changedSettings,
 		},
 		{
 			name: "replays", about: "trigger, action, names changed with letters replayed, deliveries in doubt and waiting", edit: withPoorBody, pardons: []string{unknown, noContent, gone},
-			start: onEmbedded(1), replicas: 2, shards: 12, load: load{rate: 100, users: 600, plain: true}, vendor: behaving(usual), breaks: replaying, measure: measureReplays,
+			replicas: 2, load: load{rate: 100, users: 600, plain: true}, breaks: replaying, measure: measureReplays,
 		},
 		{
 			name: "groups", about: "a second environment on the topic, and a rolling change of the group's prefix",
-			start: onEmbedded(1), replicas: 2, shards: 6, load: medium, vendor: behaving(usual), breaks: groups,
+			replicas: 2, shards: 6, breaks: groups,
 		},
 		{
 			name: "clocks", about: "replicas ten minutes ahead and behind, killed with deliveries in doubt; one two hours ahead", overlay: setClocks, edit: shortLived,
-			start: onEmbedded(1), replicas: 1, shards: 12, load: medium, vendor: behaving(ambiguous), breaks: clocks,
+			replicas: 1, vendor: ambiguous, breaks: clocks,
 		},
 		{
 			name: "vendor-ambiguity", about: "accepted, then 500, reset, silence; slow, late; list lagging 2 s",
-			start: onEmbedded(1), replicas: 2, shards: 12, load: medium, vendor: behaving(ambiguous), breaks: quiet(40 * time.Second),
+			replicas: 2, vendor: ambiguous, breaks: quiet(40 * time.Second),
 		},
-		{
-			name: "vendor-list", about: "ambiguous answers while the list fails",
-			start: onEmbedded(1), replicas: 2, shards: 12, load: medium, vendor: behaving(ambiguous), breaks: listFails,
-		},
-		{
-			name: "vendor-outages", about: "429 storms, refused connections, 503, slowness, and kills", failureRatio: 0.5,
-			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(usual), breaks: outages,
-		},
+		{name: "vendor-list", about: "ambiguous answers while the list fails", replicas: 2, vendor: ambiguous, breaks: listFails},
+		{name: "vendor-outages", about: "429 storms, refused connections, 503, slowness, and kills", failureRatio: 0.5, breaks: outages},
 		{
 			name: "refused", about: "Twilio refuses the key, then one of two senders, while replicas are killed",
-			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(usual), breaks: refused, measure: measureRefused, pardons: []string{senderRejected},
+			breaks: refused, measure: measureRefused, pardons: []string{senderRejected},
 		},
 		{
 			name: "two-topics", about: "one group in which replicas want two different topics, killed in turn",
-			start: onEmbedded(1), replicas: 2, shards: 6, load: medium, vendor: behaving(usual), breaks: twoTopics, measure: measureTwoTopics,
+			replicas: 2, shards: 6, breaks: twoTopics, measure: measureTwoTopics,
 		},
-		{
-			name: "kafka-moves", about: "leaders and coordinators move, nodes go and come",
-			start: onEmbedded(3), replicas: 3, shards: 12, load: medium, vendor: behaving(usual), breaks: moves,
-		},
-		{
-			name: "kafka-writes", about: "acknowledgements lost, topics unwritable, and kills",
-			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(usual), breaks: badWrites,
-		},
-		{
-			name: "network", about: "connections cut, delayed, held: to Kafka and to the vendor",
-			start: onEmbedded(3), replicas: 3, shards: 12, load: medium, vendor: behaving(usual), breaks: network,
-		},
+		{name: "kafka-moves", about: "leaders and coordinators move, nodes go and come", nodes: 3, breaks: moves},
+		{name: "kafka-writes", about: "acknowledgements lost, topics unwritable, and kills", breaks: badWrites},
+		{name: "network", about: "connections cut, delayed, held: to Kafka and to the vendor", nodes: 3, breaks: network},
 		{
 			name: "takeover", about: "shards served again after kill -9 and after SIGTERM",
-			start: onEmbedded(1), replicas: 3, shards: 6, load: load{rate: 150, users: 600}, vendor: behaving(usual), breaks: takeovers, measure: measureTakeovers,
+			shards: 6, load: load{rate: 150, users: 600}, breaks: takeovers, measure: measureTakeovers,
 		},
 		{
 			name: "region-down", about: "one region away for 60 s", failureRatio: 0.5,
-			start: onEmbedded(1), replicas: 2, shards: 12, load: load{rate: 100, users: 1000}, vendor: behaving(usual), breaks: regionDown, measure: measureRegions,
+			replicas: 2, load: load{rate: 100, users: 1000}, breaks: regionDown, measure: measureRegions,
 		},
 		{
 			name: "lending", about: "low rates and load that moves; kills, freezes and cuts while slots are lent",
-			start: onEmbedded(1), replicas: 3, shards: 12, load: load{rate: 80, users: 960, moves: 5 * time.Second}, vendor: behaving(usual),
+			load: load{rate: 80, users: 960, moves: 5 * time.Second},
 			rate: 60, senderRate: 25, breaks: lending, measure: measureLending,
 		},
 		{
 			name: "status", about: "a third of the callbacks lost, the rest doubled, shuffled, a minute late, forged ones among them; kills; then replays", edit: swept,
-			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(evasive), sim: fates(strange), receivers: 2,
+			vendor: evasive, sim: fates(strange), receivers: 2,
 			breaks: followed, afterwards: followAndReplay, measure: measureStatus,
 		},
 		{
 			name: "status-sweep", about: "the same without a receiver: Twilio is asked", edit: swept,
-			start: onEmbedded(1), replicas: 3, shards: 12, load: medium, vendor: behaving(evasive), sim: fates(twiliosim.Course{}),
+			vendor: evasive, sim: fates(twiliosim.Course{}),
 			breaks: followed, afterwards: followAndReplay, measure: measureStatus,
 		},
 		{
 			name: "unsafe-kills", about: "kills without the ledger: doubles must be found", unsafe: true, short: true,
-			start: onEmbedded(1), replicas: 3, shards: 6, load: medium, vendor: behaving(usual), breaks: kills(5, 1200*time.Millisecond, 2200*time.Millisecond),
+			shards: 6, breaks: kills(5, 1200*time.Millisecond, 2200*time.Millisecond),
 		},
 		{
 			name: "unsafe-ambiguity", about: "ambiguity without the ledger: doubles must be found", unsafe: true,
-			start: onEmbedded(1), replicas: 2, shards: 6, load: medium, vendor: behaving(ambiguous), breaks: quiet(10 * time.Second),
+			replicas: 2, shards: 6, vendor: ambiguous, breaks: quiet(10 * time.Second),
 		},
-		{
-			name: "real-kills", about: "Apache Kafka: kills, and connections cut", kafka: true,
-			start: onKafka(1), replicas: 3, shards: 12, load: medium, vendor: behaving(usual), breaks: killsAndCuts(12),
-		},
-		{
-			name: "real-broker", about: "Apache Kafka of one node: killed, stopped and frozen, started again", kafka: true,
-			start: onKafka(1), replicas: 3, shards: 12, load: medium, vendor: behaving(usual), breaks: brokerDies,
-		},
+		{name: "real-kills", about: "Apache Kafka: kills, and connections cut", kafka: true, breaks: killsAndCuts(12)},
+		{name: "real-broker", about: "Apache Kafka of one node: killed, stopped and frozen, started again", kafka: true, breaks: brokerDies},
 		{
 			name: "real-brokers", about: "Apache Kafka of three nodes: each killed in turn, and replicas", kafka: true,
-			start: onKafka(3), replicas: 3, shards: 12, load: load{rate: 100, users: 300}, vendor: behaving(usual), breaks: brokersDie,
+			nodes: 3, load: load{rate: 100, users: 300}, breaks: brokersDie,
 		},
 		{
 			name: "real-status", about: "Apache Kafka: callbacks lost, doubled, shuffled, late and forged; kills; then replays", kafka: true, edit: swept,
-			start: onKafka(1), replicas: 3, shards: 12, load: medium, vendor: behaving(evasive), sim: fates(strange), receivers: 2,
+			vendor: evasive, sim: fates(strange), receivers: 2,
 			breaks: followed, afterwards: followAndReplay, measure: measureStatus,
 		},
 		{
 			name: "real-clocks", about: "Apache Kafka, whose brokers tell the time: replicas ten minutes ahead and behind, killed with deliveries in doubt; one two hours ahead", overlay: setClocks, edit: shortLived,
-			start: onKafka(1), replicas: 1, shards: 12, load: medium, vendor: behaving(ambiguous), breaks: clocks, kafka: true,
+			replicas: 1, vendor: ambiguous, breaks: clocks, kafka: true,
 		},
 		{
 			name: "real-takeover", about: "Apache Kafka: shards served again after kill -9 and SIGTERM", kafka: true,
-			start: onKafka(1), replicas: 3, shards: 6, load: load{rate: 150, users: 600}, vendor: behaving(usual), breaks: takeovers, measure: measureTakeovers,
+			shards: 6, load: load{rate: 150, users: 600}, breaks: takeovers, measure: measureTakeovers,
 		},
 	}
+	for i := range all {
+		s := &all[i]
+		s.nodes, s.replicas, s.shards = cmp.Or(s.nodes, 1), cmp.Or(s.replicas, 3), cmp.Or(s.shards, 12)
+		s.load, s.vendor = cmp.Or(s.load, load{rate: 150, users: 300}), cmp.Or(s.vendor, usual)
+	}
+	return all
 }
