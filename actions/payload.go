@@ -32,6 +32,7 @@ type payload struct {
 	// These are no fields.
 	contentURL string        // of the Content API
 	work       liquid.Budget // what may still be rendered
+	vars       templateVars  // what the templates are rendered with
 	empty      *[]string     // takes the outputs of templates that come out empty; nil: nobody asks
 }
 

@@ -58,10 +58,13 @@ func (p *payload) noting(vars any) any {
 	return liquid.Noting{Vars: vars, Empty: p.empty}
 }
 
-// profileVars is what a body's template can say: profile.user_id,
-// profile.phone and profile.traits.
-func profileVars(userID, phone string, traits any) any {
-	p := jsvalue.NewObject(3)
+// templateVars are what templates can say, used again for each.
+type templateVars struct{ root, profile jsvalue.Small }
+
+// ofProfile is what a body's template can say: profile.user_id, profile.phone and
+// profile.traits.
+func (v *templateVars) ofProfile(userID, phone string, traits any) any {
+	p := v.profile.Empty()
 	if userID != "" {
 		p.Set("user_id", userID)
 	}
@@ -69,20 +72,20 @@ func profileVars(userID, phone string, traits any) any {
 	if traits != nil {
 		p.Set("traits", withoutNil(traits))
 	}
-	return varsOf(p)
+	return v.of(p)
 }
 
-// traitVars is what a content variable can say: profile.traits.
-func traitVars(traits any) any {
-	p := jsvalue.NewObject(1)
+// ofTraits is what a content variable can say: profile.traits.
+func (v *templateVars) ofTraits(traits any) any {
+	p := v.profile.Empty()
 	p.Set("traits", traits)
-	return varsOf(p)
+	return v.of(p)
 }
 
-func varsOf(profile *jsvalue.Object) any {
-	vars := jsvalue.NewObject(1)
-	vars.Set("profile", profile)
-	return vars
+func (v *templateVars) of(profile *jsvalue.Object) any {
+	root := v.root.Empty()
+	root.Set("profile", profile)
+	return root
 }
 
 // withoutNil empties the traits that upstream systems write as "<nil>".

@@ -39,7 +39,7 @@ func (a *action) smsContent(ctx context.Context, p *payload, to string) (content
 			return content{}, failure
 		}
 	}
-	c, failure := a.renderContent(p, body, media, p.noting(profileVars(p.userID, to, traits)))
+	c, failure := a.renderContent(p, body, media, p.noting(p.vars.ofProfile(p.userID, to, traits)))
 	c.fetched = p.contentSID
 	return c, failure
 }

@@ -15,7 +15,7 @@ func (a *action) whatsAppContent(ctx context.Context, p *payload, to string) (co
 		if failure != nil {
 			return content{}, failure
 		}
-		return a.renderContent(p, &p.body, p.media, p.noting(profileVars(p.userID, to, traits)))
+		return a.renderContent(p, &p.body, p.media, p.noting(p.vars.ofProfile(p.userID, to, traits)))
 	}
 	switch {
 	case p.contentVariables == nil:
@@ -26,7 +26,7 @@ func (a *action) whatsAppContent(ctx context.Context, p *payload, to string) (co
 	case p.traits == nil:
 		return content{sid: p.contentSID}, nil
 	}
-	vars := p.noting(traitVars(p.traits))
+	vars := p.noting(p.vars.ofTraits(p.traits))
 	rendered := jsvalue.NewObject(jsvalue.Len(p.contentVariables))
 	for name, value := range jsvalue.All(p.contentVariables) {
 		if value == nil {

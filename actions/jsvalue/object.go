@@ -55,18 +55,22 @@ const scanned = 12
 
 // NewObject returns an empty object with room for n members.
 func NewObject(n int) *Object {
-	if n > len(small{}.room) {
+	if n > len(Small{}.room) {
 		return &Object{members: make([]Member, 0, n)}
 	}
-	s := new(small)
-	s.members = s.room[:0]
-	return &s.Object
+	return new(Small).Empty()
 }
 
-// small is an object that brings the room for its members along.
-type small struct {
-	Object
-	room [4]Member
+// Small is an object that brings the room for a few members along.
+type Small struct {
+	object Object
+	room   [4]Member
+}
+
+// Empty is the object, without members. Who used it before must be done with it.
+func (s *Small) Empty() *Object {
+	s.object = Object{members: s.room[:0]}
+	return &s.object
 }
 
 // distinct drops from Members, which are in the order in which they were set,

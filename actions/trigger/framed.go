@@ -44,8 +44,10 @@ func ParseRecord(value []byte) (Event, error) {
 		return Event{}, err
 	}
 	e, err := Parse(object)
-	if malformed, ok := errors.AsType[*MalformedError](err); ok {
-		malformed.Offset += len(value) - len(object)
+	if err != nil {
+		if malformed, ok := errors.AsType[*MalformedError](err); ok {
+			malformed.Offset += len(value) - len(object)
+		}
 	}
 	return e, err
 }

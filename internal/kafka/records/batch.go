@@ -2,7 +2,6 @@ package records
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -262,7 +261,7 @@ func (d *decoder) pass(n int) {
 // size is that of the next record, and of the number before it that says so.
 // Where that number isn't there yet, the size is more than there is.
 func (d *decoder) size() (size, head int, err error) {
-	n, head := binary.Varint(d.ahead())
+	n, head := varint(d.ahead())
 	switch {
 	case head < 0, n < 0, n > largestRecord, !d.packed && head+int(n) > len(d.raw), head == 0 && !d.packed:
 		return 0, 0, errBatch

@@ -52,18 +52,26 @@ func (c *cursor) int64() int64 {
 
 // varint is a zigzag-encoded number.
 func (c *cursor) varint() int64 {
-	if len(c.b) > 0 && c.b[0] < 0x80 { // most are
-		u := uint64(c.b[0])
-		c.b = c.b[1:]
-		return int64(u>>1) ^ -int64(u&1)
-	}
-	v, n := binary.Varint(c.b)
+	v, n := varint(c.b)
 	if n <= 0 {
 		c.b, c.bad = nil, true
 		return 0
 	}
 	c.b = c.b[n:]
 	return v
+}
+
+// varint is binary.Varint. Nearly all have one byte or two.
+func varint(b []byte) (v int64, n int) {
+	if len(b) < 2 || b[0]&b[1] >= 0x80 {
+		return binary.Varint(b)
+	}
+	u := uint64(b[0])
+	n = 1
+	if u >= 0x80 {
+		u, n = u&0x7f|uint64(b[1])<<7, 2
+	}
+	return int64(u>>1) ^ -int64(u&1), n
 }
 
 // bytes are as many as a varint before them says; -1 is null, which is nil.

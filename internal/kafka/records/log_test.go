@@ -374,3 +374,29 @@ func TestNextLeavesOutWhatIsAborted(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkNext reads a batch of a thousand records of 341 bytes again and again.
+func BenchmarkNext(b *testing.B) {
+	for _, codec := range []kafka.Compression{0, kafka.Lz4} {
+		b.Run(codec.String(), func(b *testing.B) {
+			batch := stored{codec: codec}
+			for i := range int64(1000) {
+				batch.records = append(batch.records, Record{
+					Offset: i, Time: time.UnixMilli(i), Key: fmt.Append(nil, i), Value: bytes.Repeat(fmt.Appendf(nil, "%31d", i*7919), 11),
+				})
+			}
+			batches := batch.bytes()
+			l := newLog(0, Bytes{Answer: 1 << 20, Block: testBlock}, func(context.Context, int64, int) (answer, error) {
+				return answer{batches: batches}, nil
+			}, func(answer) {})
+			b.ReportAllocs()
+			for b.Loop() {
+				if block, err := l.Next(b.Context()); err != nil || len(block) != len(batch.records) {
+					b.Fatalf("%d records (%v)", len(block), err)
+				}
+				l.SeekTo(0)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(batch.records)), "ns/record")
+		})
+	}
+}

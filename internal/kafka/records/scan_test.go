@@ -251,3 +251,17 @@ func TestNothingIsUnpackedBehindTheEnd(t *testing.T) {
 		t.Errorf("a scan of 10 to 12: %v (%v)", got, err)
 	}
 }
+
+// TestVarints: those of one byte and two are binary.Varint's, too.
+func TestVarints(t *testing.T) {
+	for first := range 256 {
+		for second := range 256 {
+			for _, b := range [][]byte{{}, {byte(first)}, {byte(first), byte(second)}, {byte(first), byte(second), 1}} {
+				v, n := varint(b)
+				if wantV, wantN := binary.Varint(b); v != wantV || n != wantN {
+					t.Fatalf("% x is %d in %d bytes, want %d in %d", b, v, n, wantV, wantN)
+				}
+			}
+		}
+	}
+}
