@@ -3,6 +3,7 @@ package jsvalue
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode/utf16"
@@ -336,63 +337,36 @@ func (d *decoder) escape(out []byte) ([]byte, error) {
 	if out == nil {
 		out = make([]byte, 0, 16)
 	}
-	c := d.text[d.at]
-	switch c {
-	case '"', '\\', '/':
-	case 'b':
-		c = '\b'
-	case 'f':
-		c = '\f'
-	case 'n':
-		c = '\n'
-	case 'r':
-		c = '\r'
-	case 't':
-		c = '\t'
-	case 'u':
-		r, ok := d.hex(d.at + 1)
-		if !ok {
-			return nil, d.fail("invalid escape")
-		}
-		d.at += 5
-		if utf16.IsSurrogate(r) {
-			pair := rune(utf8.RuneError)
-			if d.at+1 < len(d.text) && d.text[d.at] == '\\' && d.text[d.at+1] == 'u' {
-				if low, ok := d.hex(d.at + 2); ok {
-					pair = utf16.DecodeRune(r, low)
-				}
-			}
-			if pair != utf8.RuneError {
-				d.at += 6
-			}
-			r = pair // a lone half can't be encoded
-		}
-		return utf8.AppendRune(out, r), nil
-	default:
+	const escapes, meanings = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
+	if i := strings.IndexByte(escapes, d.text[d.at]); i >= 0 {
+		d.at++
+		return append(out, meanings[i]), nil
+	}
+	if d.text[d.at] != 'u' {
 		return nil, d.fail("invalid escape")
 	}
-	d.at++
-	return append(out, c), nil
+	r, ok := d.hex(d.at + 1)
+	if !ok {
+		return nil, d.fail("invalid escape")
+	}
+	d.at += 5
+	if utf16.IsSurrogate(r) {
+		pair := rune(utf8.RuneError)
+		if d.at+1 < len(d.text) && d.text[d.at] == '\\' && d.text[d.at+1] == 'u' {
+			if low, ok := d.hex(d.at + 2); ok {
+				pair = utf16.DecodeRune(r, low)
+			}
+		}
+		if pair != utf8.RuneError {
+			d.at += 6
+		}
+		r = pair // a lone half can't be encoded
+	}
+	return utf8.AppendRune(out, r), nil
 }
 
+// hex is the number that four digits at a place write.
 func (d *decoder) hex(at int) (rune, bool) {
-	if at+4 > len(d.text) {
-		return 0, false
-	}
-	var r rune
-	for i := at; i < at+4; i++ {
-		c := d.text[i]
-		switch {
-		case c >= '0' && c <= '9':
-			c -= '0'
-		case c >= 'a' && c <= 'f':
-			c -= 'a' - 10
-		case c >= 'A' && c <= 'F':
-			c -= 'A' - 10
-		default:
-			return 0, false
-		}
-		r = r<<4 | rune(c)
-	}
-	return r, true
+	n, err := strconv.ParseUint(d.text[min(at, len(d.text)):min(at+4, len(d.text))], 16, 16)
+	return rune(n), err == nil && at+4 <= len(d.text)
 }

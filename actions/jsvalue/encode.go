@@ -3,6 +3,7 @@ package jsvalue
 import (
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -108,29 +109,14 @@ func AppendQuoted(b []byte, s string) []byte {
 		}
 		b = append(b, s[from:i]...)
 		size := 1
-		switch c {
-		case '"', '\\':
-			b = append(b, '\\', c)
-		case '\b':
-			b = append(b, '\\', 'b')
-		case '\f':
-			b = append(b, '\\', 'f')
-		case '\n':
-			b = append(b, '\\', 'n')
-		case '\r':
-			b = append(b, '\\', 'r')
-		case '\t':
-			b = append(b, '\\', 't')
-		default:
-			if c < ' ' {
-				b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-				break
-			}
-			if unit, half := halfAt(s, i); half {
-				b = append(b, '\\', 'u', 'd', hex[unit>>8&15], hex[unit>>4&15], hex[unit&15])
-				size = halfLength
-				break
-			}
+		if k := strings.IndexByte("\"\\\b\f\n\r\t", c); k >= 0 {
+			b = append(b, '\\', `"\bfnrt`[k])
+		} else if c < ' ' {
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		} else if unit, half := halfAt(s, i); half {
+			b = append(b, '\\', 'u', 'd', hex[unit>>8&15], hex[unit>>4&15], hex[unit&15])
+			size = halfLength
+		} else {
 			var r rune
 			r, size = utf8.DecodeRuneInString(s[i:])
 			b = utf8.AppendRune(b, r)

@@ -13,6 +13,7 @@ import (
 
 	"engage-worker/internal/kafka/acked"
 	"engage-worker/internal/kafka/connect"
+	"engage-worker/internal/pause"
 )
 
 const (
@@ -260,7 +261,7 @@ func (c *Cluster) throttled(d time.Duration) {
 
 // sleep waits, at most until Close.
 func (c *Cluster) sleep(d time.Duration) {
-	_ = pause(c.ctx, d)
+	pause.For(c.ctx, d)
 }
 
 // find looks for the leader of a place's partition. The caller holds mu.

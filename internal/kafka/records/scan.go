@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"engage-worker/internal/pause"
 )
 
 const (
@@ -84,8 +86,8 @@ func (s *Scanner) Scan(ctx context.Context, span Span, each func([]Record) error
 		if failures++; failures == attempts {
 			return failed(err)
 		}
-		if err := pause(ctx, time.Duration(failures)*200*time.Millisecond); err != nil {
-			return err
+		if !pause.For(ctx, time.Duration(failures)*200*time.Millisecond) {
+			return ctx.Err()
 		}
 	}
 	return nil
@@ -134,15 +136,4 @@ func passing(err error) bool {
 		return broker.Temporary() || broker == kafka.OffsetOutOfRange
 	}
 	return true // a connection's
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
