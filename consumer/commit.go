@@ -37,24 +37,50 @@ func (gen *generation) commitUntil(done <-chan struct{}, stop func()) {
 	}
 }
 
-// commit commits each stream's watermark and so renews the lease, and what is
+// recommitEvery is how often what didn't move is committed again. Kafka keeps the
+// offsets of subscribed topics while the group has members (KIP-211, since 2.1); those
+// of other topics, and other brokers' of all, end offsets.retention.minutes after
+// they were last committed.
+const recommitEvery = time.Hour
+
+// offsets are positions by topic and shard.
+type offsets map[string]map[int]int64
+
+func (o offsets) put(topic string, shard int, at int64) {
+	if o[topic] == nil {
+		o[topic] = map[int]int64{}
+	}
+	o[topic][shard] = at
+}
+
+// has reports whether the position is there, and the same.
+func (o offsets) has(topic string, shard int, at int64) bool {
+	known, ok := o[topic][shard]
+	return ok && known == at
+}
+
+// commit commits the watermarks that moved and so renews the lease, and what is
 // held under it, unless the group wants the shards back: it waits for what
-// the lease allowed until then.
+// the lease allowed until then. Where nothing moved, one watermark of each topic is
+// committed again: the coordinator must answer for this generation, and a topic that
+// is gone must be seen.
 func (gen *generation) commit() error {
 	if len(gen.shards) == 0 {
 		return nil
 	}
-	offsets := map[string]map[int]int64{}
+	if time.Since(gen.recommitted) >= recommitEvery {
+		gen.recommitted, gen.accepted = time.Now(), offsets{}
+	}
+	due := offsets{}
 	for _, s := range gen.shards {
 		for _, st := range s.streams {
-			if offsets[st.Topic()] == nil {
-				offsets[st.Topic()] = map[int]int64{}
+			if at := st.Committable(); due[st.Topic()] == nil || !gen.accepted.has(st.Topic(), s.id, at) {
+				due.put(st.Topic(), s.id, at)
 			}
-			offsets[st.Topic()][s.id] = st.Committable()
 		}
 	}
 	start := time.Now()
-	err := gen.commits.CommitOffsets(offsets)
+	err := gen.accept(due)
 	result := "ok"
 	if err == nil {
 		if gen.ended.Err() == nil {
@@ -63,7 +89,9 @@ func (gen *generation) commit() error {
 		}
 		for _, s := range gen.shards {
 			for _, st := range s.streams {
-				st.Committed(offsets[st.Topic()][s.id])
+				if at, ok := due[st.Topic()][s.id]; ok {
+					st.Committed(at)
+				}
 			}
 		}
 	} else {
@@ -79,6 +107,19 @@ func (gen *generation) commit() error {
 	}
 	gen.group.parts.Metrics.Commits.WithLabelValues(gen.group.cfg.Destination, result).Inc()
 	return err
+}
+
+// accept has the coordinator take offsets, and notes that it has.
+func (gen *generation) accept(due offsets) error {
+	if err := gen.commits.CommitOffsets(due); err != nil {
+		return err
+	}
+	for topic, of := range due {
+		for shard, at := range of {
+			gen.accepted.put(topic, shard, at)
+		}
+	}
+	return nil
 }
 
 // isOver recognises the commit errors that say that this member has lost its shards.

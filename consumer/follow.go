@@ -118,37 +118,32 @@ func (gen *generation) follow(ctx context.Context, s *shard) {
 }
 
 // commitPositions commits where the next owner begins to read what goes with
-// statuses. Nothing depends on it but how long that takes: a failure is no more
+// statuses, as far as it moved. Nothing depends on it but how long that takes: a failure is no more
 // than logged, and renews no lease.
 func (gen *generation) commitPositions() {
-	offsets := map[string]map[int]int64{}
+	due := offsets{}
+	put := func(topic string, shard int, at int64, known bool) {
+		if known && !gen.accepted.has(topic, shard, at) {
+			due.put(topic, shard, at)
+		}
+	}
 	for _, s := range gen.shards {
 		if s.follower == nil {
 			continue
 		}
-		if at, ok := s.follower.Position(); ok {
-			note(offsets, gen.group.cfg.Topics.Status, s.id, at)
-		}
-		if s.callbacks == nil {
-			continue
-		}
-		if at, ok := s.callbacks.Position(); ok {
-			note(offsets, gen.group.cfg.Topics.Callbacks, s.id, at)
+		at, known := s.follower.Position()
+		put(gen.group.cfg.Topics.Status, s.id, at, known)
+		if s.callbacks != nil {
+			at, known = s.callbacks.Position()
+			put(gen.group.cfg.Topics.Callbacks, s.id, at, known)
 		}
 	}
-	if len(offsets) == 0 {
+	if len(due) == 0 {
 		return
 	}
-	if err := gen.commits.CommitOffsets(offsets); err != nil {
+	if err := gen.accept(due); err != nil {
 		gen.group.log.Debug().Err(err).Msg("the positions in the status topic can't be committed")
 	}
-}
-
-func note(offsets map[string]map[int]int64, topic string, shard int, at int64) {
-	if offsets[topic] == nil {
-		offsets[topic] = map[int]int64{}
-	}
-	offsets[topic][shard] = at
 }
 
 // StatusRate is the name of the gate that status.rate is held by, which no

@@ -35,7 +35,10 @@ type generation struct {
 	total      int // shards of the whole group, or unknown
 	look       *look
 
-	sourceMissed int // how often in a row the source topic wasn't there; commitUntil's
+	// Of the goroutine that commits.
+	accepted     offsets   // that the coordinator took in this generation, since recommitted
+	recommitted  time.Time // when all were committed
+	sourceMissed int       // how often in a row the source topic wasn't there
 
 	// intake ends first: nothing new is begun. work ends at the drain's
 	// limit: what is under way is given up.

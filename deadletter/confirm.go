@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 
@@ -23,6 +24,8 @@ type Confirmer struct {
 
 	mu    sync.Mutex
 	spans []*confirmed // what was read lately, the latest last
+	count int          // of the record's partitions
+	since time.Time    // it was as many
 }
 
 const (
@@ -34,6 +37,9 @@ const (
 
 	// keptSpans is how many spans are kept: replays go partition by partition.
 	keptSpans = 4
+
+	// forgetful is how long a broker that has just started may not know the record.
+	forgetful = 10 * time.Second
 )
 
 // confirmed is a part of a partition of the record.
@@ -98,15 +104,17 @@ func (c *Confirmer) find(ctx context.Context, said claim) (Audit, bool, error) {
 // read reads the record from where a claim says, nil where there is no such place.
 func (c *Confirmer) read(ctx context.Context, said claim) (*confirmed, error) {
 	counts, err := c.Cluster.Count(ctx, c.Topic)
-	if err == nil && said.partition >= counts[c.Topic] {
-		now, err := c.Cluster.CountNow(ctx, c.Topic)
-		if err == nil && said.partition < now {
-			err = kafka.UnknownTopicOrPartition // which will be known in a moment
-		}
-		return nil, err
-	}
 	if err != nil {
 		return nil, err
+	}
+	if n := counts[c.Topic]; n >= c.count || time.Since(c.since) > forgetful {
+		c.count, c.since = n, time.Now()
+	}
+	switch {
+	case said.partition >= c.count:
+		return nil, nil
+	case said.partition >= counts[c.Topic]:
+		return nil, kafka.UnknownTopicOrPartition // which will be known in a moment
 	}
 	first, end, err := c.Cluster.Bounds(ctx, c.Topic, said.partition)
 	if err != nil || said.offset >= end {

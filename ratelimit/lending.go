@@ -63,7 +63,7 @@ func (b *book) forget(now time.Time) {
 
 // needy are the others whose ask is fresh, by name.
 func (b *book) needy(now time.Time) []*party {
-	needy := make([]*party, 0, len(b.byName))
+	var needy []*party
 	for _, p := range b.byName {
 		if p.seq != 0 && now.Sub(p.at) < LoanTerm {
 			needy = append(needy, p)
@@ -83,6 +83,9 @@ func (b *book) divide(notes []Note, now time.Time) []Note {
 		return notes
 	}
 	needy := b.needy(now)
+	if len(needy) == 0 {
+		return notes
+	}
 	b.settleDue(needy, now)
 	for _, p := range needy {
 		notes = b.answer(notes, p, now)

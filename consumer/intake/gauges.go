@@ -15,17 +15,21 @@ func newGauges(m *metrics.Metrics, labels ...string) gauges {
 }
 
 // gauge is one that is shown from when it is first set until it is forgotten. It
-// looks itself up once: many streams are measured every second.
+// looks itself up once, and says nothing twice: many streams are measured every second.
 type gauge struct {
 	all    *prometheus.GaugeVec
 	labels []string
 	own    prometheus.Gauge // nil while it isn't shown
+	shown  float64
 }
 
 func (g *gauge) set(value float64) {
 	if g.own == nil {
 		g.own = g.all.WithLabelValues(g.labels...)
+	} else if g.shown == value {
+		return
 	}
+	g.shown = value
 	g.own.Set(value)
 }
 

@@ -301,8 +301,8 @@ func (c *Collector) replays(ctx context.Context) error {
 	if len(c.ids) == 0 {
 		return nil
 	}
-	n, err := c.Cluster.CountNow(ctx, topic)
-	if err != nil || n == 0 {
+	n, err := c.Cluster.Count(ctx, topic)
+	if err != nil || n[topic] == 0 {
 		return err
 	}
 	audit, err := deadletter.OpenAudit(ctx, c.Cluster, topic)

@@ -43,11 +43,16 @@ func (s *shares) set(name string, owned []int, total int, until time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := s.of[name]
-	var kept []int
-	if total == d.total && time.Now().Before(d.until) {
+	lapsed := total != d.total || !time.Now().Before(d.until)
+	same := !lapsed && slices.Equal(owned, d.owned)
+	kept := d.counted
+	switch {
+	case lapsed:
+		kept = nil
+	case !same:
 		kept = slices.DeleteFunc(slices.Clone(owned), func(shard int) bool { return !slices.Contains(d.counted, shard) })
 	}
-	pending := len(kept) < len(owned) && !(slices.Equal(owned, d.owned) && total == d.total && time.Now().Before(d.until))
+	pending := !same && len(kept) < len(owned)
 	d.owned, d.total, d.until, d.counted = owned, total, until, kept
 	if pending {
 		d.gains++
@@ -77,7 +82,7 @@ func (s *shares) apply(caughtUp bool) {
 	s.gates.SetParts(func(region string) []ratelimit.Part { return partsOf(region, now) }, caughtUp)
 }
 
-// partsOf are this replica's parts of a region's rate.
+// partsOf are this replica's parts of a region's rate; shards side by side make one.
 func partsOf(region string, destinations map[string]destinationShare) []ratelimit.Part {
 	var users []destinationShare
 	for _, name := range slices.Sorted(maps.Keys(destinations)) {
@@ -87,11 +92,15 @@ func partsOf(region string, destinations map[string]destinationShare) []ratelimi
 	}
 	var parts []ratelimit.Part
 	for i, d := range users {
-		for _, shard := range d.counted {
-			at := func(shard int) float64 {
-				return (float64(i) + float64(shard)/float64(d.total)) / float64(len(users))
-			}
-			if shard < d.total {
+		at := func(shard int) float64 {
+			return (float64(i) + float64(shard)/float64(d.total)) / float64(len(users))
+		}
+		for k, shard := range d.counted {
+			switch {
+			case shard >= d.total:
+			case k > 0 && shard == d.counted[k-1]+1:
+				parts[len(parts)-1].To = at(shard + 1)
+			default:
 				parts = append(parts, ratelimit.Part{From: at(shard), To: at(shard + 1), Until: d.until})
 			}
 		}

@@ -202,20 +202,46 @@ func BenchmarkWaiting(b *testing.B) {
 	p.stop()
 }
 
-// BenchmarkQuiet tells what 200 partitions take in which nothing happens. An
-// iteration is ten seconds.
+// BenchmarkQuiet tells what partitions take in which nothing happens, and how long the
+// first event after that takes to the vendor. An iteration is ten seconds of quiet, and
+// then ten events with half a second between them.
 func BenchmarkQuiet(b *testing.B) {
-	x := newBenchWith(b, 200, 200, twiliosim.Options{Keep: -1}, 0, samples(sample.Options{Users: 200}))
-	p := startPart(b, "worker", x.config(region{}))
-	defer p.stop()
-	x.accepted(uint64(x.n))
-	time.Sleep(5 * time.Second)
-	begun, from := time.Now(), p.look().CPU
-	for range b.N {
-		time.Sleep(10 * time.Second)
+	for _, partitions := range []int{200, 1000} {
+		b.Run(strconv.Itoa(partitions), func(b *testing.B) {
+			event := samples(sample.Options{Users: partitions})
+			x := newBenchWith(b, partitions, partitions, twiliosim.Options{Keep: -1}, 0, event)
+			p := startPart(b, "worker", x.config(region{}))
+			defer p.stop()
+			x.accepted(uint64(x.n))
+			transport := &kafka.Transport{}
+			defer transport.CloseIdleConnections()
+			writer := &kafka.Writer{Addr: kafka.TCP(x.broker), Transport: transport, Topic: "events", BatchTimeout: time.Millisecond, Balancer: &kafka.RoundRobin{}}
+			defer writer.Close()
+			var cpu time.Duration
+			var first []time.Duration
+			for range b.N {
+				time.Sleep(5 * time.Second)
+				from := p.look().CPU
+				time.Sleep(10 * time.Second)
+				cpu += p.look().CPU - from
+				for range 10 {
+					time.Sleep(500 * time.Millisecond)
+					begun, before := time.Now(), x.sim.Stats().Accepted
+					if err := writer.WriteMessages(b.Context(), event()); err != nil {
+						b.Fatal(err)
+					}
+					for x.sim.Stats().Accepted == before {
+						time.Sleep(200 * time.Microsecond)
+					}
+					first = append(first, time.Since(begun))
+				}
+			}
+			slices.Sort(first)
+			b.ReportMetric(100*cpu.Seconds()/float64(10*b.N), "%-of-core")
+			b.ReportMetric(first[len(first)/2].Seconds()*1000, "ms-first-event")
+			b.ReportMetric(0, "ns/op")
+		})
 	}
-	b.ReportMetric(100*float64(p.look().CPU-from)/float64(time.Since(begun)), "%-of-core")
-	b.ReportMetric(0, "ns/op")
 }
 
 // BenchmarkDelivery sends messages through a vendor that takes 50 ms, with and

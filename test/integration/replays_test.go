@@ -296,7 +296,7 @@ func TestTwilioKnowsWhatTheLedgerForgot(t *testing.T) {
 	}
 	r.await(20*time.Second, func() error {
 		_, err := topics.Ensure(t.Context(), r.client, topics.Of(r.cfg), topics.Sizes{})
-		if n, _ := r.cluster.CountNow(t.Context(), r.cfg.LedgerTopic("onboarding")); n == 0 {
+		if n, _ := r.cluster.Count(t.Context(), r.cfg.LedgerTopic("onboarding")); len(n) == 0 {
 			return fmt.Errorf("no ledger: %w", err)
 		}
 		return nil

@@ -4,11 +4,9 @@ package connect
 
 import (
 	"cmp"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"net"
 	"os"
 	"time"
 
@@ -25,9 +23,10 @@ const (
 	// dialTimeout bounds a connection's whole beginning: name, TCP, TLS, login.
 	dialTimeout = 5 * time.Second
 
-	// metadataTTL is how long a Client may believe in a leader that has moved:
-	// so long the ledger's writes may fail.
-	metadataTTL = 2 * time.Second
+	// metadataTTL is how old what a pool knows of the cluster gets at most, and how long it
+	// waits for an answer about that. It is of all topics' partitions, so that asking takes
+	// what they do; where something fails, the pool asks at once.
+	metadataTTL = 10 * time.Second
 
 	// callTimeout bounds one administrative request.
 	callTimeout = 15 * time.Second
@@ -42,40 +41,6 @@ func Dialer(cfg config.Kafka) (*kafka.Dialer, error) {
 		return nil, err
 	}
 	return &kafka.Dialer{ClientID: clientIDOf(cfg), Timeout: dialTimeout, DialFunc: dial.dial}, nil
-}
-
-// A Transport is a pool of connections for kafka.Writer and kafka.Client. Its
-// errors know the brokers, for Explain. Whoever made it calls
-// CloseIdleConnections in the end.
-type Transport struct {
-	*kafka.Transport
-	login bool
-}
-
-// NewTransport makes a pool. It connects when first used.
-func NewTransport(cfg config.Kafka) (*Transport, error) {
-	dial, err := newDialer(cfg)
-	if err != nil {
-		return nil, err
-	}
-	return &Transport{
-		Transport: &kafka.Transport{
-			ClientID:    clientIDOf(cfg),
-			DialTimeout: dialTimeout,
-			MetadataTTL: metadataTTL,
-			Dial:        dial.dial,
-		},
-		login: dial.login != nil,
-	}, nil
-}
-
-// RoundTrip is kafka.Transport's; an error is a *ClusterError.
-func (t *Transport) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Request) (kafka.Response, error) {
-	res, err := t.Transport.RoundTrip(ctx, addr, req)
-	if err != nil {
-		return res, &ClusterError{Brokers: addr.String(), Login: t.login, Err: err}
-	}
-	return res, nil
 }
 
 // Client is for administrative requests, each bounded to 15 s beside its

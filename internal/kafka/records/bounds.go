@@ -2,35 +2,13 @@ package records
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/listoffsets"
 )
-
-// Count is the number of partitions of each topic that exists; topics that
-// don't are absent.
-func (c *Cluster) Count(ctx context.Context, topics ...string) (map[string]int, error) {
-	all, err := c.leaders(ctx, topics...)
-	if err != nil {
-		return nil, fmt.Errorf("read the metadata of %v: %w", topics, err)
-	}
-	n := make(map[string]int, len(topics))
-	for name, t := range all {
-		switch {
-		case errors.Is(t.Error, kafka.UnknownTopicOrPartition):
-		case t.Error != nil:
-			return nil, fmt.Errorf("read the metadata of topic %s: %w", name, t.Error)
-		default:
-			n[name] = len(t.Partitions)
-		}
-	}
-	return n, nil
-}
 
 // Bounds are a partition's first offset and the one after its last, whether
 // its transaction is committed or not.
@@ -112,7 +90,7 @@ func (c *Cluster) offsets(ctx context.Context, topic string, partitions []int, a
 	}
 	ctx, cancel := context.WithTimeout(ctx, findTimeout)
 	defer cancel()
-	leaders, err := c.recentLeaders(ctx, topic)
+	leaders, err := c.leaders(ctx, topic)
 	if err != nil {
 		return nil, fmt.Errorf("read the bounds of %s: %w", topic, err)
 	}
@@ -155,30 +133,6 @@ func (c *Cluster) offsets(ctx context.Context, topic string, partitions []int, a
 		offsets[i] = offset
 	}
 	return offsets, nil
-}
-
-// recentLeaders are a topic's leaders as of a moment ago: many shards ask at once.
-func (c *Cluster) recentLeaders(ctx context.Context, topic string) (leaders, error) {
-	const recent = 200 * time.Millisecond
-	c.mu.Lock()
-	known, ok := c.recent[topic]
-	c.mu.Unlock()
-	if ok && time.Since(known.at) < recent {
-		return known.leaders, nil
-	}
-	l, err := c.leaders(ctx, topic)
-	if err == nil {
-		c.mu.Lock()
-		c.recent[topic] = lookup{l, time.Now()}
-		c.mu.Unlock()
-	}
-	return l, err
-}
-
-// lookup is a look at a topic's leaders.
-type lookup struct {
-	leaders leaders
-	at      time.Time
 }
 
 // offsetsQuestion asks one leader, with one request whatever it is about.

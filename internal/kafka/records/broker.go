@@ -34,7 +34,7 @@ const (
 	// the next ones, which are shorter and end with it, so that all wait
 	// together again.
 	maxPolls      = 3
-	pollWait      = time.Second
+	pollWait      = 5 * time.Second
 	shortPollWait = 200 * time.Millisecond
 
 	// gather is how long a poll waits for others to come along, which bounds
@@ -278,6 +278,7 @@ func (b *broker) settle(q *question, empty []place, served bool, err error) {
 	c := b.cluster
 	b.heed(q, time.Now())
 	var front []place
+	b.quiet = slices.Grow(b.quiet, len(empty))
 	for _, p := range empty {
 		p.done, p.tried = false, false
 		switch behind := p.offset < p.seat.end; {

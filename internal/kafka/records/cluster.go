@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -196,7 +195,8 @@ func (c *Cluster) ask(q *question) (empty []place, served bool, err error) {
 	if len(q.places) == 0 {
 		return nil, false, nil
 	}
-	var seen []answer // of the empty ones
+	empty = make([]place, 0, len(q.places))
+	seen := make([]answer, 0, len(q.places)) // of the empty ones
 	q.answered = func(p *place, a answer, err error) {
 		if err == nil && a.nearest >= 0 && a.nearest != q.broker {
 			c.mu.Lock()
@@ -326,56 +326,9 @@ func (c *Cluster) broker(id int) *broker {
 	return c.brokers[id]
 }
 
-// leaders are topics' partitions as the cluster tells of them.
-type leaders map[string]kafka.Topic
-
-func (c *Cluster) leaders(ctx context.Context, topics ...string) (leaders, error) {
-	meta, err := c.Client.Metadata(ctx, &kafka.MetadataRequest{Topics: topics})
-	if err != nil {
-		return nil, err
-	}
-	l := make(leaders, len(meta.Topics))
-	for _, t := range meta.Topics {
-		l[t.Name] = t
-	}
-	return l, nil
-}
-
-// leader is the number of a partition's leader, as of a moment ago.
-func (c *Cluster) leader(ctx context.Context, topic string, partition int) (id int, err error) {
-	all, err := c.recentLeaders(ctx, topic)
-	if err == nil {
-		id, err = all.of(topic, partition)
-	}
-	if err != nil {
-		return 0, fmt.Errorf("find the leader of %s/%d: %w", topic, partition, err)
-	}
-	return id, nil
-}
-
 // Append is acked.Appender's.
 func (c *Cluster) Append(ctx context.Context, topic string, partition int, records []acked.Record) (base int64, err error) {
 	return c.appends.Append(ctx, topic, partition, records)
-}
-
-// of is the number of a partition's leader. A partition without one is
-// kafka.LeaderNotAvailable, an unknown one kafka.UnknownTopicOrPartition.
-func (l leaders) of(topic string, partition int) (int, error) {
-	t, ok := l[topic]
-	if !ok {
-		return 0, kafka.UnknownTopicOrPartition
-	}
-	if t.Error != nil {
-		return 0, t.Error
-	}
-	i := slices.IndexFunc(t.Partitions, func(p kafka.Partition) bool { return p.ID == partition })
-	switch {
-	case i < 0:
-		return 0, kafka.UnknownTopicOrPartition
-	case t.Partitions[i].Leader.Host == "":
-		return 0, kafka.LeaderNotAvailable
-	}
-	return t.Partitions[i].Leader.ID, nil
 }
 
 // routed puts what kafka-go says of a partition that it knows no leader of

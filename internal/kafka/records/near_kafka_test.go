@@ -43,13 +43,13 @@ func TestTheNearestReplicaOfKafka(t *testing.T) {
 		}
 		return err
 	})
-	leader := 0
+	leader, anywhere := 0, NewCluster(client, Options{})
+	t.Cleanup(anywhere.Close)
 	soon(func() error {
-		meta, err := client.Metadata(t.Context(), &kafka.MetadataRequest{Topics: []string{topic}})
-		if err != nil {
-			return err
+		of, err := anywhere.leaders(t.Context(), topic)
+		if err == nil {
+			leader, err = of.of(topic, 0)
 		}
-		leader, err = leaders{topic: meta.Topics[0]}.of(topic, 0)
 		return err
 	})
 	node := own.Nodes[0]
