@@ -50,14 +50,16 @@ type Cluster struct {
 	cancel  context.CancelFunc
 	work    sync.WaitGroup // all its goroutines
 
+	asking chan struct{} // of size one: who is in it asks of leaders, and has recent
+	recent leaders
+
 	mu      sync.Mutex
 	closed  bool
 	brokers map[int]*broker
-	lost    []place           // whose leader isn't known
-	finding bool              // it is looked for
-	held    int               // bytes of answers, with those that are asked for
-	starved bool              // a fetch waits for some to be given back
-	recent  map[string]lookup // by topic
+	lost    []place // whose leader isn't known
+	finding bool    // it is looked for
+	held    int     // bytes of answers, with those that are asked for
+	starved bool    // a fetch waits for some to be given back
 }
 
 // NewCluster makes a Cluster that asks through client's connections. It does
@@ -66,7 +68,7 @@ func NewCluster(client *kafka.Client, options Options) *Cluster {
 	if options.ClientID == "" {
 		options.ClientID = connect.ClientID(client)
 	}
-	c := &Cluster{Client: client, options: options, brokers: map[int]*broker{}, recent: map[string]lookup{}}
+	c := &Cluster{Client: client, options: options, brokers: map[int]*broker{}, asking: make(chan struct{}, 1), recent: leaders{}}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.appends = acked.NewAppender(client, options.ClientID, c.leader)
 	return c

@@ -22,15 +22,26 @@ type lookup struct {
 	at    time.Time
 }
 
-// recent is how old what is known of a topic may be: many shards ask at once.
-const recent = 200 * time.Millisecond
+const (
+	// recent is how old what is known of a topic may be: many shards ask at once.
+	recent = 200 * time.Millisecond
+
+	// metadataTimeout bounds a question, for which others wait.
+	metadataTimeout = 5 * time.Second
+)
 
 // leaders asks a broker of topics, as far as it wasn't asked a moment ago. What kafka-go
-// remembers is too old for who comes because of a leader that has moved.
+// remembers is too old for who comes because of a leader that has moved. There is one
+// question at a time: each takes a connection.
 func (c *Cluster) leaders(ctx context.Context, topics ...string) (leaders, error) {
+	select {
+	case c.asking <- struct{}{}:
+		defer func() { <-c.asking }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	found := leaders{}
 	q := &metadataQuestion{clientID: c.options.ClientID}
-	c.mu.Lock()
 	for _, topic := range topics {
 		if known, ok := c.recent[topic]; ok && time.Since(known.at) < recent {
 			found[topic] = known
@@ -38,16 +49,15 @@ func (c *Cluster) leaders(ctx context.Context, topics ...string) (leaders, error
 			q.request.TopicNames = append(q.request.TopicNames, topic)
 		}
 	}
-	c.mu.Unlock()
 	if len(q.request.TopicNames) == 0 {
 		return found, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
+	defer cancel()
 	res, err := c.transport().RoundTrip(ctx, c.Client.Addr, q)
 	if err != nil {
 		return nil, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	for _, t := range res.(*metadataAnswer).Topics {
 		switch kafka.Error(t.ErrorCode) {
 		case kafka.UnknownTopicOrPartition, kafka.TopicAuthorizationFailed:
