@@ -80,6 +80,7 @@ func TestWhatDidntMoveIsCommittedSeldom(t *testing.T) {
 			}
 		}
 		time.Sleep(recommitEvery)
+		synctest.Wait()
 		to.answer = errors.New("not now")
 		_ = gen.commit()
 		to.answer = nil
