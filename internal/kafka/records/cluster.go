@@ -197,8 +197,10 @@ func (c *Cluster) ask(q *question) (empty []place, served bool, err error) {
 	if len(q.places) == 0 {
 		return nil, false, nil
 	}
-	empty = make([]place, 0, len(q.places))
-	seen := make([]answer, 0, len(q.places)) // of the empty ones
+	var seen []answer // of the empty ones
+	if q.wait > 0 {   // as nearly all are
+		empty, seen = make([]place, 0, len(q.places)), make([]answer, 0, len(q.places))
+	}
 	q.answered = func(p *place, a answer, err error) {
 		if err == nil && a.nearest >= 0 && a.nearest != q.broker {
 			c.mu.Lock()
