@@ -25,9 +25,6 @@ func New() *Audits {
 	return &Audits{seed: maphash.MakeSeed(), series: map[uint32]*Series{}, byID: map[string]uint32{}}
 }
 
-// Len is how much is remembered, of letters.
-func (a *Audits) Len() int { return a.marks.Len() }
-
 // mark is what the record of replays says last of one replay of a letter, or of its
 // dismissal.
 type mark struct {

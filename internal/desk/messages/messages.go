@@ -52,9 +52,8 @@ type Messages struct {
 	actions []*action
 	index   map[actionName]uint16
 	n       int
-	since   time.Time // those before then were forgotten for want of room; zero: none was
-	oldest  int64     // Unix seconds: none is older
-	minute  int64     // Unix seconds: minutes before then aren't counted
+	oldest  int64 // Unix seconds: none is older
+	minute  int64 // Unix seconds: minutes before then aren't counted
 	changed bool
 }
 
@@ -71,9 +70,8 @@ func New(present func(destination, action string) string, most int, now time.Tim
 	return m
 }
 
-// Len is how many there are, and since when all that are counted are among them: zero
-// where none was forgotten for want of room.
-func (m *Messages) Len() (n int, since time.Time) { return m.n, m.since }
+// Len is how many there are.
+func (m *Messages) Len() int { return m.n }
 
 // Changed reports whether there is something new since it was last asked.
 func (m *Messages) Changed() bool {
@@ -253,15 +251,11 @@ func (m *Messages) Clean(now time.Time) {
 	oldest := max(m.oldest, hour-hour%3600)
 	if m.n > m.most+m.most/slack {
 		oldest = max(oldest, m.oldestWithin(m.most))
-		m.since = time.Unix(oldest, 0).UTC()
 	}
 	if oldest > m.oldest {
 		m.oldest = oldest
 		for _, table := range m.tables {
 			m.remove(table, func(one message) bool { return int64(one.accepted) < oldest })
-		}
-		if time.Unix(oldest, 0).After(m.since) {
-			m.since = time.Time{}
 		}
 	}
 	for _, a := range m.actions {

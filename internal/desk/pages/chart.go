@@ -70,20 +70,9 @@ func newChart(from []time.Time, step time.Duration, classes []string, counts [][
 	return c
 }
 
-// First and Last are when the chart begins and ends.
-func (c chart) First() time.Time {
-	if len(c.Bars) == 0 {
-		return time.Time{}
-	}
-	return c.Bars[0].From
-}
-
-func (c chart) Last() time.Time {
-	if len(c.Bars) == 0 {
-		return time.Time{}
-	}
-	return c.Bars[len(c.Bars)-1].To
-}
+// First and Last are when a chart that isn't empty begins and ends.
+func (c chart) First() time.Time { return c.Bars[0].From }
+func (c chart) Last() time.Time  { return c.Bars[len(c.Bars)-1].To }
 
 // spark is a trend as the points of a line, in a box of 24 by 1 units of 4 by 20.
 func spark(trend []int) string {

@@ -127,9 +127,7 @@ func (p *Pages) sums(r *http.Request, v *listView) error {
 	v.Partly = cmp.Or(v.Partly, histogram.Partly)
 	var from []time.Time
 	var counts [][]int
-	if n := len(histogram.Buckets); n > 1 {
-		step = histogram.Buckets[1].From.Sub(histogram.Buckets[0].From)
-	}
+	step = histogram.Step
 	for i, b := range histogram.Buckets {
 		for n := leastBars - len(histogram.Buckets); i == 0 && n > 0; n-- { // one bar alone says nothing
 			from, counts = append(from, b.From.Add(-step*time.Duration(n))), append(counts, []int{0, 0})

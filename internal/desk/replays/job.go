@@ -137,7 +137,7 @@ func (j *job) view() View {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	v := View{
-		ID: j.id, State: j.state, Here: true, By: j.options.By, Begun: j.begun, Ended: j.ended, Asked: j.asked, Words: letters.AskedInWords(j.asked),
+		ID: j.id, State: j.state, By: j.options.By, Begun: j.begun, Ended: j.ended, Asked: j.asked, Words: letters.AskedInWords(j.asked),
 		Read: j.progress.Done(), ToRead: j.progress.Total(), Published: j.report.Published, Left: j.report.Left, Err: j.err,
 		PassedOver: []PassedOver{}, Outcome: []Became{},
 	}

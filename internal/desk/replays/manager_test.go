@@ -271,7 +271,7 @@ func TestPlanAndStart(t *testing.T) {
 	other := r.manager()
 	r.await("the record is read", func() bool { return len(other.Jobs()) == 1 })
 	o := other.Jobs()[0]
-	if o.ID != v.ID || o.Here || o.State != Done || o.By != "jane@desk" || o.Published != 26 || !slices.Equal(o.Outcome, []Became{{deadletter.StateSent, 26}}) || o.Words != "all dead letters" {
+	if o.ID != v.ID || o.State != Done || o.By != "jane@desk" || o.Published != 26 || !slices.Equal(o.Outcome, []Became{{deadletter.StateSent, 26}}) || o.Words != "all dead letters" {
 		t.Errorf("%+v", o)
 	}
 }

@@ -42,7 +42,6 @@ type Became struct {
 type View struct {
 	ID     string    `json:"id"`
 	State  State     `json:"state"`
-	Here   bool      `json:"-"` // it is this desk's, and not known from the record of replays alone
 	By     string    `json:"by"`
 	Begun  time.Time `json:"begun,omitzero"`   // when it was planned; of the record, when it began
 	Ended  time.Time `json:"ended,omitzero"`   // zero: it hasn't, or nobody knows when

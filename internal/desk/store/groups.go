@@ -30,7 +30,6 @@ type Groups struct {
 	List   []Group
 	Total  int    // letters
 	Partly string // why these aren't all, in words; "": they are
-	Busy   bool   // see Page
 }
 
 // trendHours is how far a group's trend goes back.
@@ -65,7 +64,7 @@ func (s *Store) Groups(ctx context.Context, f deadletter.Filter) (Groups, error)
 	defer q.Hold()()
 	groups := map[kind]*group{}
 	var near [64]*group // those that came last
-	out := Groups{Partly: q.Partly(), Busy: q.Busy()}
+	out := Groups{Partly: q.Partly()}
 	s.each(&f, q, func(r *row) bool {
 		k := kind{r.destination, r.action, r.reason, r.code}
 		at := (uint32(k.destination)*31 + uint32(k.action)*17 + uint32(k.reason)*7 + uint32(k.code)) % uint32(len(near))
@@ -140,7 +139,7 @@ func (s *Store) Histogram(ctx context.Context, f deadletter.Filter, step time.Du
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	defer q.Hold()()
-	out := Histogram{Partly: q.Partly(), Busy: q.Busy(), Step: max(step, time.Minute)}
+	out := Histogram{Partly: q.Partly(), Step: max(step, time.Minute)}
 	newest, oldest := int64(0), int64(0)
 	n := 0
 	s.each(&f, q, func(r *row) bool {

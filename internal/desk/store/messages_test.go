@@ -88,7 +88,7 @@ func TestMessagesAreBounded(t *testing.T) {
 	}
 	s := r.loaded(cfg)
 	p := s.Progress()
-	if p.Messages > 30 || p.Messages < 15 || p.Since.IsZero() {
+	if p.Messages > 30 || p.Messages < 15 {
 		t.Errorf("%+v", p)
 	}
 	counted := 0

@@ -62,7 +62,6 @@ type Store struct {
 	told      time.Time     // when it was closed last
 	loaded    bool
 	forgotten int // letters
-	odd       int // records
 
 	seed     maphash.Seed
 	texts    texts
@@ -129,8 +128,6 @@ type Progress struct {
 	Letters   int       `json:"letters"`             // that are here
 	Messages  int       `json:"messages"`            // likewise
 	Forgotten int       `json:"forgotten,omitempty"` // letters beyond the bound, or with texts that have no room
-	Odd       int       `json:"-"`                   // records that can't be understood
-	Since     time.Time `json:"-"`                   // messages that were accepted before then aren't here; zero: all that a Funnel counts are
 }
 
 // Progress tells how far the reading is.
@@ -138,8 +135,8 @@ func (s *Store) Progress() Progress {
 	far := s.follower.Progress()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	p := Progress{Done: far.Done, Total: far.Total, Fault: far.Fault, At: far.At, Loaded: s.loaded, Forgotten: s.forgotten, Odd: s.odd, Letters: len(s.rows) + len(s.fresh)}
-	p.Messages, p.Since = s.messages.Len()
+	p := Progress{Done: far.Done, Total: far.Total, Fault: far.Fault, At: far.At, Loaded: s.loaded, Forgotten: s.forgotten}
+	p.Letters, p.Messages = len(s.rows)+len(s.fresh), s.messages.Len()
 	return p
 }
 

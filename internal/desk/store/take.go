@@ -106,7 +106,6 @@ func (s *Store) allTakers() map[string]taker {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.takeAudits(entries)
-		s.odd += len(block) - len(entries)
 	}
 	delete(topics, "")
 	return topics
@@ -137,11 +136,7 @@ func (s *Store) takeAudits(entries []audits.Entry) {
 
 // takeLetter takes in a dead letter.
 func (s *Store) takeLetter(r *deadletter.Record, fault error) {
-	if errors.Is(fault, deadletter.ErrForeign) {
-		s.odd++
-		return
-	}
-	if s.fold.Repeated(r) {
+	if errors.Is(fault, deadletter.ErrForeign) || s.fold.Repeated(r) {
 		return
 	}
 	n, ok := s.rowOf(r)
