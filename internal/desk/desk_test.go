@@ -26,6 +26,7 @@ import (
 	"engage-worker/internal/config"
 	"engage-worker/internal/desk/pages"
 	"engage-worker/internal/sim/port"
+	"engage-worker/internal/sim/scene"
 )
 
 // has checks an answer's status, and that it has texts in it.
@@ -58,7 +59,7 @@ func TestPages(t *testing.T) {
 		l.Reason, l.TwilioCode, l.Disposition = "opted_out", 21610, deadletter.Permanent
 	})
 	r.letters(first, second, letter(3))
-	r.put(source, kafka.Message{Key: []byte("u1"), Value: first.Value, WriterData: 0})
+	r.Put(source, kafka.Message{Key: []byte("u1"), Value: first.Value, WriterData: 0})
 	r.loaded(3)
 
 	r.get("/").has(t, 200, `aria-current="page">Overview`, "3 dead letters", "onboarding", "desk.workers names no replicas")
@@ -234,7 +235,7 @@ func TestReveal(t *testing.T) {
 	r := newRig(t, nil)
 	l := letter(1, func(l *deadletter.Record) { l.Message = "the number +14155550001 is no mobile" })
 	r.letters(l)
-	r.put(source, kafka.Message{Value: l.Value, WriterData: 0})
+	r.Put(source, kafka.Message{Value: l.Value, WriterData: 0})
 	r.loaded(1)
 	if a := r.get("/dead-letters/" + l.ID()); strings.Contains(a.body, "14155550001") || !strings.Contains(a.body, "the number &#43;14***001 is no mobile") {
 		t.Error(a.body)
@@ -417,7 +418,7 @@ func TestWithoutKafka(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(nowhere.Close)
-	r := &rig{t: t, log: &lines{}}
+	r := &rig{t: t, log: &scene.Log{}}
 	r.open(nowhere.Addr().String(), nil)
 	r.get("/").has(t, 200, "Reading the topics", "<progress")
 	r.get("/dead-letters").has(t, 200, "Reading the topics")

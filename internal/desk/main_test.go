@@ -1,7 +1,6 @@
 package desk
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,16 +18,13 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"github.com/segmentio/kafka-go"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"go.uber.org/goleak"
 	"golang.org/x/net/html"
 
 	"engage-worker/deadletter"
 	"engage-worker/internal/config"
 	"engage-worker/internal/desk/guard"
-	"engage-worker/internal/kafka/acked"
-	"engage-worker/internal/sim/embedded"
+	"engage-worker/internal/sim/scene"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -41,12 +37,12 @@ const (
 
 // rig is a desk on an embedded broker.
 type rig struct {
-	t      *testing.T
-	broker *embedded.Broker
-	base   string // the desk's address
-	http   *http.Client
-	log    *lines
-	end    func() // ends the desk, and waits for it
+	*scene.Scene
+	t    *testing.T
+	base string // the desk's address
+	http *http.Client
+	log  *scene.Log
+	end  func() // ends the desk, and waits for it
 }
 
 // settings are those of a rig that a test may change.
@@ -55,33 +51,10 @@ type settings struct {
 	more string // of the configuration
 }
 
-// lines is a log that is read while it is written.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(line []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(line)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 func newRig(t *testing.T, edit func(*settings)) *rig {
 	t.Helper()
-	b, err := embedded.Start(kfake.SeedTopics(partitions, source, dlq, dlq+".replays", source+".onboarding.ledger", source+".onboarding.status"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Close)
-	r := &rig{t: t, broker: b, log: &lines{}}
-	r.open(b.Brokers()[0], edit)
+	r := &rig{Scene: scene.New(t, partitions, source, dlq, dlq+".replays", source+".onboarding.ledger", source+".onboarding.status"), t: t, log: &scene.Log{}}
+	r.open(r.Broker.Brokers()[0], edit)
 	return r
 }
 
@@ -228,27 +201,12 @@ func (r *rig) loaded(letters int) {
 	})
 }
 
-// put writes messages, to the partitions in their WriterData.
-func (r *rig) put(topic string, messages ...kafka.Message) {
-	r.t.Helper()
-	transport := &kafka.Transport{}
-	defer transport.CloseIdleConnections()
-	w := &kafka.Writer{
-		Addr: kafka.TCP(r.broker.Brokers()...), Topic: topic, Transport: transport, Balancer: kafka.BalancerFunc(acked.ChosenPartition),
-		BatchTimeout: time.Millisecond, RequiredAcks: kafka.RequireAll,
-	}
-	defer w.Close()
-	if err := w.WriteMessages(r.t.Context(), messages...); err != nil {
-		r.t.Fatal(err)
-	}
-}
-
 func (r *rig) letters(letters ...*deadletter.Record) {
 	r.t.Helper()
 	for _, l := range letters {
 		m := deadletter.Encode(l)
 		m.WriterData = l.Partition
-		r.put(dlq, m)
+		r.Put(dlq, m)
 	}
 }
 

@@ -1,7 +1,6 @@
 package desk
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -21,6 +20,7 @@ import (
 	"engage-worker/internal/kafka/topics"
 	"engage-worker/internal/sim/embedded"
 	"engage-worker/internal/sim/sample"
+	"engage-worker/internal/sim/scene"
 	"engage-worker/internal/sim/twiliosim"
 	"engage-worker/internal/worker"
 )
@@ -218,21 +218,10 @@ func (w *world) refuse(every bool) {
 	}
 }
 
-// lines is a log.
-type lines struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.all.Write(p)
-}
+// lines is a log, of which the last lines are shown.
+type lines struct{ scene.Log }
 
 func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	all := strings.Split(l.all.String(), "\n")
+	all := strings.Split(l.Log.String(), "\n")
 	return strings.Join(all[max(0, len(all)-60):], "\n")
 }

@@ -14,16 +14,14 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/segmentio/kafka-go"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"go.uber.org/goleak"
 
 	"engage-worker/consumer/ledger"
 	"engage-worker/deadletter"
 	"engage-worker/internal/desk/audits"
 	"engage-worker/internal/desk/store"
-	"engage-worker/internal/kafka/acked"
 	"engage-worker/internal/kafka/records"
-	"engage-worker/internal/sim/embedded"
+	"engage-worker/internal/sim/scene"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -36,35 +34,23 @@ const (
 	partitions = 3
 )
 
-// rig is an embedded broker with the topics of one destination. The record of
-// replays isn't there before it is made.
+// rig has the topics of one destination. The record of replays isn't there before it is
+// made.
 type rig struct {
-	t       *testing.T
-	broker  *embedded.Broker
-	client  *kafka.Client
-	cluster *records.Cluster
+	*scene.Scene
+	t *testing.T
 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	b, err := embedded.Start(kfake.SeedTopics(partitions, source, dlq, ledgerName, statusName))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Close)
-	transport := &kafka.Transport{MetadataTTL: 100 * time.Millisecond}
-	t.Cleanup(transport.CloseIdleConnections)
-	client := &kafka.Client{Addr: kafka.TCP(b.Brokers()...), Transport: transport, Timeout: 10 * time.Second}
-	cluster := records.NewCluster(client, records.Options{})
-	t.Cleanup(cluster.Close)
-	return &rig{t, b, client, cluster}
+	return &rig{scene.New(t, partitions, source, dlq, ledgerName, statusName), t}
 }
 
 // manager is a desk's.
 func (r *rig) manager() *Manager {
 	r.t.Helper()
 	s := store.New(store.Config{
-		Cluster: r.cluster, DeadLetters: dlq, Every: 10 * time.Millisecond, Log: zerolog.Nop(),
+		Cluster: r.Cluster, DeadLetters: dlq, Every: 10 * time.Millisecond, Log: zerolog.Nop(),
 		Destinations: []store.Destination{{Name: "onboarding", Ledger: ledgerName, Status: statusName}},
 	})
 	ctx, cancel := context.WithCancel(r.t.Context())
@@ -83,20 +69,20 @@ func (r *rig) manager() *Manager {
 func (r *rig) planner() deadletter.Planner {
 	topic := func(name string) func(string) string { return func(string) string { return name } }
 	return deadletter.Planner{
-		Reader: &deadletter.Reader{Cluster: r.cluster, Topic: dlq}, Source: source, Destinations: []string{"onboarding"}, Memory: time.Hour,
-		Sources: deadletter.Sources{Cluster: r.cluster, Ledger: topic(ledgerName), Status: topic(statusName)},
+		Reader: &deadletter.Reader{Cluster: r.Cluster, Topic: dlq}, Source: source, Destinations: []string{"onboarding"}, Memory: time.Hour,
+		Sources: deadletter.Sources{Cluster: r.Cluster, Ledger: topic(ledgerName), Status: topic(statusName)},
 	}
 }
 
 func (r *rig) openAudit(ctx context.Context, create bool) (*deadletter.AuditLog, error) {
-	audit, err := deadletter.OpenAudit(ctx, r.cluster, dlq+".replays")
+	audit, err := deadletter.OpenAudit(ctx, r.Cluster, dlq+".replays")
 	switch {
 	case !errors.Is(err, kafka.UnknownTopicOrPartition):
 		return audit, err
 	case !create:
 		return nil, nil
 	}
-	res, err := r.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{Topic: dlq + ".replays", NumPartitions: partitions, ReplicationFactor: 1}}})
+	res, err := r.Client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{Topic: dlq + ".replays", NumPartitions: partitions, ReplicationFactor: 1}}})
 	if err == nil {
 		err = res.Errors[dlq+".replays"]
 	}
@@ -104,7 +90,7 @@ func (r *rig) openAudit(ctx context.Context, create bool) (*deadletter.AuditLog,
 		return nil, err
 	}
 	for {
-		audit, err := deadletter.OpenAudit(ctx, r.cluster, dlq+".replays")
+		audit, err := deadletter.OpenAudit(ctx, r.Cluster, dlq+".replays")
 		if !errors.Is(err, kafka.UnknownTopicOrPartition) || ctx.Err() != nil {
 			return audit, err
 		}
@@ -134,18 +120,6 @@ func (r *rig) in(m *Manager, id string, state State) (v View) {
 	return v
 }
 
-func (r *rig) put(topic string, messages ...kafka.Message) {
-	r.t.Helper()
-	w := &kafka.Writer{
-		Addr: r.client.Addr, Topic: topic, Transport: r.client.Transport, Balancer: kafka.BalancerFunc(acked.ChosenPartition),
-		BatchTimeout: time.Millisecond, RequiredAcks: kafka.RequireAll,
-	}
-	defer w.Close()
-	if err := w.WriteMessages(r.t.Context(), messages...); err != nil {
-		r.t.Fatal(err)
-	}
-}
-
 // letters writes n dead letters.
 func (r *rig) letters(n int, edits ...func(int, *deadletter.Record)) (all []*deadletter.Record) {
 	r.t.Helper()
@@ -163,7 +137,7 @@ func (r *rig) letters(n int, edits ...func(int, *deadletter.Record)) (all []*dea
 		m.WriterData = l.Partition
 		all, messages = append(all, l), append(messages, m)
 	}
-	r.put(dlq, messages...)
+	r.Put(dlq, messages...)
 	return all
 }
 
@@ -173,8 +147,8 @@ func (r *rig) sent(letters ...*deadletter.Record) {
 	for _, l := range letters {
 		key := ledger.AppendKey(nil, l.Action, l.IdempotencyKey())
 		e := ledger.Entry{State: ledger.Sent, SID: "SM1", Time: time.Now(), Position: ledger.Position{Partition: l.Partition, Offset: 1000}}
-		r.put(ledgerName, kafka.Message{Key: key, Value: e.AppendValue(nil), WriterData: l.Partition})
-		r.put(statusName, kafka.Message{Key: key, WriterData: l.Partition, Value: fmt.Appendf(nil,
+		r.Put(ledgerName, kafka.Message{Key: key, Value: e.AppendValue(nil), WriterData: l.Partition})
+		r.Put(statusName, kafka.Message{Key: key, WriterData: l.Partition, Value: fmt.Appendf(nil,
 			`{"sid":"SM1","status":"accepted","segments":3,"position":"%d/1000","acceptedAt":%q}`, l.Partition, time.Now().UTC().Format(time.RFC3339))})
 	}
 }
@@ -184,11 +158,11 @@ func (r *rig) published() map[string]int {
 	r.t.Helper()
 	n := map[string]int{}
 	for p := range partitions {
-		_, end, err := r.cluster.Bounds(r.t.Context(), source, p)
+		_, end, err := r.Cluster.Bounds(r.t.Context(), source, p)
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		scanner := records.Scanner{Cluster: r.cluster, MaxBytes: 1 << 20}
+		scanner := records.Scanner{Cluster: r.Cluster, MaxBytes: 1 << 20}
 		if err := scanner.Scan(r.t.Context(), records.Span{Topic: source, Partition: p, End: end}, func(block []records.Record) error {
 			for i := range block {
 				if replay, ok := deadletter.ParseReplayed(block[i].Message(source, p).Headers); ok {

@@ -196,13 +196,13 @@ func BenchmarkPages(b *testing.B) {
 	at := 0
 	for _, rows := range []int{20, 50, 200} {
 		asked(b, fmt.Sprint("Letters/", rows), func() error {
-			s.again = reread.New(r.cluster, dlq)
+			s.again = reread.New(r.Cluster, dlq)
 			at += rows
 			return page(deadletter.Filter{}, at%(n-rows), rows)
 		})
 	}
 	asked(b, "Letters/scattered", func() error { // each from a batch of its own
-		s.again = reread.New(r.cluster, dlq)
+		s.again = reread.New(r.Cluster, dlq)
 		return page(deadletter.Filter{IDPrefix: "a5"}, 0, 50)
 	})
 	asked(b, "Letters/remembered", func() error { return page(deadletter.Filter{}, 0, 50) })

@@ -128,8 +128,8 @@ func TestKafkaAway(t *testing.T) {
 	s := r.loaded(r.config())
 	var away atomic.Bool
 	away.Store(true)
-	r.broker.Control(func(kmsg.Request) (kmsg.Response, error, bool) {
-		r.broker.KeepControl()
+	r.Broker.Control(func(kmsg.Request) (kmsg.Response, error, bool) {
+		r.Broker.KeepControl()
 		if away.Load() {
 			return nil, errors.New("away"), true
 		}
@@ -269,8 +269,8 @@ func TestOddTexts(t *testing.T) {
 			}
 		}
 	}
-	r.put(dlq, odd...)
-	r.put(dlq, kafka.Message{Value: []byte("?")})
+	r.Put(dlq, odd...)
+	r.Put(dlq, kafka.Message{Value: []byte("?")})
 	s := r.loaded(r.config())
 	p := s.Progress()
 	if p.Letters+p.Forgotten != 40 || p.Forgotten < 8 {
@@ -289,19 +289,19 @@ func TestTopicMadeAnew(t *testing.T) {
 	s.now = func() time.Time { return time.Now().Add(time.Duration(skew.Load())) }
 	r.follow(s)
 	r.await(s, "nine letters", func() bool { return s.Progress().Letters == 9 })
-	if _, err := r.client.DeleteTopics(t.Context(), &kafka.DeleteTopicsRequest{Topics: []string{dlq}}); err != nil {
+	if _, err := r.Client.DeleteTopics(t.Context(), &kafka.DeleteTopicsRequest{Topics: []string{dlq}}); err != nil {
 		t.Fatal(err)
 	}
 	r.await(s, "it is missing", func() bool { return s.Progress().Fault != "" })
 	if s.Progress().Letters != 9 {
 		t.Errorf("%+v", s.Progress())
 	}
-	res, err := r.client.CreateTopics(t.Context(), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{Topic: dlq, NumPartitions: partitions, ReplicationFactor: 1}}})
+	res, err := r.Client.CreateTopics(t.Context(), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{Topic: dlq, NumPartitions: partitions, ReplicationFactor: 1}}})
 	if err = errors.Join(err, res.Errors[dlq]); err != nil {
 		t.Fatal(err)
 	}
 	for deadline := time.Now().Add(20 * time.Second); ; { // the client may not know it yet
-		w := &kafka.Writer{Addr: r.client.Addr, Topic: dlq, Transport: r.client.Transport, RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond}
+		w := &kafka.Writer{Addr: r.Client.Addr, Topic: dlq, Transport: r.Client.Transport, RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond}
 		err := w.WriteMessages(t.Context(), deadletter.Encode(letter(1)))
 		w.Close()
 		if err == nil {

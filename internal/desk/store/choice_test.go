@@ -16,7 +16,7 @@ import (
 // all are the topic's letters as `dlq list` finds them, newest first.
 func (r *rig) all() (letters []*deadletter.Record) {
 	r.t.Helper()
-	reader := deadletter.Reader{Cluster: r.cluster, Topic: dlq}
+	reader := deadletter.Reader{Cluster: r.Cluster, Topic: dlq}
 	spans, err := reader.Spans(r.t.Context(), time.Time{})
 	if err != nil {
 		r.t.Fatal(err)
@@ -32,7 +32,7 @@ func (r *rig) all() (letters []*deadletter.Record) {
 		r.t.Fatal(err)
 	}
 	if err := states.Learn(r.t.Context(), deadletter.Sources{
-		Cluster: r.cluster, Replays: dlq + ".replays", Ledger: topicOf("ledger"), Status: topicOf("status"),
+		Cluster: r.Cluster, Replays: dlq + ".replays", Ledger: topicOf("ledger"), Status: topicOf("status"),
 	}, nil); err != nil {
 		r.t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestFiltersAndStates(t *testing.T) {
 			capital.Headers[i].Value = []byte("ABCDEF0123456789")
 		}
 	}
-	r.put(dlq, odd, capital, odd)
+	r.Put(dlq, odd, capital, odd)
 	s := r.loaded(r.config())
 	letters := r.all()
 	for n := range 300 {

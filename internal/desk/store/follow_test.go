@@ -59,7 +59,7 @@ func TestFollows(t *testing.T) {
 		t.Errorf("%+v", detail.Replays)
 	}
 
-	audit, err := deadletter.OpenAudit(t.Context(), r.cluster, dlq+".replays")
+	audit, err := deadletter.OpenAudit(t.Context(), r.Cluster, dlq+".replays")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,16 +14,13 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/segmentio/kafka-go"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
 	"engage-worker/consumer/ledger"
 	"engage-worker/consumer/status"
 	"engage-worker/deadletter"
-	"engage-worker/internal/kafka/acked"
-	"engage-worker/internal/kafka/records"
-	"engage-worker/internal/sim/embedded"
+	"engage-worker/internal/sim/scene"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -36,32 +33,20 @@ const (
 	partitions = 3
 )
 
-// rig is an embedded broker with the topics of one destination.
+// rig has the topics of one destination.
 type rig struct {
-	t       testing.TB
-	broker  *embedded.Broker
-	client  *kafka.Client
-	cluster *records.Cluster
+	*scene.Scene
+	t testing.TB
 }
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	b, err := embedded.Start(kfake.SeedTopics(partitions, source, dlq, dlq+".replays", ledgerName, statusName))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Close)
-	transport := &kafka.Transport{MetadataTTL: time.Second}
-	t.Cleanup(transport.CloseIdleConnections)
-	client := &kafka.Client{Addr: kafka.TCP(b.Brokers()...), Transport: transport, Timeout: 10 * time.Second}
-	cluster := records.NewCluster(client, records.Options{})
-	t.Cleanup(cluster.Close)
-	return &rig{t, b, client, cluster}
+	return &rig{scene.New(t, partitions, source, dlq, dlq+".replays", ledgerName, statusName), t}
 }
 
 func (r *rig) config() Config {
 	return Config{
-		Cluster: r.cluster, DeadLetters: dlq, Every: 10 * time.Millisecond, Log: zerolog.Nop(),
+		Cluster: r.Cluster, DeadLetters: dlq, Every: 10 * time.Millisecond, Log: zerolog.Nop(),
 		Destinations: []Destination{{Name: "onboarding", FormerNames: []string{"intro"}, Ledger: ledgerName, Status: statusName}},
 	}
 }
@@ -108,19 +93,6 @@ func (r *rig) await(s *Store, what string, holds func() bool) {
 	}
 }
 
-// put writes messages, to the partitions in their WriterData.
-func (r *rig) put(topic string, messages ...kafka.Message) {
-	r.t.Helper()
-	w := &kafka.Writer{
-		Addr: r.client.Addr, Topic: topic, Transport: r.client.Transport, Balancer: kafka.BalancerFunc(acked.ChosenPartition),
-		BatchSize: 1000, BatchBytes: 900_000, BatchTimeout: time.Millisecond, RequiredAcks: kafka.RequireAll, Compression: kafka.Lz4,
-	}
-	defer w.Close()
-	if err := w.WriteMessages(r.t.Context(), messages...); err != nil {
-		r.t.Fatal(err)
-	}
-}
-
 // letters writes dead letters, each to the partition of its event.
 func (r *rig) letters(letters ...*deadletter.Record) {
 	r.t.Helper()
@@ -129,7 +101,7 @@ func (r *rig) letters(letters ...*deadletter.Record) {
 		messages[i] = deadletter.Encode(l)
 		messages[i].WriterData = l.Partition
 	}
-	r.put(dlq, messages...)
+	r.Put(dlq, messages...)
 }
 
 // letter is the nth of letters that are like another.
@@ -149,13 +121,13 @@ func letter(n int, edits ...func(*deadletter.Record)) *deadletter.Record {
 // entry writes what the ledger says of a letter's delivery.
 func (r *rig) entry(l *deadletter.Record, e ledger.Entry) {
 	r.t.Helper()
-	r.put(ledgerName, kafka.Message{Key: ledger.AppendKey(nil, l.Action, l.IdempotencyKey()), Value: e.AppendValue(nil), WriterData: l.Partition})
+	r.Put(ledgerName, kafka.Message{Key: ledger.AppendKey(nil, l.Action, l.IdempotencyKey()), Value: e.AppendValue(nil), WriterData: l.Partition})
 }
 
 // said writes what the status topic says of a letter's delivery.
 func (r *rig) said(l *deadletter.Record, state status.State, at time.Time, offset int64) {
 	r.t.Helper()
-	r.put(statusName, statusOf(l, state, at, offset))
+	r.Put(statusName, statusOf(l, state, at, offset))
 }
 
 func statusOf(l *deadletter.Record, state status.State, at time.Time, offset int64) kafka.Message {
@@ -167,15 +139,15 @@ func statusOf(l *deadletter.Record, state status.State, at time.Time, offset int
 // replayer replays what a filter chooses.
 func (r *rig) replayer(f deadletter.Filter, edits ...func(*deadletter.Replayer)) *deadletter.Replayer {
 	r.t.Helper()
-	audit, err := deadletter.OpenAudit(r.t.Context(), r.cluster, dlq+".replays")
+	audit, err := deadletter.OpenAudit(r.t.Context(), r.Cluster, dlq+".replays")
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { audit.Close() })
 	p := &deadletter.Replayer{Rate: 10_000, Planner: deadletter.Planner{
-		Reader: &deadletter.Reader{Cluster: r.cluster, Topic: dlq}, Audit: audit, Source: source, Destinations: []string{"onboarding"},
+		Reader: &deadletter.Reader{Cluster: r.Cluster, Topic: dlq}, Audit: audit, Source: source, Destinations: []string{"onboarding"},
 		Filter: f, MaxReplays: 3, By: "jane@desk", Selection: "s", Memory: time.Hour,
-		Sources: deadletter.Sources{Cluster: r.cluster, Ledger: func(string) string { return ledgerName }, Status: func(string) string { return statusName }},
+		Sources: deadletter.Sources{Cluster: r.Cluster, Ledger: func(string) string { return ledgerName }, Status: func(string) string { return statusName }},
 	}}
 	for _, edit := range edits {
 		edit(p)
@@ -252,7 +224,7 @@ func (r *rig) randomly(rnd *rand.Rand, n int) {
 // ask asks the broker what kafka-go can't.
 func (r *rig) ask(req kmsg.Request) {
 	r.t.Helper()
-	conn, err := net.Dial("tcp", r.broker.Brokers()[0])
+	conn, err := net.Dial("tcp", r.Broker.Brokers()[0])
 	if err != nil {
 		r.t.Fatal(err)
 	}

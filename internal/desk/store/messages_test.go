@@ -35,7 +35,7 @@ func TestEachMessageCountsOnce(t *testing.T) {
 		}
 	}
 	l := letter(8)
-	r.put(statusName, kafka.Message{Key: ledger.AppendKey(nil, l.Action, l.IdempotencyKey()), WriterData: l.Partition})
+	r.Put(statusName, kafka.Message{Key: ledger.AppendKey(nil, l.Action, l.IdempotencyKey()), WriterData: l.Partition})
 	r.said(letter(100), status.Delivered, now.Add(-3*time.Hour), 1)
 	r.said(letter(101), status.Delivered, now.Add(-4*24*time.Hour), 1)
 	r.said(letter(102), status.Delivered, now.Add(-8*24*time.Hour), 1) // too old to be counted

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,27 +14,10 @@ import (
 	"go.uber.org/goleak"
 
 	"engage-worker/internal/config"
+	"engage-worker/internal/sim/scene"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// output is written by the demo and read by the test.
-type output struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
 
 func options(t *testing.T, out io.Writer) Options {
 	t.Setenv("TMPDIR", t.TempDir())
@@ -47,7 +29,7 @@ func options(t *testing.T, out io.Writer) Options {
 
 // The whole demo, with its outage and its faults.
 func TestDemo(t *testing.T) {
-	var out output
+	var out scene.Log
 	opts := options(t, &out)
 	opts.Events = 600
 	if err := Run(t.Context(), opts); err != nil {
@@ -84,7 +66,7 @@ func TestDemo(t *testing.T) {
 // Whoever tries the demo's topic makes events of their own: these are counted
 // apart, whatever comes of them.
 func TestOthersEvents(t *testing.T) {
-	var out output
+	var out scene.Log
 	opts := options(t, &out)
 	opts.Events = 200
 	ended := make(chan error, 1)
@@ -136,7 +118,7 @@ func TestOthersEvents(t *testing.T) {
 
 // An endless demo ends when it is interrupted, wherever it is.
 func TestInterrupted(t *testing.T) {
-	var out output
+	var out scene.Log
 	opts := options(t, &out)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
