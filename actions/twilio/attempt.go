@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -61,23 +62,22 @@ func (a *attempt) OAuth() client.OAuth { return nil }
 // SendRequest posts the message's form to the message's host. Of rawURL only
 // the path counts: twilio-go knows one host. data is empty, since the form is
 // the message's.
-func (a *attempt) SendRequest(method, rawURL string, _ url.Values, _ map[string]any, _ ...byte) (*http.Response, error) {
+func (a *attempt) SendRequest(_, rawURL string, _ url.Values, _ map[string]any, _ ...byte) (*http.Response, error) {
 	_, rest, _ := strings.Cut(rawURL, "://")
 	slash := strings.IndexByte(rest, '/')
 	if slash < 0 {
 		return nil, a.fail(errors.New("twilio-go made a URL without a path"))
 	}
-	to, err := a.client.at(address{a.msg.BaseURL, rest[slash:]})
+	post, err := a.client.postTo(address{a.msg.BaseURL, rest[slash:]})
 	if err != nil {
 		return nil, a.fail(err)
 	}
 	a.trace.GetConn, a.trace.GotConn = a.connect, a.connected
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(a.ctx, &a.trace), method, "", bytes.NewReader(encodeForm(a.msg.Form)))
-	if err != nil {
-		return nil, a.fail(err)
-	}
-	req.URL, req.Host = to, to.Host
-	req.Header = a.client.header // which net/http only reads
+	form := encodeForm(a.msg.Form)
+	req := post.WithContext(httptrace.WithClientTrace(a.ctx, &a.trace))
+	req.ContentLength = int64(len(form))
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(form)), nil }
+	req.Body, _ = req.GetBody()
 	resp, err := a.client.transport.RoundTrip(req)
 	if err != nil {
 		return nil, a.fail(lookup.StripURL(err))

@@ -2,9 +2,9 @@ package twilio
 
 import (
 	"cmp"
+	"context"
 	"encoding/base64"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -34,7 +34,7 @@ type Client struct {
 	transport  http.RoundTripper // its
 	timeout    time.Duration
 	now        func() time.Time
-	addresses  sync.Map // of messages: address -> *url.URL, which net/http only reads
+	posts      sync.Map // address -> *http.Request, of which those of messages are copies
 	lists      lookup.Getter
 	contents   lookup.Getter
 }
@@ -106,17 +106,18 @@ func New(cfg Config) (*Client, error) {
 // configuration has hosts.
 type address struct{ base, path string }
 
-// at is a's URL.
-func (c *Client) at(a address) (*url.URL, error) {
-	if u, ok := c.addresses.Load(a); ok {
-		return u.(*url.URL), nil
+// postTo is a request to a, as all are before their forms.
+func (c *Client) postTo(a address) (*http.Request, error) {
+	if req, ok := c.posts.Load(a); ok {
+		return req.(*http.Request), nil
 	}
-	u, err := url.Parse(a.base + a.path)
-	if err != nil || u.Host == "" {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, a.base+a.path, http.NoBody)
+	if err != nil || req.URL.Host == "" {
 		return nil, errBaseURL
 	}
-	c.addresses.Store(a, u)
-	return u, nil
+	req.Header = c.header // which net/http only reads
+	c.posts.Store(a, req)
+	return req, nil
 }
 
 // Close releases idle connections; those of a shared http.Client too.

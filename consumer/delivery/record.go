@@ -72,7 +72,8 @@ func (d *delivery) refused(err error) step {
 // tagsOf tells a message apart from others in the ledger. The recipient's is of
 // the number as it is written: earlier versions know no other.
 func tagsOf(m *twilio.Message) ledger.Tags {
-	return ledger.Tags{Recipient: tag(m.To + "\x00" + m.From), Body: bodyTag(m.Body)}
+	both := append(append(append(make([]byte, 0, 128), m.To...), 0), m.From...)
+	return ledger.Tags{Recipient: tagOf(both), Body: bodyTag(m.Body)}
 }
 
 // madeWith is what a request with m is made with, but for its deadline.
@@ -91,8 +92,10 @@ func bodyTag(body string) uint32 {
 }
 
 // tag is never 0, and the same in every process.
-func tag(text string) uint32 {
-	h := sha256.Sum256([]byte(text))
+func tag(text string) uint32 { return tagOf([]byte(text)) }
+
+func tagOf(text []byte) uint32 {
+	h := sha256.Sum256(text)
 	return max(1, binary.BigEndian.Uint32(h[:]))
 }
 
