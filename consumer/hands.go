@@ -41,7 +41,6 @@ func (x *hands) give(t task) {
 func (x *hands) work(t task) {
 	for more := true; more; t, more = x.another() {
 		x.do(t)
-		t = task{}
 	}
 }
 

@@ -73,7 +73,7 @@ func (f *Follower) apply(ctx context.Context, news []News) (overtaken bool, err 
 	}
 	tickets := make([]acked.Ticket, len(further))
 	for i, m := range further {
-		ok := false
+		var ok bool
 		if tickets[i], ok = f.enqueue(m.to.Key, &m.to.Record, m.entry); !ok {
 			return false, nil
 		}

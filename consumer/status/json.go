@@ -88,7 +88,7 @@ func (r *Record) parse(value []byte) (ok bool) {
 		begin++
 		field, end := scanText(text, begin)
 		if end < 0 {
-			field, end = "", scanNumber(text, begin)
+			end = scanNumber(text, begin)
 			ok = end > 0 && r.setNumber(name, text[begin:end])
 		} else {
 			ok = r.setText(name, field, value[begin+1:end-1])

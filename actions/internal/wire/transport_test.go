@@ -33,7 +33,7 @@ type said []string
 const hangUp = "\x00"
 
 // script serves connections that say what they are told, whatever is asked.
-func script(t *testing.T, connections ...said) (url string, taken *atomic.Int32) {
+func script(t *testing.T, connections ...said) (base string, taken *atomic.Int32) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -81,8 +81,8 @@ func transport(t *testing.T, like *http.Transport) *Transport {
 }
 
 // post posts a form and reads the answer.
-func post(ctx context.Context, tr http.RoundTripper, url string) (status int, body string, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader("a=b"))
+func post(ctx context.Context, tr http.RoundTripper, to string) (status int, body string, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader("a=b"))
 	if err != nil {
 		return 0, "", err
 	}
@@ -125,11 +125,11 @@ func TestAnswers(t *testing.T) {
 		"with a length and in parts": {said{"HTTP/1.1 201 Created\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", ok}, nil, "201 ok, 201 ok", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			url, taken := script(t, c.first, c.second)
+			base, taken := script(t, c.first, c.second)
 			tr := transport(t, &http.Transport{MaxResponseHeaderBytes: 64 << 10})
 			var got []string
 			for range 2 {
-				status, body, err := post(t.Context(), tr, url)
+				status, body, err := post(t.Context(), tr, base)
 				if err != nil {
 					got = append(got, err.Error())
 				} else {
@@ -314,9 +314,9 @@ func TestContextEnds(t *testing.T) {
 
 // What isn't read to its end costs the connection, and waits for nothing.
 func TestBodyLeft(t *testing.T) {
-	url, taken := script(t, said{"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nok"}, said{ok})
+	base, taken := script(t, said{"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nok"}, said{ok})
 	tr := transport(t, &http.Transport{})
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -332,7 +332,7 @@ func TestBodyLeft(t *testing.T) {
 	if n, err := resp.Body.Read(make([]byte, 9)); n != 0 || err == nil {
 		t.Errorf("a closed body gives %d bytes, %v", n, err)
 	}
-	if _, body, err := post(t.Context(), tr, url); body != "ok" || err != nil || taken.Load() != 2 {
+	if _, body, err := post(t.Context(), tr, base); body != "ok" || err != nil || taken.Load() != 2 {
 		t.Errorf("%q, %v, %d connections", body, err, taken.Load())
 	}
 }

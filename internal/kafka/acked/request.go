@@ -197,9 +197,9 @@ func appendBatch(b []byte, records []Record) []byte {
 	b = be.AppendUint32(b, none32) // nor its number
 	b = be.AppendUint32(b, uint32(len(records)))
 	for i := range records {
-		time := at(i)
-		last = max(last, time)
-		b = appendRecord(b, &records[i], time-first, int64(i))
+		written := at(i)
+		last = max(last, written)
+		b = appendRecord(b, &records[i], written-first, int64(i))
 	}
 	be.PutUint64(b[latest:], uint64(last))
 	be.PutUint32(b[sum:], crc32.Checksum(b[sum+4:], castagnoli))
