@@ -164,13 +164,7 @@ func (l *AuditLog) Read(ctx context.Context, each func(Audit)) error {
 }
 
 func (l *AuditLog) readPartition(ctx context.Context, p int, each func(Audit)) error {
-	first, end, err := l.cluster.Bounds(ctx, l.topic, p)
-	if err != nil {
-		return err
-	}
-	span := records.Span{Topic: l.topic, Partition: p, From: max(first, l.next[p]), End: end}
-	scanner := records.Scanner{Cluster: l.cluster, MaxBytes: fetchBytes}
-	err = scanner.Scan(ctx, span, func(block []records.Record) error {
+	end, err := scanFrom(ctx, l.cluster, l.topic, p, l.next[p], nil, func(block []records.Record) error {
 		for _, rec := range block {
 			if rec.Value == nil {
 				continue

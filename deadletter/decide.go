@@ -14,10 +14,8 @@ func unnamed(reason string) bool { return reason == "opted_out" || reason == "ma
 // decide says why an item isn't replayed, "" where it is, and then what its
 // replay may do. ofState is false for one that isn't in a state that was asked for.
 func (p *Planner) decide(plan *Plan, states *States, i *item) (why Why, ofState bool) {
-	k, _ := states.known.Get(knowledge{delivery: i.delivery})
-	f := states.fateOf(i.id, i.origin)
-	undelivered := i.disposition == Undelivered
-	state, _ := states.of(k, f, i.replays, i.eventAt, undelivered)
+	k, _ := states.known.Get(knowledge{delivery: i.ref.delivery})
+	state, _ := states.OfRef(i.ref)
 	if !oneOf(p.Filter.States, state) {
 		return "", false
 	}
@@ -28,15 +26,15 @@ func (p *Planner) decide(plan *Plan, states *States, i *item) (why Why, ofState 
 		return AlreadyReplayed, true
 	}
 	if i.done() {
-		if why := p.again(i, k, f, state); why != "" {
+		if why := p.again(i, k, states.fateOf(i.ref), state); why != "" {
 			return why, true
 		}
 	}
 	if i.replay > p.MaxReplays {
 		return TooOften, true
 	}
-	if undelivered {
-		i.Past = &Past{Partition: i.source, Offset: i.eventAt, SID: i.sid}
+	if i.ref.undelivered {
+		i.Past = &Past{Partition: i.source, Offset: i.ref.offset, SID: i.sid}
 	}
 	if i.disposition == Ambiguous {
 		return p.doubtful(states, i, k), true
@@ -47,7 +45,7 @@ func (p *Planner) decide(plan *Plan, states *States, i *item) (why Why, ofState 
 // excluded is why an item isn't replayed however it was replayed before.
 func (p *Planner) excluded(i *item, state State) Why {
 	named := len(p.Filter.Reasons)+len(p.Filter.IDs) > 0
-	switch undelivered := i.disposition == Undelivered; {
+	switch undelivered := i.ref.undelivered; {
 	case i.source < 0, !slices.Contains(p.Destinations, i.destination):
 		return OtherSource
 	case state == StateSent, state == StateDelivered:
@@ -93,7 +91,7 @@ func (p *Planner) doubtful(states *States, i *item, k knowledge) Why {
 		return MayBeSent
 	}
 	i.EvenIfSent = p.EvenIfSent
-	if i.Doubt = states.doubts[i.delivery]; i.Doubt == "" && k.state == 0 {
+	if i.Doubt = states.doubts[i.ref.delivery]; i.Doubt == "" && k.state == 0 {
 		i.Doubt = i.doubt
 	}
 	if i.Doubt == "" && k.state == 0 && !p.EvenIfSent {

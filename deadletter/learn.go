@@ -21,9 +21,9 @@ type Sources struct {
 }
 
 // Learn reads all that is said of the letters that were added, or what is new
-// since it did that. A topic that
-// isn't there says nothing: the worker sends nothing without a ledger, and who
-// never replayed has no record of it. progress may be nil.
+// since it did that. A topic that isn't there says nothing: the worker sends
+// nothing without a ledger, and who never replayed has no record of it. progress
+// may be nil.
 func (s *States) Learn(ctx context.Context, from Sources, progress *Progress) error {
 	if progress == nil {
 		progress = new(Progress)
@@ -31,6 +31,7 @@ func (s *States) Learn(ctx context.Context, from Sources, progress *Progress) er
 	if err := s.learnReplays(ctx, from); err != nil {
 		return err
 	}
+	const learning = "learn what became of dead letters: %w"
 	var mu sync.Mutex // guards s
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(readers)
@@ -44,7 +45,14 @@ func (s *States) Learn(ctx context.Context, from Sources, progress *Progress) er
 			next := s.read[place]
 			mu.Unlock()
 			g.Go(func() error {
-				end, err := scanFrom(ctx, from.Cluster, place, next, progress, func(block []records.Record) {
+				counts, err := from.Cluster.Count(ctx, topic.name)
+				if err != nil {
+					return fmt.Errorf(learning, err)
+				}
+				if at.partition < 0 || at.partition >= counts[topic.name] {
+					return nil
+				}
+				end, err := scanFrom(ctx, from.Cluster, topic.name, at.partition, next, progress, func(block []records.Record) error {
 					mu.Lock()
 					defer mu.Unlock()
 					for _, r := range block {
@@ -52,9 +60,10 @@ func (s *States) Learn(ctx context.Context, from Sources, progress *Progress) er
 							topic.take(at.destination, r.Key, r.Value)
 						}
 					}
+					return nil
 				})
 				if err != nil {
-					return fmt.Errorf("learn what became of dead letters: %w", err)
+					return fmt.Errorf(learning, err)
 				}
 				mu.Lock()
 				s.read[place] = end
@@ -88,21 +97,17 @@ type topicPart struct {
 }
 
 // scanFrom calls each for the blocks of a partition from an offset on, as it is
-// now, and returns where it ends; one that isn't there is empty.
-func scanFrom(ctx context.Context, cluster *records.Cluster, at topicPart, next int64, progress *Progress, each func([]records.Record)) (end int64, err error) {
-	counts, err := cluster.Count(ctx, at.topic)
-	if err != nil || at.partition >= counts[at.topic] || at.partition < 0 {
-		return next, err
+// now, and returns where it ends. progress may be nil.
+func scanFrom(ctx context.Context, cluster *records.Cluster, topic string, partition int, next int64, progress *Progress, each func([]records.Record) error) (end int64, err error) {
+	if progress == nil {
+		progress = new(Progress)
 	}
-	first, end, err := cluster.Bounds(ctx, at.topic, at.partition)
+	first, end, err := cluster.Bounds(ctx, topic, partition)
 	if err != nil {
 		return next, err
 	}
 	from := max(first, next)
 	progress.total.Add(max(0, end-from))
 	scanner := records.Scanner{Cluster: cluster, MaxBytes: fetchBytes, Passed: func(n int64) { progress.done.Add(n) }}
-	return end, scanner.Scan(ctx, records.Span{Topic: at.topic, Partition: at.partition, From: from, End: end}, func(block []records.Record) error {
-		each(block)
-		return nil
-	})
+	return end, scanner.Scan(ctx, records.Span{Topic: topic, Partition: partition, From: from, End: end}, each)
 }

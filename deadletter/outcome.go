@@ -57,12 +57,10 @@ func (r *Replayer) learn(ctx context.Context, plan *Plan) error {
 func (p *Plan) count() map[State]int {
 	counts := map[State]int{}
 	for _, i := range p.items {
-		if !i.done() {
-			continue
+		if i.done() {
+			state, _ := p.states.OfRef(i.ref)
+			counts[state]++
 		}
-		k, _ := p.states.known.Get(knowledge{delivery: i.delivery})
-		state, _ := p.states.of(k, p.states.fateOf(i.id, i.origin), i.replays, i.eventAt, i.disposition == Undelivered)
-		counts[state]++
 	}
 	return counts
 }

@@ -120,12 +120,10 @@ type item struct {
 	partition   int // of the dead letter
 	offset      int64
 	source      int // partition of the event
-	replays     int // before the letter
 	replay      int // the number of this replay
 	published   int // the number of the last one that is in the source
 	disposition Disposition
 	code        int
-	eventAt     int64  // the event's offset
 	sid         string // of the message that didn't arrive
 	doubt       string // what the letter knows of an attempt that may have been sent
 	untaken     Why
@@ -134,7 +132,7 @@ type item struct {
 	intents     []intent // of replays begun earlier that nothing is known of
 	event       string   // its fingerprint, while it is on its way
 	recordedAt  int64    // where this plan's intent is in the record of replays
-	delivery    uint64   // States' hash
+	ref         Ref
 
 	Permission
 }
@@ -275,11 +273,10 @@ func (p *Planner) choose(ctx context.Context, plan *Plan, states *States, progre
 			source = -1
 		}
 		chosen[key] = &item{
-			id: key.id, origin: key.origin, destination: r.Destination, action: r.Action, reason: r.Reason, source: source, replays: r.Replays, replay: r.Replays + 1,
+			id: key.id, origin: key.origin, destination: r.Destination, action: r.Action, reason: r.Reason, source: source, replay: r.Replays + 1,
 			partition: r.Position.Partition, offset: r.Position.Offset, disposition: r.Disposition, code: r.TwilioCode,
-			eventAt: r.Offset, sid: r.TwilioSID, doubt: r.Doubt, delivery: states.deliveryOf(r),
+			sid: r.TwilioSID, doubt: r.Doubt, ref: states.Add(r),
 		}
-		states.Add(r)
 		if p.Takes != nil {
 			chosen[key].untaken = p.Takes(r.Destination, r.Action, r.Value)
 		}
@@ -382,13 +379,7 @@ func findPublished(ctx context.Context, cluster *records.Cluster, source string,
 		from[i.source] = min(from[i.source], begun)
 	}
 	for p, wanted := range open {
-		first, end, err := cluster.Bounds(ctx, source, p)
-		if err != nil {
-			return err
-		}
-		scanner := records.Scanner{Cluster: cluster, MaxBytes: fetchBytes}
-		span := records.Span{Topic: source, Partition: p, From: max(first, from[p]), End: end}
-		err = scanner.Scan(ctx, span, func(block []records.Record) error {
+		_, err := scanFrom(ctx, cluster, source, p, from[p], nil, func(block []records.Record) error {
 			for i := range block {
 				if c, ok := claimed(&block[i]); ok {
 					if it := wanted[replayKey{c.ID, c.Origin, c.Replays}]; it != nil && it.intended(c, &block[i]) {

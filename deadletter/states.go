@@ -231,16 +231,13 @@ func (s *States) Of(r *Record) (state State, why string) {
 // OfRef is Of for a letter that Add has returned.
 func (s *States) OfRef(ref Ref) (state State, why string) {
 	k, _ := s.known.Get(knowledge{delivery: ref.delivery})
-	return s.of(k, s.fateOfHash(ref.letter, ref.id), int(ref.replays), ref.offset, ref.undelivered)
-}
-
-func (s *States) of(k knowledge, f fate, replays int, offset int64, undelivered bool) (State, string) {
+	f, replays := s.fateOf(ref), ref.Replays()
 	switch {
 	case int(f.died) > replays:
 		return StateFailedAgain, ""
-	case k.delivered(offset, undelivered):
+	case k.delivered(ref):
 		return StateDelivered, ""
-	case k.sent(offset, undelivered):
+	case k.sent(ref):
 		return StateSent, ""
 	case int(f.dismissed) == replays+1:
 		return StateDismissed, ""
@@ -256,16 +253,16 @@ func (s *States) of(k knowledge, f fate, replays int, offset int64, undelivered 
 }
 
 // sent reports whether another message than the one that a letter says wasn't
-// delivered was accepted. offset is that one's event's.
-func (k knowledge) sent(offset int64, undelivered bool) bool {
-	if k.state == ledger.Sent && (!undelivered || k.offset != offset) {
+// delivered was accepted.
+func (k knowledge) sent(ref Ref) bool {
+	if k.state == ledger.Sent && (!ref.undelivered || k.offset != ref.offset) {
 		return true
 	}
-	return k.status == messageAccepted && (!undelivered || k.statusAt != offset)
+	return k.status == messageAccepted && (!ref.undelivered || k.statusAt != ref.offset)
 }
 
-func (k knowledge) delivered(offset int64, undelivered bool) bool {
-	return k.status == messageDelivered && (!undelivered || k.statusAt != offset)
+func (k knowledge) delivered(ref Ref) bool {
+	return k.status == messageDelivered && (!ref.undelivered || k.statusAt != ref.offset)
 }
 
 // deliveryOf hashes what the ledger knows a letter's delivery by.
@@ -313,14 +310,10 @@ func (s *States) letterHash(id string, origin []byte) uint64 {
 }
 
 // fateOf is what is known of a letter that was added.
-func (s *States) fateOf(id, origin string) fate {
-	return s.fateOfHash(s.letterOf(id, origin), s.letterOf(id, ""))
-}
-
-func (s *States) fateOfHash(letter, withoutOrigin uint64) fate {
-	f, _ := s.fates.Get(fate{letter: letter})
+func (s *States) fateOf(ref Ref) fate {
+	f, _ := s.fates.Get(fate{letter: ref.letter})
 	if s.originless {
-		if g, _ := s.fates.Get(fate{letter: withoutOrigin}); g.replay > f.replay {
+		if g, _ := s.fates.Get(fate{letter: ref.id}); g.replay > f.replay {
 			f.replay, f.from, f.at = g.replay, g.from, g.at
 		}
 	}

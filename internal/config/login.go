@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/pem"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -78,17 +79,9 @@ func (r *reader) checkNoLogin(n *form.Node, c SASL) {
 
 // set are the keys besides the mechanism that hold something.
 func (c SASL) set() (keys []string) {
-	for _, k := range []struct {
-		key string
-		set bool
-	}{
-		{"username", c.Username != ""}, {"password", c.Password != ""},
-		{"tokenUrl", c.TokenURL != ""}, {"clientId", c.ClientID != ""}, {"clientSecret", c.ClientSecret != ""},
-		{"scopes", len(c.Scopes) > 0}, {"extensions", len(c.Extensions) > 0}, {"tokenFile", c.TokenFile != ""},
-		{"region", c.Region != ""},
-	} {
-		if k.set {
-			keys = append(keys, k.key)
+	for _, p := range saslShape(&c).Get().([]form.Pair) {
+		if p.Key != "mechanism" && reflect.ValueOf(p.Value).Len() > 0 { // a text, a list or an object
+			keys = append(keys, p.Key)
 		}
 	}
 	return keys

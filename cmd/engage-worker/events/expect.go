@@ -5,12 +5,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
 
 	"engage-worker/cmd/engage-worker/cli"
 	"engage-worker/internal/preview"
+	"engage-worker/internal/terminal"
 )
 
 // expectation is a line of --expect: a line of preview's output, or a part of
@@ -93,7 +95,7 @@ func (e *expectation) about(got map[string]any) bool {
 func (p *previewing) differ(place, path string, want, got any) {
 	if members, ok := want.(map[string]any); ok {
 		have, _ := got.(map[string]any)
-		for _, key := range sortedKeys(members) {
+		for _, key := range slices.Sorted(maps.Keys(members)) {
 			p.differ(place, path+"."+key, members[key], have[key])
 		}
 		return
@@ -133,15 +135,6 @@ func isForm(list []any) bool {
 	return len(list) > 0 && !slices.ContainsFunc(list, func(item any) bool { pair, ok := item.([]any); return !ok || len(pair) != 2 })
 }
 
-func sortedKeys(m map[string]any) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
 func asJSON(v any) string {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -159,7 +152,7 @@ func (p *previewing) judge(failOn string) error {
 		}
 	}
 	if failOn != "" && p.tally.failed > 0 {
-		lines = append(lines, count(p.tally.failed, "line")+" failed")
+		lines = append(lines, terminal.Plural(p.tally.failed, "line")+" failed")
 	}
 	if failOn == "warn" && p.tally.warnings > 0 {
 		lines = append(lines, "there are warnings")

@@ -69,7 +69,7 @@ func showRequest(b *strings.Builder, line preview.Line) {
 		fmt.Fprintf(b, "  media %s\n", address)
 	}
 	if x := line.Explain; x != nil && x.Segments != nil {
-		fmt.Fprintf(b, "  %s of %s, %d units\n", count(x.Segments.Segments, "segment"), x.Encoding, x.Units)
+		fmt.Fprintf(b, "  %s of %s, %d units\n", terminal.Plural(x.Segments.Segments, "segment"), x.Encoding, x.Units)
 	}
 }
 
@@ -111,19 +111,12 @@ func (t *tally) add(line preview.Line) {
 }
 
 func (t *tally) String() string {
-	parts := []string{count(t.events, "event")}
+	parts := []string{terminal.Plural(t.events, "event")}
 	for _, what := range slices.Sorted(maps.Keys(t.decisions)) {
 		parts = append(parts, fmt.Sprintf("%d %s", t.decisions[what], strings.ReplaceAll(what, "_", " ")))
 	}
 	if t.warnings > 0 {
-		parts = append(parts, count(t.warnings, "warning"))
+		parts = append(parts, terminal.Plural(t.warnings, "warning"))
 	}
 	return strings.Join(parts, ", ")
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
