@@ -112,16 +112,17 @@ func tryBeside(ctx context.Context, cfg *config.Config, log zerolog.Logger) (wai
 func logResults(log zerolog.Logger, results []preflight.Result) {
 	good := 0
 	for _, r := range results {
+		line, what := log.Warn(), "something that is configured couldn't be tried"
 		switch r.Status {
 		case preflight.StatusOK:
 			good++
+			continue
 		case preflight.StatusFails:
-			log.Error().Str("tried", r.What).Str("problem", r.Problem).Str("wayOut", r.WayOut).Msg("something that is configured can't be done")
+			line, what = log.Error(), "something that is configured can't be done"
 		case preflight.StatusWarning:
-			log.Warn().Str("tried", r.What).Str("problem", r.Problem).Str("wayOut", r.WayOut).Msg("the worker goes on, but somebody should know")
-		default:
-			log.Warn().Str("tried", r.What).Str("problem", r.Problem).Str("wayOut", r.WayOut).Msg("something that is configured couldn't be tried")
+			what = "the worker goes on, but somebody should know"
 		}
+		line.Str("tried", r.What).Str("problem", r.Problem).Str("wayOut", r.WayOut).Msg(what)
 	}
 	log.Info().Int("ok", good).Int("tried", len(results)).Msg("tried rights, leftovers, keys, senders, templates and tokens")
 }
