@@ -1,7 +1,5 @@
 package deadletter
 
-import "slices"
-
 // Disposition is what kind of end a delivery came to.
 type Disposition string
 
@@ -26,6 +24,3 @@ const (
 func Dispositions() []Disposition {
 	return []Disposition{Permanent, Exhausted, Ambiguous, Expired, Malformed, Undelivered}
 }
-
-// Valid reports whether d is one of Dispositions.
-func (d Disposition) Valid() bool { return slices.Contains(Dispositions(), d) }

@@ -1,7 +1,5 @@
 package deadletter
 
-import "slices"
-
 // State is what became of a dead letter.
 type State string
 
@@ -26,6 +24,3 @@ const (
 func AllStates() []State {
 	return []State{StateOpen, StateReplayed, StateSkipped, StateSent, StateDelivered, StateFailedAgain, StateDismissed}
 }
-
-// Valid reports whether s is one of AllStates.
-func (s State) Valid() bool { return slices.Contains(AllStates(), s) }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"engage-worker/actions/outcome"
 	"engage-worker/deadletter"
 	"engage-worker/internal/config"
 )
@@ -36,25 +35,17 @@ type Options struct {
 // prefix, and what it may be.
 func (o Options) Filter(prefix string, now time.Time) (deadletter.Filter, error) {
 	f := deadletter.Filter{
-		Reasons: o.Reason, Destinations: o.Destination, Actions: o.Action, Regions: o.Region, Users: o.User,
-		MessageIDs: o.MessageID, Codes: o.Code, Contains: o.Contains,
+		Destinations: o.Destination, Actions: o.Action, Regions: o.Region, Users: o.User, MessageIDs: o.MessageID, Codes: o.Code, Contains: o.Contains,
 	}
-	for _, name := range o.State {
-		if !deadletter.State(name).Valid() {
-			return f, fmt.Errorf("%sstate %q is unknown; known are %s", prefix, name, strings.Join(Texts(deadletter.AllStates()), ", "))
-		}
-		f.States = append(f.States, deadletter.State(name))
+	var err error
+	if f.States, err = Known(prefix+"state", o.State, deadletter.AllStates()); err != nil {
+		return f, err
 	}
-	for _, name := range o.Reason {
-		if r, ok := outcome.ParseReason(name); !ok || r < outcome.ReasonMalformedEvent {
-			return f, fmt.Errorf("%sreason %q is unknown; known are %s", prefix, name, strings.Join(Reasons(), ", "))
-		}
+	if f.Reasons, err = Known(prefix+"reason", o.Reason, Reasons()); err != nil {
+		return f, err
 	}
-	for _, name := range o.Disposition {
-		if !deadletter.Disposition(name).Valid() {
-			return f, fmt.Errorf("%sdisposition %q is unknown; known are %s", prefix, name, strings.Join(Texts(deadletter.Dispositions()), ", "))
-		}
-		f.Dispositions = append(f.Dispositions, deadletter.Disposition(name))
+	if f.Dispositions, err = Known(prefix+"disposition", o.Disposition, deadletter.Dispositions()); err != nil {
+		return f, err
 	}
 	where := o.Zone
 	if where == nil {
@@ -67,7 +58,6 @@ func (o Options) Filter(prefix string, now time.Time) (deadletter.Filter, error)
 		if point.text == "" {
 			continue
 		}
-		var err error
 		if *point.into, err = ParseTime(point.text, now, where); err != nil {
 			return f, fmt.Errorf("%s%s: %w", prefix, point.name, err)
 		}
@@ -97,11 +87,21 @@ func (o Options) Unknown(prefix string, cfg *config.Config) error {
 		values []string
 	}{{"destination", o.Destination}, {"action", o.Action}, {"region", o.Region}} {
 		names := slices.Compact(slices.Sorted(slices.Values(known[option.name])))
-		for _, value := range option.values {
-			if !slices.Contains(names, value) {
-				return fmt.Errorf("%s%s %q is unknown; known are %s", prefix, option.name, value, strings.Join(names, ", "))
-			}
+		if _, err := Known(prefix+option.name, option.values, names); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// Known are the words that an option was given, each of which must be a known one:
+// the error names these.
+func Known[T ~string](option string, given []string, known []T) (words []T, err error) {
+	for _, word := range given {
+		if !slices.Contains(known, T(word)) {
+			return nil, fmt.Errorf("%s %q is unknown; known are %s", option, word, strings.Join(Texts(known), ", "))
+		}
+		words = append(words, T(word))
+	}
+	return words, nil
 }

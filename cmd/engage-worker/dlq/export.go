@@ -35,7 +35,7 @@ func (c *Export) Validate() error {
 	if c.File != "" && c.File != "-" && c.Format == "auto" && filepath.Ext(c.File) != "" && c.ending() == "" {
 		return fmt.Errorf("the ending of %q names no format: end it in .jsonl, .csv or .parquet, the first two also with .gz, or choose with --format", c.File)
 	}
-	if err := knownColumns(c.Columns, exportColumns()); err != nil {
+	if _, err := letters.Known("--columns", c.Columns, exportColumns()); err != nil {
 		return err
 	}
 	parquet := c.format() == "parquet"

@@ -39,20 +39,10 @@ func (c *List) Validate() error {
 	if c.Follow && c.Page > 1 {
 		return errors.New("--follow goes on from the first page")
 	}
-	if err := knownColumns(c.Columns, letters.ColumnNames()); err != nil {
+	if _, err := letters.Known("--columns", c.Columns, letters.ColumnNames()); err != nil {
 		return err
 	}
 	return c.choosing.Validate()
-}
-
-// knownColumns is an error for a name that is no column's.
-func knownColumns(names, known []string) error {
-	for _, name := range names {
-		if !slices.Contains(known, name) {
-			return fmt.Errorf("--columns %q is unknown; known are %s", name, strings.Join(known, ", "))
-		}
-	}
-	return nil
 }
 
 // Run lists.

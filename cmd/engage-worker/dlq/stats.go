@@ -23,10 +23,8 @@ type Stats struct {
 
 // Validate is kong's hook for flags.
 func (c *Stats) Validate() error {
-	for _, name := range c.By {
-		if !slices.Contains(deadletter.Dimensions(), name) {
-			return fmt.Errorf("--by %q is unknown; known are %s", name, strings.Join(letters.Texts(deadletter.Dimensions()), ", "))
-		}
+	if _, err := letters.Known("--by", letters.Texts(c.By), deadletter.Dimensions()); err != nil {
+		return err
 	}
 	return c.choosing.Validate()
 }
