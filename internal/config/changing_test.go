@@ -12,7 +12,7 @@ import (
 var (
 	inTicks = regexp.MustCompile("`([^`]+)`")
 	testRun = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
-	chaos   = regexp.MustCompile(`(?m)^\t\t\tname: "([^"]+)"`)
+	chaos   = regexp.MustCompile(`(?m)^\t+\{?name: "([^"]+)"`)
 )
 
 // TestChanging holds docs/changing.md to the keys: each has one row, each
