@@ -135,6 +135,24 @@ func TestAnAdoptedGroupsGenerations(t *testing.T) {
 	}
 }
 
+// TestAnAdoptedGroupsSecondIntent: behind an outcome of the adopted group's own it leaves the
+// delivery in doubt, as one of ours would; what came of it then settles it.
+func TestAnAdoptedGroupsSecondIntent(t *testing.T) {
+	var log memory
+	l := New(Config{Retention: 7 * 24 * time.Hour, Log: zerolog.Nop(), Others: Others{Group: "a", Adopted: []string{"c"}}}, &log)
+	key := AppendKey(nil, "sms", "m1")
+	for i, want := range []State{Intent, Refused, Intent, Refused, Intent, Dead} {
+		value := fmt.Appendf(nil, "1 %v %d 0/1 5  @c", want, time.Now().Add(time.Duration(i)*time.Second).UnixMilli())
+		log.records = append(log.records, Record{Offset: int64(i), Key: key, Value: value})
+		if _, err := l.Restore(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if e, _ := l.Get(key); e.State != want {
+			t.Errorf("after %d records it is %v, want %v", i+1, e.State, want)
+		}
+	}
+}
+
 // TestAClockFarAhead: what is in doubt or was sent isn't forgotten for it.
 func TestAClockFarAhead(t *testing.T) {
 	const retention = 7 * 24 * time.Hour

@@ -49,10 +49,11 @@ type index struct {
 	sids    maphash.Seed
 	span    time.Duration // of one bucket
 	keep    time.Duration
-	length  int           // of a segment, when it's made
-	buckets []*bucket     // oldest first
-	open    map[Key]Entry // the intents without an outcome, whole: few
-	touched byte          // so that reading ahead isn't left out
+	length  int            // of a segment, when it's made
+	buckets []*bucket      // oldest first
+	open    map[Key]*Entry // the intents without an outcome, whole: few
+	spare   []*Entry       // of those that are settled
+	touched byte           // so that reading ahead isn't left out
 }
 
 // bucket holds the entries of a span of time: the latest in a table, which
@@ -69,7 +70,7 @@ type bucket struct {
 }
 
 func newIndex(retention time.Duration) *index {
-	return &index{keys: newKeys(), sids: maphash.MakeSeed(), span: retention / bucketsPerRetention, keep: retention, length: segmentLength, open: map[Key]Entry{}}
+	return &index{keys: newKeys(), sids: maphash.MakeSeed(), span: retention / bucketsPerRetention, keep: retention, length: segmentLength, open: map[Key]*Entry{}}
 }
 
 // put stores e unless what is known is stronger: sent stays sent, but for the intent of
@@ -84,7 +85,7 @@ func newIndex(retention time.Duration) *index {
 func (x *index) put(k Key, e Entry, now time.Time) (stored bool) {
 	x.forget(now)
 	i, old := x.find(k)
-	if i >= 0 && e.State != Sent && (old.state() == Sent && !e.passes(old) || earlier(e, x.open[k])) {
+	if i >= 0 && e.State != Sent && (old.state() == Sent && !e.passes(old) || x.overruled(k, e)) {
 		return false
 	}
 	newest := x.current(e.Time, now)
@@ -105,11 +106,7 @@ func (x *index) put(k Key, e Entry, now time.Time) (stored bool) {
 			b.claimed.Put(x.claim(sid))
 		}
 	}
-	if e.State == Intent {
-		x.open[k] = e
-	} else {
-		delete(x.open, k)
-	}
+	x.note(k, e)
 	if b.facts.Len()-len(x.open) >= x.length {
 		b.seal()
 	}
@@ -117,6 +114,36 @@ func (x *index) put(k Key, e Entry, now time.Time) (stored bool) {
 		b.sealClaims()
 	}
 	return true
+}
+
+// sparesKept is about how many intents are open at a time.
+const sparesKept = 128
+
+// note keeps an intent whole until there is an outcome.
+func (x *index) note(k Key, e Entry) {
+	known := x.open[k]
+	switch {
+	case e.State == Intent && known == nil:
+		if last := len(x.spare) - 1; last >= 0 {
+			known, x.spare = x.spare[last], x.spare[:last]
+		} else {
+			known = new(Entry)
+		}
+		*known, x.open[k] = e, known
+	case e.State == Intent:
+		*known = e
+	case known != nil:
+		delete(x.open, k)
+		if len(x.spare) < sparesKept {
+			x.spare = append(x.spare, known)
+		}
+	}
+}
+
+// overruled reports whether e was written before the intent that is known.
+func (x *index) overruled(k Key, e Entry) bool {
+	intent := x.open[k]
+	return intent != nil && earlier(e, *intent)
 }
 
 // passes reports whether the entry may follow one that says sent: the intent
@@ -164,7 +191,7 @@ func (b *bucket) find(k Key) (fact, bool) {
 // and mark alone.
 func (x *index) get(k Key) (Entry, bool) {
 	if e, ok := x.open[k]; ok {
-		return e, true
+		return *e, true
 	}
 	i, f := x.find(k)
 	if i < 0 {

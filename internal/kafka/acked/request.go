@@ -241,19 +241,23 @@ func (r *request) read(answer []byte) error {
 		r.said[i].err = errNotAnswered
 	}
 	c := cursor{rest: answer}
+	next := 0 // in the order of the request, as brokers answer
 	for topics := int32(c.number(4)); topics > 0 && !c.short; topics-- {
-		topic := string(c.take(int(int16(c.number(2)))))
+		topic := c.take(int(int16(c.number(2))))
 		for partitions := int32(c.number(4)); partitions > 0 && !c.short; partitions-- {
-			at := place{topic, int(int32(c.number(4)))}
+			partition := int(int32(c.number(4)))
 			code, base := int16(c.number(2)), int64(c.number(8))
 			c.take(8 + 8) // when it was appended, and where the log starts
-			i, ok := slices.BinarySearchFunc(r.batches, at, func(b *batch, at place) int { return b.at.compare(at) })
-			if !ok {
-				continue
-			}
-			r.said[i] = said{base: base}
-			if code != 0 {
-				r.said[i].err = kafka.Error(code)
+			for range r.batches {
+				i := next % len(r.batches)
+				next++
+				if at := r.batches[i].at; at.partition == partition && at.topic == string(topic) {
+					r.said[i] = said{base: base}
+					if code != 0 {
+						r.said[i].err = kafka.Error(code)
+					}
+					break
+				}
 			}
 		}
 	}
