@@ -8,6 +8,6 @@
 //	                      └─▶ Page, or an error, which Fault puts into words
 //
 // Views are made for whom may see them: numbers and mail are masked in them unless the
-// desk was told otherwise, and an event's content is shown only by Reveal and Taken,
+// desk was told otherwise, and an event's content is shown only by Reveal and Tried,
 // which log who looked. Nothing here writes to a topic but Start and Dismiss.
 package pages
