@@ -3,7 +3,6 @@ package store
 import (
 	"slices"
 	"sort"
-	"strings"
 
 	"engage-worker/deadletter"
 )
@@ -109,7 +108,7 @@ func (c *choice) match(s *Store, r *row) bool {
 	case c.ids != nil && !c.ids[rowID{r.id, r.odd}]:
 		return false
 	}
-	return c.prefix == "" || strings.HasPrefix(s.idOf(r), c.prefix)
+	return c.prefix == "" || s.idBegins(r, c.prefix)
 }
 
 // newest calls each for the chosen rows, newest first, until it returns false. The

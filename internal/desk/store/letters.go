@@ -66,7 +66,11 @@ func (s *Store) search(ctx context.Context, f *deadletter.Filter) (*search.Searc
 // each calls each for the chosen rows, newest first; of a search for a text, for
 // those that it has found. The caller holds the lock, and then the search.
 func (s *Store) each(f *deadletter.Filter, q *search.Search, each func(*row) bool) {
-	s.newest(s.choose(f), func(r *row) bool { return !q.Has(r.place()) || each(r) })
+	if q != nil {
+		chosen := each
+		each = func(r *row) bool { return !q.Has(r.place()) || chosen(r) }
+	}
+	s.newest(s.choose(f), each)
 }
 
 // page has the texts of rows read. The caller doesn't hold the lock.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"slices"
+	"strings"
 	"time"
 
 	"engage-worker/deadletter"
@@ -91,6 +92,19 @@ func (s *Store) idOf(r *row) string {
 		return s.texts.of(text(r.id))
 	}
 	return hex.EncodeToString(binary.BigEndian.AppendUint64(nil, r.id))
+}
+
+// idBegins is strings.HasPrefix of a row's id, which isn't made for it. The caller
+// holds the lock.
+func (s *Store) idBegins(r *row, prefix string) bool {
+	if r.odd || len(prefix) > idLength {
+		return strings.HasPrefix(s.idOf(r), prefix)
+	}
+	var n [idLength / 2]byte
+	var id [idLength]byte
+	binary.BigEndian.PutUint64(n[:], r.id)
+	hex.Encode(id[:], n[:])
+	return string(id[:len(prefix)]) == prefix
 }
 
 // stateIndex is a state's place in allStates, from 1.
