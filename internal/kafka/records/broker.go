@@ -34,7 +34,8 @@ const (
 	// the next ones, which are shorter and end with it, so that all wait
 	// together again.
 	maxPolls      = 3
-	pollWait      = 5 * time.Second
+	pollWait      = time.Second
+	calmPollWait  = 5 * time.Second // after one that had nothing, with no other beside it
 	shortPollWait = 200 * time.Millisecond
 
 	// gather is how long a poll waits for others to come along, which bounds
@@ -57,6 +58,7 @@ type broker struct {
 	fetches      int        // under way
 	gathering    bool       // a poll is about to begin
 	polls        int        // that wait at the broker
+	calm         bool       // the last poll had nothing, and was alone
 	together     time.Time  // when they all end
 	paused       time.Time  // until then the broker wants no fetch
 	lately       int        // bytes of the last answer
@@ -142,6 +144,7 @@ func (b *broker) poll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	b.polls--
+	b.calm = err == nil && !served && b.polls == 0
 	b.settle(q, empty, served, err)
 }
 
@@ -150,8 +153,12 @@ func (b *broker) patience(now time.Time) time.Duration {
 	if rest := b.together.Sub(now); rest > 0 && b.polls > 1 {
 		return max(time.Millisecond, min(rest, shortPollWait))
 	}
-	b.together = now.Add(pollWait)
-	return pollWait
+	wait := pollWait
+	if b.calm {
+		wait = calmPollWait
+	}
+	b.together = now.Add(wait)
+	return wait
 }
 
 // heed notes what pause a broker asked for with its answer to a question, and
