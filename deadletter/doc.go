@@ -11,6 +11,10 @@
 // destination. It carries the event's key, value and headers byte for byte;
 // what is known of the failure is in headers of its own, behind the event's.
 //
+// It is larger than other packages, since planning a replay asks the states, these
+// ask the record of replays, and all three speak of a letter by what the codec knows
+// of it and shows nobody else.
+//
 // Invariants:
 //   - A nil error of Publish means that all in-sync replicas have the record.
 //   - The same event under the same action has the same ID, however often it

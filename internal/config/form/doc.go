@@ -9,6 +9,9 @@
 // follow from it; Object, List and Named put shapes together, Text, Whole, Duration
 // and the others are what values there are.
 //
+// A good third of it is messages: a fault says what is wrong, where, and the way
+// out, which the YAML library's own errors don't.
+//
 // Each step goes on after a fault, so that all of them are reported at once, each
 // with the line that it stands on. ${...} references are put in place after the
 // YAML is parsed, so that what they hold can't change its structure.
