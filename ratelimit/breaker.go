@@ -37,6 +37,7 @@ func (s State) String() string {
 type breaker struct {
 	config    BreakerConfig
 	cb        *gobreaker.TwoStepCircuitBreaker[struct{}]
+	last      State // that it changed to
 	openUntil time.Time
 	changes   uint64 // of the state: results from before the last one don't count
 	faults    uint32 // in a row since then
@@ -50,7 +51,7 @@ func newBreaker(region string, config BreakerConfig, changed func(from, to State
 	if config.OpenFor <= 0 {
 		config.OpenFor = time.Second
 	}
-	b := &breaker{config: config}
+	b := &breaker{config: config, last: Closed}
 	b.cb = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name:         region,
 		MaxRequests:  config.HalfOpenRequests,
@@ -61,7 +62,7 @@ func newBreaker(region string, config BreakerConfig, changed func(from, to State
 		IsExcluded:   func(err error) bool { return errors.Is(err, errExcluded) },
 		OnStateChange: func(_ string, from, to gobreaker.State) {
 			b.changes++
-			b.faults = 0
+			b.faults, b.last = 0, stateOf(to)
 			if to == gobreaker.StateOpen {
 				b.openUntil = time.Now().Add(config.OpenFor)
 			}
@@ -91,7 +92,14 @@ func (b *breaker) readyToTrip(c gobreaker.Counts) bool {
 	return ended >= b.config.MinRequests && float64(c.TotalFailures) >= b.config.FailureRatio*float64(ended)
 }
 
-func (b *breaker) state() State { return stateOf(b.cb.State()) }
+// state is the breaker's. A closed one changes with what ended tells alone;
+// gobreaker looks at the time before it says so.
+func (b *breaker) state() State {
+	if b.last == Closed {
+		return Closed
+	}
+	return stateOf(b.cb.State())
+}
 
 // refusesFor returns how long a caller must hold, or 0 if it may queue behind
 // waiting others.

@@ -32,12 +32,13 @@ type delivery struct {
 	attempts int                         // over all tiers
 	tries    int                         // in place, this time
 	pauses   *backoff.ExponentialBackOff // between tries; nil before the first
-	former   [][]byte                    // keys by which it was known before
+	keys     [][]byte                    // in the ledger: the present one, and those by which it was known before
 	formerly []byte                      // the one of them under which the intent in doubt is, or nil
 	intended bool                        // the ledger holds an intent
 	doubt    bool                        // and it isn't known what came of it
 	other    string                      // where the event is that was sent in place of this one, which differs; or ""
 
+	one                         [1][]byte // room for keys, as there are no former ones as a rule
 	begun                       time.Time
 	firstFailedAt, lastFailedAt time.Time
 	heldSince, throttledSince   time.Time // the first time, however it went on
@@ -58,8 +59,9 @@ const (
 func (d *delivery) run() bool {
 	key := d.ev.Origin.IdempotencyKey(d.event.MessageID())
 	d.key = d.ledgerKey(key)
+	d.keys = append(d.one[:0], d.key)
 	for _, name := range d.courier.former[d.index] {
-		d.former = append(d.former, ledger.AppendKey(nil, name, key))
+		d.keys = append(d.keys, ledger.AppendKey(nil, name, key))
 	}
 	if d.parts.Ledger != nil {
 		key := d.parts.Ledger.Key(d.key)
@@ -125,7 +127,7 @@ func (d *delivery) consultLedger() (next step, intent ledger.Entry) {
 	if d.alreadySent() {
 		return settled, intent
 	}
-	for i, key := range d.keys() {
+	for i, key := range d.keys {
 		known, _ := d.parts.Ledger.Get(key)
 		switch {
 		case known.State == ledger.Dead && known.Position == d.position() && !d.doubt:
@@ -147,9 +149,6 @@ func (d *delivery) consultLedger() (next step, intent ledger.Entry) {
 	return onward, intent
 }
 
-// keys are those that the ledger may know the delivery by, the present first.
-func (d *delivery) keys() [][]byte { return append([][]byte{d.key}, d.former...) }
-
 // doubtful is the key of the intent in doubt.
 func (d *delivery) doubtful() []byte {
 	if d.formerly != nil {
@@ -161,7 +160,7 @@ func (d *delivery) doubtful() []byte {
 // alreadySent reports whether the ledger says that the delivery was sent. A
 // former owner's record may say so late, while this one is at work.
 func (d *delivery) alreadySent() bool {
-	for _, key := range d.keys() {
+	for _, key := range d.keys {
 		known, _ := d.parts.Ledger.Get(key)
 		switch {
 		case known.State != ledger.Sent, d.passes(known):

@@ -33,7 +33,7 @@ func (d *delivery) recallDoubt() (intent ledger.Entry) {
 	if replay.Doubt == "" || d.doubt {
 		return intent
 	}
-	for _, key := range d.keys() {
+	for _, key := range d.keys {
 		if _, known := d.parts.Ledger.Get(key); known {
 			return intent
 		}
@@ -67,7 +67,7 @@ func (d *delivery) leaveTrace(reason outcome.Reason) (step, error) {
 	e := d.entry(ledger.Refused, "")
 	e.Why = reason.String()
 	key := d.key
-	if slices.ContainsFunc(d.keys(), func(key []byte) bool {
+	if slices.ContainsFunc(d.keys, func(key []byte) bool {
 		known, _ := d.parts.Ledger.Get(key)
 		return known.State == ledger.Sent
 	}) {
