@@ -18,6 +18,11 @@ const (
 	// jointBytes bounds what such a request holds, but for a single batch.
 	jointBytes = 1 << 20
 
+	// Where a request took crowd records or more there are as many again soon: the
+	// next one leaves gathering later, and takes them along.
+	crowd     = 16
+	gathering = time.Millisecond
+
 	// inSyncTime is how long a broker waits for all in-sync replicas. Then it
 	// says which partition lacks them: it must be the less of the two.
 	inSyncTime  = 4 * time.Second
@@ -85,8 +90,10 @@ type batch struct {
 // queue is what waits for a broker, in the order in which it came.
 type queue struct {
 	waiting []*batch
-	joint   int  // requests on their way
-	timed   bool // a timer will look at the queue again
+	joint   int         // requests on their way
+	next    time.Time   // before which no other leaves alone
+	timer   *time.Timer // looks at the queue again; nil until first needed
+	looks   time.Time   // when it does; zero when it doesn't
 }
 
 var errClosed = errors.New("the writer is closed")
@@ -167,7 +174,7 @@ func (a *Appender) put(b *batch, leader int) error {
 		a.brokers[leader] = q
 	}
 	q.waiting = append(q.waiting, b)
-	if q.joint == 0 || !q.timed || b.of.failed {
+	if q.looks.IsZero() || b.of.failed || q.joint == 0 && !b.since.Before(q.next) {
 		a.kick(leader, q)
 	}
 	return nil
@@ -205,7 +212,7 @@ func (a *Appender) kick(broker int, q *queue) {
 		}
 	}
 	now := time.Now()
-	for len(ready) > 0 && (q.joint == 0 || q.joint < maxJoint && now.Sub(ready[0].since) >= lingering) {
+	for len(ready) > 0 && (q.joint == 0 && !now.Before(q.next) || q.joint < maxJoint && now.Sub(ready[0].since) >= lingering) {
 		n, bytes := 1, ready[0].bytes
 		for n < len(ready) && bytes+ready[n].bytes <= jointBytes {
 			bytes += ready[n].bytes
@@ -220,15 +227,31 @@ func (a *Appender) kick(broker int, q *queue) {
 		b.of.busy = false
 	}
 	q.waiting = append(ready, rest...)
-	if len(ready) > 0 && q.joint < maxJoint && !q.timed {
-		q.timed = true
-		time.AfterFunc(lingering-now.Sub(ready[0].since), func() {
+	if len(ready) > 0 && q.joint < maxJoint {
+		at := ready[0].since.Add(lingering)
+		if q.joint == 0 && q.next.Before(at) {
+			at = q.next
+		}
+		a.lookAgain(broker, q, at, now)
+	}
+}
+
+// lookAgain has the queue looked at again. The caller holds a.mu.
+func (a *Appender) lookAgain(broker int, q *queue, at, now time.Time) {
+	switch {
+	case q.timer == nil:
+		q.timer = time.AfterFunc(at.Sub(now), func() {
 			a.mu.Lock()
 			defer a.mu.Unlock()
-			q.timed = false
+			q.looks = time.Time{}
 			a.kick(broker, q)
 		})
+	case q.looks.IsZero() || at.Before(q.looks):
+		q.timer.Reset(at.Sub(now))
+	default:
+		return
 	}
+	q.looks = at
 }
 
 // send makes one request and answers its batches. joint is 1 where it counts as
@@ -239,7 +262,9 @@ func (a *Appender) send(broker int, q *queue, batches []*batch, joint int) {
 	cancel()
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	records := 0
 	for _, b := range batches {
+		records += len(b.records)
 		if err != nil {
 			b.err = err
 		}
@@ -249,7 +274,9 @@ func (a *Appender) send(broker int, q *queue, batches []*batch, joint int) {
 		}
 		close(b.answered)
 	}
-	q.joint -= joint
+	if q.joint -= joint; records >= crowd {
+		q.next = time.Now().Add(gathering)
+	}
 	for broker, q := range a.brokers { // a partition may have moved to another one
 		a.kick(broker, q)
 	}
