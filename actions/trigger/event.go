@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// root is a top-level field that triggers ask for often; Parse notes where
-// it lies.
+// root is a top-level field that is asked for often, of events or of Twilio's
+// messages; Parse notes where it lies.
 type root uint8
 
 const (
@@ -20,6 +20,8 @@ const (
 	rootProperties
 	rootTraits
 	rootContext
+	rootSID
+	rootAccountSID
 	rootCount
 	rootOther = rootCount // any other field: found by a scan
 )
@@ -44,6 +46,10 @@ func rootOf(name string) root {
 		return rootTraits
 	case "context":
 		return rootContext
+	case "sid":
+		return rootSID
+	case "account_sid":
+		return rootAccountSID
 	default:
 		return rootOther
 	}
