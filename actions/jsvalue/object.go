@@ -84,10 +84,8 @@ func distinct(members []Member) ([]Member, map[string]int) {
 	n := 0
 	for i := range members {
 		m := &members[i]
-		first, again := 0, false
-		if at != nil {
-			first, again = at[m.key]
-		} else {
+		first, again := at[m.key]
+		if at == nil {
 			first, again = position(members[:n], m.key)
 		}
 		if again {
