@@ -189,6 +189,12 @@ func TestStartOffsets(t *testing.T) {
 			Records: kafka.NewRecordReader(kafka.Record{Key: kafka.NewBytes([]byte("k")), Value: kafka.NewBytes(person(10, "").Value), Time: time.Now()})})
 		return err
 	})
+	r.await(20*time.Second, func() error { // so does the rig, which remembers for a moment
+		if n := len(r.ends(r.topic)); n != 4 {
+			return fmt.Errorf("%d partitions", n)
+		}
+		return nil
+	})
 	if _, err := topics.Ensure(t.Context(), r.client, topics.Of(r.cfg), topics.Sizes{}); err != nil {
 		t.Fatal(err)
 	}
