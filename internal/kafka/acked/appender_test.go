@@ -101,6 +101,33 @@ func takes(d time.Duration) func(context.Context, int, []*batch) error {
 	return func(context.Context, int, []*batch) error { time.Sleep(d); return nil }
 }
 
+// After a request with many records the next one waits a moment for others; after
+// one with few it doesn't, and what failed never does.
+func TestManyGather(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, a := newCluster(1)
+		defer a.Close()
+		c.answer = takes(2 * time.Millisecond)
+		var appends sync.WaitGroup
+		after := func(at time.Duration, partition, records int) {
+			appends.Go(func() {
+				time.Sleep(at)
+				if _, err := a.Append(t.Context(), "ledger", partition, make([]Record, records)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		after(0, 0, crowd)
+		after(2100*time.Microsecond, 1, 1)
+		after(2900*time.Microsecond, 2, 1)
+		after(5100*time.Microsecond, 3, 1) // the second one took but two
+		after(7200*time.Microsecond, 4, crowd)
+		after(20*time.Millisecond, 5, 1)
+		appends.Wait()
+		c.check(t, "0s [0]", "3ms [1 2]", "5.1ms [3]", "7.2ms [4]", "20ms [5]")
+	})
+}
+
 // What comes while a request is under way goes along with the next one; what
 // comes alone waits for nothing, and another broker's for nobody.
 func TestWhatComesTogetherGoesTogether(t *testing.T) {
