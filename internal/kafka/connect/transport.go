@@ -2,6 +2,7 @@ package connect
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/segmentio/kafka-go/protocol/createtopics"
+	"github.com/segmentio/kafka-go/protocol/metadata"
 	"github.com/segmentio/kafka-go/protocol/produce"
 
 	"engage-worker/internal/config"
@@ -43,16 +45,30 @@ func NewTransport(cfg config.Kafka) (*Transport, error) {
 }
 
 // RoundTrip is kafka.Transport's; an error is a *ClusterError. After a failure the pool
-// looks again at who the brokers are and what they lead.
+// looks again at who the brokers are and what they lead. What it doesn't know itself, as
+// of a topic that was made since, is asked again then.
 func (t *Transport) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Request) (kafka.Response, error) {
 	res, err := t.Transport.RoundTrip(ctx, addr, req)
-	if err != nil || refused(res) {
+	switch {
+	case unknown(res, err):
+		t.lookAgain(ctx, addr)
+		res, err = t.Transport.RoundTrip(ctx, addr, req)
+	case err != nil || refused(res):
 		t.lookAgain(ctx, addr)
 	}
 	if err != nil {
 		return res, &ClusterError{Brokers: addr.String(), Login: t.login, Err: err}
 	}
 	return res, nil
+}
+
+// unknown reports whether the pool answered by itself that it knows no such topic,
+// partition or leader, so that nothing was sent.
+func unknown(res kafka.Response, err error) bool {
+	if told, _ := res.(*metadata.Response); told != nil {
+		return slices.ContainsFunc(told.Topics, func(t metadata.ResponseTopic) bool { return t.ErrorCode != 0 })
+	}
+	return errors.Is(err, protocol.ErrNoTopic) || errors.Is(err, protocol.ErrNoPartition) || errors.Is(err, protocol.ErrNoLeader)
 }
 
 // refused reports whether a partition didn't take what was written into it.

@@ -39,3 +39,25 @@ func TestALeaderMoves(t *testing.T) {
 		}
 	}
 }
+
+// TestATopicMadeLater: a topic that another client has made since the pool looked is
+// known when it is written.
+func TestATopicMadeLater(t *testing.T) {
+	b := broker(t, kfake.NumBrokers(1), kfake.SeedTopics(1, "events"))
+	c, other := client(t, config.Kafka{Brokers: b.Brokers()}), client(t, config.Kafka{Brokers: b.Brokers()})
+	write := func(topic string) error {
+		w := &kafka.Writer{Addr: c.Addr, Transport: c.Transport, Topic: topic, MaxAttempts: 1, BatchTimeout: time.Millisecond, RequiredAcks: kafka.RequireAll}
+		defer w.Close()
+		return w.WriteMessages(brief(t), kafka.Message{Value: []byte("{}")})
+	}
+	if err := write("events"); err != nil {
+		t.Fatal(err)
+	}
+	made, err := other.CreateTopics(brief(t), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{Topic: "later", NumPartitions: 1, ReplicationFactor: 1}}})
+	if err != nil || made.Errors["later"] != nil {
+		t.Fatal(err, made)
+	}
+	if err := write("later"); err != nil {
+		t.Error(err)
+	}
+}
