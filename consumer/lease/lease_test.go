@@ -73,6 +73,28 @@ func TestUnderTheLease(t *testing.T) {
 			})
 		})
 	}
+	t.Run("at different times", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l, start := &Lease{}, time.Now()
+			l.Extend(start, time.Hour)
+			ended := func(ctx context.Context, want time.Duration) {
+				t.Helper()
+				if <-ctx.Done(); time.Since(start) != want {
+					t.Errorf("ended after %v, want %v", time.Since(start), want)
+				}
+			}
+			long := l.Under(t.Context(), time.Minute)
+			if l.Under(t.Context(), time.Minute) != long {
+				t.Error("two that begin at once don't share it")
+			}
+			time.Sleep(2 * time.Second)
+			later := l.Under(t.Context(), time.Minute)
+			short := l.Under(t.Context(), time.Second)
+			ended(short, 3*time.Second)
+			ended(long, time.Minute)
+			ended(later, time.Minute+2*time.Second)
+		})
+	})
 	t.Run("without one", func(t *testing.T) {
 		ctx := (&Lease{}).Under(t.Context(), time.Minute)
 		if ctx.Err() == nil {

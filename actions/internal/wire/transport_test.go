@@ -312,6 +312,28 @@ func TestContextEnds(t *testing.T) {
 	})
 }
 
+// A connection whose request was given up isn't used again, though its answer is there whole.
+func TestGivenUpWithItsAnswer(t *testing.T) {
+	base, taken := script(t, said{ok}, said{ok})
+	tr := transport(t, &http.Transport{})
+	ctx, cancel := context.WithCancel(t.Context())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := tr.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if b, err := io.ReadAll(resp.Body); string(b) != "ok" || err != nil {
+		t.Errorf("%q, %v", b, err)
+	}
+	if _, body, err := post(t.Context(), tr, base); body != "ok" || err != nil || taken.Load() != 2 {
+		t.Errorf("%q, %v, %d connections", body, err, taken.Load())
+	}
+}
+
 // What isn't read to its end costs the connection, and waits for nothing.
 func TestBodyLeft(t *testing.T) {
 	base, taken := script(t, said{"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nok"}, said{ok})
